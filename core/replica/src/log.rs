@@ -1,0 +1,6 @@
+//! A space's logs.
+
+pub mod control;
+pub mod entry;
+pub mod heads;
+pub mod membership;
