@@ -1,6 +1,331 @@
-//! A space's logs.
+//! A space's logs: which entries are held, how they hang together, what the clear ones mean.
+//!
+//! A [`Log`] takes entries in any order that a peer may send, checks everything that can be checked without keys, and
+//! keeps an index; it never holds bodies of content. Whoever drives it writes every entry that [`Log::receive`] calls
+//! new to disk before acknowledging it, and feeds all entries back in the same order ([`Log::restore`]) after a start.
 
+pub mod chain;
 pub mod control;
 pub mod entry;
 pub mod heads;
 pub mod membership;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use chain::{Chains, State};
+use control::{Control, Record};
+use entry::{Entry, Invalid, Place, Verified};
+use heads::{After, Chain, Head};
+use membership::{Dag, Fold};
+
+use crate::{
+    Malformed,
+    id::{DeviceId, EntryId, EpochPrefix, Secret, SpaceId},
+    limits,
+};
+
+/// All that one replica knows of one space's logs.
+pub struct Log {
+    space: SpaceId,
+    chains: Chains,
+    dag: Dag,
+    /// What content entries name, as far as somebody with the keys has said so.
+    afters: BTreeMap<EntryId, After>,
+    /// Control entries that are held but whose past is not complete.
+    pending: Vec<(Verified, Control)>,
+    /// Entries of authors that nobody has introduced yet; not held, not acknowledged.
+    strangers: VecDeque<Verified>,
+    strangers_bytes: usize,
+}
+
+/// How many entries back a new entry looks for heads that its chain has named already; older ones are named again.
+const NAMED_BEFORE: usize = 1024;
+
+/// What became of the entries of one frame.
+#[derive(Debug, Default)]
+pub struct Received {
+    /// To be written to disk, in this order, then acknowledged.
+    pub new: Vec<Verified>,
+    /// Held before; to be acknowledged at once if they are on disk.
+    pub known: Vec<Head>,
+    /// An entry could not be linked: its predecessor is unknown. Say again what is held.
+    pub unlinked: bool,
+    /// The first entry that was refused, and why. Nothing after it in its path was looked at.
+    pub refused: Option<(EntryId, Refusal)>,
+}
+
+/// Why an entry is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Its own bytes are wrong.
+    #[error("entry is not valid")]
+    Invalid(#[from] Invalid),
+    /// Its control record cannot be read.
+    #[error("control record cannot be read")]
+    Control(#[source] Malformed),
+    /// The path's frame names another chain.
+    #[error("entry is of another chain than its frame says")]
+    Chain,
+    /// A genesis that does not make this space.
+    #[error("genesis is not the one of this space")]
+    Genesis,
+    /// Its predecessor is not of its chain, or does not come just before it.
+    #[error("predecessor is not the one before it")]
+    Predecessor,
+    /// Its author is unknown, and too many such entries wait already.
+    #[error("author is unknown")]
+    Author,
+    /// The space has as many control entries as it may.
+    #[error("space has too many control entries")]
+    TooMany,
+}
+
+impl Log {
+    /// The empty log of a space.
+    pub fn new(space: SpaceId) -> Self {
+        Self {
+            space,
+            chains: Chains::default(),
+            dag: Dag::new(space),
+            afters: BTreeMap::new(),
+            pending: Vec::new(),
+            strangers: VecDeque::new(),
+            strangers_bytes: 0,
+        }
+    }
+
+    /// The space.
+    pub fn space(&self) -> SpaceId {
+        self.space
+    }
+
+    /// The index of what is held.
+    pub fn chains(&self) -> &Chains {
+        &self.chains
+    }
+
+    /// The control entries whose past is complete.
+    pub fn dag(&self) -> &Dag {
+        &self.dag
+    }
+
+    /// The membership now.
+    pub fn fold(&self) -> Arc<Fold> {
+        self.dag.fold()
+    }
+
+    /// Takes a path that a peer sent. Checks cheap things first and signatures last.
+    pub fn receive(&mut self, device: &DeviceId, chain: Chain, entries: Vec<Entry>) -> Received {
+        let mut received = Received::default();
+        for entry in entries {
+            let id = EntryId::of(&self.space, device, &entry.header);
+            if let Some(meta) = self.chains.meta(&id) {
+                received.known.push(meta.head);
+                continue;
+            }
+            match self.judge(device, chain, entry) {
+                Ok(Some((entry, control))) => self.take(entry, control, &mut received.new),
+                Ok(None) => {}
+                Err(Refusal::Predecessor) => {
+                    received.unlinked = true;
+                    break;
+                }
+                Err(refusal) => {
+                    received.refused = Some((id, refusal));
+                    break;
+                }
+            }
+        }
+        self.admit_strangers(&mut received.new);
+        received
+    }
+
+    /// Takes an entry from one's own disk, in the order in which it was written there.
+    pub fn restore(&mut self, device: &DeviceId, entry: Entry, state: State) -> Result<(), Refusal> {
+        let entry = entry.trusted(&self.space, device)?;
+        let control = decode_control(&entry)?;
+        if !self.chains.links(&entry) {
+            return Err(Refusal::Predecessor);
+        }
+        self.insert(entry, control, state);
+        Ok(())
+    }
+
+    /// Sets how far a content entry has come.
+    pub fn set_state(&mut self, id: &EntryId, state: State) {
+        self.chains.set_state(id, state);
+    }
+
+    /// Tells the log what a content entry names; it cannot open the entry itself.
+    pub fn learn_after(&mut self, id: EntryId, after: After) {
+        self.afters.insert(id, after);
+    }
+
+    /// What an entry names, as far as it is known.
+    pub fn after_of(&self, id: &EntryId) -> Option<&After> {
+        self.dag.record(id).map(|(_, control)| &control.after).or_else(|| self.afters.get(id))
+    }
+
+    /// True if a content entry's predecessor and everything it names is processed. Not so while what it names is unknown.
+    pub fn is_ready(&self, id: &EntryId) -> bool {
+        let (Some(meta), Some(after)) = (self.chains.meta(id), self.afters.get(id)) else { return false };
+        let before = meta.prev.map(|id| Head { id, seq: meta.head.seq - 1, ..meta.head });
+        before.iter().chain(&after.0).all(|head| self.chains.is_processed(head))
+    }
+
+    /// The heads that a new entry with this predecessor names: everything processed here that the predecessor's own
+    /// chain has not named already.
+    pub fn after(&self, prev: Option<&EntryId>) -> After {
+        let mut heads = self.chains.processed_heads();
+        heads.retain(|head| Some(&head.id) != prev);
+        let mut missing: BTreeSet<_> = heads.iter().map(|head| head.id).collect();
+        let start = prev.and_then(|prev| self.chains.index(prev));
+        for index in start.into_iter().flat_map(|start| self.chains.path_down(start)).take(NAMED_BEFORE) {
+            for head in self.after_of(&self.chains.at(index).head.id).into_iter().flat_map(|after| &after.0) {
+                missing.remove(&head.id);
+            }
+            if missing.is_empty() {
+                break;
+            }
+        }
+        heads.retain(|head| missing.contains(&head.id));
+        After::new(heads)
+    }
+
+    /// The processed head that a device's next entry extends: of the branch that descends from `last` if there are
+    /// several, else the one with the highest seq, then the highest id.
+    pub fn tip(&self, device: &DeviceId, chain: Chain, last: Option<&EntryId>) -> Option<Head> {
+        let mine = |head: &Head| head.device == *device && head.chain == chain;
+        let heads: Vec<_> = self.chains.processed_heads().into_iter().filter(mine).collect();
+        let descends = |head: &&Head| {
+            let last = last.and_then(|last| self.chains.index(last));
+            let index = self.chains.index(&head.id);
+            matches!((last, index), (Some(last), Some(index)) if self.chains.path_down(index).any(|at| at == last))
+        };
+        let best = |a: &&Head, b: &&Head| (a.seq, a.id).cmp(&(b.seq, b.id));
+        heads.iter().filter(descends).max_by(best).or_else(|| heads.iter().max_by(best)).copied()
+    }
+
+    /// Where a device's next entry goes.
+    pub fn next_place(
+        &self,
+        device: &DeviceId,
+        chain: Chain,
+        last: Option<&EntryId>,
+        epoch: Option<EpochPrefix>,
+    ) -> Place {
+        let tip = self.tip(device, chain, last);
+        Place { version: 1, chain, seq: tip.map_or(1, |tip| tip.seq + 1), prev: tip.map(|tip| tip.id), epoch }
+    }
+
+    /// Appends one's own control record; the entry is to be written to disk before it is sent.
+    pub fn append(&mut self, author: &Secret, last: Option<&EntryId>, record: Record) -> Verified {
+        let place = self.next_place(&author.public(), Chain::Control, last, None);
+        let control = Control { after: self.after(place.prev.as_ref()), record };
+        let entry = Entry::sign(&self.space, author, &place, control.encode());
+        self.insert(entry.clone(), Some(control), State::Applied);
+        entry
+    }
+
+    /// Appends one's own sealed entry; it is to be written to disk before it is sent.
+    pub fn append_content(&mut self, entry: Verified) {
+        self.insert(entry, None, State::Applied);
+    }
+
+    fn judge(
+        &mut self,
+        device: &DeviceId,
+        chain: Chain,
+        entry: Entry,
+    ) -> Result<Option<(Verified, Option<Control>)>, Refusal> {
+        let header = entry::Header::decode(&entry.header).map_err(Invalid::Header)?;
+        if header.chain != chain {
+            return Err(Refusal::Chain);
+        }
+        if chain == Chain::Control && self.chains.arrivals(chain).len() >= limits::CONTROL_ENTRIES {
+            return Err(Refusal::TooMany);
+        }
+        let genesis = self.chains.is_empty();
+        let stranger = !genesis && !self.dag.introduces(device);
+        let follows_stranger =
+            stranger && header.prev.is_none_or(|prev| self.strangers.iter().any(|waiting| waiting.id == prev));
+        if stranger && !follows_stranger {
+            return Err(Refusal::Predecessor);
+        }
+        let entry = entry.verify(&self.space, device)?;
+        if stranger {
+            return self.let_wait(entry).map(|()| None);
+        }
+        if !self.chains.links(&entry) {
+            return Err(Refusal::Predecessor);
+        }
+        let control = decode_control(&entry)?;
+        let is_genesis = matches!(&control, Some(Control { record: Record::Genesis(_), .. }));
+        if is_genesis != genesis || is_genesis && SpaceId::of(&entry.entry.body) != self.space {
+            return Err(Refusal::Genesis);
+        }
+        Ok(Some((entry, control)))
+    }
+
+    fn let_wait(&mut self, entry: Verified) -> Result<(), Refusal> {
+        let size = entry.entry.size();
+        if self.strangers.iter().any(|waiting| waiting.id == entry.id) {
+            return Ok(());
+        }
+        if self.strangers.len() >= limits::WAITING || self.strangers_bytes + size > limits::WAITING_BYTES {
+            return Err(Refusal::Author);
+        }
+        self.strangers_bytes += size;
+        self.strangers.push_back(entry);
+        Ok(())
+    }
+
+    fn take(&mut self, entry: Verified, control: Option<Control>, new: &mut Vec<Verified>) {
+        self.insert(entry.clone(), control, State::Stored);
+        new.push(entry);
+    }
+
+    fn admit_strangers(&mut self, new: &mut Vec<Verified>) {
+        while let Some(at) =
+            self.strangers.iter().position(|entry| self.dag.introduces(&entry.device) && self.chains.links(entry))
+        {
+            let Some(entry) = self.strangers.remove(at) else { break };
+            self.strangers_bytes -= entry.entry.size();
+            if let Ok(control) = decode_control(&entry) {
+                self.take(entry, control, new);
+            }
+        }
+    }
+
+    fn insert(&mut self, entry: Verified, control: Option<Control>, state: State) {
+        let Some(_) = self.chains.insert(&entry, state) else { return };
+        if let Some(control) = control {
+            self.pending.push((entry, control));
+            self.settle();
+        }
+    }
+
+    /// Moves every control entry whose past is complete into the membership.
+    fn settle(&mut self) {
+        while let Some(at) = self
+            .pending
+            .iter()
+            .position(|(entry, control)| self.dag.missing(&entry.device, entry.header.prev, &control.after).is_none())
+        {
+            let (entry, control) = self.pending.swap_remove(at);
+            let head = entry.head();
+            self.dag.insert(head.id, head.device, head.seq, entry.header.prev, control);
+            self.chains.set_state(&head.id, State::Applied);
+        }
+    }
+}
+
+fn decode_control(entry: &Verified) -> Result<Option<Control>, Refusal> {
+    match entry.header.chain {
+        Chain::Control => Control::decode(&entry.entry.body).map(Some).map_err(Refusal::Control),
+        Chain::Content => Ok(None),
+    }
+}

@@ -1,0 +1,284 @@
+//! What one connection knows about one space: what the peer has, what it lacks, what is under way.
+//!
+//! Fresh per connection. The rules are those of `docs/protocol.md`, "Exchange": everything that the peer may lack is
+//! sent, control first, then content in our order of arrival; nothing of a chain is sent while the peer names a head of
+//! it that we do not hold, because then the peer will send.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    exchange::frame::{Ack, Channel, Have, HeldHead},
+    id::{DeviceId, EntryId},
+    limits,
+    log::{
+        Log,
+        chain::{Chains, Index},
+        heads::{Chain, Head},
+    },
+};
+
+/// Most bytes under way on a channel that the peer has not acknowledged.
+const IN_FLIGHT: usize = 4 * 1024 * 1024;
+
+type ChainName = (DeviceId, Chain);
+
+/// A path of one chain to be sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Path {
+    /// Whose chain.
+    pub device: DeviceId,
+    /// Which of the two.
+    pub chain: Chain,
+    /// The entries, each the predecessor of the next.
+    pub ids: Vec<EntryId>,
+}
+
+/// One channel's knowledge of its peer.
+#[derive(Debug, Default)]
+pub struct Peer {
+    have: Option<PeerHave>,
+    /// By index in our order of arrival: the peer has it, or we sent it.
+    known: Vec<bool>,
+    /// By index: the peer named or acknowledged it, so it is on the peer's disk.
+    durable: Vec<bool>,
+    /// Claims of the peer that we could not follow yet.
+    open_claims: Vec<HeldHead>,
+    /// Chains for which the peer gave back points.
+    explained: BTreeSet<ChainName>,
+    /// Chains for which we gave back points.
+    asked: BTreeSet<ChainName>,
+    cursor: [usize; 2],
+    in_flight: BTreeMap<EntryId, usize>,
+    in_flight_bytes: usize,
+    received: BTreeMap<ChainName, Head>,
+}
+
+#[derive(Debug, Default)]
+struct PeerHave {
+    heads: BTreeMap<ChainName, Vec<Head>>,
+    floor: BTreeMap<DeviceId, u64>,
+}
+
+impl Peer {
+    /// Takes in what the peer says it has.
+    pub fn on_have(&mut self, have: &Have) {
+        let mut heads: BTreeMap<ChainName, Vec<Head>> = BTreeMap::new();
+        for held in &have.heads {
+            heads.entry((held.head.device, held.head.chain)).or_default().push(held.head);
+            self.open_claims.push(*held);
+        }
+        for back in &have.back {
+            self.explained.insert((back.device, back.chain));
+            self.open_claims.extend(
+                back.points.iter().filter(|point| point.head.device == back.device && point.head.chain == back.chain),
+            );
+        }
+        let floor = have.floor.iter().map(|floor| (floor.device, floor.seq)).collect();
+        self.have = Some(PeerHave { heads, floor });
+        self.cursor = [0; 2];
+    }
+
+    /// True once the peer has said what it has.
+    pub fn has_spoken(&self) -> bool {
+        self.have.is_some()
+    }
+
+    /// The peer's heads, as last named.
+    pub fn heads(&self) -> impl Iterator<Item = &Head> {
+        self.have.iter().flat_map(|have| have.heads.values().flatten())
+    }
+
+    /// True if we hold every head that the peer named above the floors.
+    pub fn is_pulled(&self, log: &Log) -> bool {
+        self.has_spoken() && self.heads().all(|head| holds(log.chains(), head))
+    }
+
+    /// True if a device may seal as far as this channel can tell: the peer has spoken, every head that it named of the
+    /// device's own chains is processed here, every control head that it named is held, and so is every own entry.
+    pub fn may_seal(&self, log: &Log, device: &DeviceId) -> bool {
+        let own = |head: &Head| head.device == *device;
+        self.has_spoken()
+            && self.heads().filter(|head| own(head)).all(|head| log.chains().is_processed(head))
+            && self.heads().filter(|head| head.chain == Chain::Control).all(|head| holds(log.chains(), head))
+            && log.chains().heads().filter(|meta| own(&meta.head)).all(|meta| log.chains().is_processed(&meta.head))
+    }
+
+    /// True if the entry is known to be with the peer, or on its way there.
+    pub fn knows(&self, log: &Log, id: &EntryId) -> bool {
+        log.chains().index(id).is_some_and(|index| self.is_known(index))
+    }
+
+    /// True if the peer said that the entry is on its disk: by a head of its `Have`, or by an acknowledgement.
+    pub fn stores(&mut self, log: &Log, id: &EntryId) -> bool {
+        self.follow_claims(log.chains());
+        log.chains().index(id).is_some_and(|index| is_set(&self.durable, index))
+    }
+
+    /// Notes that the peer has an entry, because it sent or named it.
+    pub fn learn(&mut self, log: &Log, id: &EntryId) {
+        if let Some(index) = log.chains().index(id) {
+            self.mark(index);
+        }
+    }
+
+    /// Notes a path that arrived, to be acknowledged once it is on disk.
+    pub fn on_received(&mut self, log: &Log, heads: impl IntoIterator<Item = Head>) {
+        for head in heads {
+            self.learn(log, &head.id);
+            self.received.insert((head.device, head.chain), head);
+        }
+    }
+
+    /// What to acknowledge, now that everything received is on disk.
+    pub fn take_ack(&mut self, channel: Channel) -> Option<Ack> {
+        let heads: Vec<_> = std::mem::take(&mut self.received).into_values().collect();
+        (!heads.is_empty()).then_some(Ack { channel, heads })
+    }
+
+    /// Takes in an acknowledgement; returns the entries that are now known to be on the peer's disk.
+    pub fn on_ack(&mut self, log: &Log, ack: &Ack) -> Vec<EntryId> {
+        let mut durable = Vec::new();
+        for head in &ack.heads {
+            let Some(index) = log.chains().index(&head.id) else { continue };
+            for id in log.chains().path_down(index).map(|at| log.chains().at(at).head.id) {
+                let Some(size) = self.in_flight.remove(&id) else { break };
+                self.in_flight_bytes -= size;
+                set(&mut self.durable, log.chains().index(&id));
+                durable.push(id);
+            }
+        }
+        durable
+    }
+
+    /// Chains of which the peer has branches that we cannot place: we owe it back points, once.
+    pub fn take_forked(&mut self, log: &Log) -> Vec<ChainName> {
+        let Some(have) = &self.have else { return Vec::new() };
+        let forked: Vec<_> = have
+            .heads
+            .iter()
+            .filter(|(name, heads)| {
+                let highest = log.chains().highest(&name.0, name.1);
+                !self.asked.contains(name)
+                    && heads.iter().any(|head| !self.covered(log.chains(), head) && head.seq <= highest)
+            })
+            .map(|(name, _)| *name)
+            .collect();
+        self.asked.extend(&forked);
+        forked
+    }
+
+    /// The next path that the peer lacks, if there is one and there is room on the way. It counts as sent.
+    pub fn next_path(&mut self, log: &Log) -> Option<Path> {
+        if self.have.is_none() || self.in_flight_bytes >= IN_FLIGHT {
+            return None;
+        }
+        self.follow_claims(log.chains());
+        self.path_of(log, Chain::Control).or_else(|| self.path_of(log, Chain::Content))
+    }
+
+    fn path_of(&mut self, log: &Log, chain: Chain) -> Option<Path> {
+        let chains = log.chains();
+        let arrivals = chains.arrivals(chain);
+        let mut stuck = false;
+        let mut blocked = BTreeMap::new();
+        let mut at = self.cursor[chain as usize];
+        while let Some(&index) = arrivals.get(at) {
+            let head = chains.at(index).head;
+            if !self.is_known(index) {
+                let blocked =
+                    *blocked.entry((head.device, chain)).or_insert_with_key(|name| self.is_blocked(chains, name));
+                if !blocked {
+                    return Some(self.collect(chains, chain, at));
+                }
+                stuck = true;
+            }
+            at += 1;
+            if !stuck {
+                self.cursor[chain as usize] = at;
+            }
+        }
+        None
+    }
+
+    /// The path that starts at place `at` among the arrivals: as long as the next arrival that the peer lacks follows.
+    fn collect(&mut self, chains: &Chains, chain: Chain, at: usize) -> Path {
+        let arrivals = chains.arrivals(chain);
+        let first = chains.at(arrivals[at]).head;
+        let mut path = Path { device: first.device, chain, ids: Vec::new() };
+        let mut bytes = 0;
+        let mut last = None;
+        for &index in &arrivals[at..] {
+            if self.is_known(index) {
+                continue;
+            }
+            let meta = chains.at(index);
+            let size = meta.size as usize;
+            let fits =
+                path.ids.is_empty() || bytes + size <= limits::PATH_BYTES && path.ids.len() < limits::PATH_ENTRIES;
+            if !fits || last.is_some_and(|last| meta.prev != Some(last)) {
+                break;
+            }
+            self.mark(index);
+            self.in_flight.insert(meta.head.id, size);
+            self.in_flight_bytes += size;
+            bytes += size;
+            last = Some(meta.head.id);
+            path.ids.push(meta.head.id);
+        }
+        path
+    }
+
+    /// True while the peer names a head of this chain that we do not hold and that it has not explained.
+    fn is_blocked(&self, chains: &Chains, name: &ChainName) -> bool {
+        let heads = self.have.as_ref().and_then(|have| have.heads.get(name));
+        !self.explained.contains(name)
+            && heads.is_some_and(|heads| heads.iter().any(|head| !self.covered(chains, head)))
+    }
+
+    /// True if we hold the head or it lies at or below our or the peer's floor.
+    fn covered(&self, chains: &Chains, head: &Head) -> bool {
+        let peer_floor = self.have.as_ref().and_then(|have| have.floor.get(&head.device)).copied().unwrap_or(0);
+        holds(chains, head) || head.chain == Chain::Content && head.seq <= peer_floor
+    }
+
+    /// Marks what the peer's heads say it has: each head that we hold, and its past down to the lowest seq named.
+    fn follow_claims(&mut self, chains: &Chains) {
+        let mut open = std::mem::take(&mut self.open_claims);
+        open.retain(|claim| {
+            let Some(index) = chains.index(&claim.head.id) else { return true };
+            for at in chains.path_down(index) {
+                if chains.at(at).head.seq < claim.low {
+                    break;
+                }
+                self.mark(at);
+                set(&mut self.durable, Some(at));
+            }
+            false
+        });
+        self.open_claims = open;
+    }
+
+    fn is_known(&self, index: Index) -> bool {
+        is_set(&self.known, index)
+    }
+
+    fn mark(&mut self, index: Index) {
+        set(&mut self.known, Some(index));
+    }
+}
+
+fn is_set(flags: &[bool], index: Index) -> bool {
+    flags.get(index as usize).copied().unwrap_or(false)
+}
+
+fn set(flags: &mut Vec<bool>, index: Option<Index>) {
+    let Some(index) = index.map(|index| index as usize) else { return };
+    if flags.len() <= index {
+        flags.resize(index + 1, false);
+    }
+    flags[index] = true;
+}
+
+fn holds(chains: &Chains, head: &Head) -> bool {
+    chains.index(&head.id).is_some() || head.seq <= chains.floor(&head.device, head.chain)
+}
