@@ -1,0 +1,112 @@
+//! The profile's database: one SQLite file, several processes at once.
+//!
+//! rusqlite lives only here. Every change happens inside [`Store::write`], one immediate transaction that is on disk when
+//! it returns; what a transaction means is decided above, in `app`. The file holds secrets: whoever opens it sees to it
+//! that only its owner can read it.
+
+mod documents;
+mod gates;
+mod logs;
+mod migrate;
+mod rows;
+mod secrets;
+mod security;
+
+pub use documents::{Facet, Waiting};
+pub use gates::Tx;
+pub use logs::{StoredEntry, StoredState};
+pub use rows::StoredRow;
+pub use secrets::{EpochRow, Invited, SpaceRow};
+pub use security::SecurityEvent;
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+/// What can go wrong with the profile's file.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is none.
+    #[error("there is no profile here")]
+    Missing,
+    /// There is one already.
+    #[error("there is a profile here already")]
+    Exists,
+    /// A newer program wrote it.
+    #[error("profile has format {found}, this program knows up to {known}")]
+    Newer {
+        /// The format found.
+        found: u32,
+        /// The newest one known.
+        known: u32,
+    },
+    /// Another process holds the write gate for too long.
+    #[error("another program is writing to this profile")]
+    Busy(#[source] rusqlite::Error),
+    /// No space left, or the disk cannot be written.
+    #[error("the profile cannot be written")]
+    Disk(#[source] rusqlite::Error),
+    /// The file is not what it should be.
+    #[error("the profile is damaged ({what})")]
+    Damaged {
+        /// Where.
+        what: &'static str,
+    },
+    /// Anything else that SQLite says.
+    #[error("the profile cannot be used")]
+    Sqlite(#[source] rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode as Code;
+        match error.sqlite_error_code() {
+            Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Busy(error),
+            Some(Code::DiskFull | Code::ReadOnly | Code::SystemIoFailure | Code::PermissionDenied) => Self::Disk(error),
+            Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::Damaged { what: "database file" },
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+/// An open profile file.
+pub struct Store {
+    connection: Connection,
+}
+
+impl Store {
+    /// Makes the file of a new profile. Its folder is there already.
+    pub fn create(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        gates::configure(&connection)?;
+        if migrate::version(&connection)? != 0 {
+            return Err(StoreError::Exists);
+        }
+        migrate::run(&mut connection)?;
+        Ok(Self { connection })
+    }
+
+    /// Opens the file of a profile and brings it up to this program's format.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection =
+            Connection::open_with_flags(path, flags).map_err(|error| match error.sqlite_error_code() {
+                Some(rusqlite::ErrorCode::CannotOpen) => StoreError::Missing,
+                _ => error.into(),
+            })?;
+        gates::configure(&connection)?;
+        match migrate::version(&connection)? {
+            0 => return Err(StoreError::Missing),
+            found if found > migrate::NEWEST => return Err(StoreError::Newer { found, known: migrate::NEWEST }),
+            found if found < migrate::NEWEST => migrate::run(&mut connection)?,
+            _ => {}
+        }
+        Ok(Self { connection })
+    }
+}
+
+/// The name in a column, or a word about the damage.
+fn id<K, const N: usize>(what: &'static str, bytes: &[u8]) -> Result<alliance_replica::id::Id<K, N>, StoreError> {
+    alliance_replica::id::Id::from_slice(bytes).ok_or(StoreError::Damaged { what })
+}

@@ -1,0 +1,73 @@
+//! The one way to change a profile: an immediate transaction, fsynced when it returns.
+
+use std::{ops::Deref, time::Duration};
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
+
+use super::{Store, StoreError};
+
+/// How long a process waits for another one to leave the write gate.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An open transaction. Reads through it see what it has written.
+pub struct Tx<'a> {
+    inner: Transaction<'a>,
+}
+
+impl Store {
+    /// Runs `change` alone among all processes; what it did is on disk when this returns, or nothing is.
+    pub fn write<T, E: From<StoreError>>(&mut self, change: impl FnOnce(&Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+        let inner = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|error| E::from(error.into()))?;
+        let tx = Tx { inner };
+        let value = change(&tx)?;
+        tx.inner.commit().map_err(|error| E::from(error.into()))?;
+        Ok(value)
+    }
+
+    /// Runs `look` on one state of the profile, whatever others write meanwhile.
+    pub fn read<T, E: From<StoreError>>(&mut self, look: impl FnOnce(&Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+        let inner = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Deferred)
+            .map_err(|error| E::from(error.into()))?;
+        look(&Tx { inner })
+    }
+}
+
+impl Tx<'_> {
+    /// A value that belongs to the profile as a whole.
+    pub fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut statement = self.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+        Ok(statement.query_row([key], |row| row.get(0)).optional()?)
+    }
+
+    /// Sets a value that belongs to the profile as a whole.
+    pub fn set_meta(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        let mut statement = self.prepare_cached(
+            "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        )?;
+        statement.execute((key, value))?;
+        Ok(())
+    }
+}
+
+impl Deref for Tx<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.inner
+    }
+}
+
+/// Settings of every connection: write-ahead log, every commit fsynced, waiting for others instead of failing.
+pub(super) fn configure(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "secure_delete", "ON")?;
+    connection.pragma_update(None, "trusted_schema", "OFF")?;
+    Ok(())
+}

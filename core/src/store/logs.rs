@@ -1,0 +1,160 @@
+//! Entries in order of arrival, with how far each has come.
+
+use alliance_replica::{
+    id::{DeviceId, EntryId, Signature, SpaceId},
+    log::{
+        chain::State,
+        entry::{Entry, Verified},
+        heads::{After, Chain},
+    },
+    wire,
+};
+use rusqlite::{OptionalExtension as _, Row};
+
+use super::{StoreError, Tx, id};
+
+/// An entry as it lies in the file.
+#[derive(Debug)]
+pub struct StoredEntry {
+    /// Its author.
+    pub device: DeviceId,
+    /// Its name.
+    pub id: EntryId,
+    /// Its bytes; the body is empty for content that was not asked for.
+    pub entry: Entry,
+    /// How far it has come.
+    pub state: StoredState,
+}
+
+/// How far an entry has come, as the file says.
+#[derive(Debug)]
+pub struct StoredState {
+    /// The state.
+    pub state: State,
+    /// What it names, for content that was opened.
+    pub after: Option<After>,
+    /// True once a relay said that it is on its disk.
+    pub relayed: bool,
+}
+
+impl Tx<'_> {
+    /// Writes an entry after all others.
+    pub fn insert_entry(
+        &self,
+        space: &SpaceId,
+        entry: &Verified,
+        state: State,
+        after: Option<&After>,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.prepare_cached(
+            "INSERT INTO entries (space, id, device, chain, seq, header, signature, body, state, after)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?;
+        statement.execute((
+            space.as_ref(),
+            entry.id.as_ref(),
+            entry.device.as_ref(),
+            entry.header.chain as u8,
+            entry.header.seq.cast_signed(),
+            &entry.entry.header,
+            entry.entry.signature.0.as_slice(),
+            &entry.entry.body,
+            state as u8,
+            after.map(wire::encode),
+        ))?;
+        Ok(())
+    }
+
+    /// Every entry of a space in order of arrival; content without its body.
+    pub fn entries(&self, space: &SpaceId) -> Result<Vec<StoredEntry>, StoreError> {
+        let mut statement = self.prepare_cached(
+            "SELECT device, id, header, signature, CASE chain WHEN 0 THEN body ELSE x'' END, state, after, relayed
+             FROM entries WHERE space = ?1 ORDER BY n",
+        )?;
+        let mut rows = statement.query([space.as_ref()])?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next()? {
+            entries.push(read(row)?);
+        }
+        Ok(entries)
+    }
+
+    /// One entry whole.
+    pub fn entry(&self, space: &SpaceId, entry: &EntryId) -> Result<Option<StoredEntry>, StoreError> {
+        let mut statement = self.prepare_cached(
+            "SELECT device, id, header, signature, body, state, after, relayed FROM entries WHERE space = ?1 AND id = ?2",
+        )?;
+        let mut rows = statement.query((space.as_ref(), entry.as_ref()))?;
+        rows.next()?.map(read).transpose()
+    }
+
+    /// Sets how far an entry has come.
+    pub fn set_entry_state(
+        &self,
+        space: &SpaceId,
+        entry: &EntryId,
+        state: State,
+        reason: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let mut statement =
+            self.prepare_cached("UPDATE entries SET state = ?3, reason = ?4 WHERE space = ?1 AND id = ?2")?;
+        statement.execute((space.as_ref(), entry.as_ref(), state as u8, reason))?;
+        Ok(())
+    }
+
+    /// Notes what a content entry names, once it was opened.
+    pub fn set_entry_after(&self, space: &SpaceId, entry: &EntryId, after: &After) -> Result<(), StoreError> {
+        let mut statement = self.prepare_cached("UPDATE entries SET after = ?3 WHERE space = ?1 AND id = ?2")?;
+        statement.execute((space.as_ref(), entry.as_ref(), wire::encode(after)))?;
+        Ok(())
+    }
+
+    /// Notes whether a relay has an entry on its disk.
+    pub fn set_relayed(&self, space: &SpaceId, entry: &EntryId, relayed: bool) -> Result<(), StoreError> {
+        let mut statement = self.prepare_cached("UPDATE entries SET relayed = ?3 WHERE space = ?1 AND id = ?2")?;
+        statement.execute((space.as_ref(), entry.as_ref(), relayed))?;
+        Ok(())
+    }
+
+    /// Number of entries of a space that no relay is known to have, and of all.
+    pub fn count_entries(&self, space: &SpaceId) -> Result<(u64, u64), StoreError> {
+        let mut statement =
+            self.prepare_cached("SELECT COUNT(*) FILTER (WHERE relayed = 0), COUNT(*) FROM entries WHERE space = ?1")?;
+        Ok(statement
+            .query_row([space.as_ref()], |row| {
+                Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?.cast_unsigned()))
+            })
+            .optional()?
+            .unwrap_or_default())
+    }
+}
+
+fn read(row: &Row<'_>) -> Result<StoredEntry, StoreError> {
+    let bytes = |column| row.get_ref(column)?.as_blob().map_err(|_| DAMAGED);
+    let state = match row.get::<_, u8>(5)? {
+        0 => State::Stored,
+        1 => State::Applied,
+        2 => State::SetAside,
+        3 => State::Quarantined,
+        _ => return Err(DAMAGED),
+    };
+    let after = match row.get_ref(6)?.as_blob_or_null().map_err(|_| DAMAGED)? {
+        Some(after) => Some(wire::decode("after", after, usize::MAX).map_err(|_| DAMAGED)?),
+        None => None,
+    };
+    Ok(StoredEntry {
+        device: id("entry's device", bytes(0)?)?,
+        id: id("entry's id", bytes(1)?)?,
+        entry: Entry {
+            header: bytes(2)?.to_vec(),
+            signature: Signature(bytes(3)?.try_into().map_err(|_| DAMAGED)?),
+            body: bytes(4)?.to_vec(),
+        },
+        state: StoredState { state, after, relayed: row.get(7)? },
+    })
+}
+
+const DAMAGED: StoreError = StoreError::Damaged { what: "an entry" };
+
+/// The number under which a chain is stored.
+const _: () = assert!(Chain::Control as u8 == 0 && Chain::Content as u8 == 1);

@@ -1,0 +1,117 @@
+//! The view's rows: one an item, as JSON, in the order in which they changed here.
+
+use alliance_replica::id::{ItemId, SpaceId};
+use rusqlite::{OptionalExtension as _, Row};
+
+use super::{StoreError, Tx, id};
+
+/// A row of the view as it lies in the file.
+#[derive(Debug)]
+pub struct StoredRow {
+    /// The space.
+    pub space: SpaceId,
+    /// The item.
+    pub item: ItemId,
+    /// Its kind.
+    pub kind: String,
+    /// The derived row.
+    pub json: String,
+}
+
+impl Tx<'_> {
+    /// Writes an item's row; it is the newest now.
+    pub fn put_row(
+        &self,
+        space: &SpaceId,
+        item: &ItemId,
+        kind: &str,
+        choices: usize,
+        json: &str,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.prepare_cached(
+            "INSERT INTO rows (space, item, kind, changed, choices, json)
+             VALUES (?1, ?2, ?3, (SELECT COALESCE(MAX(changed), 0) + 1 FROM rows WHERE space = ?1), ?4, ?5)
+             ON CONFLICT (space, item) DO UPDATE
+             SET changed = excluded.changed, choices = excluded.choices, json = excluded.json",
+        )?;
+        let choices = i64::try_from(choices).unwrap_or(i64::MAX);
+        statement.execute((space.as_ref(), item.as_ref(), kind, choices, json))?;
+        Ok(())
+    }
+
+    /// Rows of a space, newest first; of one kind if one is named, at most `limit`.
+    pub fn rows(&self, space: &SpaceId, kind: Option<&str>, limit: usize) -> Result<Vec<StoredRow>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        match kind {
+            Some(kind) => self.collect(
+                "SELECT space, item, kind, json FROM rows WHERE space = ?1 AND kind = ?2 ORDER BY changed DESC LIMIT ?3",
+                (space.as_ref(), kind, limit),
+            ),
+            None => self.collect(
+                "SELECT space, item, kind, json FROM rows WHERE space = ?1 ORDER BY changed DESC LIMIT ?2",
+                (space.as_ref(), limit),
+            ),
+        }
+    }
+
+    /// Rows of a space in which somebody may choose between values.
+    pub fn rows_with_choices(&self, space: &SpaceId) -> Result<Vec<StoredRow>, StoreError> {
+        self.collect(
+            "SELECT space, item, kind, json FROM rows WHERE space = ?1 AND choices > 0 ORDER BY item",
+            [space.as_ref()],
+        )
+    }
+
+    /// One row.
+    pub fn row(&self, space: &SpaceId, item: &ItemId) -> Result<Option<StoredRow>, StoreError> {
+        let sql = "SELECT space, item, kind, json FROM rows WHERE space = ?1 AND item = ?2";
+        Ok(self.collect(sql, (space.as_ref(), item.as_ref()))?.pop())
+    }
+
+    /// Items of a kind whose id lies between two bounds, inclusive.
+    pub fn items_between(
+        &self,
+        space: &SpaceId,
+        kind: &str,
+        from: &[u8; 16],
+        to: &[u8; 16],
+    ) -> Result<Vec<ItemId>, StoreError> {
+        let mut statement = self.prepare_cached(
+            "SELECT item FROM rows WHERE space = ?1 AND item BETWEEN ?3 AND ?4 AND kind = ?2 ORDER BY item",
+        )?;
+        let mut rows = statement.query((space.as_ref(), kind, from.as_slice(), to.as_slice()))?;
+        let mut items = Vec::new();
+        while let Some(row) = rows.next()? {
+            items.push(id("item", row.get_ref(0)?.as_blob().map_err(|_| DAMAGED)?)?);
+        }
+        Ok(items)
+    }
+
+    /// Number of rows of a kind.
+    pub fn count_rows(&self, space: &SpaceId, kind: &str) -> Result<u64, StoreError> {
+        let mut statement = self.prepare_cached("SELECT COUNT(*) FROM rows WHERE space = ?1 AND kind = ?2")?;
+        let count: Option<i64> = statement.query_row((space.as_ref(), kind), |row| row.get(0)).optional()?;
+        Ok(count.unwrap_or_default().cast_unsigned())
+    }
+
+    fn collect(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<Vec<StoredRow>, StoreError> {
+        let mut statement = self.prepare_cached(sql)?;
+        let mut rows = statement.query(parameters)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(read(row)?);
+        }
+        Ok(found)
+    }
+}
+
+fn read(row: &Row<'_>) -> Result<StoredRow, StoreError> {
+    Ok(StoredRow {
+        space: id("space", row.get_ref(0)?.as_blob().map_err(|_| DAMAGED)?)?,
+        item: id("item", row.get_ref(1)?.as_blob().map_err(|_| DAMAGED)?)?,
+        kind: row.get(2)?,
+        json: row.get(3)?,
+    })
+}
+
+const DAMAGED: StoreError = StoreError::Damaged { what: "a row of the view" };
