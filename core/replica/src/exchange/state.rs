@@ -93,6 +93,11 @@ impl Peer {
         self.has_spoken() && self.heads().all(|head| holds(log.chains(), head))
     }
 
+    /// True while something that was sent is not acknowledged.
+    pub fn awaits_acks(&self) -> bool {
+        !self.in_flight.is_empty()
+    }
+
     /// True if a device may seal as far as this channel can tell: the peer has spoken, every head that it named of the
     /// device's own chains is processed here, every control head that it named is held, and so is every own entry.
     pub fn may_seal(&self, log: &Log, device: &DeviceId) -> bool {

@@ -39,6 +39,14 @@ CREATE TABLE epochs (
     PRIMARY KEY (space, epoch)
 ) STRICT, WITHOUT ROWID;
 
+-- Where a space's relay is, and the key by which it is known.
+CREATE TABLE relays (
+    space BLOB NOT NULL,
+    url   TEXT NOT NULL,
+    key   BLOB,                             -- none until first met
+    PRIMARY KEY (space, url)
+) STRICT, WITHOUT ROWID;
+
 -- The logs, in order of arrival.
 CREATE TABLE entries (
     n         INTEGER PRIMARY KEY AUTOINCREMENT,

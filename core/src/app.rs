@@ -1,0 +1,171 @@
+//! The façade: open a profile, do something, look at something, drive an exchange.
+//!
+//! The only layer that sees all others. It never prints, asks, or looks at a clock, an environment or a network: what it
+//! needs of the world comes in as [`World`] and as frames.
+
+mod apply;
+mod documents;
+pub mod exchange;
+mod intent;
+mod joining;
+mod membership;
+mod profile;
+mod query;
+mod receive;
+mod seal;
+mod space;
+mod status;
+
+use std::collections::BTreeMap;
+
+use alliance_replica::id::{DeviceId, ItemId, MemberId, ReplicaKey, SpaceId};
+use rand_core::CryptoRng;
+
+pub use exchange::{Session, SessionError, SessionEvent, Tally};
+pub use intent::{Done, Intent, Place};
+pub use joining::Joining;
+pub use profile::{AllianceInfo, AllianceState, Person, RelayInfo};
+pub use query::{Choice, ChoiceValue, Item, Owner, Summary, Today, Who};
+pub use status::{DeviceStatus, Member, Members, SpaceStatus};
+
+use crate::{
+    document::DocumentError,
+    domain::DomainError,
+    keys,
+    store::{Store, StoreError},
+};
+use documents::Documents;
+use space::Space;
+
+/// What comes from outside with every call that changes something.
+pub struct World<'a> {
+    /// Unix seconds.
+    pub now: i64,
+    /// Where randomness comes from.
+    pub rng: &'a mut dyn CryptoRng,
+}
+
+/// An item of this profile.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct ItemRef {
+    /// The space it lives in.
+    pub space: SpaceId,
+    /// The item.
+    pub item: ItemId,
+}
+
+/// An open profile: one person on this computer. Opening it loads no log and no document.
+pub struct Profile {
+    store: Store,
+    spaces: BTreeMap<SpaceId, Space>,
+    documents: Documents,
+}
+
+/// What can go wrong, for a person to read in `cli/error.rs`.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The profile's file.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What was asked for cannot be said.
+    #[error(transparent)]
+    Domain(#[from] DomainError),
+    /// A document could not be read or written.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// An invitation's text.
+    #[error(transparent)]
+    Invitation(#[from] keys::invitation::Error),
+    /// The invitation is good, but does not let this person in.
+    #[error("the invitation does not let you in")]
+    NotInvited(#[source] NotInvited),
+    /// Sealing failed.
+    #[error("what waits cannot be sealed")]
+    Seal(#[from] keys::seal::Error),
+    /// What waits cannot be packed.
+    #[error("what waits cannot be packed")]
+    Pack(#[from] keys::content::Error),
+    /// A key is not there.
+    #[error("a key is missing")]
+    Epoch(#[from] keys::epoch::Error),
+    /// Not enough memory for the safety words.
+    #[error("there is not enough memory to compute the safety words")]
+    Memory(#[from] keys::safety::OutOfMemory),
+    /// No item is meant.
+    #[error("there is no {kind} “{text}” here")]
+    NotFound {
+        /// The kind that was asked for, or "item".
+        kind: String,
+        /// What was said.
+        text: String,
+    },
+    /// Several items are meant.
+    #[error("“{text}” could mean several things")]
+    Ambiguous {
+        /// What was said.
+        text: String,
+        /// Short ids and titles.
+        candidates: Vec<(String, String)>,
+    },
+    /// A choice that is not there.
+    #[error("there is no value {number} to choose for “{title}”")]
+    NoSuchValue {
+        /// The item's title.
+        title: String,
+        /// The number.
+        number: usize,
+    },
+    /// There is no alliance yet.
+    #[error("there is no alliance here yet")]
+    NoAlliance,
+    /// The profile does not belong to this space.
+    #[error("this profile does not belong to that space")]
+    UnknownSpace,
+    /// There is no relay.
+    #[error("no relay is set")]
+    NoRelay,
+    /// Only the device that founded the alliance can invite the other person.
+    #[error("only the computer on which the alliance was made can invite the other person")]
+    NotFounder,
+    /// The alliance has two members already.
+    #[error("the alliance has its two members already")]
+    Full,
+}
+
+/// Why a good invitation does not let somebody in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NotInvited {
+    /// The relay has no such space, or does not know the invitation: the inviter has not synced since.
+    #[error("the relay does not know the invitation yet")]
+    Unknown,
+    /// Somebody has used it.
+    #[error("the invitation was used")]
+    Used,
+    /// Too late.
+    #[error("the invitation has run out")]
+    Expired,
+    /// The inviter took it back.
+    #[error("the invitation was withdrawn")]
+    Withdrawn,
+    /// One is a member already.
+    #[error("you belong to this alliance already")]
+    Member,
+    /// The relay is another one than the invitation names.
+    #[error("the relay is not the one that the invitation names")]
+    OtherRelay,
+}
+
+/// Hexadecimal start of a device's name, enough to tell one's few devices apart.
+fn short_device(device: &DeviceId) -> String {
+    device.to_string()[..8].to_owned()
+}
+
+/// A member as hexadecimal digits.
+fn member_hex(member: &MemberId) -> String {
+    member.to_string()
+}
+
+/// A relay's key as hexadecimal digits.
+fn relay_hex(key: &ReplicaKey) -> String {
+    key.to_string()
+}

@@ -1,0 +1,405 @@
+//! One connection of a profile: the exchange of every space that uses a relay. Sans-IO.
+//!
+//! Order of calls: every frame that arrives goes to [`Session::handle`]; when no more are at hand, [`Session::flush`]
+//! takes what arrived in one transaction, acknowledges it, seals what waits here and says what changed; then every frame
+//! of [`Session::poll_transmit`] goes out. [`Session::local_change`] says that somebody wrote to the profile.
+//! The exchange pulls before it seals, and everything it sends is on this disk before.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use alliance_replica::{
+    exchange::{
+        Broken, Event, Exchange, Role,
+        frame::{Ack, Channel, Code, Entries},
+    },
+    id::{ReplicaKey, Secret, SpaceId},
+    log::heads::Head,
+};
+use zeroize::Zeroizing;
+
+use super::{AppError, Profile, RelayInfo, World, receive::Bodies};
+use crate::keys::DeviceSecret;
+
+/// Bytes of arrived entries after which a driver should not wait for more before it flushes.
+pub const BATCH: usize = 4 * 1024 * 1024;
+
+/// Why a connection ends.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The peer broke the protocol.
+    #[error("the relay does not speak as it should")]
+    Broken(#[from] Broken),
+    /// The relay's key is not the one that is known.
+    #[error("the relay at {url} has another key than before")]
+    OtherRelay {
+        /// Its address.
+        url: String,
+    },
+    /// The peer ended the connection.
+    #[error("the relay ended the connection ({0:?})")]
+    Closed(Code),
+    /// Something went wrong here.
+    #[error(transparent)]
+    App(#[from] AppError),
+}
+
+/// What a driver may show.
+#[derive(Debug, PartialEq, Eq)]
+pub enum SessionEvent {
+    /// The relay proved its key; `first` is true if it was not known before.
+    Connected {
+        /// Whether the key is pinned from now on.
+        first: bool,
+    },
+    /// Entries came or went.
+    Progress,
+    /// The relay does not let this device into a space, or refused an entry.
+    Refused {
+        /// The space.
+        space: SpaceId,
+        /// Why.
+        code: Code,
+    },
+    /// Something of this space changed here, because something arrived.
+    Changed {
+        /// The space.
+        space: SpaceId,
+    },
+}
+
+/// What came and went in one space.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Entries that came.
+    pub received: u64,
+    /// Entries that went.
+    pub sent: u64,
+    /// Items that changed here because of what came.
+    pub changed: u64,
+}
+
+/// A connection's state.
+pub struct Session {
+    exchange: Exchange,
+    url: String,
+    pinned: Option<ReplicaKey>,
+    spaces: Vec<SpaceId>,
+    channels: BTreeMap<Channel, Line>,
+    connected: bool,
+    inbox: Vec<Entries>,
+    inbox_bytes: usize,
+    acks: Vec<Ack>,
+    heard: BTreeSet<Channel>,
+    changed_here: bool,
+    events: VecDeque<SessionEvent>,
+    tallies: BTreeMap<SpaceId, Tally>,
+}
+
+/// One open channel.
+struct Line {
+    space: SpaceId,
+    /// Set if the channel was opened with an invitation's key, to bring the redemption to the relay.
+    invitation: bool,
+    /// True once what the relay has was compared with what it once acknowledged.
+    compared: bool,
+}
+
+impl Session {
+    /// Begins a connection to a relay for all spaces that use it.
+    pub fn new(relay: &RelayInfo, world: &mut World<'_>) -> Self {
+        let (mut seed, mut nonce) = (Zeroizing::new([0; 32]), [0; 32]);
+        world.rng.fill_bytes(&mut *seed);
+        world.rng.fill_bytes(&mut nonce);
+        Self {
+            exchange: Exchange::new(Role::Initiator, Secret::from_seed(&seed), nonce),
+            url: relay.url.clone(),
+            pinned: relay.key,
+            spaces: relay.spaces.clone(),
+            channels: BTreeMap::new(),
+            connected: false,
+            inbox: Vec::new(),
+            inbox_bytes: 0,
+            acks: Vec::new(),
+            heard: BTreeSet::new(),
+            changed_here: true,
+            events: VecDeque::new(),
+            tallies: BTreeMap::new(),
+        }
+    }
+
+    /// Takes a frame. Entries are only collected: see [`Session::flush`].
+    pub fn handle(&mut self, profile: &mut Profile, frame: &[u8], world: &mut World<'_>) -> Result<(), SessionError> {
+        match self.exchange.handle(frame)? {
+            None => {}
+            Some(Event::Proven { peer }) => self.on_proven(profile, peer, world)?,
+            Some(Event::Have { channel }) => {
+                self.heard.insert(channel);
+            }
+            Some(Event::Entries(entries)) => {
+                self.inbox_bytes += entries.entries.iter().map(alliance_replica::log::entry::Entry::size).sum::<usize>();
+                self.inbox.push(entries);
+            }
+            Some(Event::Acked(ack)) => self.acks.push(ack),
+            Some(Event::Refused(error)) => self.on_refused(error.channel, error.code),
+            Some(Event::Closed(error)) => return Err(SessionError::Closed(error.code)),
+            Some(Event::Opening { channel, .. }) => self.exchange.refuse(channel, Code::NotMember, None),
+            Some(Event::Find(_) | Event::Found(_) | Event::Whisper(_)) => {}
+        }
+        Ok(())
+    }
+
+    /// True if so much arrived that it should be taken before more is read.
+    pub fn is_full(&self) -> bool {
+        self.inbox_bytes >= BATCH
+    }
+
+    /// Somebody wrote to the profile.
+    pub fn local_change(&mut self) {
+        self.changed_here = true;
+    }
+
+    /// Takes what arrived, in one transaction; acknowledges it; seals what waits here.
+    pub fn flush(&mut self, profile: &mut Profile, world: &mut World<'_>) -> Result<(), SessionError> {
+        let inbox = std::mem::take(&mut self.inbox);
+        self.inbox_bytes = 0;
+        let result = self.take_and_seal(profile, inbox, world);
+        if result.is_err() {
+            profile.unload();
+        }
+        result
+    }
+
+    /// The next frame to send. Everything in it is on this disk.
+    pub fn poll_transmit(&mut self, profile: &mut Profile) -> Result<Option<Vec<u8>>, SessionError> {
+        loop {
+            if let Some(frame) = self.exchange.poll_transmit() {
+                return Ok(Some(frame));
+            }
+            if !self.pump(profile)? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The next thing to show.
+    pub fn poll_event(&mut self) -> Option<SessionEvent> {
+        self.events.pop_front()
+    }
+
+    /// What came and went, a space.
+    pub fn tallies(&self) -> &BTreeMap<SpaceId, Tally> {
+        &self.tallies
+    }
+
+    /// True if both sides have all that the other had: everything named was pulled, everything sealed was acknowledged,
+    /// and nothing waits that could be sealed. A one-shot exchange may end.
+    pub fn is_settled(&self, profile: &mut Profile) -> Result<bool, AppError> {
+        if !self.connected || !self.inbox.is_empty() || !self.acks.is_empty() || self.changed_here {
+            return Ok(false);
+        }
+        for (channel, line) in &self.channels {
+            let space = profile.space(&line.space)?;
+            let Some(peer) = self.exchange.peer(*channel) else { continue };
+            let quiet = peer.is_pulled(&space.log) && !peer.awaits_acks();
+            if !quiet || line.invitation && !space.redemption_is_relayed() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn on_proven(&mut self, profile: &mut Profile, peer: ReplicaKey, world: &World<'_>) -> Result<(), SessionError> {
+        let first = match self.pinned {
+            Some(pinned) if pinned == peer => false,
+            Some(_) => {
+                profile.note_other_relay(&self.spaces, &peer, world.now)?;
+                return Err(SessionError::OtherRelay { url: self.url.clone() });
+            }
+            None => {
+                profile.pin_relay(&self.url, &peer, world)?;
+                true
+            }
+        };
+        self.connected = true;
+        self.events.push_back(SessionEvent::Connected { first });
+        for space in self.spaces.clone() {
+            self.open(profile, &space)?;
+        }
+        Ok(())
+    }
+
+    /// Opens a space: with the invitation's key until the relay has the redemption, with this device's key after.
+    fn open(&mut self, profile: &mut Profile, space: &SpaceId) -> Result<(), AppError> {
+        let invitation = profile.unsent_redemption(space)?;
+        let loaded = profile.space(space)?;
+        let key = invitation.as_ref().map_or_else(|| loaded.secret.signing(), DeviceSecret::signing);
+        if let Some(channel) = self.exchange.open(&loaded.log, key) {
+            let line = Line { space: *space, invitation: invitation.is_some(), compared: false };
+            self.channels.insert(channel, line);
+        }
+        Ok(())
+    }
+
+    fn on_refused(&mut self, channel: Option<Channel>, code: Code) {
+        let Some(line) = channel.and_then(|channel| self.channels.remove(&channel)) else { return };
+        if !line.invitation {
+            self.events.push_back(SessionEvent::Refused { space: line.space, code });
+        }
+    }
+
+    fn take_and_seal(
+        &mut self,
+        profile: &mut Profile,
+        inbox: Vec<Entries>,
+        world: &mut World<'_>,
+    ) -> Result<(), SessionError> {
+        let mut arrived: BTreeMap<Channel, Vec<Entries>> = BTreeMap::new();
+        for entries in inbox {
+            arrived.entry(entries.channel).or_default().push(entries);
+        }
+        let acks = std::mem::take(&mut self.acks);
+        let changed_here = std::mem::take(&mut self.changed_here);
+        let busy: Vec<_> = self.channels.keys().copied().collect();
+        let mut redeemed = Vec::new();
+        for channel in busy {
+            let Some(line) = self.channels.get(&channel) else { continue };
+            let (space, invitation) = (line.space, line.invitation);
+            let entries = arrived.remove(&channel).unwrap_or_default();
+            let acks: Vec<_> = acks.iter().filter(|ack| ack.channel == channel).collect();
+            let heard = self.heard.remove(&channel);
+            if entries.is_empty() && acks.is_empty() && !heard && !changed_here {
+                continue;
+            }
+            let received = self.take(profile, channel, space, entries, world)?;
+            self.note_stored(profile, channel, space, &acks, world)?;
+            if !invitation {
+                self.seal(profile, channel, space, received, world)?;
+            } else if profile.space(&space)?.redemption_is_relayed() {
+                redeemed.push(space);
+            }
+        }
+        for space in redeemed {
+            self.channels.values_mut().filter(|line| line.space == space).for_each(|line| line.invitation = true);
+            if !self.channels.values().any(|line| line.space == space && !line.invitation) {
+                self.open(profile, &space)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the entries that arrived on one channel; returns whether any of them was new.
+    fn take(
+        &mut self,
+        profile: &mut Profile,
+        channel: Channel,
+        space: SpaceId,
+        entries: Vec<Entries>,
+        world: &mut World<'_>,
+    ) -> Result<bool, SessionError> {
+        if entries.is_empty() {
+            return Ok(false);
+        }
+        let taken = profile.receive(&space, entries, world)?;
+        let loaded = profile.space(&space)?;
+        let heads: Vec<Head> = taken.heads;
+        self.exchange.received(channel, &loaded.log, heads);
+        self.exchange.acknowledge(channel);
+        if taken.unlinked {
+            self.exchange.say_have(channel, &loaded.log);
+        }
+        if let Some(entry) = taken.refused {
+            self.exchange.refuse(channel, Code::Entry, Some(entry));
+            self.channels.remove(&channel);
+            self.events.push_back(SessionEvent::Refused { space, code: Code::Entry });
+        }
+        let tally = self.tallies.entry(space).or_default();
+        tally.received += taken.new;
+        tally.changed += taken.changed;
+        if taken.new > 0 {
+            self.events.push_back(SessionEvent::Progress);
+        }
+        if taken.changed > 0 {
+            self.events.push_back(SessionEvent::Changed { space });
+        }
+        Ok(taken.new > 0)
+    }
+
+    /// Notes which entries are on the relay's disk, and whether it lost some that it once had.
+    fn note_stored(
+        &mut self,
+        profile: &mut Profile,
+        channel: Channel,
+        space: SpaceId,
+        acks: &[&Ack],
+        world: &World<'_>,
+    ) -> Result<(), AppError> {
+        let loaded = profile.space(&space)?;
+        for ack in acks {
+            self.exchange.durable(&loaded.log, ack);
+        }
+        let spoken = self.exchange.peer(channel).is_some_and(alliance_replica::exchange::state::Peer::has_spoken);
+        let Some(line) = self.channels.get_mut(&channel) else { return Ok(()) };
+        if !spoken {
+            return Ok(());
+        }
+        let first = !std::mem::replace(&mut line.compared, true);
+        let mut changed = Vec::new();
+        for (id, was) in &loaded.relayed {
+            let is = self.exchange.stores(channel, &loaded.log, id);
+            if is != *was && (is || first) {
+                changed.push((*id, is));
+            }
+        }
+        profile.set_relayed(&space, &changed, world.now)
+    }
+
+    /// Seals what waits, if this connection allows it.
+    fn seal(
+        &mut self,
+        profile: &mut Profile,
+        channel: Channel,
+        space: SpaceId,
+        received: bool,
+        world: &mut World<'_>,
+    ) -> Result<(), AppError> {
+        let loaded = profile.space(&space)?;
+        let device = loaded.device();
+        let allowed = self.exchange.peer(channel).is_some_and(|peer| peer.may_seal(&loaded.log, &device));
+        if allowed {
+            profile.seal(&space, received, world)?;
+        }
+        Ok(())
+    }
+
+    /// Puts one path on its way; returns false if there is none.
+    fn pump(&mut self, profile: &mut Profile) -> Result<bool, AppError> {
+        for (channel, line) in &self.channels {
+            let loaded = profile.space(&line.space)?;
+            let Some(path) = self.exchange.pump(*channel, &loaded.log) else { continue };
+            let tally = self.tallies.entry(line.space).or_default();
+            tally.sent += path.ids.len() as u64;
+            let entries = profile.bodies(&line.space, &path.ids)?;
+            self.exchange.send(*channel, path.device, path.chain, entries);
+            self.events.push_back(SessionEvent::Progress);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
+
+/// What [`Profile::receive`] did.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    /// Every entry that is on disk now, for the acknowledgement.
+    pub(super) heads: Vec<Head>,
+    /// How many were new.
+    pub(super) new: u64,
+    /// How many items changed.
+    pub(super) changed: u64,
+    /// An entry could not be linked.
+    pub(super) unlinked: bool,
+    /// An entry was refused.
+    pub(super) refused: Option<alliance_replica::id::EntryId>,
+    /// Bodies of new content, to save reading them again.
+    pub(super) bodies: Bodies,
+}

@@ -1,0 +1,125 @@
+//! A space while a process works on it: its log, its keys, its place in the profile.
+//!
+//! What is here is a copy of what the file says as of one generation; [`Space::refresh`] brings it up to date inside the
+//! gate, and whoever fails to commit throws the copy away.
+
+use std::collections::BTreeMap;
+
+use alliance_replica::{
+    id::{DeviceId, EntryId, SpaceId},
+    log::{
+        Log,
+        chain::State,
+        control::Record,
+        heads::{After, Chain},
+    },
+};
+
+use super::AppError;
+use crate::{
+    keys::{DeviceSecret, EpochKey, Keyring},
+    store::{SpaceRow, StoreError, Tx},
+};
+
+/// A space of this profile, loaded.
+pub(super) struct Space {
+    pub(super) row: SpaceRow,
+    pub(super) secret: DeviceSecret,
+    pub(super) log: Log,
+    pub(super) keyring: Keyring,
+    /// Content that is stored and not yet looked at, in order of arrival.
+    pub(super) waiting: Vec<EntryId>,
+    /// Entries that a relay is known to have on its disk.
+    pub(super) relayed: BTreeMap<EntryId, bool>,
+}
+
+impl Space {
+    /// Loads a space from the file.
+    pub(super) fn load(tx: &Tx<'_>, space: &SpaceId) -> Result<Self, AppError> {
+        let row = tx.space(space)?.ok_or(AppError::UnknownSpace)?;
+        let mut log = Log::new(*space);
+        let mut waiting = Vec::new();
+        let mut relayed = BTreeMap::new();
+        for stored in tx.entries(space)? {
+            let is_content = stored.entry.body.is_empty();
+            log.restore(&stored.device, stored.entry, stored.state.state)
+                .map_err(|_| StoreError::Damaged { what: "an entry" })?;
+            if is_content && stored.state.state == State::Stored {
+                waiting.push(stored.id);
+            }
+            if let Some(after) = stored.state.after {
+                log.learn_after(stored.id, after);
+            }
+            relayed.insert(stored.id, stored.state.relayed);
+        }
+        let mut keyring = Keyring::new(*space);
+        for (_, key) in tx.epochs(space)? {
+            keyring.insert(EpochKey::from_bytes(&key));
+        }
+        let secret = DeviceSecret::from_bytes(&row.secret);
+        Ok(Self { row, secret, log, keyring, waiting, relayed })
+    }
+
+    /// Loads the space anew if another process changed it.
+    pub(super) fn refresh(&mut self, tx: &Tx<'_>) -> Result<(), AppError> {
+        match tx.generation(&self.row.space)? {
+            Some(generation) if generation == self.row.generation => Ok(()),
+            Some(_) => {
+                *self = Self::load(tx, &self.row.space)?;
+                Ok(())
+            }
+            None => Err(AppError::UnknownSpace),
+        }
+    }
+
+    /// The space's name.
+    pub(super) fn id(&self) -> SpaceId {
+        self.row.space
+    }
+
+    /// This device in the space.
+    pub(super) fn device(&self) -> DeviceId {
+        self.row.device
+    }
+
+    /// Appends a control record of this device and writes it to the file.
+    pub(super) fn append(&mut self, tx: &Tx<'_>, record: Record) -> Result<EntryId, AppError> {
+        let entry = self.log.append(self.secret.signing(), self.row.last_control.as_ref(), record);
+        tx.insert_entry(&self.id(), &entry, State::Applied, None)?;
+        self.row.last_control = Some(entry.id);
+        self.relayed.insert(entry.id, false);
+        Ok(entry.id)
+    }
+
+    /// The heads that an entry of this device names after `prev`.
+    pub(super) fn after(&self, prev: Option<&EntryId>) -> After {
+        self.log.after(prev)
+    }
+
+    /// Takes every epoch key that the control records hand on to this device, and keeps them in the file.
+    pub(super) fn learn_keys(&mut self, tx: &Tx<'_>, invitation: Option<&DeviceSecret>) -> Result<bool, AppError> {
+        let chains = self.log.chains();
+        let records = chains.arrivals(Chain::Control).iter().filter_map(|index| {
+            let id = chains.at(*index).head.id;
+            self.log.dag().record(&id).map(|(device, control)| (id, *device, &control.record))
+        });
+        let records: Vec<_> = records.collect();
+        let mut devices = vec![&self.secret];
+        devices.extend(invitation);
+        let learned = self.keyring.learn(records, &devices);
+        for epoch in &learned.epochs {
+            if let Some(key) = self.keyring.key(epoch) {
+                tx.insert_epoch(&self.row.space, epoch, key.as_bytes())?;
+            }
+        }
+        Ok(!learned.epochs.is_empty())
+    }
+
+    /// Notes in the file what this process changed, and that it did.
+    pub(super) fn store_row(&mut self, tx: &Tx<'_>) -> Result<(), AppError> {
+        let row = &self.row;
+        tx.set_last(&row.space, row.last.as_ref(), row.last_control.as_ref(), row.received)?;
+        self.row.generation = tx.touch_space(&self.row.space)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,4 @@
+//! Worlds that run from one seed.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod exchange;
