@@ -3,7 +3,7 @@
 //! What is here is a copy of what the file says as of one generation; [`Space::refresh`] brings it up to date inside the
 //! gate, and whoever fails to commit throws the copy away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_replica::{
     id::{DeviceId, EntryId, SpaceId},
@@ -12,6 +12,7 @@ use alliance_replica::{
         chain::State,
         control::Record,
         heads::{After, Chain},
+        membership::Contents,
     },
 };
 
@@ -29,7 +30,11 @@ pub(super) struct Space {
     pub(super) keyring: Keyring,
     /// Content that is stored and not yet looked at, in order of arrival.
     pub(super) waiting: Vec<EntryId>,
-    /// Entries that a relay is known to have on its disk.
+    /// Content whose past is here, for the question which of it counts.
+    pub(super) contents: Contents,
+    /// Content that does not count for shared facets, and for own ones.
+    pub(super) aside: [BTreeSet<EntryId>; 2],
+    /// Whether a relay is known to have an entry on its disk.
     pub(super) relayed: BTreeMap<EntryId, bool>,
 }
 
@@ -57,7 +62,28 @@ impl Space {
             keyring.insert(EpochKey::from_bytes(&key));
         }
         let secret = DeviceSecret::from_bytes(&row.secret);
-        Ok(Self { row, secret, log, keyring, waiting, relayed })
+        let (contents, aside) = (Contents::new(), <[BTreeSet<_>; 2]>::default());
+        let mut loaded = Self { row, secret, log, keyring, waiting, contents, aside, relayed };
+        loaded.recall_contents();
+        Ok(loaded)
+    }
+
+    /// Puts every processed content entry among the contents. They were processed in another order than they arrived.
+    fn recall_contents(&mut self) {
+        let chains = self.log.chains();
+        let processed = chains.arrivals(Chain::Content).iter().map(|index| chains.at(*index));
+        let mut open: Vec<_> = processed
+            .filter(|meta| matches!(meta.state, State::Applied | State::SetAside))
+            .filter_map(|meta| self.node(&meta.head.id))
+            .collect();
+        loop {
+            let before = open.len();
+            open.retain(|node| !self.contents.insert(self.log.dag(), node));
+            if open.len() == before || open.is_empty() {
+                break;
+            }
+        }
+        self.recount();
     }
 
     /// Loads the space anew if another process changed it.

@@ -32,12 +32,27 @@ pub struct Waiting {
 }
 
 impl Tx<'_> {
-    /// Keeps an item's preimage.
-    pub fn insert_item(&self, space: &SpaceId, item: &ItemId, preimage: &[u8]) -> Result<(), StoreError> {
-        let mut statement =
-            self.prepare_cached("INSERT OR IGNORE INTO items (space, item, preimage) VALUES (?1, ?2, ?3)")?;
-        statement.execute((space.as_ref(), item.as_ref(), preimage))?;
+    /// Keeps an item's preimage; `carried` once an applied entry carries it.
+    pub fn insert_item(
+        &self,
+        space: &SpaceId,
+        item: &ItemId,
+        preimage: &[u8],
+        carried: bool,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.prepare_cached(
+            "INSERT INTO items (space, item, preimage, carried) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (space, item) DO UPDATE SET carried = MAX(carried, excluded.carried)",
+        )?;
+        statement.execute((space.as_ref(), item.as_ref(), preimage, carried))?;
         Ok(())
+    }
+
+    /// An item's preimage if no applied entry carries it yet.
+    pub fn uncarried_preimage(&self, space: &SpaceId, item: &ItemId) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut statement =
+            self.prepare_cached("SELECT preimage FROM items WHERE space = ?1 AND item = ?2 AND carried = 0")?;
+        Ok(statement.query_row((space.as_ref(), item.as_ref()), |row| row.get(0)).optional()?)
     }
 
     /// An item's preimage, if the item is known.

@@ -70,6 +70,7 @@ CREATE TABLE items (
     space    BLOB NOT NULL,
     item     BLOB NOT NULL,
     preimage BLOB NOT NULL,
+    carried  INTEGER NOT NULL,              -- 1 once an applied entry carries the preimage
     PRIMARY KEY (space, item)
 ) STRICT, WITHOUT ROWID;
 

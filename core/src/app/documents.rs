@@ -1,0 +1,129 @@
+//! Facets in memory: read from the file when they are touched, kept while a process works on them.
+//!
+//! The file is the truth: a kept facet is used only while the file has the same version of it, and whoever fails to
+//! commit throws all of them away.
+
+use std::collections::BTreeMap;
+
+use alliance_replica::id::{ItemId, SpaceId};
+
+use super::AppError;
+use crate::{
+    document::{Change, DocId, Document, Preimage, Writer},
+    domain,
+    store::{StoreError, Tx},
+};
+
+/// Facets kept in memory.
+const KEPT: usize = 48;
+/// Changes after which a facet is saved as a whole again.
+const LOOSE: i64 = 96;
+
+/// The facets that this process has at hand.
+#[derive(Default)]
+pub(super) struct Documents {
+    kept: BTreeMap<(SpaceId, DocId), Kept>,
+    clock: u64,
+}
+
+struct Kept {
+    document: Document,
+    /// As of which version in the file; 0 if it is not there yet.
+    version: i64,
+    used: u64,
+}
+
+impl Documents {
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.kept.clear();
+    }
+
+    /// Forgets what it knows of a space.
+    pub(super) fn forget(&mut self, space: &SpaceId) {
+        self.kept.retain(|(of, _), _| of != space);
+    }
+
+    /// A facet of an item, as the file has it; an empty one if nobody has written it.
+    pub(super) fn open(
+        &mut self,
+        tx: &Tx<'_>,
+        space: &SpaceId,
+        preimage: &Preimage,
+        doc: DocId,
+    ) -> Result<&mut Document, AppError> {
+        let name = (*space, doc);
+        let member = doc.writer.member();
+        let version = tx.facet_version(space, &doc.item, member.as_ref())?.unwrap_or(0);
+        self.clock += 1;
+        if self.kept.get(&name).is_none_or(|kept| kept.version != version) {
+            let schema = domain::schema(preimage, &doc.writer);
+            let document = match tx.facet(space, &doc.item, member.as_ref())? {
+                Some(facet) => Document::load(doc, schema, &facet.saved, facet.loose.iter().map(Vec::as_slice))
+                    .map_err(|_| StoreError::Damaged { what: "a document" })?,
+                None => Document::new(doc, schema),
+            };
+            self.make_room();
+            self.kept.insert(name, Kept { document, version, used: 0 });
+        }
+        let kept = self.kept.get_mut(&name).expect("it was put there");
+        kept.used = self.clock;
+        Ok(&mut kept.document)
+    }
+
+    /// All facets of an item that exist.
+    pub(super) fn facets(
+        &mut self,
+        tx: &Tx<'_>,
+        space: &SpaceId,
+        preimage: &Preimage,
+        item: ItemId,
+    ) -> Result<BTreeMap<Writer, Document>, AppError> {
+        let mut facets = BTreeMap::new();
+        for member in tx.writers(space, &item)? {
+            let writer = Writer::from(member);
+            facets.insert(writer, self.open(tx, space, preimage, DocId { item, writer })?.clone());
+        }
+        Ok(facets)
+    }
+
+    /// Writes changes that a kept facet has taken in to the file. With an intent, they wait to be sealed. `whole` if
+    /// adding them to what the file has is not enough.
+    pub(super) fn record(
+        &mut self,
+        tx: &Tx<'_>,
+        space: &SpaceId,
+        doc: DocId,
+        changes: &[Change],
+        whole: bool,
+        intent: Option<i64>,
+    ) -> Result<(), AppError> {
+        let Some(kept) = self.kept.get_mut(&(*space, doc)) else { return Ok(()) };
+        let member = doc.writer.member();
+        let member = member.as_ref();
+        let mut save = whole || kept.version == 0;
+        for change in changes {
+            let (hash, bytes) = (change.hash().0, change.raw_bytes());
+            match intent {
+                _ if !save => {
+                    let (version, loose) = tx.append_change(space, &doc.item, member, &hash, bytes, intent)?;
+                    kept.version = version;
+                    save = loose >= LOOSE;
+                }
+                Some(intent) => tx.queue_change(space, &doc.item, member, &hash, bytes, intent)?,
+                None => {}
+            }
+        }
+        if save {
+            kept.version = tx.save_facet(space, &doc.item, member, &kept.document.save())?;
+        }
+        Ok(())
+    }
+
+    fn make_room(&mut self) {
+        while self.kept.len() >= KEPT {
+            let oldest = self.kept.iter().min_by_key(|(_, kept)| kept.used).map(|(name, _)| *name);
+            oldest.and_then(|name| self.kept.remove(&name));
+        }
+    }
+}

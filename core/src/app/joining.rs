@@ -1,0 +1,195 @@
+//! Taking up an invitation: who holds the link opens the space with its key, checks that the space is what it says, and
+//! redeems. Sans-IO, on a connection of its own; the exchange that follows is a [`super::Session`].
+//!
+//! Nothing is written to disk before the invitation is known to be good, and everything before the redemption is sent:
+//! whoever is cut off in between sends it later, as part of a normal exchange.
+
+use alliance_replica::{
+    exchange::{
+        Event, Exchange, Role,
+        frame::{Channel, Code},
+    },
+    id::{MemberId, ReplicaKey, Secret},
+    log::{
+        Log,
+        chain::State,
+        control::{Control, Purpose, Record, Redeem},
+        entry::{Entry, Place, Verified},
+        heads::Chain,
+        membership::Role as DeviceRole,
+    },
+};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::{AppError, NotInvited, Profile, SessionError, World, profile, space::Space};
+use crate::{
+    keys::{DeviceSecret, Invitation, recovery},
+    store::{Invited, SpaceRow},
+};
+
+/// An invitation being taken up.
+pub struct Joining {
+    invitation: Invitation,
+    key: DeviceSecret,
+    exchange: Exchange,
+    channel: Option<Channel>,
+    log: Log,
+    control: Vec<Verified>,
+    relay_key: Option<ReplicaKey>,
+    refused: Option<Code>,
+}
+
+impl Joining {
+    /// Begins a connection to the invitation's relay.
+    pub fn new(invitation: Invitation, world: &mut World<'_>) -> Self {
+        let (mut seed, mut nonce) = (Zeroizing::new([0; 32]), [0; 32]);
+        world.rng.fill_bytes(&mut *seed);
+        world.rng.fill_bytes(&mut nonce);
+        Self {
+            key: invitation.device_secret(),
+            log: Log::new(invitation.terms().space),
+            exchange: Exchange::new(Role::Initiator, Secret::from_seed(&seed), nonce),
+            channel: None,
+            control: Vec::new(),
+            relay_key: None,
+            refused: None,
+            invitation,
+        }
+    }
+
+    /// Takes a frame.
+    pub fn handle(&mut self, frame: &[u8]) -> Result<(), SessionError> {
+        match self.exchange.handle(frame)? {
+            Some(Event::Proven { peer }) => {
+                let pinned = self.invitation.terms().relay.as_ref().and_then(|relay| relay.key);
+                if pinned.is_some_and(|pinned| pinned != peer) {
+                    return Err(AppError::NotInvited(NotInvited::OtherRelay).into());
+                }
+                self.relay_key = Some(peer);
+                self.channel = self.exchange.open(&self.log, self.key.signing());
+            }
+            // Content comes after control and is fetched by the exchange that follows.
+            Some(Event::Entries(entries)) if entries.chain == Chain::Control => {
+                let received = self.log.receive(&entries.device, entries.chain, entries.entries);
+                self.control.extend(received.new);
+            }
+            Some(Event::Refused(error)) => self.refused = Some(error.code),
+            Some(Event::Closed(error)) => return Err(SessionError::Closed(error.code)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The next frame to send.
+    pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        self.exchange.poll_transmit()
+    }
+
+    /// True once it is known whether the invitation is good: [`Joining::finish`] can be called, the connection closed.
+    pub fn is_done(&self) -> bool {
+        let peer = self.channel.and_then(|channel| self.exchange.peer(channel));
+        let pulled = peer.is_some_and(|peer| {
+            let control = |head: &&alliance_replica::log::heads::Head| head.chain == Chain::Control;
+            peer.has_spoken() && peer.heads().filter(control).all(|head| self.log.chains().meta(&head.id).is_some())
+        });
+        self.refused.is_some() || pulled
+    }
+
+    /// Redeems the invitation for a person, in their profile.
+    pub fn finish(self, profile: &mut Profile, world: &mut World<'_>) -> Result<(), AppError> {
+        self.check(world.now).map_err(AppError::NotInvited)?;
+        let space = self.log.space();
+        let fold = self.log.fold();
+        let person = profile.person()?;
+        let relay = self.invitation.terms().relay.as_ref().map(|relay| relay.url.clone());
+        let personal = profile.personal()?;
+        let device = DeviceSecret::generate(world.rng);
+        let member = MemberId::of(&device.id());
+        let lost = DeviceSecret::generate(world.rng);
+        let sealed = recovery::seal(&lost, &personal.recovery, &space, &personal.space, world.rng)
+            .map_err(|_| AppError::NotInvited(NotInvited::Unknown))?;
+        let keys = device.keys();
+        let redeem = Redeem {
+            device: keys,
+            recovery: Some(lost.keys()),
+            consent: keys.consent(device.signing(), &space, &member),
+            recovery_consent: Some(lost.keys().consent(lost.signing(), &space, &member)),
+        };
+        let control = Control { after: self.log.after(None), record: Record::Redeem(redeem) };
+        let place = Place { version: 1, chain: Chain::Control, seq: 1, prev: None, epoch: None };
+        let entry = Entry::sign(&space, self.key.signing(), &place, control.encode());
+        let kind = fold.kind().ok_or(AppError::NotInvited(NotInvited::Unknown))?;
+        let row = SpaceRow {
+            space,
+            kind,
+            member,
+            device: device.id(),
+            secret: device.to_bytes(),
+            last: None,
+            last_control: None,
+            received: 0,
+            generation: 0,
+        };
+        let Profile { store, spaces, documents } = profile;
+        store.write(|tx| {
+            if tx.space(&space)?.is_some() {
+                return Err(AppError::NotInvited(NotInvited::Member));
+            }
+            tx.insert_space(&row)?;
+            for verified in &self.control {
+                tx.insert_entry(&space, verified, State::Stored, None)?;
+            }
+            tx.insert_entry(&space, &entry, State::Stored, None)?;
+            tx.insert_invitation(
+                &space,
+                &Invited {
+                    device: self.key.id(),
+                    mine: false,
+                    purpose: Purpose::Member,
+                    expires: self.invitation.terms().expires,
+                    secret: self.key.to_bytes(),
+                    written: true,
+                },
+            )?;
+            if let Some(url) = &relay {
+                tx.put_relay(&space, url, self.relay_key.as_ref())?;
+            }
+            let mut loaded = Space::load(tx, &space)?;
+            loaded.learn_keys(tx, Some(&self.key))?;
+            spaces.insert(space, loaded);
+            profile::keep_recovery(tx, spaces, documents, &personal.space, &space, &sealed, world)?;
+            profile::introduce(tx, spaces, documents, &space, &person, world)?;
+            tx.set_meta(profile::CURRENT, space.as_bytes())?;
+            tx.note_security(world.now, &space, "joined", &json!({ "device": device.id().to_string() }))?;
+            Ok(())
+        })
+    }
+
+    /// The relay by which the invitation was found, and its key.
+    pub fn relay(&self) -> Option<(&str, Option<ReplicaKey>)> {
+        self.invitation.terms().relay.as_ref().map(|relay| (relay.url.as_str(), self.relay_key))
+    }
+
+    fn check(&self, now: i64) -> Result<(), NotInvited> {
+        let fold = self.log.fold();
+        if self.invitation.terms().expires < u64::try_from(now).unwrap_or(0) {
+            return Err(NotInvited::Expired);
+        }
+        match self.refused {
+            Some(Code::Expired) => return Err(NotInvited::Expired),
+            Some(_) if self.control.is_empty() => return Err(NotInvited::Unknown),
+            _ => {}
+        }
+        let invitations = fold.invitations();
+        let mine = invitations.iter().find(|it| it.invite.key.device == self.key.id()).ok_or(NotInvited::Unknown)?;
+        if !mine.redemptions.is_empty() {
+            return Err(NotInvited::Used);
+        }
+        let key = fold.device(&self.key.id());
+        match key {
+            Some(it) if it.live && it.role == DeviceRole::Invite => Ok(()),
+            _ => Err(NotInvited::Withdrawn),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What control entries mean to a person: the lines of the security log.
+
+use alliance_replica::{
+    id::EntryId,
+    log::control::{Purpose, Reason, Record},
+};
+use serde_json::{Value, json};
+
+use super::{AppError, space::Space};
+use crate::store::Tx;
+
+/// Writes a line for each control entry that people should be able to look up.
+pub(super) fn note(tx: &Tx<'_>, space: &Space, entries: &[EntryId], now: i64) -> Result<(), AppError> {
+    let fold = space.log.fold();
+    for entry in entries {
+        let Some((author, control)) = space.log.dag().record(entry) else { continue };
+        if !fold.valid(entry) {
+            let about = json!({ "entry": entry.to_string(), "device": author.to_string() });
+            tx.note_security(now, &space.id(), "record-without-effect", &about)?;
+            continue;
+        }
+        if let Some((kind, mut about)) = describe(&control.record) {
+            if let Value::Object(about) = &mut about {
+                about.insert("by".to_owned(), json!(author.to_string()));
+            }
+            tx.note_security(now, &space.id(), kind, &about)?;
+        }
+    }
+    for fork in fold.forks() {
+        if fork.entries.iter().any(|entry| entries.contains(entry)) {
+            let about = json!({ "device": fork.device.to_string(), "place": fork.seq });
+            tx.note_security(now, &space.id(), "device-wrote-two-histories", &about)?;
+        }
+    }
+    if fold.rivals().iter().any(|entry| entries.contains(entry)) {
+        tx.note_security(now, &space.id(), "two-people-were-confirmed", &json!({}))?;
+    }
+    Ok(())
+}
+
+fn describe(record: &Record) -> Option<(&'static str, Value)> {
+    Some(match record {
+        Record::Genesis(it) => ("space-made", json!({ "device": it.founder.device.to_string() })),
+        Record::AddDevice(it) => ("device-added", json!({ "device": it.device.device.to_string() })),
+        Record::Invite(it) => {
+            let purpose = match it.purpose {
+                Purpose::Member => "member",
+                Purpose::OwnDevice => "device",
+            };
+            ("invitation-made", json!({ "for": purpose, "key": it.key.device.to_string() }))
+        }
+        Record::Redeem(it) => ("invitation-used", json!({ "device": it.device.device.to_string() })),
+        Record::Confirm(it) => ("invitation-confirmed", json!({ "redemption": it.redeem.to_string() })),
+        Record::Cut(it) => {
+            let reason = match it.reason {
+                Reason::Unsaid => "unsaid",
+                Reason::Lost => "lost",
+                Reason::Renewed => "renewed",
+                Reason::Expired => "expired",
+                Reason::Withdrawn => "withdrawn",
+            };
+            ("device-cut", json!({ "device": it.device.to_string(), "reason": reason }))
+        }
+        Record::Leave(_) => ("member-left", json!({})),
+        Record::Epoch(it) => ("key-rotated", json!({ "devices": it.wraps.len() })),
+        Record::Grant(it) => ("key-granted", json!({ "devices": it.wraps.len() })),
+        Record::Forget(it) => ("forget-asked", json!({ "item": it.item.to_string() })),
+        Record::AckCheckpoint(_) | Record::Unknown { .. } => return None,
+    })
+}

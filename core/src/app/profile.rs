@@ -1,0 +1,403 @@
+//! A person on this computer: their personal space, their alliances, where those are kept.
+
+use std::{collections::BTreeMap, path::Path};
+
+use alliance_replica::{
+    id::{DeviceId, MemberId, ReplicaKey, SpaceId},
+    log::{
+        chain::State,
+        control::{Control, Genesis, Keys, Purpose, Record, SpaceKind},
+        entry::{Entry, Place as EntryPlace},
+        heads::{After, Chain},
+    },
+};
+use serde_json::json;
+
+use super::{
+    AppError, Profile, World,
+    documents::Documents,
+    intent::{self, Target},
+    receive::loaded,
+    space::Space,
+};
+use crate::{
+    document::{Edit, Scalar, Writer},
+    domain,
+    keys::{
+        DeviceSecret, Invitation, Words,
+        invitation::{Relay, Terms},
+        recovery,
+    },
+    store::{Invited, SpaceRow, Store, StoreError, Tx},
+};
+
+/// Which alliance commands mean.
+pub(super) const CURRENT: &str = "current";
+const NAME: &str = "name";
+const ROLE: &str = "role";
+
+/// How a person is called.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Person {
+    /// Their name, as they want to be called.
+    pub name: String,
+    /// What they are to the other one; any word.
+    pub role: String,
+}
+
+/// How far an alliance has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AllianceState {
+    /// The other person has not come yet.
+    Alone,
+    /// One has used the invitation; the inviter's computer has not confirmed it yet.
+    AwaitsConfirmation,
+    /// Both are there.
+    Together,
+    /// The other person has left; the copy stays.
+    TheyLeft,
+    /// One has left, or this computer was cut off; the copy stays.
+    Ended,
+}
+
+/// An alliance of this profile.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AllianceInfo {
+    /// Its space.
+    pub space: SpaceId,
+    /// What it is called.
+    pub title: String,
+    /// The other person, once known.
+    pub other: Option<String>,
+    /// How far it has come.
+    pub state: AllianceState,
+    /// True if commands mean this one.
+    pub current: bool,
+}
+
+/// A relay and what it keeps for this profile.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RelayInfo {
+    /// Its address.
+    pub url: String,
+    /// Its key; none until first met.
+    pub key: Option<ReplicaKey>,
+    /// The spaces.
+    pub spaces: Vec<SpaceId>,
+}
+
+/// The personal space and the key that the recovery words give.
+pub(super) struct Personal {
+    pub(super) space: SpaceId,
+    pub(super) recovery: Keys,
+}
+
+impl Profile {
+    /// Makes a profile: a personal space, whose recovery words are returned and kept nowhere.
+    pub fn create(file: &Path, person: &Person, world: &mut World<'_>) -> Result<(Self, Words), AppError> {
+        domain::alliance::check_name(&person.name)?;
+        domain::alliance::check_role(&person.role)?;
+        let words = Words::generate(world.rng);
+        let mut store = Store::create(file)?;
+        store.write::<_, AppError>(|tx| {
+            tx.set_meta(NAME, person.name.as_bytes())?;
+            tx.set_meta(ROLE, person.role.as_bytes())?;
+            found(tx, SpaceKind::Personal, words.device_secret().keys(), world)?;
+            Ok(())
+        })?;
+        Ok((Self { store, spaces: BTreeMap::new(), documents: Documents::default() }, words))
+    }
+
+    /// Opens a profile.
+    pub fn open(file: &Path) -> Result<Self, AppError> {
+        Ok(Self { store: Store::open(file)?, spaces: BTreeMap::new(), documents: Documents::default() })
+    }
+
+    /// Forgets what is in memory; the file is the truth.
+    pub(super) fn unload(&mut self) {
+        self.spaces.clear();
+        self.documents.clear();
+    }
+
+    /// Changes whenever another process, or this one, wrote to the profile.
+    pub fn version(&mut self) -> Result<i64, AppError> {
+        Ok(self.store.data_version()?)
+    }
+
+    /// Whose profile it is.
+    pub fn person(&mut self) -> Result<Person, AppError> {
+        self.store.read(|tx| {
+            let text = |key| match tx.meta(key)?.map(String::from_utf8) {
+                Some(Ok(text)) => Ok(text),
+                _ => Err(StoreError::Damaged { what: "the person's name" }),
+            };
+            Ok(Person { name: text(NAME)?, role: text(ROLE)? })
+        })
+    }
+
+    /// Makes an alliance; it becomes the one that commands mean.
+    pub fn new_alliance(
+        &mut self,
+        title: &str,
+        relay: Option<&str>,
+        world: &mut World<'_>,
+    ) -> Result<SpaceId, AppError> {
+        domain::check_title(title)?;
+        let person = self.person()?;
+        let personal = self.personal()?;
+        let Self { store, spaces, documents } = self;
+        let lost = DeviceSecret::generate(world.rng);
+        let result = store.write(|tx| {
+            let space = found(tx, SpaceKind::Alliance, lost.keys(), world)?;
+            let sealed = recovery::seal(&lost, &personal.recovery, &space, &personal.space, world.rng)
+                .map_err(|_| StoreError::Damaged { what: "the recovery key" })?;
+            keep_recovery(tx, spaces, documents, &personal.space, &space, &sealed, world)?;
+            let target = Target::alliance(loaded(spaces, tx, &space)?)?;
+            let edits = [(Writer::Everyone, vec![Edit::Put("title".to_owned(), Some(Scalar::Text(title.to_owned())))])];
+            intent::write(tx, documents, &target, &edits, world)?;
+            introduce(tx, spaces, documents, &space, &person, world)?;
+            match relay {
+                Some(url) => add_relay(tx, spaces, documents, &space, url, world)?,
+                None => copy_relays(tx, &personal.space, &space)?,
+            }
+            if relay.is_some() && !tx.relays()?.iter().any(|row| row.space == personal.space) {
+                relay.map_or(Ok(()), |url| tx.put_relay(&personal.space, url, None))?;
+            }
+            tx.set_meta(CURRENT, space.as_bytes())?;
+            Ok(space)
+        });
+        self.settle(result)
+    }
+
+    /// Makes an alliance the one that commands mean.
+    pub fn use_alliance(&mut self, space: SpaceId) -> Result<(), AppError> {
+        self.store.write(|tx| {
+            tx.space(&space)?.filter(|row| row.kind == SpaceKind::Alliance).ok_or(AppError::UnknownSpace)?;
+            Ok(tx.set_meta(CURRENT, space.as_bytes())?)
+        })
+    }
+
+    /// The alliance that commands mean: the one chosen last, else the first one.
+    pub fn current(&mut self) -> Result<Option<SpaceId>, AppError> {
+        self.store.read(current)
+    }
+
+    /// Sets where every space of this profile is kept.
+    pub fn set_relay(&mut self, url: &str, world: &mut World<'_>) -> Result<(), AppError> {
+        let Self { store, spaces, documents } = self;
+        let result = store.write(|tx| {
+            for row in tx.spaces()? {
+                add_relay(tx, spaces, documents, &row.space, url, world)?;
+            }
+            Ok(())
+        });
+        self.settle(result)
+    }
+
+    /// The relays of this profile, with the spaces that each keeps.
+    pub fn relays(&mut self) -> Result<Vec<RelayInfo>, AppError> {
+        self.store.read(|tx| {
+            let mut relays: Vec<RelayInfo> = Vec::new();
+            for row in tx.relays()? {
+                match relays.last_mut().filter(|relay| relay.url == row.url) {
+                    Some(relay) => {
+                        relay.spaces.push(row.space);
+                        relay.key = relay.key.or(row.key);
+                    }
+                    None => relays.push(RelayInfo { url: row.url, key: row.key, spaces: vec![row.space] }),
+                }
+            }
+            Ok(relays)
+        })
+    }
+
+    /// Makes an invitation for the other person. It works once this profile has synced.
+    pub fn invite(&mut self, space: SpaceId, expires: u64, world: &mut World<'_>) -> Result<Invitation, AppError> {
+        let relays = self.relays()?;
+        let Self { store, spaces, .. } = self;
+        store.write(|tx| {
+            let loaded = loaded(spaces, tx, &space)?;
+            let fold = loaded.log.fold();
+            if fold.other_member().is_some() {
+                return Err(AppError::Full);
+            }
+            if fold.founder() != Some(loaded.device()) {
+                return Err(AppError::NotFounder);
+            }
+            let relay = relays.iter().find(|relay| relay.spaces.contains(&space)).ok_or(AppError::NoRelay)?;
+            let relay = Relay { url: relay.url.clone(), key: relay.key };
+            let terms = Terms { space, purpose: Purpose::Member, expires, relay: Some(relay) };
+            let invitation = Invitation::generate(terms, world.rng)?;
+            let secret = invitation.device_secret();
+            tx.insert_invitation(
+                &space,
+                &Invited {
+                    device: secret.id(),
+                    mine: true,
+                    purpose: Purpose::Member,
+                    expires,
+                    secret: secret.to_bytes(),
+                    written: false,
+                },
+            )?;
+            tx.note_security(world.now, &space, "invitation-offered", &json!({ "key": secret.id().to_string() }))?;
+            Ok(invitation)
+        })
+    }
+
+    /// The key of the invitation that brought this device in, while the relay does not have the redemption.
+    pub(super) fn unsent_redemption(&mut self, space: &SpaceId) -> Result<Option<DeviceSecret>, AppError> {
+        let used = self.store.read::<_, AppError>(|tx| Ok(tx.invitations(space)?.into_iter().find(|it| !it.mine)))?;
+        let Some(used) = used else { return Ok(None) };
+        let relayed = self.space(space)?.redemption_is_relayed();
+        Ok((!relayed).then(|| DeviceSecret::from_bytes(&used.secret)))
+    }
+
+    /// A space, loaded and as the file has it.
+    pub(super) fn space(&mut self, space: &SpaceId) -> Result<&mut Space, AppError> {
+        let Self { store, spaces, .. } = self;
+        store.read(|tx| loaded(spaces, tx, space).map(|_| ()))?;
+        spaces.get_mut(space).ok_or(AppError::UnknownSpace)
+    }
+
+    /// The personal space and its recovery key.
+    pub(super) fn personal(&mut self) -> Result<Personal, AppError> {
+        self.store.read(|tx| {
+            let damaged = StoreError::Damaged { what: "the personal space" };
+            let Some(row) = tx.spaces()?.into_iter().find(|row| row.kind == SpaceKind::Personal) else {
+                return Err(damaged.into());
+            };
+            let genesis = tx.entries(&row.space)?.into_iter().next();
+            let control = genesis.and_then(|genesis| Control::decode(&genesis.entry.body).ok());
+            match control.map(|control| control.record) {
+                Some(Record::Genesis(Genesis { recovery: Some(recovery), .. })) => {
+                    Ok(Personal { space: row.space, recovery })
+                }
+                _ => Err(damaged.into()),
+            }
+        })
+    }
+
+    /// Keeps what a failed change left in memory from being taken for true.
+    pub(super) fn settle<T>(&mut self, result: Result<T, AppError>) -> Result<T, AppError> {
+        if result.is_err() {
+            self.unload();
+        }
+        result
+    }
+}
+
+/// The alliance that commands mean.
+pub(super) fn current(tx: &Tx<'_>) -> Result<Option<SpaceId>, AppError> {
+    let chosen = tx.meta(CURRENT)?.and_then(|bytes| SpaceId::from_slice(&bytes));
+    let rows = tx.spaces()?;
+    let alliances = || rows.iter().filter(|row| row.kind == SpaceKind::Alliance).map(|row| row.space);
+    Ok(alliances().find(|space| Some(*space) == chosen).or_else(|| alliances().next()))
+}
+
+/// Founds a space: draws this device's keys, writes the genesis.
+fn found(tx: &Tx<'_>, kind: SpaceKind, recovery: Keys, world: &mut World<'_>) -> Result<SpaceId, AppError> {
+    let device = DeviceSecret::generate(world.rng);
+    let genesis = Genesis { kind, founder: device.keys(), recovery: Some(recovery) };
+    let body = Control { after: After::default(), record: Record::Genesis(genesis) }.encode();
+    let space = SpaceId::of(&body);
+    let place = EntryPlace { version: 1, chain: Chain::Control, seq: 1, prev: None, epoch: None };
+    let entry = Entry::sign(&space, device.signing(), &place, body);
+    tx.insert_space(&SpaceRow {
+        space,
+        kind,
+        member: MemberId::of(&device.id()),
+        device: device.id(),
+        secret: device.to_bytes(),
+        last: None,
+        last_control: Some(entry.id),
+        received: 0,
+        generation: 0,
+    })?;
+    tx.set_last(&space, None, Some(&entry.id), 0)?;
+    tx.insert_entry(&space, &entry, State::Stored, None)?;
+    tx.note_security(world.now, &space, "space-made", &json!({ "device": device.id().to_string() }))?;
+    Ok(space)
+}
+
+/// Puts an alliance's recovery secret, sealed to the words, into the personal space; the secret itself is nowhere.
+pub(super) fn keep_recovery(
+    tx: &Tx<'_>,
+    spaces: &mut BTreeMap<SpaceId, Space>,
+    documents: &mut Documents,
+    personal: &SpaceId,
+    alliance: &SpaceId,
+    sealed: &[u8],
+    world: &mut World<'_>,
+) -> Result<(), AppError> {
+    let loaded = loaded(spaces, tx, personal)?;
+    let target = Target::new(loaded, domain::recovery::KIND, None, world.rng)?;
+    intent::write(tx, documents, &target, &[(Writer::Everyone, domain::recovery::keep(alliance, sealed))], world)
+        .map(|_| ())
+}
+
+/// Says in an alliance how this person is called.
+pub(super) fn introduce(
+    tx: &Tx<'_>,
+    spaces: &mut BTreeMap<SpaceId, Space>,
+    documents: &mut Documents,
+    space: &SpaceId,
+    person: &Person,
+    world: &mut World<'_>,
+) -> Result<(), AppError> {
+    let loaded = loaded(spaces, tx, space)?;
+    let writer = Writer::Only(loaded.row.member);
+    let target = Target::alliance(loaded)?;
+    let put = |key: &str, value: &str| Edit::Put(key.to_owned(), Some(Scalar::Text(value.to_owned())));
+    let edits = vec![put("name", &person.name), put("role", &person.role)];
+    intent::write(tx, documents, &target, &[(writer, edits)], world).map(|_| ())
+}
+
+/// Makes a relay the one of a space: here at once, and for the other person as part of the alliance.
+fn add_relay(
+    tx: &Tx<'_>,
+    spaces: &mut BTreeMap<SpaceId, Space>,
+    documents: &mut Documents,
+    space: &SpaceId,
+    url: &str,
+    world: &mut World<'_>,
+) -> Result<(), AppError> {
+    let url = domain::alliance::check_relay(url)?;
+    let before: Vec<_> = tx.relays()?.into_iter().filter(|row| row.space == *space).collect();
+    let key = tx.relays()?.into_iter().find(|row| row.url == url).and_then(|row| row.key);
+    tx.clear_relays(space)?;
+    tx.put_relay(space, &url, key.as_ref())?;
+    let loaded = loaded(spaces, tx, space)?;
+    if loaded.row.kind == SpaceKind::Personal {
+        return Ok(());
+    }
+    let target = Target::alliance(loaded)?;
+    let mut edits: Vec<_> =
+        before.iter().filter(|row| row.url != url).map(|row| Edit::Remove("relays".to_owned(), row.url.clone())).collect();
+    edits.push(Edit::Add("relays".to_owned(), url));
+    intent::write(tx, documents, &target, &[(Writer::Everyone, edits)], world).map(|_| ())
+}
+
+/// A new alliance is kept where the personal space is.
+fn copy_relays(tx: &Tx<'_>, from: &SpaceId, to: &SpaceId) -> Result<(), AppError> {
+    for row in tx.relays()?.into_iter().filter(|row| row.space == *from) {
+        tx.put_relay(to, &row.url, row.key.as_ref())?;
+    }
+    Ok(())
+}
+
+impl Space {
+    /// True unless this device came in by an invitation whose redemption no relay is known to have.
+    pub(super) fn redemption_is_relayed(&self) -> bool {
+        let mut redemptions = self.log.dag().entries().filter_map(|(id, _, control)| match &control.record {
+            Record::Redeem(it) if it.device.device == self.device() => Some(id),
+            _ => None,
+        });
+        redemptions.all(|id| self.relayed.get(&id).copied().unwrap_or(false))
+    }
+
+    /// The founder's device, from which everybody derives the space's own item.
+    pub(super) fn founder(&self) -> Result<DeviceId, AppError> {
+        self.log.fold().founder().ok_or_else(|| StoreError::Damaged { what: "the genesis" }.into())
+    }
+}

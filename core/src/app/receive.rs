@@ -1,0 +1,166 @@
+//! What arrives: verified, written to disk, folded into membership, keys and documents, in one transaction.
+
+use std::collections::BTreeMap;
+
+use alliance_replica::{
+    exchange::frame::Entries,
+    id::{EntryId, ReplicaKey, SpaceId},
+    log::{
+        chain::State,
+        entry::{Entry, Verified},
+        heads::Chain,
+    },
+};
+use serde_json::json;
+
+use super::{AppError, Profile, World, apply, exchange::Taken, membership, space::Space};
+use crate::{keys::DeviceSecret, store::Tx};
+
+/// Bodies of content that just arrived.
+pub(super) type Bodies = BTreeMap<EntryId, Vec<u8>>;
+
+impl Profile {
+    /// Takes paths that arrived for one space. When this returns, everything named in `heads` is on disk.
+    pub(super) fn receive(
+        &mut self,
+        space: &SpaceId,
+        paths: Vec<Entries>,
+        world: &World<'_>,
+    ) -> Result<Taken, AppError> {
+        let Self { store, spaces, documents } = self;
+        store.write(|tx| {
+            let space = loaded(spaces, tx, space)?;
+            let mut taken = Taken::default();
+            let mut arrived = Arrived::default();
+            for path in paths {
+                let device = path.device;
+                let received = space.log.receive(&device, path.chain, path.entries);
+                for entry in received.new {
+                    taken.heads.push(entry.head());
+                    arrived.keep(tx, space, entry)?;
+                }
+                taken.heads.extend(received.known);
+                taken.unlinked |= received.unlinked;
+                if let Some((entry, refusal)) = received.refused {
+                    let about = json!({ "entry": entry.to_string(), "device": device.to_string(), "reason": refusal.to_string() });
+                    tx.note_security(world.now, &space.id(), "entry-refused", &about)?;
+                    taken.refused = Some(entry);
+                }
+            }
+            taken.new = arrived.count;
+            if arrived.count == 0 {
+                return Ok(taken);
+            }
+            if !arrived.control.is_empty() {
+                membership::note(tx, space, &arrived.control, world.now)?;
+                let invitations = tx.invitations(&space.id())?;
+                let used = invitations.iter().find(|it| !it.mine).map(|it| DeviceSecret::from_bytes(&it.secret));
+                space.learn_keys(tx, used.as_ref())?;
+            }
+            let changed = !arrived.control.is_empty();
+            taken.changed = apply::settle(tx, space, documents, arrived.bodies, changed, world.now)?.len() as u64;
+            space.store_row(tx)?;
+            Ok(taken)
+        })
+    }
+
+    /// Notes which entries are on a relay's disk now, and that it lost some which it once had.
+    pub(super) fn set_relayed(
+        &mut self,
+        space: &SpaceId,
+        changed: &[(EntryId, bool)],
+        now: i64,
+    ) -> Result<(), AppError> {
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let Self { store, spaces, .. } = self;
+        store.write(|tx| {
+            let space = loaded(spaces, tx, space)?;
+            for (entry, relayed) in changed {
+                tx.set_relayed(&space.id(), entry, *relayed)?;
+                space.relayed.insert(*entry, *relayed);
+            }
+            let lost = changed.iter().filter(|(_, relayed)| !relayed).count();
+            if lost > 0 {
+                tx.note_security(now, &space.id(), "relay-lost-data", &json!({ "entries": lost }))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Entries whole, from disk, in the order of their ids given.
+    pub(super) fn bodies(&mut self, space: &SpaceId, ids: &[EntryId]) -> Result<Vec<Entry>, AppError> {
+        self.store.read(|tx| {
+            let read = |id| {
+                let stored = tx.entry(space, id)?;
+                stored.map(|stored| stored.entry).ok_or(crate::store::StoreError::Damaged { what: "an entry" })
+            };
+            Ok(ids.iter().map(read).collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Keeps the key of a relay that was met for the first time.
+    pub(super) fn pin_relay(&mut self, url: &str, key: &ReplicaKey, world: &World<'_>) -> Result<(), AppError> {
+        self.store.write(|tx| {
+            for row in tx.relays()?.into_iter().filter(|row| row.url == url) {
+                tx.put_relay(&row.space, url, Some(key))?;
+                tx.note_security(world.now, &row.space, "relay-met", &json!({ "key": key.to_string() }))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Notes that a relay answered with another key than the one that is known.
+    pub(super) fn note_other_relay(
+        &mut self,
+        spaces: &[SpaceId],
+        key: &ReplicaKey,
+        now: i64,
+    ) -> Result<(), AppError> {
+        self.store.write(|tx| {
+            for space in spaces {
+                tx.note_security(now, space, "relay-key-changed", &json!({ "key": key.to_string() }))?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A space, loaded and as the file has it.
+pub(super) fn loaded<'a>(
+    spaces: &'a mut BTreeMap<SpaceId, Space>,
+    tx: &Tx<'_>,
+    space: &SpaceId,
+) -> Result<&'a mut Space, AppError> {
+    if !spaces.contains_key(space) {
+        spaces.insert(*space, Space::load(tx, space)?);
+    }
+    let loaded = spaces.get_mut(space).ok_or(AppError::UnknownSpace)?;
+    loaded.refresh(tx)?;
+    Ok(loaded)
+}
+
+/// Entries that are new here.
+#[derive(Default)]
+struct Arrived {
+    count: u64,
+    control: Vec<EntryId>,
+    bodies: Bodies,
+}
+
+impl Arrived {
+    fn keep(&mut self, tx: &Tx<'_>, space: &mut Space, entry: Verified) -> Result<(), AppError> {
+        tx.insert_entry(&space.id(), &entry, State::Stored, None)?;
+        space.relayed.insert(entry.id, false);
+        self.count += 1;
+        match entry.header.chain {
+            Chain::Control => self.control.push(entry.id),
+            Chain::Content => {
+                space.waiting.push(entry.id);
+                self.bodies.insert(entry.id, entry.entry.body);
+            }
+        }
+        Ok(())
+    }
+}
