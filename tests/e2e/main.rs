@@ -1,0 +1,1 @@
+//! The built programs, driven from outside as people drive them.
