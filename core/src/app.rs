@@ -18,7 +18,7 @@ mod status;
 
 use std::collections::BTreeMap;
 
-use alliance_replica::id::{DeviceId, ItemId, MemberId, ReplicaKey, SpaceId};
+use alliance_replica::id::{DeviceId, ItemId, SpaceId};
 use rand_core::CryptoRng;
 
 pub use exchange::{Session, SessionError, SessionEvent, Tally};
@@ -29,7 +29,7 @@ pub use query::{Choice, ChoiceValue, Item, Owner, Summary, Today, Who};
 pub use status::{DeviceStatus, Member, Members, SpaceStatus};
 
 use crate::{
-    document::DocumentError,
+    document::EditError,
     domain::DomainError,
     keys,
     store::{Store, StoreError},
@@ -70,9 +70,9 @@ pub enum AppError {
     /// What was asked for cannot be said.
     #[error(transparent)]
     Domain(#[from] DomainError),
-    /// A document could not be read or written.
+    /// What was asked for cannot be written.
     #[error(transparent)]
-    Document(#[from] DocumentError),
+    Edit(#[from] EditError),
     /// An invitation's text.
     #[error(transparent)]
     Invitation(#[from] keys::invitation::Error),
@@ -90,7 +90,7 @@ pub enum AppError {
     Epoch(#[from] keys::epoch::Error),
     /// Not enough memory for the safety words.
     #[error("there is not enough memory to compute the safety words")]
-    Memory(#[from] keys::safety::OutOfMemory),
+    Memory(#[from] keys::OutOfMemory),
     /// No item is meant.
     #[error("there is no {kind} “{text}” here")]
     NotFound {
@@ -158,14 +158,4 @@ pub enum NotInvited {
 /// Hexadecimal start of a device's name, enough to tell one's few devices apart.
 fn short_device(device: &DeviceId) -> String {
     device.to_string()[..8].to_owned()
-}
-
-/// A member as hexadecimal digits.
-fn member_hex(member: &MemberId) -> String {
-    member.to_string()
-}
-
-/// A relay's key as hexadecimal digits.
-fn relay_hex(key: &ReplicaKey) -> String {
-    key.to_string()
 }

@@ -108,6 +108,13 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Changes whenever another connection wrote to the file.
+    pub fn data_version(&self) -> Result<i64, StoreError> {
+        Ok(self.connection.pragma_query_value(None, "data_version", |row| row.get(0))?)
+    }
+}
+
 /// The name in a column, or a word about the damage.
 fn id<K, const N: usize>(what: &'static str, bytes: &[u8]) -> Result<alliance_replica::id::Id<K, N>, StoreError> {
     alliance_replica::id::Id::from_slice(bytes).ok_or(StoreError::Damaged { what })

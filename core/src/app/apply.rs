@@ -135,7 +135,7 @@ impl Settling<'_, '_> {
             return Ok(Err(Verdict::Quarantined("header")));
         };
         Ok(match seal::open(&self.space.keyring, &stored.device, &header.place(), body) {
-            Ok((_, plaintext)) => Content::decode(&plaintext).map_err(|_| Verdict::Quarantined("malformed")),
+            Ok(opened) => Content::decode(&opened.plaintext).map_err(|_| Verdict::Quarantined("malformed")),
             Err(seal::Error::UnknownEpoch(_)) => Err(Verdict::Waits),
             Err(_) => Err(Verdict::Quarantined("does-not-open")),
         })
@@ -183,9 +183,7 @@ impl Settling<'_, '_> {
         let preimage = part.preimage.as_deref();
         let incoming = Incoming { doc, form: form(part.form), raw: &raw, preimage, member, lineage, known_ops };
         Ok(match (incoming.check(), known) {
-            (Ok((_, changes)), Some(preimage)) => {
-                Ok(Checked { doc, preimage, changes, fresh: part.preimage.clone() })
-            }
+            (Ok((_, changes)), Some(preimage)) => Ok(Checked { doc, preimage, changes, fresh: part.preimage.clone() }),
             // Operations that are counted and not here may still come: see docs/adr/0005.
             (Ok(_), None) | (Err(Refusal::StartOp), _) => Err(Verdict::Waits),
             (Err(refusal), _) => Err(Verdict::Quarantined(reason(refusal))),
@@ -300,7 +298,7 @@ impl Space {
     }
 
     /// Brings up to date which processed entries do not count; true if that changed.
-    fn recount(&mut self) -> bool {
+    pub(super) fn recount(&mut self) -> bool {
         let counting = self.contents.counting(self.log.dag());
         let aside = [Facet::Shared, Facet::Own].map(|facet| counting.set_aside(facet).collect::<BTreeSet<_>>());
         let changed = aside.iter().zip(&self.aside).any(|(new, old)| new != old);

@@ -17,7 +17,7 @@ use alliance_replica::{
 };
 use zeroize::Zeroizing;
 
-use super::{AppError, Profile, RelayInfo, World, receive::Bodies};
+use super::{AppError, Profile, RelayInfo, World};
 use crate::keys::DeviceSecret;
 
 /// Bytes of arrived entries after which a driver should not wait for more before it flushes.
@@ -136,7 +136,8 @@ impl Session {
                 self.heard.insert(channel);
             }
             Some(Event::Entries(entries)) => {
-                self.inbox_bytes += entries.entries.iter().map(alliance_replica::log::entry::Entry::size).sum::<usize>();
+                self.inbox_bytes +=
+                    entries.entries.iter().map(alliance_replica::log::entry::Entry::size).sum::<usize>();
                 self.inbox.push(entries);
             }
             Some(Event::Acked(ack)) => self.acks.push(ack),
@@ -400,6 +401,4 @@ pub(super) struct Taken {
     pub(super) unlinked: bool,
     /// An entry was refused.
     pub(super) refused: Option<alliance_replica::id::EntryId>,
-    /// Bodies of new content, to save reading them again.
-    pub(super) bodies: Bodies,
 }

@@ -22,7 +22,7 @@ use alliance_replica::{
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{AppError, NotInvited, Profile, SessionError, World, profile, space::Space};
+use super::{AppError, NotInvited, Profile, SessionError, World, membership, profile, space::Space};
 use crate::{
     keys::{DeviceSecret, Invitation, recovery},
     store::{Invited, SpaceRow},
@@ -157,9 +157,12 @@ impl Joining {
             }
             let mut loaded = Space::load(tx, &space)?;
             loaded.learn_keys(tx, Some(&self.key))?;
+            loaded.store_devices(tx)?;
+            tx.put_device(&space, &device.id(), &member)?;
+            tx.set_meta(&profile::state_key(&space), membership::state(&loaded).as_bytes())?;
             spaces.insert(space, loaded);
-            profile::keep_recovery(tx, spaces, documents, &personal.space, &space, &sealed, world)?;
-            profile::introduce(tx, spaces, documents, &space, &person, world)?;
+            profile::keep_recovery(tx, documents, &personal.space, &space, &sealed, world)?;
+            profile::introduce(tx, documents, &space, &person, world)?;
             tx.set_meta(profile::CURRENT, space.as_bytes())?;
             tx.note_security(world.now, &space, "joined", &json!({ "device": device.id().to_string() }))?;
             Ok(())

@@ -6,12 +6,14 @@ use alliance_replica::{
 };
 use serde_json::{Value, json};
 
-use super::{AppError, space::Space};
+use super::{AppError, profile, space::Space};
 use crate::store::Tx;
 
-/// Writes a line for each control entry that people should be able to look up.
+/// Writes a line for each control entry that people should be able to look up, and whose each device is now.
 pub(super) fn note(tx: &Tx<'_>, space: &Space, entries: &[EntryId], now: i64) -> Result<(), AppError> {
     let fold = space.log.fold();
+    space.store_devices(tx)?;
+    tx.set_meta(&profile::state_key(&space.id()), state(space).as_bytes())?;
     for entry in entries {
         let Some((author, control)) = space.log.dag().record(entry) else { continue };
         if !fold.valid(entry) {
@@ -36,6 +38,20 @@ pub(super) fn note(tx: &Tx<'_>, space: &Space, entries: &[EntryId], now: i64) ->
         tx.note_security(now, &space.id(), "two-people-were-confirmed", &json!({}))?;
     }
     Ok(())
+}
+
+/// How far an alliance has come, in the word that is kept.
+pub(super) fn state(space: &Space) -> &'static str {
+    let fold = space.log.fold();
+    let me = fold.device(&space.device());
+    let others = fold.members().any(|member| member != space.row.member);
+    match me {
+        None => "awaits",
+        Some(me) if me.cut => "ended",
+        Some(_) if fold.left().iter().any(|member| *member != space.row.member) => "they-left",
+        Some(_) if others => "together",
+        Some(_) => "alone",
+    }
 }
 
 fn describe(record: &Record) -> Option<(&'static str, Value)> {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use alliance_replica::{
-    id::{DeviceId, MemberId, ReplicaKey, SpaceId},
+    id::{MemberId, ReplicaKey, SpaceId},
     log::{
         chain::State,
         control::{Control, Genesis, Keys, Purpose, Record, SpaceKind},
@@ -35,6 +35,11 @@ use crate::{
 pub(super) const CURRENT: &str = "current";
 const NAME: &str = "name";
 const ROLE: &str = "role";
+
+/// Under which the state of an alliance is kept, for whoever reads without the log.
+pub(super) fn state_key(space: &SpaceId) -> String {
+    format!("state:{space}")
+}
 
 /// How a person is called.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -145,19 +150,19 @@ impl Profile {
         domain::check_title(title)?;
         let person = self.person()?;
         let personal = self.personal()?;
-        let Self { store, spaces, documents } = self;
+        let Self { store, documents, .. } = self;
         let lost = DeviceSecret::generate(world.rng);
         let result = store.write(|tx| {
             let space = found(tx, SpaceKind::Alliance, lost.keys(), world)?;
             let sealed = recovery::seal(&lost, &personal.recovery, &space, &personal.space, world.rng)
                 .map_err(|_| StoreError::Damaged { what: "the recovery key" })?;
-            keep_recovery(tx, spaces, documents, &personal.space, &space, &sealed, world)?;
-            let target = Target::alliance(loaded(spaces, tx, &space)?)?;
+            keep_recovery(tx, documents, &personal.space, &space, &sealed, world)?;
+            let target = Target::alliance(tx, &space)?;
             let edits = [(Writer::Everyone, vec![Edit::Put("title".to_owned(), Some(Scalar::Text(title.to_owned())))])];
             intent::write(tx, documents, &target, &edits, world)?;
-            introduce(tx, spaces, documents, &space, &person, world)?;
+            introduce(tx, documents, &space, &person, world)?;
             match relay {
-                Some(url) => add_relay(tx, spaces, documents, &space, url, world)?,
+                Some(url) => add_relay(tx, documents, &space, url, world)?,
                 None => copy_relays(tx, &personal.space, &space)?,
             }
             if relay.is_some() && !tx.relays()?.iter().any(|row| row.space == personal.space) {
@@ -184,10 +189,10 @@ impl Profile {
 
     /// Sets where every space of this profile is kept.
     pub fn set_relay(&mut self, url: &str, world: &mut World<'_>) -> Result<(), AppError> {
-        let Self { store, spaces, documents } = self;
+        let Self { store, documents, .. } = self;
         let result = store.write(|tx| {
             for row in tx.spaces()? {
-                add_relay(tx, spaces, documents, &row.space, url, world)?;
+                add_relay(tx, documents, &row.space, url, world)?;
             }
             Ok(())
         });
@@ -267,13 +272,9 @@ impl Profile {
             let Some(row) = tx.spaces()?.into_iter().find(|row| row.kind == SpaceKind::Personal) else {
                 return Err(damaged.into());
             };
-            let genesis = tx.entries(&row.space)?.into_iter().next();
-            let control = genesis.and_then(|genesis| Control::decode(&genesis.entry.body).ok());
-            match control.map(|control| control.record) {
-                Some(Record::Genesis(Genesis { recovery: Some(recovery), .. })) => {
-                    Ok(Personal { space: row.space, recovery })
-                }
-                _ => Err(damaged.into()),
+            match genesis(tx, &row.space)? {
+                Genesis { recovery: Some(recovery), .. } => Ok(Personal { space: row.space, recovery }),
+                Genesis { recovery: None, .. } => Err(damaged.into()),
             }
         })
     }
@@ -314,6 +315,7 @@ fn found(tx: &Tx<'_>, kind: SpaceKind, recovery: Keys, world: &mut World<'_>) ->
         received: 0,
         generation: 0,
     })?;
+    tx.put_device(&space, &device.id(), &MemberId::of(&device.id()))?;
     tx.set_last(&space, None, Some(&entry.id), 0)?;
     tx.insert_entry(&space, &entry, State::Stored, None)?;
     tx.note_security(world.now, &space, "space-made", &json!({ "device": device.id().to_string() }))?;
@@ -323,15 +325,14 @@ fn found(tx: &Tx<'_>, kind: SpaceKind, recovery: Keys, world: &mut World<'_>) ->
 /// Puts an alliance's recovery secret, sealed to the words, into the personal space; the secret itself is nowhere.
 pub(super) fn keep_recovery(
     tx: &Tx<'_>,
-    spaces: &mut BTreeMap<SpaceId, Space>,
     documents: &mut Documents,
     personal: &SpaceId,
     alliance: &SpaceId,
     sealed: &[u8],
     world: &mut World<'_>,
 ) -> Result<(), AppError> {
-    let loaded = loaded(spaces, tx, personal)?;
-    let target = Target::new(loaded, domain::recovery::KIND, None, world.rng)?;
+    let row = tx.space(personal)?.ok_or(AppError::UnknownSpace)?;
+    let target = Target::new(&row, domain::recovery::kind(), None, world.rng)?;
     intent::write(tx, documents, &target, &[(Writer::Everyone, domain::recovery::keep(alliance, sealed))], world)
         .map(|_| ())
 }
@@ -339,15 +340,14 @@ pub(super) fn keep_recovery(
 /// Says in an alliance how this person is called.
 pub(super) fn introduce(
     tx: &Tx<'_>,
-    spaces: &mut BTreeMap<SpaceId, Space>,
     documents: &mut Documents,
     space: &SpaceId,
     person: &Person,
     world: &mut World<'_>,
 ) -> Result<(), AppError> {
-    let loaded = loaded(spaces, tx, space)?;
-    let writer = Writer::Only(loaded.row.member);
-    let target = Target::alliance(loaded)?;
+    let row = tx.space(space)?.ok_or(AppError::UnknownSpace)?;
+    let writer = Writer::Only(row.member);
+    let target = Target::alliance(tx, space)?;
     let put = |key: &str, value: &str| Edit::Put(key.to_owned(), Some(Scalar::Text(value.to_owned())));
     let edits = vec![put("name", &person.name), put("role", &person.role)];
     intent::write(tx, documents, &target, &[(writer, edits)], world).map(|_| ())
@@ -356,7 +356,6 @@ pub(super) fn introduce(
 /// Makes a relay the one of a space: here at once, and for the other person as part of the alliance.
 fn add_relay(
     tx: &Tx<'_>,
-    spaces: &mut BTreeMap<SpaceId, Space>,
     documents: &mut Documents,
     space: &SpaceId,
     url: &str,
@@ -367,13 +366,16 @@ fn add_relay(
     let key = tx.relays()?.into_iter().find(|row| row.url == url).and_then(|row| row.key);
     tx.clear_relays(space)?;
     tx.put_relay(space, &url, key.as_ref())?;
-    let loaded = loaded(spaces, tx, space)?;
-    if loaded.row.kind == SpaceKind::Personal {
+    let row = tx.space(space)?.ok_or(AppError::UnknownSpace)?;
+    if row.kind == SpaceKind::Personal {
         return Ok(());
     }
-    let target = Target::alliance(loaded)?;
-    let mut edits: Vec<_> =
-        before.iter().filter(|row| row.url != url).map(|row| Edit::Remove("relays".to_owned(), row.url.clone())).collect();
+    let target = Target::alliance(tx, space)?;
+    let mut edits: Vec<_> = before
+        .iter()
+        .filter(|row| row.url != url)
+        .map(|row| Edit::Remove("relays".to_owned(), row.url.clone()))
+        .collect();
     edits.push(Edit::Add("relays".to_owned(), url));
     intent::write(tx, documents, &target, &[(Writer::Everyone, edits)], world).map(|_| ())
 }
@@ -395,9 +397,13 @@ impl Space {
         });
         redemptions.all(|id| self.relayed.get(&id).copied().unwrap_or(false))
     }
+}
 
-    /// The founder's device, from which everybody derives the space's own item.
-    pub(super) fn founder(&self) -> Result<DeviceId, AppError> {
-        self.log.fold().founder().ok_or_else(|| StoreError::Damaged { what: "the genesis" }.into())
+/// A space's genesis.
+pub(super) fn genesis(tx: &Tx<'_>, space: &SpaceId) -> Result<Genesis, AppError> {
+    let control = tx.genesis(space)?.and_then(|body| Control::decode(&body).ok());
+    match control.map(|control| control.record) {
+        Some(Record::Genesis(genesis)) => Ok(genesis),
+        _ => Err(StoreError::Damaged { what: "the genesis" }.into()),
     }
 }

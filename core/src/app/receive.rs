@@ -112,12 +112,7 @@ impl Profile {
     }
 
     /// Notes that a relay answered with another key than the one that is known.
-    pub(super) fn note_other_relay(
-        &mut self,
-        spaces: &[SpaceId],
-        key: &ReplicaKey,
-        now: i64,
-    ) -> Result<(), AppError> {
+    pub(super) fn note_other_relay(&mut self, spaces: &[SpaceId], key: &ReplicaKey, now: i64) -> Result<(), AppError> {
         self.store.write(|tx| {
             for space in spaces {
                 tx.note_security(now, space, "relay-key-changed", &json!({ "key": key.to_string() }))?;

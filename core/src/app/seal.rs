@@ -135,8 +135,7 @@ impl Gate<'_, '_, '_> {
             if self.space.keyring.key(&epoch).is_none() {
                 continue;
             }
-            let grant =
-                self.space.keyring.grant(grantable.epoch, &epoch, &me, &grantable.lacking, self.world.rng)?;
+            let grant = self.space.keyring.grant(grantable.epoch, &epoch, &me, &grantable.lacking, self.world.rng)?;
             self.record(Record::Grant(grant))?;
             if let Some(key) = self.usable() {
                 return Ok(key);
@@ -327,4 +326,3 @@ fn smaller(
         None => Ok(plain?),
     }
 }
-

@@ -127,7 +127,7 @@ impl Space {
         let chains = self.log.chains();
         let records = chains.arrivals(Chain::Control).iter().filter_map(|index| {
             let id = chains.at(*index).head.id;
-            self.log.dag().record(&id).map(|(device, control)| (id, *device, &control.record))
+            self.log.dag().record(&id).map(|(device, control)| (id, device, &control.record))
         });
         let records: Vec<_> = records.collect();
         let mut devices = vec![&self.secret];
@@ -139,6 +139,14 @@ impl Space {
             }
         }
         Ok(!learned.epochs.is_empty())
+    }
+
+    /// Notes whose each device is, for whoever reads without the log.
+    pub(super) fn store_devices(&self, tx: &Tx<'_>) -> Result<(), AppError> {
+        for (device, state) in self.log.fold().devices() {
+            tx.put_device(&self.row.space, device, &state.member)?;
+        }
+        Ok(())
     }
 
     /// Notes in the file what this process changed, and that it did.

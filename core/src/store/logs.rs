@@ -79,6 +79,12 @@ impl Tx<'_> {
         Ok(entries)
     }
 
+    /// The body of a space's first entry.
+    pub fn genesis(&self, space: &SpaceId) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut statement = self.prepare_cached("SELECT body FROM entries WHERE space = ?1 ORDER BY n LIMIT 1")?;
+        Ok(statement.query_row([space.as_ref()], |row| row.get(0)).optional()?)
+    }
+
     /// One entry whole.
     pub fn entry(&self, space: &SpaceId, entry: &EntryId) -> Result<Option<StoredEntry>, StoreError> {
         let mut statement = self.prepare_cached(

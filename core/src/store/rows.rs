@@ -1,7 +1,7 @@
 //! The view's rows: one an item, as JSON, in the order in which they changed here.
 
 use alliance_replica::id::{ItemId, SpaceId};
-use rusqlite::{OptionalExtension as _, Row};
+use rusqlite::Row;
 
 use super::{StoreError, Tx, id};
 
@@ -68,30 +68,12 @@ impl Tx<'_> {
         Ok(self.collect(sql, (space.as_ref(), item.as_ref()))?.pop())
     }
 
-    /// Items of a kind whose id lies between two bounds, inclusive.
-    pub fn items_between(
-        &self,
-        space: &SpaceId,
-        kind: &str,
-        from: &[u8; 16],
-        to: &[u8; 16],
-    ) -> Result<Vec<ItemId>, StoreError> {
-        let mut statement = self.prepare_cached(
-            "SELECT item FROM rows WHERE space = ?1 AND item BETWEEN ?3 AND ?4 AND kind = ?2 ORDER BY item",
-        )?;
-        let mut rows = statement.query((space.as_ref(), kind, from.as_slice(), to.as_slice()))?;
-        let mut items = Vec::new();
-        while let Some(row) = rows.next()? {
-            items.push(id("item", row.get_ref(0)?.as_blob().map_err(|_| DAMAGED)?)?);
-        }
-        Ok(items)
-    }
-
-    /// Number of rows of a kind.
-    pub fn count_rows(&self, space: &SpaceId, kind: &str) -> Result<u64, StoreError> {
-        let mut statement = self.prepare_cached("SELECT COUNT(*) FROM rows WHERE space = ?1 AND kind = ?2")?;
-        let count: Option<i64> = statement.query_row((space.as_ref(), kind), |row| row.get(0)).optional()?;
-        Ok(count.unwrap_or_default().cast_unsigned())
+    /// Number of items whose id lies between two bounds, inclusive.
+    pub fn count_items_between(&self, space: &SpaceId, from: &[u8; 16], to: &[u8; 16]) -> Result<u64, StoreError> {
+        let mut statement =
+            self.prepare_cached("SELECT COUNT(*) FROM rows WHERE space = ?1 AND item BETWEEN ?2 AND ?3")?;
+        let count: i64 = statement.query_row((space.as_ref(), from.as_slice(), to.as_slice()), |row| row.get(0))?;
+        Ok(count.cast_unsigned())
     }
 
     fn collect(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<Vec<StoredRow>, StoreError> {

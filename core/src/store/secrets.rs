@@ -1,5 +1,7 @@
 //! Spaces with this device's key in each, invitations under way, and epoch keys.
 
+use std::collections::BTreeMap;
+
 use alliance_replica::{
     id::{DeviceId, EntryId, EpochId, MemberId, SpaceId},
     log::control::{Purpose, SpaceKind},
@@ -79,6 +81,28 @@ impl Tx<'_> {
         let mut statement = self.prepare_cached(&format!("{SPACE} WHERE space = ?1"))?;
         let mut rows = statement.query([space.as_ref()])?;
         rows.next()?.map(read_space).transpose()
+    }
+
+    /// Notes whose a device is.
+    pub fn put_device(&self, space: &SpaceId, device: &DeviceId, member: &MemberId) -> Result<(), StoreError> {
+        let mut statement = self.prepare_cached(
+            "INSERT INTO devices (space, device, member) VALUES (?1, ?2, ?3)
+             ON CONFLICT (space, device) DO UPDATE SET member = excluded.member",
+        )?;
+        statement.execute((space.as_ref(), device.as_ref(), member.as_ref()))?;
+        Ok(())
+    }
+
+    /// Whose each device of a space is.
+    pub fn devices(&self, space: &SpaceId) -> Result<BTreeMap<DeviceId, MemberId>, StoreError> {
+        let mut statement = self.prepare_cached("SELECT device, member FROM devices WHERE space = ?1")?;
+        let mut rows = statement.query([space.as_ref()])?;
+        let mut devices = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let device = id("device", row.get_ref(0)?.as_blob().map_err(|_| DAMAGED)?)?;
+            devices.insert(device, id("member", row.get_ref(1)?.as_blob().map_err(|_| DAMAGED)?)?);
+        }
+        Ok(devices)
     }
 
     /// Tells other processes that a space's entries, keys or invitations changed; returns the new generation.

@@ -20,6 +20,14 @@ CREATE TABLE spaces (
     generation INTEGER NOT NULL DEFAULT 0   -- grows with every change to entries, keys or invitations
 ) STRICT, WITHOUT ROWID;
 
+-- Whose each device of a space is, also of those that were cut: derived from the log.
+CREATE TABLE devices (
+    space  BLOB NOT NULL,
+    device BLOB NOT NULL,
+    member BLOB NOT NULL,
+    PRIMARY KEY (space, device)
+) STRICT, WITHOUT ROWID;
+
 -- Invitations made here and not yet confirmed, and the one that brought this device in until it is confirmed.
 CREATE TABLE invitations (
     space   BLOB NOT NULL,
