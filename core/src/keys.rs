@@ -19,5 +19,5 @@ pub use device::DeviceSecret;
 pub use epoch::EpochKey;
 pub use invitation::Invitation;
 pub use keyring::Keyring;
-pub use primitives::{BadWords, NotAuthentic, OutOfMemory, UnusableKey};
+pub use primitives::NotAuthentic;
 pub use recovery::Words;

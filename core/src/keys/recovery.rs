@@ -7,9 +7,10 @@ use alliance_replica::{id::SpaceId, log::control::Keys};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
+pub use super::primitives::{BadWords, UnusableKey};
 use super::{
     device::{self, DeviceSecret},
-    primitives::{self, BadWords, ENCAPSULATED, NotAuthentic, TAG, UnusableKey},
+    primitives::{self, ENCAPSULATED, NotAuthentic, TAG},
 };
 
 const DERIVED: &str = "alliance/1 recovery";

@@ -2,7 +2,8 @@
 
 use alliance_replica::{id::SpaceId, log::control::Keys};
 
-use super::primitives::{self, OutOfMemory};
+use super::primitives;
+pub use super::primitives::OutOfMemory;
 
 const SALT: &str = "alliance/1 safety words";
 const WORDS: usize = 6;
