@@ -90,7 +90,7 @@ pub enum AppError {
     Epoch(#[from] keys::epoch::Error),
     /// Not enough memory for the safety words.
     #[error("there is not enough memory to compute the safety words")]
-    Memory(#[from] keys::OutOfMemory),
+    Memory(#[from] keys::safety::OutOfMemory),
     /// No item is meant.
     #[error("there is no {kind} “{text}” here")]
     NotFound {

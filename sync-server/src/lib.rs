@@ -1,1 +1,11 @@
-//! x
+//! A relay: a replica without keys that is always there. It stores sealed entries and hands them on.
+//!
+//! `replica` decides, `store` remembers, `driver` gives the state machine a thread and a clock, `http` moves bytes. The
+//! relay cannot read what it keeps, because it does not link what reads.
+
+pub mod config;
+pub mod driver;
+pub mod error;
+pub mod http;
+pub mod replica;
+pub mod store;

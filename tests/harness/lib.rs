@@ -1,1 +1,259 @@
-//! What the tests of whole programs share: folders that go away, the built programs, conditions awaited with a bound.
+//! People, profiles and a relay in one process, without sockets, clocks or luck.
+//!
+//! Everything is the real code; only the wires are queues and time stands still until a test moves it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use alliance_core::{
+    app::{Intent, ItemRef, Joining, Person, Place, Profile, Session, SessionError, World as Outside},
+    keys::Invitation,
+};
+use alliance_replica::id::SpaceId;
+use alliance_sync_server::{
+    replica::{ConnectionId, Now, Output, Relay},
+    store::{MemoryStore, Store},
+};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+use tempfile::TempDir;
+
+/// Where every test's relay is said to be.
+pub const RELAY: &str = "http://relay.test";
+/// When every test begins, in unix seconds.
+pub const START: i64 = 1_800_000_000;
+/// Frames after which an exchange that does not end is a fault.
+const PATIENCE: usize = 100_000;
+
+/// A relay, some people, and all that they do.
+pub struct World<S = MemoryStore> {
+    /// The relay's state machine.
+    pub relay: Relay<S>,
+    /// Everybody, by name.
+    pub people: BTreeMap<String, Laptop>,
+    /// Unix seconds.
+    pub now: i64,
+    rng: ChaCha20Rng,
+    connections: u64,
+}
+
+/// One person's computer.
+pub struct Laptop {
+    /// The folder of the profile.
+    pub folder: TempDir,
+    /// The open profile.
+    pub profile: Profile,
+}
+
+impl World {
+    /// A world in which nothing has happened.
+    ///
+    /// # Panics
+    /// If the relay cannot be made.
+    pub fn new(seed: u64) -> Self {
+        Self::with(MemoryStore::default(), seed)
+    }
+}
+
+impl<S: Store> World<S> {
+    /// A world with a relay on this store.
+    ///
+    /// # Panics
+    /// If the relay cannot be made.
+    pub fn with(store: S, seed: u64) -> Self {
+        let relay = Relay::new(store, &[7; 32]).expect("a relay on a good store");
+        Self { relay, people: BTreeMap::new(), now: START, rng: ChaCha20Rng::seed_from_u64(seed), connections: 0 }
+    }
+
+    /// Ben's alliance with Anna: he invites, she joins, both have synced. Returns its space.
+    ///
+    /// # Panics
+    /// If any of it fails.
+    pub fn ben_and_anna(&mut self) -> SpaceId {
+        self.person("Ben", "coach");
+        let space = self.act("Ben", |profile, world| profile.new_alliance("Ben & Anna", Some(RELAY), world));
+        let invitation = self.act("Ben", |profile, world| profile.invite(space, START as u64 + 86_400, world));
+        self.sync("Ben");
+        self.person("Anna", "client");
+        self.join("Anna", Invitation::parse(&invitation.reveal()).expect("an invitation"));
+        self.sync("Anna");
+        self.sync("Ben");
+        self.sync("Anna");
+        self.sync("Ben");
+        space
+    }
+
+    /// Makes a profile.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub fn person(&mut self, name: &str, role: &str) {
+        let folder = TempDir::new().expect("a folder");
+        let person = Person { name: name.to_owned(), role: role.to_owned() };
+        let mut world = Outside { now: self.now, rng: &mut self.rng };
+        let (profile, _) = Profile::create(&folder.path().join("profile.db"), &person, &mut world).expect("a profile");
+        self.people.insert(name.to_owned(), Laptop { folder, profile });
+    }
+
+    /// Closes and opens a person's profile, as another process would.
+    ///
+    /// # Panics
+    /// If it cannot be opened.
+    pub fn reopen(&mut self, name: &str) {
+        let laptop = self.people.get_mut(name).expect("a person");
+        laptop.profile = Profile::open(&laptop.folder.path().join("profile.db")).expect("a profile");
+    }
+
+    /// Lets a person do something that must go well.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn act<T, E: std::fmt::Debug>(
+        &mut self,
+        name: &str,
+        act: impl FnOnce(&mut Profile, &mut Outside<'_>) -> Result<T, E>,
+    ) -> T {
+        self.try_act(name, act).expect("what a person may do")
+    }
+
+    /// Lets a person do something.
+    ///
+    /// # Errors
+    /// As the act says.
+    ///
+    /// # Panics
+    /// If there is no such person.
+    pub fn try_act<T, E>(
+        &mut self,
+        name: &str,
+        act: impl FnOnce(&mut Profile, &mut Outside<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let laptop = self.people.get_mut(name).expect("a person");
+        act(&mut laptop.profile, &mut Outside { now: self.now, rng: &mut self.rng })
+    }
+
+    /// Makes an item in an alliance.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub fn add(&mut self, name: &str, space: SpaceId, intent: Intent) -> ItemRef {
+        self.act(name, |profile, world| profile.add(Place::Alliance(space), &intent, world)).item
+    }
+
+    /// Changes an item.
+    ///
+    /// # Panics
+    /// If it cannot be changed.
+    pub fn change(&mut self, name: &str, item: ItemRef, intent: Intent) {
+        self.act(name, |profile, world| profile.change(&item, &intent, world));
+    }
+
+    /// Lets a person take up an invitation.
+    ///
+    /// # Panics
+    /// If the invitation is not good.
+    pub fn join(&mut self, name: &str, invitation: Invitation) {
+        self.try_join(name, invitation).expect("a good invitation");
+    }
+
+    /// Lets a person take up an invitation.
+    ///
+    /// # Errors
+    /// Why it is not good.
+    ///
+    /// # Panics
+    /// If the exchange does not end.
+    pub fn try_join(&mut self, name: &str, invitation: Invitation) -> Result<(), SessionError> {
+        let mut joining = Joining::new(invitation, &mut Outside { now: self.now, rng: &mut self.rng });
+        let connection = self.connect();
+        for _ in 0..PATIENCE {
+            while let Some(frame) = joining.poll_transmit() {
+                self.relay.handle(connection, &frame, now(self.now));
+            }
+            self.relay.commit();
+            let frames = self.drain(connection);
+            if frames.is_empty() {
+                break;
+            }
+            for frame in frames {
+                joining.handle(&frame)?;
+            }
+        }
+        assert!(joining.is_done(), "joining does not end");
+        self.relay.disconnect(connection);
+        let laptop = self.people.get_mut(name).expect("a person");
+        joining.finish(&mut laptop.profile, &mut Outside { now: self.now, rng: &mut self.rng })?;
+        Ok(())
+    }
+
+    /// Lets a person sync with the relay until both sides have all.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn sync(&mut self, name: &str) {
+        self.try_sync(name).expect("a sync");
+    }
+
+    /// Lets a person sync with the relay; true if both sides have all of it.
+    ///
+    /// # Errors
+    /// As the exchange says.
+    ///
+    /// # Panics
+    /// If the exchange does not end.
+    pub fn try_sync(&mut self, name: &str) -> Result<bool, SessionError> {
+        let relays = self.act(name, |profile, _| profile.relays());
+        let Some(relay) = relays.into_iter().next() else { return Ok(true) };
+        let mut session = Session::new(&relay, &mut Outside { now: self.now, rng: &mut self.rng });
+        let connection = self.connect();
+        for _ in 0..PATIENCE {
+            let laptop = self.people.get_mut(name).expect("a person");
+            let mut sent = false;
+            while let Some(frame) = session.poll_transmit(&mut laptop.profile)? {
+                self.relay.handle(connection, &frame, now(self.now));
+                sent = true;
+            }
+            self.relay.commit();
+            let frames = self.drain(connection);
+            if frames.is_empty() && !sent {
+                break;
+            }
+            let laptop = self.people.get_mut(name).expect("a person");
+            let mut outside = Outside { now: self.now, rng: &mut self.rng };
+            for frame in &frames {
+                session.handle(&mut laptop.profile, frame, &mut outside)?;
+            }
+            session.flush(&mut laptop.profile, &mut outside)?;
+        }
+        let laptop = self.people.get_mut(name).expect("a person");
+        let settled = session.is_settled(&mut laptop.profile)?;
+        self.relay.disconnect(connection);
+        Ok(settled)
+    }
+
+    fn connect(&mut self) -> ConnectionId {
+        self.connections += 1;
+        let connection = ConnectionId(self.connections);
+        let mut nonce = [0; 32];
+        self.rng.fill_bytes(&mut nonce);
+        self.relay.connect(connection, nonce);
+        connection
+    }
+
+    fn drain(&mut self, connection: ConnectionId) -> Vec<Vec<u8>> {
+        let mut frames = Vec::new();
+        while let Some(output) = self.relay.poll() {
+            match output {
+                Output::Send { to, frame } | Output::Drop { to, frame } if to == connection => {
+                    self.relay.written(to, frame.len());
+                    frames.push(frame);
+                }
+                _ => {}
+            }
+        }
+        frames
+    }
+}
+
+fn now(unix: i64) -> Now {
+    Now { unix: unix.unsigned_abs(), elapsed: Duration::from_secs(unix.unsigned_abs()) }
+}

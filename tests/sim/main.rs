@@ -1,4 +1,5 @@
 //! Worlds that run from one seed.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod app;
 mod exchange;

@@ -146,7 +146,8 @@ impl Settling<'_, '_> {
         let Some(author) = self.author(id) else { return Ok(Verdict::Waits) };
         let fold = self.space.log.fold();
         let Some(member) = fold.device(&author).map(|it| it.member) else { return Ok(Verdict::Waits) };
-        let lineage: Vec<_> = fold.lineage(&author).into_iter().collect();
+        let mut lineage: Vec<_> = fold.lineage(&author).into_iter().collect();
+        lineage.push(author);
         let content = self.opened.get(id).cloned().unwrap_or_default();
         let came: BTreeMap<_, _> =
             content.parts.iter().filter_map(|part| Some((part.item, part.preimage.as_deref()?))).collect();

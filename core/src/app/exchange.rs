@@ -90,6 +90,8 @@ pub struct Session {
     inbox_bytes: usize,
     acks: Vec<Ack>,
     heard: BTreeSet<Channel>,
+    /// Spaces to which the invitation's key has brought the redemption.
+    redeemed: BTreeSet<SpaceId>,
     changed_here: bool,
     events: VecDeque<SessionEvent>,
     tallies: BTreeMap<SpaceId, Tally>,
@@ -121,6 +123,7 @@ impl Session {
             inbox_bytes: 0,
             acks: Vec::new(),
             heard: BTreeSet::new(),
+            redeemed: BTreeSet::new(),
             changed_here: true,
             events: VecDeque::new(),
             tallies: BTreeMap::new(),
@@ -195,7 +198,8 @@ impl Session {
     /// True if both sides have all that the other had: everything named was pulled, everything sealed was acknowledged,
     /// and nothing waits that could be sealed. A one-shot exchange may end.
     pub fn is_settled(&self, profile: &mut Profile) -> Result<bool, AppError> {
-        if !self.connected || !self.inbox.is_empty() || !self.acks.is_empty() || self.changed_here {
+        let arrived = !self.inbox.is_empty() || !self.acks.is_empty() || !self.redeemed.is_empty();
+        if !self.connected || arrived || self.changed_here {
             return Ok(false);
         }
         for (channel, line) in &self.channels {
@@ -224,16 +228,21 @@ impl Session {
         self.connected = true;
         self.events.push_back(SessionEvent::Connected { first });
         for space in self.spaces.clone() {
-            self.open(profile, &space)?;
+            let invitation = profile.unsent_redemption(&space)?;
+            self.open(profile, &space, invitation.as_ref())?;
         }
         Ok(())
     }
 
     /// Opens a space: with the invitation's key until the relay has the redemption, with this device's key after.
-    fn open(&mut self, profile: &mut Profile, space: &SpaceId) -> Result<(), AppError> {
-        let invitation = profile.unsent_redemption(space)?;
+    fn open(
+        &mut self,
+        profile: &mut Profile,
+        space: &SpaceId,
+        invitation: Option<&DeviceSecret>,
+    ) -> Result<(), AppError> {
         let loaded = profile.space(space)?;
-        let key = invitation.as_ref().map_or_else(|| loaded.secret.signing(), DeviceSecret::signing);
+        let key = invitation.map_or_else(|| loaded.secret.signing(), DeviceSecret::signing);
         if let Some(channel) = self.exchange.open(&loaded.log, key) {
             let line = Line { space: *space, invitation: invitation.is_some(), compared: false };
             self.channels.insert(channel, line);
@@ -243,7 +252,10 @@ impl Session {
 
     fn on_refused(&mut self, channel: Option<Channel>, code: Code) {
         let Some(line) = channel.and_then(|channel| self.channels.remove(&channel)) else { return };
-        if !line.invitation {
+        if line.invitation {
+            // Once redeemed, the invitation's key is dead: this device may come in its own name.
+            self.redeemed.insert(line.space);
+        } else {
             self.events.push_back(SessionEvent::Refused { space: line.space, code });
         }
     }
@@ -261,7 +273,6 @@ impl Session {
         let acks = std::mem::take(&mut self.acks);
         let changed_here = std::mem::take(&mut self.changed_here);
         let busy: Vec<_> = self.channels.keys().copied().collect();
-        let mut redeemed = Vec::new();
         for channel in busy {
             let Some(line) = self.channels.get(&channel) else { continue };
             let (space, invitation) = (line.space, line.invitation);
@@ -276,13 +287,12 @@ impl Session {
             if !invitation {
                 self.seal(profile, channel, space, received, world)?;
             } else if profile.space(&space)?.redemption_is_relayed() {
-                redeemed.push(space);
+                self.redeemed.insert(space);
             }
         }
-        for space in redeemed {
-            self.channels.values_mut().filter(|line| line.space == space).for_each(|line| line.invitation = true);
+        for space in std::mem::take(&mut self.redeemed) {
             if !self.channels.values().any(|line| line.space == space && !line.invitation) {
-                self.open(profile, &space)?;
+                self.open(profile, &space, None)?;
             }
         }
         Ok(())

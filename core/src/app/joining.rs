@@ -154,6 +154,9 @@ impl Joining {
             )?;
             if let Some(url) = &relay {
                 tx.put_relay(&space, url, self.relay_key.as_ref())?;
+                if !tx.relays()?.iter().any(|row| row.space == personal.space) {
+                    tx.put_relay(&personal.space, url, self.relay_key.as_ref())?;
+                }
             }
             let mut loaded = Space::load(tx, &space)?;
             loaded.learn_keys(tx, Some(&self.key))?;

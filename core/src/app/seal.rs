@@ -264,7 +264,8 @@ impl Gate<'_, '_, '_> {
     }
 
     fn lineage(&self) -> Vec<DeviceId> {
-        self.space.log.fold().lineage(&self.space.device()).into_iter().collect()
+        let me = self.space.device();
+        self.space.log.fold().lineage(&me).into_iter().chain([me]).collect()
     }
 
     /// Signs and writes one entry.

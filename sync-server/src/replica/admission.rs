@@ -1,0 +1,169 @@
+//! Who may open a space, pull from it and append to it. Every such decision is taken here.
+//!
+//! Membership alone decides, and whether an invitation has run out. Policies about new spaces (tokens, allow-lists) belong
+//! into [`admit_new_space`].
+
+use alliance_replica::{
+    exchange::frame::{Channel, Code, Entries},
+    id::{DeviceId, SpaceId},
+    log::{
+        Log,
+        control::{Record, Redeem},
+        heads::Chain,
+        membership::{Fold, Invitation, Role},
+    },
+};
+use tracing::{debug, info};
+
+use super::{ConnectionId, Now, Relay, candidate::Candidate, connection::Seat};
+use crate::{error, store::Store};
+
+/// What an admitted device may do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Standing {
+    /// Pull and append.
+    Full,
+    /// Pull, and bring control entries of others: it redeemed an invitation and waits to be confirmed.
+    Joining,
+}
+
+/// What the membership says about a device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Verdict {
+    Admitted(Standing),
+    /// Nothing is known of it.
+    Unknown,
+    /// It is out, for this reason.
+    Out(Code),
+}
+
+/// Judges a device by the membership of a space.
+pub(super) fn judge(log: &Log, device: &DeviceId, now: Now) -> Verdict {
+    let fold = log.fold();
+    match fold.device(device) {
+        Some(state) if !state.live => Verdict::Out(Code::NotMember),
+        Some(state) if state.role == Role::Invite && has_expired(&fold, device, now) => Verdict::Out(Code::Expired),
+        Some(_) => Verdict::Admitted(Standing::Full),
+        None if is_joining(log, &fold, device) => Verdict::Admitted(Standing::Joining),
+        None => Verdict::Unknown,
+    }
+}
+
+/// Whether a space that is not known here may be made by whoever shows its control entries. Everyone may.
+pub(super) fn admit_new_space(_space: &SpaceId) -> Result<(), Code> {
+    Ok(())
+}
+
+/// The devices that are live in a space, for whoever asks where a key is.
+pub(super) fn live(log: &Log) -> Vec<DeviceId> {
+    let fold = log.fold();
+    fold.devices().filter(|(_, state)| state.live).map(|(device, _)| *device).collect()
+}
+
+impl Standing {
+    /// True if a device of this standing may bring these entries.
+    pub(super) fn may_bring(self, device: &DeviceId, entries: &Entries) -> bool {
+        self == Self::Full || entries.chain == Chain::Control && entries.device != *device
+    }
+}
+
+impl<S: Store> Relay<S> {
+    /// A device wants to open a space, and has proven that it is that device.
+    pub(super) fn on_opening(
+        &mut self,
+        id: ConnectionId,
+        channel: Channel,
+        space: SpaceId,
+        device: DeviceId,
+        now: Now,
+    ) {
+        if let Err(problem) = self.load(&space) {
+            tracing::error!(space = ?space, reason = error::chain(&problem), "space cannot be read");
+            return self.end(id, channel, Code::Storage, None);
+        }
+        match self.spaces.get(&space).map(|it| judge(&it.log, &device, now)) {
+            Some(Verdict::Admitted(standing)) => {
+                debug!(connection = id.0, space = ?space, "space is opened");
+                self.seat_at(id, channel, space, device, standing);
+                if let (Some(connection), Some(space)) = (self.connections.get_mut(&id), self.spaces.get(&space)) {
+                    connection.exchange.accept(channel, &space.log);
+                }
+            }
+            Some(Verdict::Out(code)) => {
+                info!(connection = id.0, space = ?space, code = ?code, "opening is refused");
+                self.end(id, channel, code, None);
+                self.evict(&space);
+            }
+            // It may know what is not known here. Its Have will tell.
+            Some(Verdict::Unknown) | None => {
+                self.evict(&space);
+                let candidate = Box::new(Candidate::new(space, device));
+                match self.candidates.add(&candidate) {
+                    Ok(()) => {
+                        let seats = self.connections.get_mut(&id).map(|connection| &mut connection.seats);
+                        seats.map(|seats| seats.insert(channel, Seat::Candidate(candidate)));
+                    }
+                    Err(code) => self.end(id, channel, code, None),
+                }
+            }
+        }
+    }
+
+    /// Gives an admitted device its seat in a space that is in memory.
+    pub(super) fn seat_at(
+        &mut self,
+        id: ConnectionId,
+        channel: Channel,
+        space: SpaceId,
+        device: DeviceId,
+        standing: Standing,
+    ) {
+        if let (Some(connection), Some(here)) = (self.connections.get_mut(&id), self.spaces.get_mut(&space)) {
+            connection.seats.insert(channel, Seat::Seated { space, device, standing, unlinked: 0 });
+            here.seats.insert((id, channel));
+        }
+    }
+
+    /// Judges everybody in a space again, after its membership changed.
+    pub(super) fn review(&mut self, space: &SpaceId, now: Now) {
+        for (id, channel) in self.seats_of(space) {
+            let Some(here) = self.spaces.get(space) else { return };
+            let seat = self.connections.get_mut(&id).and_then(|connection| connection.seats.get_mut(&channel));
+            let Some(seat @ Seat::Seated { .. }) = seat else { continue };
+            let Seat::Seated { device, standing, .. } = seat else { continue };
+            let code = match judge(&here.log, device, now) {
+                Verdict::Admitted(now) => {
+                    *standing = now;
+                    continue;
+                }
+                Verdict::Out(code) => code,
+                Verdict::Unknown => Code::NotMember,
+            };
+            info!(connection = id.0, space = ?space, code = ?code, "device is no longer admitted");
+            // What it sent is still acknowledged: a device that leaves has to know that its leaving is on disk.
+            if self.batch.awaits(id, channel) {
+                *seat = Seat::Ending { space: *space, code };
+            } else {
+                self.end(id, channel, code, None);
+            }
+        }
+    }
+}
+
+/// True if every invitation with this key has run out.
+fn has_expired(fold: &Fold, key: &DeviceId, now: Now) -> bool {
+    let mut invitations = fold.invitations().into_iter().filter(|it| it.invite.key.device == *key);
+    invitations.all(|it| it.invite.expires <= now.unix)
+}
+
+/// True if the device redeemed an invitation that is neither confirmed nor taken back.
+fn is_joining(log: &Log, fold: &Fold, device: &DeviceId) -> bool {
+    let waits =
+        |it: &Invitation| it.confirmations.is_empty() && fold.device(&it.invite.key.device).is_some_and(|key| !key.cut);
+    let joins = |it: Invitation| {
+        it.redemptions.iter().filter_map(|redeem| log.dag().record(redeem)).any(|(_, control)| {
+            matches!(&control.record, Record::Redeem(Redeem { device: keys, .. }) if keys.device == *device)
+        })
+    };
+    fold.invitations().into_iter().filter(waits).any(joins)
+}

@@ -1,0 +1,208 @@
+//! Openers whom nothing here admits, but who may know more: a relay that lost a space gets it back from them.
+//!
+//! A candidate's Have says whether it holds control entries that are unknown here. If so it is told that nothing is here,
+//! sends them, and they are checked in a log of its own, apart from the space and from other candidates. Once they admit
+//! it, they go into the space, new or not, and the candidate takes its seat; if they never do, nothing is stored. A space
+//! in this state costs bounded memory and no disk, and its opener learns nothing about the space.
+
+use std::collections::BTreeSet;
+
+use alliance_replica::{
+    exchange::frame::{Channel, Code, Entries},
+    id::{DeviceId, EntryId, SpaceId},
+    log::{
+        Log, Received,
+        entry::Verified,
+        heads::{Chain, Head},
+    },
+};
+use tracing::info;
+
+use super::{
+    ConnectionId, Now, Relay, Seat,
+    admission::{self, Standing, Verdict, judge},
+    space::Space,
+};
+use crate::{error, store::Store};
+
+/// Most candidates at a time.
+const CANDIDATES: usize = 1024;
+/// Most bytes of entries of one candidate: as many as may be under way unacknowledged.
+const BYTES: usize = 4 * 1024 * 1024;
+/// Most bytes of entries of all candidates.
+const ALL_BYTES: usize = 64 * 1024 * 1024;
+
+/// An opener that has still to show why it belongs to the space.
+pub(super) struct Candidate {
+    space: SpaceId,
+    device: DeviceId,
+    log: Log,
+    held: Vec<Verified>,
+    bytes: usize,
+    /// It was asked to send what it has.
+    asked: bool,
+}
+
+/// All candidates together, so that they stay bounded.
+#[derive(Default)]
+pub(super) struct Candidates {
+    count: usize,
+    bytes: usize,
+}
+
+impl Candidate {
+    pub(super) fn new(space: SpaceId, device: DeviceId) -> Self {
+        Self { space, device, log: Log::new(space), held: Vec::new(), bytes: 0, asked: false }
+    }
+}
+
+impl Candidates {
+    pub(super) fn add(&mut self, candidate: &Candidate) -> Result<(), Code> {
+        if self.count >= CANDIDATES {
+            return Err(Code::Limit);
+        }
+        self.count += 1;
+        self.bytes += candidate.bytes;
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, candidate: &Candidate) {
+        self.count -= 1;
+        self.bytes -= candidate.bytes;
+    }
+
+    fn grow(&mut self, candidate: &mut Candidate, bytes: usize) -> Result<(), Code> {
+        candidate.bytes += bytes;
+        self.bytes += bytes;
+        if candidate.bytes >= BYTES || self.bytes >= ALL_BYTES { Err(Code::Limit) } else { Ok(()) }
+    }
+}
+
+impl<S: Store> Relay<S> {
+    /// A candidate says what it has: ask for it, or send the candidate away.
+    pub(super) fn on_candidate_have(&mut self, id: ConnectionId, channel: Channel, now: Now) {
+        let Some(Seat::Candidate(candidate)) = self.seat(id, channel) else { return };
+        let space = candidate.space;
+        if let Err(problem) = self.load(&space) {
+            tracing::error!(space = ?space, reason = error::chain(&problem), "space cannot be read");
+            return self.end(id, channel, Code::Storage, None);
+        }
+        let knows_more = self.named_control(id, channel).iter().any(|head| !self.holds(&space, &head.id));
+        let allowed = match self.spaces.contains_key(&space) {
+            true => Ok(()),
+            false => admission::admit_new_space(&space),
+        };
+        match allowed {
+            Ok(()) if knows_more => self.ask(id, channel),
+            Ok(()) => self.turn_away(id, channel, now),
+            Err(code) => self.end(id, channel, code, None),
+        }
+        self.evict(&space);
+    }
+
+    /// Tells a candidate that nothing is here, so that it sends what it has.
+    fn ask(&mut self, id: ConnectionId, channel: Channel) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(Seat::Candidate(candidate)) = connection.seats.get_mut(&channel) else { return };
+        if !std::mem::replace(&mut candidate.asked, true) {
+            connection.exchange.accept(channel, &candidate.log);
+            self.dirty.insert(id);
+        }
+    }
+
+    /// A candidate sends control entries.
+    pub(super) fn on_candidate_entries(&mut self, id: ConnectionId, entries: Entries, now: Now) {
+        let channel = entries.channel;
+        let seats = self.connections.get_mut(&id).map(|connection| &mut connection.seats);
+        let Some(Seat::Candidate(candidate)) = seats.and_then(|seats| seats.get_mut(&channel)) else { return };
+        if entries.chain == Chain::Content {
+            return self.turn_away(id, channel, now);
+        }
+        let bytes = entries.entries.iter().map(|entry| entry.size()).sum();
+        if let Err(code) = self.candidates.grow(candidate, bytes) {
+            return self.end(id, channel, code, None);
+        }
+        let Received { new, unlinked, refused, .. } =
+            candidate.log.receive(&entries.device, entries.chain, entries.entries);
+        candidate.held.extend(new);
+        let space = candidate.space;
+        let verdict = judge(&candidate.log, &candidate.device, now);
+        if let Some((entry, refusal)) = refused {
+            return self.refuse(id, channel, &space, entry, &refusal);
+        }
+        if unlinked {
+            return self.end(id, channel, Code::Entry, None);
+        }
+        let is_complete = self.is_complete(id, channel);
+        match verdict {
+            Verdict::Admitted(Standing::Full) => self.promote(id, channel, now),
+            // It may still turn out to be confirmed.
+            Verdict::Admitted(Standing::Joining) if is_complete => self.promote(id, channel, now),
+            _ if is_complete => self.turn_away(id, channel, now),
+            _ => {}
+        }
+    }
+
+    /// A candidate's entries admit it: they go into the space, and it takes its seat if the space admits it, too.
+    fn promote(&mut self, id: ConnectionId, channel: Channel, now: Now) {
+        let seats = self.connections.get_mut(&id).map(|connection| &mut connection.seats);
+        let Some(Seat::Candidate(candidate)) = seats.and_then(|seats| seats.remove(&channel)) else { return };
+        self.candidates.remove(&candidate);
+        let Candidate { space, device, held, .. } = *candidate;
+        if let Err(problem) = self.load(&space) {
+            tracing::error!(space = ?space, reason = error::chain(&problem), "space cannot be read");
+            return self.end(id, channel, Code::Storage, None);
+        }
+        let is_new = !self.spaces.contains_key(&space);
+        let here = self.spaces.entry(space).or_insert_with(|| Space::new(Log::new(space)));
+        let ids: BTreeSet<_> = held.iter().map(|entry| entry.id).collect();
+        let mut received = Received::default();
+        for Verified { device, header, entry, .. } in held {
+            let one = here.log.receive(&device, header.chain, vec![entry]);
+            received.new.extend(one.new);
+            received.known.extend(one.known);
+            received.refused = received.refused.or(one.refused);
+        }
+        match judge(&here.log, &device, now) {
+            Verdict::Admitted(standing) => self.seat_at(id, channel, space, device, standing),
+            _ if is_new => {
+                self.spaces.remove(&space);
+                return self.end(id, channel, Code::NotMember, None);
+            }
+            _ => self.end(id, channel, Code::NotMember, None),
+        }
+        info!(connection = id.0, space = ?space, is_new, entries = received.new.len(), "space is brought back");
+        self.take(id, channel, &space, &ids, received, now);
+        self.say_have(id, channel, &space);
+        self.pump(id, channel);
+        self.evict(&space);
+    }
+
+    /// Ends a candidate's channel with the reason that fits.
+    fn turn_away(&mut self, id: ConnectionId, channel: Channel, now: Now) {
+        let Some(Seat::Candidate(candidate)) = self.seat(id, channel) else { return };
+        let code = match judge(&candidate.log, &candidate.device, now) {
+            Verdict::Out(code) => code,
+            _ if self.spaces.contains_key(&candidate.space) || !candidate.held.is_empty() => Code::NotMember,
+            _ => Code::UnknownSpace,
+        };
+        info!(connection = id.0, space = ?candidate.space, code = ?code, "opening is refused");
+        self.end(id, channel, code, None);
+    }
+
+    /// True if every control entry that the candidate named has come.
+    fn is_complete(&self, id: ConnectionId, channel: Channel) -> bool {
+        let Some(Seat::Candidate(candidate)) = self.seat(id, channel) else { return false };
+        self.named_control(id, channel).iter().all(|head| candidate.log.chains().index(&head.id).is_some())
+    }
+
+    fn named_control(&self, id: ConnectionId, channel: Channel) -> Vec<Head> {
+        let peer = self.connections.get(&id).and_then(|connection| connection.exchange.peer(channel));
+        let heads = peer.into_iter().flat_map(|peer| peer.heads());
+        heads.filter(|head| head.chain == Chain::Control).copied().collect()
+    }
+
+    fn holds(&self, space: &SpaceId, id: &EntryId) -> bool {
+        self.spaces.get(space).is_some_and(|space| space.log.chains().index(id).is_some())
+    }
+}

@@ -1,0 +1,107 @@
+//! What a relay keeps: every space's entries in order of arrival, which device keys are live where, and its own key.
+//!
+//! The state machine knows only [`Store`]. It has two implementors, one on disk and one in memory for the simulator, and
+//! both pass one suite (`conformance`). A store never looks into an entry; what it gives back is checked by the caller.
+
+#[cfg(test)]
+mod conformance;
+mod memory;
+mod sqlite;
+
+use std::{io, path::PathBuf};
+
+use alliance_replica::{
+    id::{DeviceId, EntryId, SpaceId},
+    log::entry::{Entry, Verified},
+};
+
+pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;
+
+/// Durable memory of a relay.
+pub trait Store {
+    /// The relay's secret: what was stored first; that is `fresh` if nothing was.
+    fn secret(&mut self, fresh: &[u8; 32]) -> Result<[u8; 32], StoreError>;
+
+    /// Writes all of it, or nothing. It is on disk when this returns.
+    fn append(&mut self, batch: &[Append]) -> Result<(), StoreError>;
+
+    /// Gives every entry of a space in order of arrival, content without its body; nothing if the space is unknown.
+    /// Stops at the first error of `take`.
+    fn load(&self, space: &SpaceId, take: &mut dyn FnMut(Stored) -> Result<(), StoreError>) -> Result<(), StoreError>;
+
+    /// Entries of a space, whole and in the order asked for. One that is not there is an error.
+    fn entries(&self, space: &SpaceId, ids: &[EntryId]) -> Result<Vec<Entry>, StoreError>;
+
+    /// The spaces in which a device is live, at most `limit`.
+    fn spaces_of(&self, device: &DeviceId, limit: usize) -> Result<Vec<SpaceId>, StoreError>;
+
+    /// Looks whether the store can be read.
+    fn check(&self) -> Result<(), StoreError>;
+}
+
+/// What one commit adds to one space.
+#[derive(Clone, Debug)]
+pub struct Append {
+    /// The space; known from its first entry on.
+    pub space: SpaceId,
+    /// New entries, in order of arrival.
+    pub entries: Vec<Verified>,
+    /// The devices that are live from now on, if that may have changed.
+    pub live: Option<Vec<DeviceId>>,
+}
+
+/// An entry as it was stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stored {
+    /// Its author.
+    pub device: DeviceId,
+    /// Its bytes; content has no body unless it was asked for.
+    pub entry: Entry,
+}
+
+/// What can go wrong with a store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another relay works on the same folder.
+    #[error("another relay uses the folder {}", .0.display())]
+    Locked(PathBuf),
+    /// The folder or a file in it cannot be made or opened.
+    #[error("cannot use {}", .path.display())]
+    Folder {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The database is of another program.
+    #[error("the database is not a relay's")]
+    Foreign,
+    /// A newer program wrote it.
+    #[error("the database has format {found}, this program knows up to {known}")]
+    Newer {
+        /// The format found.
+        found: u32,
+        /// The newest one known.
+        known: u32,
+    },
+    /// Something stored is not what it should be.
+    #[error("the database is damaged ({what})")]
+    Damaged {
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// An entry that should be there is not.
+    #[error("an entry is missing from the database")]
+    Missing,
+    /// The disk is full or cannot be written.
+    #[error("the disk cannot be written")]
+    Disk(#[source] rusqlite::Error),
+    /// Anything else that SQLite says.
+    #[error("the database cannot be used")]
+    Sqlite(#[source] rusqlite::Error),
+    /// A simulated fault of the store in memory.
+    #[error("the store in memory was told to fail")]
+    Told,
+}

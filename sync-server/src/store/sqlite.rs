@@ -1,0 +1,340 @@
+//! A store on disk: one SQLite database in a folder that only one relay uses and only its owner can read.
+//!
+//! Write-ahead log with `synchronous=FULL`: a commit is on disk when it returns. rusqlite is named only here and in the
+//! error type. A row that is not what it should be is an error of its space, never a panic.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use alliance_replica::{
+    id::{DeviceId, EntryId, Id, Signature, SpaceId},
+    log::{
+        entry::{Entry, Verified},
+        heads::Chain,
+    },
+};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, Transaction, TransactionBehavior};
+
+use super::{Append, Store, StoreError, Stored};
+
+const DATABASE: &str = "relay.sqlite";
+const LOCK: &str = "relay.lock";
+/// Says in the file that it is a relay's: "alrl".
+const APPLICATION: i32 = 0x616c_726c;
+/// Formats of the database: append-only steps, each run once, all in one exclusive transaction.
+const STEPS: [&str; 1] = [include_str!("migrations/0001_relay.sql")];
+/// How long another program (a backup, a person with a shell) may hold the database.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// What a relay keeps, in a folder.
+pub struct SqliteStore {
+    connection: Connection,
+    /// Held as long as the store lives: one relay a folder.
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens the folder, or makes it, and brings its database up to this program's format.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        make_folder(folder)?;
+        let lock = private_file(&folder.join(LOCK))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(folder.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(in_folder(folder.join(LOCK))(source)),
+        }
+        let database = folder.join(DATABASE);
+        drop(private_file(&database)?);
+        let mut connection = Connection::open(&database)?;
+        connection.busy_timeout(BUSY)?;
+        migrate(&mut connection)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.set_prepared_statement_cache_capacity(32);
+        Ok(Self { connection, _lock: lock })
+    }
+
+    /// The number under which a space's rows are kept, if it is known.
+    fn number(&self, space: &SpaceId) -> Result<Option<i64>, StoreError> {
+        number(&self.connection, space)
+    }
+}
+
+impl Store for SqliteStore {
+    fn secret(&mut self, fresh: &[u8; 32]) -> Result<[u8; 32], StoreError> {
+        let fresh = fresh.as_slice();
+        self.connection.execute("INSERT INTO relay (n, secret) VALUES (1, ?1) ON CONFLICT DO NOTHING", [fresh])?;
+        let stored: Vec<u8> = self.connection.query_row("SELECT secret FROM relay", [], |row| row.get(0))?;
+        stored.try_into().map_err(|_| StoreError::Damaged { what: "the relay's secret" })
+    }
+
+    fn append(&mut self, batch: &[Append]) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for append in batch {
+            let space = match number(&transaction, &append.space)? {
+                Some(space) => space,
+                None => insert_space(&transaction, &append.space)?,
+            };
+            insert_entries(&transaction, space, &append.entries)?;
+            if let Some(live) = &append.live {
+                replace_live(&transaction, space, live)?;
+            }
+        }
+        Ok(transaction.commit()?)
+    }
+
+    fn load(&self, space: &SpaceId, take: &mut dyn FnMut(Stored) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let Some(space) = self.number(space)? else { return Ok(()) };
+        let mut statement = self.connection.prepare_cached(
+            "SELECT header, signature, CASE chain WHEN 0 THEN (SELECT body FROM bodies WHERE n = entries.body) ELSE x'' END,
+                    device
+             FROM entries WHERE space = ?1 ORDER BY arrival",
+        )?;
+        let mut rows = statement.query([space])?;
+        while let Some(row) = rows.next()? {
+            let device = blob(row, 3)?;
+            let device = Id::from_slice(device).ok_or(StoreError::Damaged { what: "an entry's device" })?;
+            take(Stored { device, entry: entry(row)? })?;
+        }
+        Ok(())
+    }
+
+    fn entries(&self, space: &SpaceId, ids: &[EntryId]) -> Result<Vec<Entry>, StoreError> {
+        let space = self.number(space)?.ok_or(StoreError::Missing)?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT header, signature, bodies.body FROM entries JOIN bodies ON bodies.n = entries.body
+             WHERE space = ?1 AND id = ?2",
+        )?;
+        let mut one = |id: &EntryId| {
+            let mut rows = statement.query((space, id.as_ref()))?;
+            rows.next()?.map(entry).unwrap_or(Err(StoreError::Missing))
+        };
+        ids.iter().map(&mut one).collect()
+    }
+
+    fn spaces_of(&self, device: &DeviceId, limit: usize) -> Result<Vec<SpaceId>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT spaces.space FROM live JOIN spaces ON spaces.n = live.space WHERE device = ?1 ORDER BY 1 LIMIT ?2",
+        )?;
+        let mut rows = statement.query((device.as_ref(), i64::try_from(limit).unwrap_or(i64::MAX)))?;
+        let mut spaces = Vec::new();
+        while let Some(row) = rows.next()? {
+            spaces.push(Id::from_slice(blob(row, 0)?).ok_or(StoreError::Damaged { what: "a space's name" })?);
+        }
+        Ok(spaces)
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        self.connection.query_row("SELECT n FROM spaces LIMIT 1", [], |_| Ok(())).optional()?;
+        Ok(())
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure) => Self::Disk(error),
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { what: "a page of the file" },
+            Some(ErrorCode::NotADatabase) => Self::Foreign,
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let known = u32::try_from(STEPS.len()).expect("there are few steps");
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if tables > 0 && application != APPLICATION {
+        return Err(StoreError::Foreign);
+    }
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    if found < known {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+        for step in STEPS.iter().skip(found as usize) {
+            transaction.execute_batch(step)?;
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", known)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn number(connection: &Connection, space: &SpaceId) -> Result<Option<i64>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT n FROM spaces WHERE space = ?1")?;
+    Ok(statement.query_row([space.as_ref()], |row| row.get(0)).optional()?)
+}
+
+fn insert_space(transaction: &Transaction<'_>, space: &SpaceId) -> Result<i64, StoreError> {
+    transaction.prepare_cached("INSERT INTO spaces (space) VALUES (?1)")?.execute([space.as_ref()])?;
+    Ok(transaction.last_insert_rowid())
+}
+
+fn insert_entries(transaction: &Transaction<'_>, space: i64, entries: &[Verified]) -> Result<(), StoreError> {
+    let next = "SELECT coalesce(max(arrival), 0) + 1 FROM entries WHERE space = ?1";
+    let next: i64 = transaction.prepare_cached(next)?.query_row([space], |row| row.get(0))?;
+    let mut body = transaction.prepare_cached("INSERT INTO bodies (body) VALUES (?1)")?;
+    let mut row = transaction.prepare_cached(
+        "INSERT INTO entries (space, arrival, id, device, chain, header, signature, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?;
+    for (arrival, entry) in (next..).zip(entries) {
+        let body = body.insert([&entry.entry.body])?;
+        let (id, device, signature) = (entry.id.as_ref(), entry.device.as_ref(), entry.entry.signature.0.as_slice());
+        row.execute((space, arrival, id, device, chain(entry.header.chain), &entry.entry.header, signature, body))?;
+    }
+    Ok(())
+}
+
+fn replace_live(transaction: &Transaction<'_>, space: i64, live: &[DeviceId]) -> Result<(), StoreError> {
+    transaction.prepare_cached("DELETE FROM live WHERE space = ?1")?.execute([space])?;
+    let mut row = transaction.prepare_cached("INSERT OR IGNORE INTO live (device, space) VALUES (?1, ?2)")?;
+    live.iter().try_for_each(|device| row.execute((device.as_ref(), space)).map(drop))?;
+    Ok(())
+}
+
+/// Header, signature and body, the first three columns.
+fn entry(row: &Row<'_>) -> Result<Entry, StoreError> {
+    let signature = blob(row, 1)?.try_into().map_err(|_| StoreError::Damaged { what: "an entry's signature" })?;
+    Ok(Entry { header: blob(row, 0)?.to_vec(), signature: Signature(signature), body: blob(row, 2)?.to_vec() })
+}
+
+fn blob<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r [u8], StoreError> {
+    row.get_ref(column)?.as_blob().map_err(|_| StoreError::Damaged { what: "a column of an entry" })
+}
+
+fn chain(chain: Chain) -> i64 {
+    match chain {
+        Chain::Control => 0,
+        Chain::Content => 1,
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<(), StoreError> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(in_folder(folder.to_owned()))
+}
+
+/// Opens a file, or makes it so that only its owner can read it; SQLite gives its side files the same mode.
+fn private_file(path: &Path) -> Result<File, StoreError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(in_folder(path.to_owned()))
+}
+
+fn in_folder(path: PathBuf) -> impl FnOnce(io::Error) -> StoreError {
+    |source| StoreError::Folder { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a folder for the test")
+    }
+
+    fn open(folder: &tempfile::TempDir) -> SqliteStore {
+        SqliteStore::open(folder.path()).expect("opens")
+    }
+
+    fn raw(folder: &tempfile::TempDir) -> Connection {
+        Connection::open(folder.path().join(DATABASE)).expect("opens")
+    }
+
+    #[test]
+    fn store_on_disk_does_what_every_store_does() {
+        conformance::check(|| {
+            let folder = folder();
+            (open(&folder), folder)
+        });
+    }
+
+    #[test]
+    fn what_was_appended_is_there_after_opening_again() {
+        let (folder, space) = (folder(), conformance::space(1));
+        let mut store = open(&folder);
+        store.append(&[conformance::append(space, &[1, 2])]).expect("appends");
+        let (before, secret) = (conformance::loaded(&store, &space), store.secret(&[1; 32]).expect("keeps"));
+        drop(store);
+        let mut store = open(&folder);
+        assert_eq!(conformance::loaded(&store, &space), before);
+        assert_eq!(store.secret(&[2; 32]).expect("keeps"), secret);
+    }
+
+    #[test]
+    fn a_second_relay_on_one_folder_is_told_so() {
+        let folder = folder();
+        let first = open(&folder);
+        assert!(matches!(SqliteStore::open(folder.path()), Err(StoreError::Locked(_))));
+        drop(first);
+        open(&folder);
+    }
+
+    #[test]
+    fn a_newer_database_is_refused_and_left_alone() {
+        let folder = folder();
+        drop(open(&folder));
+        raw(&folder).pragma_update(None, "user_version", 99).expect("sets");
+        let known = STEPS.len() as u32;
+        assert!(
+            matches!(SqliteStore::open(folder.path()), Err(StoreError::Newer { found: 99, known: k }) if k == known)
+        );
+        let version: u32 = raw(&folder).pragma_query_value(None, "user_version", |row| row.get(0)).expect("reads");
+        assert_eq!(version, 99);
+    }
+
+    #[test]
+    fn a_database_of_another_program_is_refused() {
+        let folder = folder();
+        raw(&folder).execute_batch("CREATE TABLE other (n INTEGER)").expect("makes");
+        assert!(matches!(SqliteStore::open(folder.path()), Err(StoreError::Foreign)));
+        fs::write(folder.path().join(DATABASE), [b'x'; 4096]).expect("writes");
+        assert!(matches!(SqliteStore::open(folder.path()), Err(StoreError::Foreign)));
+    }
+
+    #[test]
+    fn a_damaged_row_is_an_error_of_its_space_only() {
+        let (folder, a, b) = (folder(), conformance::space(1), conformance::space(2));
+        let mut store = open(&folder);
+        store.append(&[conformance::append(a, &[1, 2]), conformance::append(b, &[1])]).expect("appends");
+        let damage =
+            "PRAGMA ignore_check_constraints = 1; UPDATE entries SET device = x'00' WHERE space = 1 AND arrival = 2";
+        raw(&folder).execute_batch(damage).expect("damages");
+        assert!(matches!(store.load(&a, &mut |_| Ok(())), Err(StoreError::Damaged { .. })));
+        assert_eq!(conformance::loaded(&store, &b).len(), 1);
+        raw(&folder).execute_batch("PRAGMA foreign_keys = 0; DELETE FROM bodies").expect("damages");
+        let id = conformance::append(b, &[1]).entries[0].id;
+        assert!(matches!(store.entries(&b, &[id]), Err(StoreError::Missing)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_can_read_what_is_kept() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = folder();
+        let inner = folder.path().join("new");
+        let mut store = SqliteStore::open(&inner).expect("opens");
+        store.append(&[conformance::append(conformance::space(1), &[1])]).expect("appends");
+        let mode = |path: &Path| path.metadata().expect("is there").permissions().mode() & 0o777;
+        assert_eq!(mode(&inner), 0o700);
+        for file in fs::read_dir(&inner).expect("a folder") {
+            assert_eq!(mode(&file.expect("a file").path()), 0o600);
+        }
+    }
+}
