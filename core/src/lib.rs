@@ -1,1 +1,3 @@
-//! x
+//! Everything an alliance is on one computer.
+
+pub mod document;

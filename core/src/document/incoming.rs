@@ -1,0 +1,162 @@
+//! What came in an entry for one document: believed, or refused with a name.
+//!
+//! The verdict follows from the bytes and from what the caller says came before them; it never depends on the document as
+//! it is here, so every replica reaches the same one. If one part of an entry is refused, the entry is.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use alliance_replica::{
+    id::{DeviceId, ItemId, MemberId},
+    limits,
+};
+use automerge::{
+    Automerge, Change, ExpandedChange, ObjType, ScalarValue,
+    legacy::{Key, OpType},
+};
+
+use super::{Authors, DocId, Preimage, Writer, bounds, fixed};
+
+/// How a part carries its changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// Plain change chunks, one after the other, each after what it depends on.
+    Changes,
+    /// One plain document chunk, of the sender's own and fixed changes only.
+    Snapshot,
+}
+
+/// Why a part, and the entry it came in, is refused.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The preimage is not that of the item.
+    #[error("the item is not what it is said to be")]
+    PreimageMismatch,
+    /// The facet is another member's.
+    #[error("the facet belongs to another member")]
+    ForeignFacet,
+    /// A change is by a device that is neither the author nor renewed by it.
+    #[error("a change is by another device than the entry's author")]
+    ForeignActor,
+    /// A change counts operations that nobody has written.
+    #[error("a change starts beyond the operations known before it")]
+    StartOp,
+    /// More operations, changes or actors than the limits allow.
+    #[error("more operations than the limits allow")]
+    TooManyOps,
+    /// Compressed in a way that is not allowed.
+    #[error("compressed inside")]
+    Deflated,
+    /// An operation of a kind that this program does not know.
+    #[error("an operation of an unknown kind")]
+    UnknownOperation,
+    /// Not the bytes of changes, or not in their one right form.
+    #[error("not well formed")]
+    Malformed,
+}
+
+/// A part of an entry, after it was inflated.
+#[derive(Clone, Copy, Debug)]
+pub struct Incoming<'a> {
+    /// The document.
+    pub doc: DocId,
+    /// The form of `raw`.
+    pub form: Form,
+    /// The changes.
+    pub raw: &'a [u8],
+    /// The item's preimage, if it came along.
+    pub preimage: Option<&'a [u8]>,
+    /// The member who wrote the entry.
+    pub member: MemberId,
+    /// The device that wrote the entry, and those that it renews.
+    pub lineage: &'a [DeviceId],
+    /// Operations of this document in the entry's past.
+    pub known_ops: u64,
+}
+
+impl Incoming<'_> {
+    /// The item's preimage and the changes, or why they are refused. A duplicate is no reason.
+    pub fn check(&self) -> Result<(Option<Preimage>, Vec<Change>), Refusal> {
+        let preimage = self.preimage.map(|bytes| read_preimage(&self.doc.item, bytes)).transpose()?;
+        if matches!(self.doc.writer, Writer::Only(member) if member != self.member) {
+            return Err(Refusal::ForeignFacet);
+        }
+        if self.raw.len() > limits::INFLATED {
+            return Err(Refusal::TooManyOps);
+        }
+        let changes = match self.form {
+            Form::Changes => read_changes(self.raw)?,
+            Form::Snapshot => read_snapshot(self.raw)?,
+        };
+        let authors = Authors::new(&self.doc, self.lineage.iter().copied());
+        let mut known = self.known_ops;
+        for change in &changes {
+            known = check_change(change, &authors, known)?;
+        }
+        Ok((preimage, changes))
+    }
+}
+
+fn read_preimage(item: &ItemId, bytes: &[u8]) -> Result<Preimage, Refusal> {
+    if ItemId::of(bytes) != *item {
+        return Err(Refusal::PreimageMismatch);
+    }
+    Preimage::decode(bytes).map_err(|_| Refusal::Malformed)
+}
+
+fn read_changes(raw: &[u8]) -> Result<Vec<Change>, Refusal> {
+    let chunks = bounds::changes(raw)?;
+    chunks.into_iter().map(|chunk| Change::try_from(chunk).map_err(|_| Refusal::Malformed)).collect()
+}
+
+/// The changes in a document chunk. Automerge checks that they hash to the heads which the chunk names; on bytes that are
+/// within bounds and still make no sense it may panic, which refuses them too.
+fn read_snapshot(raw: &[u8]) -> Result<Vec<Change>, Refusal> {
+    bounds::snapshot(raw)?;
+    let load = || Automerge::load(raw).map(|doc| doc.get_changes(&[]));
+    match catch_unwind(AssertUnwindSafe(load)) {
+        Ok(Ok(changes)) => Ok(changes),
+        Ok(Err(_)) | Err(_) => Err(Refusal::Malformed),
+    }
+}
+
+/// Checks one change after `known` operations; returns how many are known after it.
+fn check_change(change: &Change, authors: &Authors, known: u64) -> Result<u64, Refusal> {
+    let (start, ops) = (change.start_op().get(), change.len() as u64);
+    if ops == 0 || change.seq() == 0 || !change.extra_bytes().is_empty() {
+        return Err(Refusal::Malformed);
+    }
+    if start > known.saturating_add(1) {
+        return Err(Refusal::StartOp);
+    }
+    if ops > limits::CHANGE_OPS as u64 || start + ops > limits::DOCUMENT_OPS as u64 {
+        return Err(Refusal::TooManyOps);
+    }
+    let expanded = change.decode();
+    if !expanded.operations.iter().all(is_known) {
+        return Err(Refusal::UnknownOperation);
+    }
+    if !authors.wrote(change.actor_id()) && !fixed::is_fixed_expanded(&expanded) {
+        return Err(Refusal::ForeignActor);
+    }
+    // Automerge rebuilds a change's bytes from its operations when it saves: they have to be these bytes.
+    if !is_canonical(change, expanded) {
+        return Err(Refusal::Malformed);
+    }
+    Ok(known + ops)
+}
+
+/// The operations of this format: objects are made, values put, list elements and characters inserted, all deleted.
+/// Counters, marks, tables and types of values from later versions of Automerge are not among them.
+fn is_known(op: &automerge::legacy::Op) -> bool {
+    let action = match &op.action {
+        OpType::Make(shape) => *shape != ObjType::Table,
+        OpType::Put(value) => !matches!(value, ScalarValue::Counter(_) | ScalarValue::Unknown { .. }),
+        OpType::Delete => !op.insert && !op.pred.is_empty(),
+        OpType::Increment(_) | OpType::MarkBegin(_) | OpType::MarkEnd(_) => false,
+    };
+    action && !(op.insert && (matches!(op.key, Key::Map(_)) || !op.pred.is_empty()))
+}
+
+fn is_canonical(change: &Change, expanded: ExpandedChange) -> bool {
+    Change::from(expanded).raw_bytes() == change.raw_bytes()
+}

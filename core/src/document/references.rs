@@ -1,0 +1,206 @@
+//! What operations refer to: every object, element and value that a change names was written before it.
+//!
+//! Automerge takes that on trust, and panics, or forgets, when it is not so. A change is *founded* if each of its
+//! operations names older operations that exist, of the right type, in the right object and at the right key, if it starts
+//! after the operations of all it depends on, and if it depends directly on the change of its actor before it. Whether a change becomes founded follows from the set of changes
+//! alone, in any order.
+
+use std::collections::BTreeMap;
+
+use automerge::{
+    ActorId, Change, ChangeHash, ExpandedChange, ObjType, ScalarValue,
+    legacy::{ElementId, Key, ObjectId, Op, OpId, OpType},
+};
+
+const ROOT: u32 = u32::MAX;
+
+/// The operations of a document's changes, found by their ids.
+#[derive(Clone, Default, Debug)]
+pub(super) struct References {
+    chains: BTreeMap<ActorId, Vec<Run>>,
+    last: BTreeMap<ChangeHash, u64>,
+    keys: BTreeMap<String, u32>,
+    ops: Vec<Row>,
+}
+
+/// One change of an actor.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    hash: ChangeHash,
+    start: u64,
+    length: u64,
+    at: usize,
+}
+
+/// Where an operation writes, and what.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Row {
+    object: u32,
+    key: At,
+    does: Does,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum At {
+    /// A key of a map, by its number.
+    Name(u32),
+    /// An element, by the operation that inserted it.
+    Element(u32),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Does {
+    Make(ObjType),
+    Put,
+    Delete,
+}
+
+impl References {
+    /// The change with this actor and sequence number that was admitted.
+    pub(super) fn at(&self, actor: &ActorId, seq: u64) -> Option<ChangeHash> {
+        let index = usize::try_from(seq).ok()?.checked_sub(1)?;
+        self.chains.get(actor)?.get(index).map(|run| run.hash)
+    }
+
+    /// The admitted change of the same actor before this one.
+    pub(super) fn before(&self, change: &Change) -> Option<ChangeHash> {
+        self.at(change.actor_id(), change.seq().saturating_sub(1))
+    }
+
+    /// For each actor and sequence number the change that is chosen: what was admitted, else the lowest of those of
+    /// `changes` that follow on from the one chosen before.
+    pub(super) fn choose<'c>(&self, changes: impl Iterator<Item = &'c Change>) -> BTreeMap<(ActorId, u64), ChangeHash> {
+        let mut places: BTreeMap<(&ActorId, u64), Vec<&Change>> = BTreeMap::new();
+        changes.for_each(|change| places.entry((change.actor_id(), change.seq())).or_default().push(change));
+        let mut chosen = BTreeMap::new();
+        // In order of sequence numbers within an actor, so what is chosen before is known.
+        for ((actor, seq), changes) in places {
+            let last = seq.saturating_sub(1);
+            let before = chosen.get(&(actor.clone(), last)).copied().or_else(|| self.at(actor, last));
+            let candidates = changes.into_iter().filter(|change| follows(change, before)).map(Change::hash);
+            if let Some(hash) = self.at(actor, seq).or_else(|| candidates.min()) {
+                chosen.insert((actor.clone(), seq), hash);
+            }
+        }
+        chosen
+    }
+
+    /// Takes a change in if it is founded on those taken in before; says whether it is.
+    pub(super) fn admit(&mut self, hash: ChangeHash, change: &ExpandedChange) -> bool {
+        let start = change.start_op.get();
+        if !change.deps.iter().all(|dep| self.last.get(dep).is_some_and(|last| *last < start)) {
+            return false;
+        }
+        let chain = self.chains.entry(change.actor_id.clone()).or_default();
+        let follows = |last: &Run| last.start + last.length <= start && change.deps.contains(&last.hash);
+        if !chain.last().is_none_or(follows) || change.seq != chain.len() as u64 + 1 {
+            return false;
+        }
+        let at = self.ops.len();
+        chain.push(Run { hash, start, length: 0, at });
+        for (id, op) in (start..).zip(&change.operations) {
+            let row = self.row(id, op);
+            let chain = self.chains.get_mut(&change.actor_id).expect("it was made above");
+            match row {
+                Some(row) => {
+                    self.ops.push(row);
+                    chain.last_mut().expect("it was pushed above").length += 1;
+                }
+                None => {
+                    chain.pop();
+                    self.ops.truncate(at);
+                    return false;
+                }
+            }
+        }
+        self.last.insert(hash, start + change.operations.len() as u64 - 1);
+        true
+    }
+
+    /// The row of an operation with counter `id`, if all that it names is there and older.
+    fn row(&mut self, id: u64, op: &Op) -> Option<Row> {
+        let (object, shape) = match &op.obj {
+            ObjectId::Root => (ROOT, ObjType::Map),
+            ObjectId::Id(object) => {
+                let object = self.find(object, id)?;
+                match self.ops[object as usize].does {
+                    Does::Make(shape) => (object, shape),
+                    Does::Put | Does::Delete => return None,
+                }
+            }
+        };
+        let does = match &op.action {
+            OpType::Make(shape) => Does::Make(*shape),
+            OpType::Delete => Does::Delete,
+            _ => Does::Put,
+        };
+        let key = match (shape, &op.key) {
+            (ObjType::Map, Key::Map(name)) => At::Name(self.name(name)),
+            (ObjType::List | ObjType::Text, Key::Seq(element)) => {
+                let element = match element {
+                    ElementId::Head => None,
+                    ElementId::Id(element) => Some(self.element(element, id, object)?),
+                };
+                match (op.insert, element) {
+                    (true, _) => At::Element(u32::try_from(self.ops.len()).ok()?),
+                    (false, Some(element)) if !op.pred.is_empty() => At::Element(element),
+                    (false, _) => return None,
+                }
+            }
+            _ => return None,
+        };
+        if shape == ObjType::Text && !is_typing(op) {
+            return None;
+        }
+        let mut last = None;
+        for pred in op.pred.iter() {
+            let row = self.ops[self.find(pred, id)? as usize];
+            if row.object != object || row.key != key || row.does == Does::Delete || last == Some(pred) {
+                return None;
+            }
+            last = Some(pred);
+        }
+        Some(Row { object, key, does })
+    }
+
+    /// The operation that inserted an element of `object`.
+    fn element(&self, element: &OpId, before: u64, object: u32) -> Option<u32> {
+        let index = self.find(element, before)?;
+        let row = self.ops[index as usize];
+        (row.object == object && row.key == At::Element(index)).then_some(index)
+    }
+
+    /// The index of an operation that is older than counter `before`.
+    fn find(&self, id: &OpId, before: u64) -> Option<u32> {
+        let chain = self.chains.get(&id.1)?;
+        let run = chain[..chain.partition_point(|run| run.start <= id.0)].last()?;
+        let within = id.0 - run.start;
+        if id.0 >= before || within >= run.length {
+            return None;
+        }
+        u32::try_from(run.at).ok()?.checked_add(u32::try_from(within).ok()?)
+    }
+
+    fn name(&mut self, name: &str) -> u32 {
+        if let Some(number) = self.keys.get(name) {
+            return *number;
+        }
+        let number = u32::try_from(self.keys.len()).expect("there are fewer keys than operations");
+        self.keys.insert(name.to_owned(), number);
+        number
+    }
+}
+
+/// True if a change is the first of its actor, or depends directly on `before`.
+pub(super) fn follows(change: &Change, before: Option<ChangeHash>) -> bool {
+    change.seq() == 1 || before.is_some_and(|before| change.deps().contains(&before))
+}
+
+/// In a text, single characters are inserted and deleted, and nothing else happens.
+fn is_typing(op: &Op) -> bool {
+    match &op.action {
+        OpType::Put(ScalarValue::Str(text)) => op.insert && text.chars().nth(1).is_none() && !text.is_empty(),
+        OpType::Delete => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,213 @@
+//! From one version of a text to another in few splices, so that a whole text that comes back from an editor merges like
+//! one that was typed.
+//!
+//! Words are compared, not characters: two people's versions of a sentence stay readable beside each other. The cost is
+//! bounded: where the texts have too little in common, the part that differs is replaced as a whole.
+
+/// Most differing words that are looked for; the square of this bounds time and memory.
+const DIFFERENCES: usize = 1000;
+
+/// Replaces `delete` UTF-16 units at `at` by `insert`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Splice {
+    pub(super) at: usize,
+    pub(super) delete: usize,
+    pub(super) insert: String,
+}
+
+/// The text with line feeds only.
+pub(super) fn normal(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
+/// Length in UTF-16 units.
+pub(super) fn units(text: &str) -> usize {
+    text.chars().map(char::len_utf16).sum()
+}
+
+/// True if a UTF-16 offset lies within the text and between two characters.
+pub(super) fn is_boundary(text: &str, at: usize) -> bool {
+    let mut units = 0;
+    for c in text.chars() {
+        if units >= at {
+            break;
+        }
+        units += c.len_utf16();
+    }
+    units == at
+}
+
+/// Splices that turn `old` into `new`, the last in the text first, so that each one's offset is one of `old`.
+pub(super) fn splices(old: &str, new: &str) -> Vec<Splice> {
+    let (a, b) = (words(old), words(new));
+    let prefix = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+    let suffix = a[prefix..].iter().rev().zip(b[prefix..].iter().rev()).take_while(|(a, b)| a == b).count();
+    let (a_mid, b_mid) = (&a[prefix..a.len() - suffix], &b[prefix..b.len() - suffix]);
+    let mut at = a[..prefix].iter().map(|word| units(word)).sum();
+    let mut splices = Vec::new();
+    for hunk in hunks(a_mid, b_mid) {
+        let (old, new) = (a_mid[hunk.old.clone()].concat(), b_mid[hunk.new].concat());
+        at += a_mid[hunk.kept].iter().map(|word| units(word)).sum::<usize>();
+        splices.extend(splice(at, &old, &new));
+        at += units(&old);
+    }
+    splices.reverse();
+    splices
+}
+
+/// One splice, without what both sides begin and end with.
+fn splice(at: usize, old: &str, new: &str) -> Option<Splice> {
+    let prefix: usize = old.chars().zip(new.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
+    let (kept, old, new) = (&old[..prefix], &old[prefix..], &new[prefix..]);
+    let ends = old.chars().rev().zip(new.chars().rev());
+    let suffix: usize = ends.take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
+    let (old, new) = (&old[..old.len() - suffix], &new[..new.len() - suffix]);
+    let changed = !(old.is_empty() && new.is_empty());
+    changed.then(|| Splice { at: at + units(kept), delete: units(old), insert: new.to_owned() })
+}
+
+/// Runs of letters and digits, and every other character by itself, also those of scripts without spaces.
+fn words(text: &str) -> Vec<&str> {
+    let in_word = |c: char| c.is_alphanumeric() && c < '\u{2e80}';
+    let mut words = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let length =
+            if in_word(first) { rest.find(|c: char| !in_word(c)).unwrap_or(rest.len()) } else { first.len_utf8() };
+        let (word, tail) = rest.split_at(length);
+        words.push(word);
+        rest = tail;
+    }
+    words
+}
+
+/// A stretch that is equal on both sides, then one that differs.
+#[derive(Debug)]
+struct Hunk {
+    kept: std::ops::Range<usize>,
+    old: std::ops::Range<usize>,
+    new: std::ops::Range<usize>,
+}
+
+/// E. Myers, "An O(ND) Difference Algorithm and Its Variations" (1986): the greedy algorithm with its trace kept.
+fn hunks(a: &[&str], b: &[&str]) -> Vec<Hunk> {
+    let whole = || vec![Hunk { kept: 0..0, old: 0..a.len(), new: 0..b.len() }];
+    let Some(trace) = trace(a, b) else { return whole() };
+    // Back from the end: each step of the trace is one word deleted or inserted, then a run of equal words.
+    let mut edits = Vec::new();
+    let (mut x, mut y) = (a.len(), b.len());
+    for (d, furthest) in trace.iter().enumerate().skip(1).rev() {
+        let k = x.cast_signed() - y.cast_signed();
+        let (before, inserted) = step(furthest, d.cast_signed(), k);
+        let (from_x, from_y) = (before, (before.cast_signed() - (k + if inserted { 1 } else { -1 })).cast_unsigned());
+        edits.push((from_x, from_y, inserted));
+        (x, y) = (from_x, from_y);
+    }
+    edits.reverse();
+    let mut hunks: Vec<Hunk> = Vec::new();
+    for (x, y, inserted) in edits {
+        let (old, new) = if inserted { (x..x, y..y + 1) } else { (x..x + 1, y..y) };
+        let end = hunks.last().map_or((0, 0), |last| (last.old.end, last.new.end));
+        match hunks.last_mut() {
+            Some(last) if end == (old.start, new.start) => (last.old.end, last.new.end) = (old.end, new.end),
+            _ => hunks.push(Hunk { kept: end.0..old.start, old, new }),
+        }
+    }
+    hunks
+}
+
+/// For every number of differences the furthest reach on each diagonal before that step; none if there are too many.
+fn trace(a: &[&str], b: &[&str]) -> Option<Vec<Vec<usize>>> {
+    let mut furthest = vec![0];
+    let mut trace = Vec::new();
+    for d in 0..=DIFFERENCES.cast_signed() {
+        let mut next = Vec::with_capacity(d.cast_unsigned() + 1);
+        for k in (-d..=d).step_by(2) {
+            let mut x = if d == 0 {
+                0
+            } else {
+                let (before, inserted) = step(&furthest, d, k);
+                before + usize::from(!inserted)
+            };
+            let mut y = x.checked_add_signed(-k)?;
+            while x < a.len() && y < b.len() && a[x] == b[y] {
+                (x, y) = (x + 1, y + 1);
+            }
+            next.push(x);
+            if x >= a.len() && y >= b.len() {
+                trace.push(furthest);
+                return Some(trace);
+            }
+        }
+        trace.push(std::mem::replace(&mut furthest, next));
+    }
+    None
+}
+
+/// From which `x` diagonal `k` is reached best with the `d`th difference, and whether by inserting (else by deleting).
+/// `furthest` has the reach on diagonals −(d−1), −(d−3) … d−1.
+fn step(furthest: &[usize], d: isize, k: isize) -> (usize, bool) {
+    let at = |k: isize| usize::try_from((k + d - 1) / 2).ok().and_then(|index| furthest.get(index).copied());
+    let above = if k < d { at(k + 1) } else { None };
+    let left = if k > -d { at(k - 1) } else { None };
+    match (above, left) {
+        (Some(above), Some(left)) if left < above => (above, true),
+        (Some(above), None) => (above, true),
+        (_, left) => (left.unwrap_or(0), false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn apply(old: &str, splices: &[Splice]) -> String {
+        let mut units: Vec<u16> = old.encode_utf16().collect();
+        for splice in splices {
+            units.splice(splice.at..splice.at + splice.delete, splice.insert.encode_utf16());
+        }
+        String::from_utf16(&units).expect("no character is cut")
+    }
+
+    proptest! {
+        #[test]
+        fn splices_turn_one_text_into_the_other(old in "[ab c\u{1f600}語\n]{0,40}", new in "[ab c\u{1f600}語\n]{0,40}") {
+            prop_assert_eq!(apply(&old, &splices(&old, &new)), new);
+        }
+    }
+
+    #[test]
+    fn one_changed_word_is_one_small_splice() {
+        let splices = splices("we meet on friday at nine", "we meet on thursday at nine");
+        assert_eq!(splices, [Splice { at: 11, delete: 3, insert: "thurs".into() }]);
+    }
+
+    #[test]
+    fn two_changed_words_are_two_splices_the_last_first() {
+        let splices = splices("one two three four", "uno two tres four");
+        assert_eq!(splices.len(), 2);
+        assert!(splices[0].at > splices[1].at);
+    }
+
+    #[test]
+    fn texts_without_anything_in_common_are_replaced_at_bounded_cost() {
+        let old: String = (0..60_000).map(|n| format!("a{n} ")).collect();
+        let new: String = (0..60_000).map(|n| format!("b{n}-")).collect();
+        let splices = splices(&old, &new);
+        assert_eq!(splices.len(), 1);
+        assert_eq!(apply(&old, &splices), new);
+    }
+
+    #[test]
+    fn lines_end_in_line_feeds() {
+        assert_eq!(normal("a\r\nb\rc\n\r\n"), "a\nb\nc\n\n");
+    }
+
+    #[test]
+    fn a_boundary_is_never_inside_a_character() {
+        let within: Vec<bool> = (0..6).map(|at| is_boundary("a\u{1f600}b", at)).collect();
+        assert_eq!(within, [true, true, false, true, true, false]);
+    }
+}
