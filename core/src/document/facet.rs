@@ -1,60 +1,17 @@
-//! One facet: its changes, as an Automerge document, and those that do not count.
+//! One facet: its changes, as an Automerge document, and beside it those that do not count.
 //!
-//! The facet is a function of the set of its changes, in whatever order they arrive. Of several changes with the same
-//! actor and sequence number that follow on from the same one, that with the lowest hash is chosen. A change counts if it
-//! is chosen, is founded (see `references`), and everything it depends on counts. The others are left out of the document
-//! and kept beside it, to be read in the history. Automerge is never handed a change before what it depends on.
+//! The facet is a function of the set of its changes. Automerge is never handed a change before what it depends on, so
+//! nothing ever waits inside it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
 use alliance_replica::id::DeviceId;
 use automerge::{ActorId, Automerge, AutomergeError, Change, ChangeHash, ReadDoc as _};
 
-use super::{
-    Authors, DocId, Schema, bounds, fixed,
-    references::{References, follows},
-    sorted,
-};
-
-/// Operations after which a batch of changes is handed to Automerge, which takes some 300 bytes for each meanwhile.
-const BATCH: usize = 128 * 1024;
-
-/// Why a change does not count.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum LeftOut {
-    /// Another change with its actor and sequence number was chosen.
-    Twin,
-    /// It names an operation that is not there, or depends on a change that does not count.
-    Unfounded,
-}
-
-/// What became of changes.
-#[derive(Clone, Default, Debug)]
-pub struct Applied {
-    /// Changes that were new and count, each after what it depends on.
-    pub counted: Vec<Change>,
-    /// If any change was new: every change of the facet that does not count.
-    pub left_out: BTreeMap<ChangeHash, LeftOut>,
-    /// True if the facet has to be saved as a whole: adding `counted` to what was saved before is not enough.
-    pub whole: bool,
-}
-
-/// Why changes were not applied; the document is as before.
-#[derive(Debug, thiserror::Error)]
-pub enum ApplyError {
-    /// A change comes before something it depends on.
-    #[error("a change comes before one it depends on")]
-    MissingDependency {
-        /// What is missing.
-        hashes: Vec<ChangeHash>,
-    },
-    /// Automerge does not take changes that should be right.
-    #[error("changes cannot be applied")]
-    Automerge(#[source] Option<AutomergeError>),
-}
+use super::{Authors, DocId, Schema, bounds, fixed, references::References, sorted};
 
 /// Why a saved facet cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -67,10 +24,10 @@ pub enum LoadError {
 /// A facet.
 #[derive(Clone, Debug)]
 pub struct Document {
-    id: DocId,
-    schema: Schema,
-    automerge: Automerge,
-    left_out: BTreeMap<ChangeHash, Change>,
+    pub(super) id: DocId,
+    pub(super) schema: Schema,
+    pub(super) automerge: Automerge,
+    pub(super) left_out: BTreeMap<ChangeHash, Change>,
     pub(super) actor: Option<ActorId>,
     references: Option<References>,
 }
@@ -163,52 +120,6 @@ impl Document {
         travels.then(|| self.automerge.save_nocompress())
     }
 
-    /// TEMP
-    pub fn missing(&self, _changes: &[Change]) -> Vec<ChangeHash> {
-        Vec::new()
-    }
-
-    /// Takes in changes that were checked by [`super::Incoming::check`]. Those known already are passed over.
-    pub fn apply(&mut self, changes: Vec<Change>) -> Result<Applied, ApplyError> {
-        let known = |hash: &ChangeHash| self.left_out.contains_key(hash) || self.contains(&[*hash]);
-        let new: BTreeMap<_, _> =
-            changes.into_iter().map(|change| (change.hash(), change)).filter(|(hash, _)| !known(hash)).collect();
-        let needed: BTreeSet<_> = new.values().flat_map(|change| change.deps()).copied().collect();
-        let hashes: Vec<_> = needed.into_iter().filter(|hash| !new.contains_key(hash) && !known(hash)).collect();
-        if !hashes.is_empty() {
-            return Err(ApplyError::MissingDependency { hashes });
-        }
-        if new.is_empty() {
-            return Ok(Applied::default());
-        }
-        let references = self.references();
-        let displaces = |change: &Change| {
-            let its = references.at(change.actor_id(), change.seq());
-            its.is_some_and(|its| change.hash() < its) && follows(change, references.before(change))
-        };
-        if new.values().any(displaces) {
-            return self.apply_anew(new);
-        }
-        let mut next = self.clone();
-        let (counted, left_out) = next.settle(new)?;
-        let whole = !next.left_out.keys().eq(self.left_out.keys());
-        *self = next;
-        Ok(Applied { counted, left_out, whole })
-    }
-
-    /// The facet that these changes make, in whatever order they are given, and what of them does not count: a change
-    /// that lacks something it depends on does not.
-    pub fn rebuild(
-        id: DocId,
-        schema: Schema,
-        changes: impl IntoIterator<Item = Change>,
-    ) -> Result<(Self, Applied), ApplyError> {
-        let mut document = Self::new(id, schema);
-        let pool = changes.into_iter().map(|change| (change.hash(), change)).collect();
-        let (counted, left_out) = document.settle(pool)?;
-        Ok((document, Applied { counted, left_out, whole: true }))
-    }
-
     pub(super) fn automerge(&self) -> &Automerge {
         &self.automerge
     }
@@ -226,68 +137,7 @@ impl Document {
         }
     }
 
-    /// A change with a lower hash displaces one that counted: everything is judged again from the start.
-    fn apply_anew(&mut self, new: BTreeMap<ChangeHash, Change>) -> Result<Applied, ApplyError> {
-        let old = self.changes(&[]).into_iter().chain(std::mem::take(&mut self.left_out).into_values());
-        let known: BTreeSet<_> = new.keys().copied().collect();
-        let (document, mut applied) = Self::rebuild(self.id, self.schema.clone(), old.chain(new.into_values()))?;
-        applied.counted.retain(|change| known.contains(&change.hash()));
-        *self = document;
-        Ok(applied)
-    }
-
-    /// Adds those changes of `pool`, and of what was left out before, that count; the rest is left out, and why.
-    fn settle(&mut self, mut pool: BTreeMap<ChangeHash, Change>) -> Result<Settled, ApplyError> {
-        pool.append(&mut self.left_out);
-        let chosen = self.references().choose(pool.values());
-        let twin = |change: &Change| {
-            let its = chosen.get(&(change.actor_id().clone(), change.seq()));
-            its.is_some_and(|its| *its != change.hash())
-        };
-        let (twins, mut waiting): (Vec<_>, Vec<_>) = causal(pool).into_iter().partition(twin);
-        let mut all = Vec::new();
-        loop {
-            let (counted, rest) = self.pass(waiting)?;
-            waiting = rest;
-            if counted.is_empty() {
-                break;
-            }
-            all.extend(counted);
-        }
-        let twins = twins.into_iter().map(|change| (change, LeftOut::Twin));
-        let mut why = BTreeMap::new();
-        for (change, reason) in twins.chain(waiting.into_iter().map(|change| (change, LeftOut::Unfounded))) {
-            why.insert(change.hash(), reason);
-            self.left_out.insert(change.hash(), change);
-        }
-        Ok((all, why))
-    }
-
-    /// Adds the changes that count by now, in this order; returns those and the others.
-    fn pass(&mut self, changes: Vec<Change>) -> Result<(Vec<Change>, Vec<Change>), ApplyError> {
-        let (mut counted, mut rest, mut batch) = (Vec::new(), Vec::new(), Batch::default());
-        for change in changes {
-            let outside: Vec<_> = change.deps().iter().filter(|dep| !batch.hashes.contains(dep)).copied().collect();
-            let founded = self.contains(&outside) && self.references().admit(change.hash(), &change.decode());
-            if !founded {
-                rest.push(change);
-                continue;
-            }
-            if batch.ops + change.len() > BATCH {
-                counted.extend(self.hand_over(std::mem::take(&mut batch))?);
-            }
-            batch.push(change);
-        }
-        counted.extend(self.hand_over(batch)?);
-        Ok((counted, rest))
-    }
-
-    fn hand_over(&mut self, batch: Batch) -> Result<Vec<Change>, ApplyError> {
-        caught(|| self.automerge.apply_changes(batch.changes.clone())).map_err(ApplyError::Automerge)?;
-        Ok(batch.changes)
-    }
-
-    fn references(&mut self) -> &mut References {
+    pub(super) fn references(&mut self) -> &mut References {
         let automerge = &self.automerge;
         self.references.get_or_insert_with(|| {
             let mut references = References::default();
@@ -299,52 +149,8 @@ impl Document {
     }
 }
 
-/// The changes that count now, and the others.
-type Settled = (Vec<Change>, BTreeMap<ChangeHash, LeftOut>);
-
-/// Changes that are handed to Automerge together.
-#[derive(Default)]
-struct Batch {
-    changes: Vec<Change>,
-    hashes: BTreeSet<ChangeHash>,
-    ops: usize,
-}
-
-impl Batch {
-    fn push(&mut self, change: Change) {
-        self.hashes.insert(change.hash());
-        self.ops += change.len();
-        self.changes.push(change);
-    }
-}
-
-/// The changes, each after those it depends on; otherwise by hash.
-fn causal(changes: BTreeMap<ChangeHash, Change>) -> Vec<Change> {
-    let mut waits: BTreeMap<ChangeHash, usize> = BTreeMap::new();
-    let mut followers: BTreeMap<ChangeHash, Vec<ChangeHash>> = BTreeMap::new();
-    for (hash, change) in &changes {
-        let inside: Vec<_> = change.deps().iter().filter(|dep| changes.contains_key(dep)).collect();
-        waits.insert(*hash, inside.len());
-        inside.into_iter().for_each(|dep| followers.entry(*dep).or_default().push(*hash));
-    }
-    let mut ready: VecDeque<_> = waits.iter().filter(|(_, count)| **count == 0).map(|(hash, _)| *hash).collect();
-    let mut changes: BTreeMap<_, _> = changes;
-    let mut ordered = Vec::with_capacity(changes.len());
-    while let Some(hash) = ready.pop_front() {
-        ordered.extend(changes.remove(&hash));
-        for follower in followers.remove(&hash).unwrap_or_default() {
-            let count = waits.get_mut(&follower).expect("every change is counted");
-            *count -= 1;
-            if *count == 0 {
-                ready.push_back(follower);
-            }
-        }
-    }
-    ordered
-}
-
 /// Runs something of Automerge's on bytes that were checked; a panic is a last resort that should never be needed.
-fn caught<T>(run: impl FnOnce() -> Result<T, AutomergeError>) -> Result<T, Option<AutomergeError>> {
+pub(super) fn caught<T>(run: impl FnOnce() -> Result<T, AutomergeError>) -> Result<T, Option<AutomergeError>> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(error)) => Err(Some(error)),
@@ -353,33 +159,21 @@ fn caught<T>(run: impl FnOnce() -> Result<T, AutomergeError>) -> Result<T, Optio
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::document::{
         Edit, Editor, Shape,
         tests::{device, rng, shared},
     };
 
-    fn schema() -> Schema {
+    pub(in crate::document) fn schema() -> Schema {
         Schema::new(&[("body", Shape::Text), ("tags", Shape::Set)])
     }
 
-    fn typed(document: &mut Document, by: u8, seed: u64, text: &str) -> Vec<Change> {
+    pub(in crate::document) fn typed(document: &mut Document, by: u8, seed: u64, text: &str) -> Vec<Change> {
         let mut editor = Editor { device: device(by), now: 1, rng: &mut rng(seed) };
         let edits = [Edit::Text("body".into(), text.into()), Edit::Put("title".into(), Some(text.into()))];
         document.edit(&mut editor, &edits).expect("writes")
-    }
-
-    /// Two processes with one actor: what a restored copy would do that did not draw a fresh one.
-    fn twins() -> (Vec<Change>, Vec<Change>, Vec<Change>) {
-        let mut one = Document::new(shared(), schema());
-        let base = typed(&mut one, 1, 1, "a");
-        let mut two = one.clone();
-        let mut left = typed(&mut one, 1, 2, "a left");
-        left.extend(typed(&mut one, 1, 2, "a left on"));
-        let mut right = typed(&mut two, 1, 3, "a right");
-        right.extend(typed(&mut two, 1, 3, "a right on"));
-        (base, left, right)
     }
 
     #[test]
@@ -397,62 +191,6 @@ mod tests {
     }
 
     #[test]
-    fn a_change_before_what_it_depends_on_changes_nothing() {
-        let mut writer = Document::new(shared(), schema());
-        let first = typed(&mut writer, 1, 1, "one");
-        let second = typed(&mut writer, 1, 1, "one two");
-        let mut reader = Document::new(shared(), schema());
-        let error = reader.apply(second.clone()).expect_err("too early");
-        let missing = vec![first.last().expect("one").hash()];
-        assert!(matches!(error, ApplyError::MissingDependency { hashes } if hashes == missing));
-        assert!(reader.heads().is_empty());
-        reader.apply(first).expect("applies");
-        reader.apply(second.clone()).expect("applies");
-        assert_eq!(reader.heads(), writer.heads());
-        assert!(reader.apply(second).expect("applies").counted.is_empty());
-    }
-
-    #[test]
-    fn of_twins_the_lowest_hash_counts_in_any_order() {
-        let (base, left, right) = twins();
-        assert_eq!(left[0].actor_id(), right[0].actor_id());
-        let all: Vec<_> = [base.clone(), left.clone(), right.clone()].concat();
-        let (whole, applied) = Document::rebuild(shared(), schema(), all.clone()).expect("rebuilds");
-        let winner = if left[0].hash() < right[0].hash() { "a left on" } else { "a right on" };
-        assert_eq!(whole.text("body"), winner);
-        assert_eq!(applied.left_out.len(), 2);
-        for order in permutations(all.len()) {
-            let shuffled: Vec<_> = order.iter().map(|n| all[*n].clone()).collect();
-            let (again, same) = Document::rebuild(shared(), schema(), shuffled).expect("rebuilds");
-            assert_eq!((again.heads(), same.left_out), (whole.heads(), applied.left_out.clone()));
-        }
-        for (first, second) in [(&left, &right), (&right, &left)] {
-            let mut document = Document::new(shared(), schema());
-            document.apply(base.clone()).expect("applies");
-            document.apply(first.clone()).expect("applies");
-            let last = document.apply(second.clone()).expect("applies");
-            assert_eq!((document.heads(), last.left_out), (whole.heads(), applied.left_out.clone()));
-            assert!(last.whole);
-            let opened = Document::load(shared(), schema(), &document.save(), []).expect("opens");
-            assert_eq!(opened.left_out().count(), 2);
-            assert_eq!(opened.ops(), document.ops());
-        }
-    }
-
-    #[test]
-    fn a_displaced_writer_goes_on_under_a_fresh_actor() {
-        let (base, left, right) = twins();
-        let (mine, theirs) = if left[0].hash() < right[0].hash() { (right, left) } else { (left, right) };
-        let mut document = Document::new(shared(), schema());
-        for changes in [base, mine.clone(), theirs] {
-            document.apply(changes).expect("applies");
-        }
-        let next = typed(&mut document, 1, 9, "and on");
-        assert_ne!(next[0].actor_id(), mine[0].actor_id());
-        assert_eq!(document.text("body"), "and on");
-    }
-
-    #[test]
     fn only_a_facet_of_ones_own_and_fixed_changes_travels_whole() {
         let mut document = Document::new(shared(), schema());
         assert!(document.snapshot(&[device(1)]).is_none());
@@ -463,14 +201,5 @@ mod tests {
         typed(&mut document, 2, 2, "two");
         assert!(document.snapshot(&[device(1)]).is_none());
         assert!(document.snapshot(&[device(1), device(2)]).is_some());
-    }
-
-    fn permutations(n: usize) -> Vec<Vec<usize>> {
-        if n == 0 {
-            return vec![Vec::new()];
-        }
-        let shorter = permutations(n - 1);
-        let insert = |at: usize, order: &Vec<usize>| [&order[..at], &[n - 1], &order[at..]].concat();
-        shorter.iter().flat_map(|order| (0..n).map(move |at| insert(at, order))).collect()
     }
 }

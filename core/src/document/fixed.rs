@@ -155,7 +155,9 @@ mod tests {
                       0474616773027e040002000200";
         assert_eq!(hex(change.raw_bytes()), frozen);
         let later = fixed_change(&[("links", ObjType::List)], change.max_op() + 1, &[change.hash()]);
-        assert_eq!(hex(later.raw_bytes()), "");
+        let frozen = "856f4a8328cfaf4f015001b3eb25cbc01d07ea8fc0f042e55f176e311827d61b800d1f6af9a628c342c5c510aa33d9b9bf3759cf\
+                      6cc58a1a85538eaf010300000005150734014202560270027f056c696e6b73017f027f007f00";
+        assert_eq!(hex(later.raw_bytes()), frozen);
     }
 
     #[test]

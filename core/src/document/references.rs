@@ -1,8 +1,8 @@
 //! What operations refer to: every object, element and value that a change names was written before it.
 //!
 //! Automerge takes that on trust, and panics, or forgets, when it is not so. A change is *founded* if each of its
-//! operations names older operations that exist, of the right type, in the right object and at the right key, and if it
-//! depends directly on the change of its actor before it. Whether a change becomes founded follows from the set of changes
+//! operations names older operations that exist, of the right type, in the right object and at the right key, if it starts
+//! after the operations of all it depends on, and if it depends directly on the change of its actor before it. Whether a change becomes founded follows from the set of changes
 //! alone, in any order.
 
 use std::collections::BTreeMap;
@@ -18,6 +18,7 @@ const ROOT: u32 = u32::MAX;
 #[derive(Clone, Default, Debug)]
 pub(super) struct References {
     chains: BTreeMap<ActorId, Vec<Run>>,
+    last: BTreeMap<ChangeHash, u64>,
     keys: BTreeMap<String, u32>,
     ops: Vec<Row>,
 }
@@ -86,8 +87,11 @@ impl References {
 
     /// Takes a change in if it is founded on those taken in before; says whether it is.
     pub(super) fn admit(&mut self, hash: ChangeHash, change: &ExpandedChange) -> bool {
-        let chain = self.chains.entry(change.actor_id.clone()).or_default();
         let start = change.start_op.get();
+        if !change.deps.iter().all(|dep| self.last.get(dep).is_some_and(|last| *last < start)) {
+            return false;
+        }
+        let chain = self.chains.entry(change.actor_id.clone()).or_default();
         let follows = |last: &Run| last.start + last.length <= start && change.deps.contains(&last.hash);
         if !chain.last().is_none_or(follows) || change.seq != chain.len() as u64 + 1 {
             return false;
@@ -109,6 +113,7 @@ impl References {
                 }
             }
         }
+        self.last.insert(hash, start + change.operations.len() as u64 - 1);
         true
     }
 

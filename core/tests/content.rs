@@ -1,0 +1,9 @@
+//! Facets from outside: bytes that lie, and replicas that meet in any order.
+#![allow(clippy::unwrap_used)]
+
+#[path = "content/bytes.rs"]
+mod bytes;
+#[path = "content/fuzz.rs"]
+mod fuzz;
+#[path = "content/hostile.rs"]
+mod hostile;
