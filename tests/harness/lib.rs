@@ -2,7 +2,7 @@
 //!
 //! Everything is the real code; only the wires are queues and time stands still until a test moves it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use alliance_core::{
     app::{Intent, ItemRef, Joining, Person, Place, Profile, Session, SessionError, World as Outside},
@@ -45,6 +45,14 @@ pub struct Laptop {
 }
 
 impl World {
+    /// The relay loses everything but its key.
+    ///
+    /// # Panics
+    /// If the relay cannot be made.
+    pub fn wipe_relay(&mut self) {
+        self.relay = Relay::new(MemoryStore::default(), &[7; 32]).expect("a relay on a good store");
+    }
+
     /// A world in which nothing has happened.
     ///
     /// # Panics
@@ -101,6 +109,36 @@ impl<S: Store> World<S> {
     pub fn reopen(&mut self, name: &str) {
         let laptop = self.people.get_mut(name).expect("a person");
         laptop.profile = Profile::open(&laptop.folder.path().join("profile.db")).expect("a profile");
+    }
+
+    /// A copy of a person's profile folder as it is now, database and write-ahead log.
+    ///
+    /// # Panics
+    /// If it cannot be copied.
+    pub fn copy(&self, name: &str) -> TempDir {
+        let copy = TempDir::new().expect("a folder");
+        copy_files(self.people[name].folder.path(), copy.path());
+        copy
+    }
+
+    /// Puts an earlier copy in the place of a person's profile.
+    ///
+    /// # Panics
+    /// If it cannot be copied.
+    pub fn restore(&mut self, name: &str, copy: &TempDir) {
+        let folder = TempDir::new().expect("a folder");
+        copy_files(copy.path(), folder.path());
+        let profile = Profile::open(&folder.path().join("profile.db")).expect("a profile");
+        self.people.insert(name.to_owned(), Laptop { folder, profile });
+    }
+
+    /// Puts a copy of somebody's profile on another computer.
+    ///
+    /// # Panics
+    /// If it cannot be copied.
+    pub fn clone_person(&mut self, name: &str, as_name: &str, copy: &TempDir) {
+        assert!(self.people.contains_key(name));
+        self.restore(as_name, copy);
     }
 
     /// Lets a person do something that must go well.
@@ -251,6 +289,16 @@ impl<S: Store> World<S> {
             }
         }
         frames
+    }
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for file in std::fs::read_dir(from).expect("a folder") {
+        let file = file.expect("a file").path();
+        let name = file.file_name().expect("a name");
+        if !name.to_string_lossy().ends_with("-shm") {
+            std::fs::copy(&file, to.join(name)).expect("a copy");
+        }
     }
 }
 

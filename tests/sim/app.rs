@@ -1,13 +1,19 @@
 //! Two people, two profiles, one relay; the real code of all of them.
 
 use alliance_core::{
-    app::Intent,
+    app::{Intent, Place},
+    document::TextEdit,
     domain::{goal, note},
+    keys::Invitation,
 };
-use alliance_tests::World;
+use alliance_tests::{RELAY, START, World};
 
 fn note(title: &str, body: &str) -> Intent {
     Intent::Note(note::Intent::Add { title: title.to_owned(), body: body.to_owned() })
+}
+
+fn edit(text: &str) -> Intent {
+    Intent::Note(note::Intent::Edit { title: None, body: Some(TextEdit::from(text)) })
 }
 
 #[test]
@@ -18,18 +24,9 @@ fn both_edit_the_same_note_and_goal_offline_and_both_see_both() {
     let goal = world.add("Ben", space, Intent::Goal(goal::Intent::Add { title: "Run".to_owned() }));
     world.sync("Ben");
     world.sync("Anna");
-    for name in ["Ben", "Anna"] {
-        println!("{name} {:#?}", world.act(name, |profile, _| profile.status()));
-        for event in world.act(name, |profile, _| profile.security()) {
-            println!("{name} {} {}", event.kind, event.about);
-        }
-    }
     let seen = world.act("Anna", |profile, _| profile.item(&plan));
     assert_eq!(seen.texts["body"], "One two three.");
 
-    let edit = |text: &str| {
-        Intent::Note(note::Intent::Edit { title: None, body: Some(alliance_core::document::TextEdit::from(text)) })
-    };
     let rename = |title: &str| Intent::Goal(goal::Intent::Edit { title: Some(title.to_owned()), status: None });
     world.change("Ben", plan, edit("Zero one two three."));
     world.change("Anna", plan, edit("One two three. Four."));
@@ -48,4 +45,112 @@ fn both_edit_the_same_note_and_goal_offline_and_both_see_both() {
     }
     let [ben, anna] = ["Ben", "Anna"].map(|name| world.act(name, |profile, _| profile.heads(space)));
     assert_eq!(ben, anna);
+}
+
+fn titles(world: &mut World, name: &str, space: alliance_replica::id::SpaceId) -> Vec<String> {
+    let mut titles: Vec<_> =
+        world.act(name, |profile, _| profile.list(space, "note")).into_iter().map(|note| note.title).collect();
+    titles.sort();
+    titles
+}
+
+fn security(world: &mut World, name: &str) -> Vec<String> {
+    world.act(name, |profile, _| profile.security()).into_iter().map(|event| event.kind).collect()
+}
+
+#[test]
+fn an_older_copy_of_a_profile_pulls_its_own_log_and_loses_nothing() {
+    let mut world = World::new(2);
+    let space = world.ben_and_anna();
+    world.add("Anna", space, note("Before", "a"));
+    world.sync("Anna");
+    let copy = world.copy("Anna");
+    world.add("Anna", space, note("After", "b"));
+    world.sync("Anna");
+    world.sync("Ben");
+    world.restore("Anna", &copy);
+    world.add("Anna", space, note("Offline on the old copy", "c"));
+    world.sync("Anna");
+    world.sync("Ben");
+    for name in ["Anna", "Ben"] {
+        assert_eq!(titles(&mut world, name, space), ["After", "Before", "Offline on the old copy"], "{name}");
+    }
+    let kinds = security(&mut world, "Ben");
+    assert!(!kinds.iter().any(|kind| kind == "device-wrote-two-histories"), "{kinds:?}");
+}
+
+#[test]
+fn a_copied_profile_goes_on_beside_the_first_and_nothing_is_lost() {
+    let mut world = World::new(3);
+    let space = world.ben_and_anna();
+    let plan = world.add("Anna", space, note("Plan", "one"));
+    world.sync("Anna");
+    let copy = world.copy("Anna");
+    world.clone_person("Anna", "Anna's new laptop", &copy);
+    world.add("Anna", space, note("On the first", "b"));
+    world.add("Anna's new laptop", space, note("On the copy", "c"));
+    world.change("Anna", plan, edit("one two"));
+    world.change("Anna's new laptop", plan, edit("zero one"));
+    for name in ["Anna", "Anna's new laptop", "Ben", "Anna", "Anna's new laptop", "Ben"] {
+        world.sync(name);
+    }
+    for name in ["Anna", "Anna's new laptop", "Ben"] {
+        assert_eq!(titles(&mut world, name, space), ["On the copy", "On the first", "Plan"], "{name}");
+        assert_eq!(world.act(name, |profile, _| profile.item(&plan)).texts["body"], "zero one two", "{name}");
+    }
+}
+
+#[test]
+fn one_device_heals_a_wiped_relay() {
+    let mut world = World::new(4);
+    let space = world.ben_and_anna();
+    world.add("Ben", space, note("From Ben", "a"));
+    world.add("Anna", space, note("From Anna", "b"));
+    for name in ["Ben", "Anna", "Ben"] {
+        world.sync(name);
+    }
+    world.wipe_relay();
+    world.sync("Ben");
+    assert!(security(&mut world, "Ben").iter().any(|kind| kind == "relay-lost-data"));
+    world.add("Ben", space, note("Later", "c"));
+    world.sync("Ben");
+    world.sync("Anna");
+    assert_eq!(titles(&mut world, "Anna", space), ["From Anna", "From Ben", "Later"]);
+}
+
+#[test]
+fn a_used_invitation_does_not_let_a_second_person_in() {
+    let mut world = World::new(5);
+    world.person("Ben", "coach");
+    let space = world.act("Ben", |profile, world| profile.new_alliance("Two", Some(RELAY), world));
+    let invitation = world.act("Ben", |profile, world| profile.invite(space, START as u64 + 86_400, world));
+    let parse = || Invitation::parse(&invitation.reveal()).expect("an invitation");
+    world.person("Anna", "client");
+    assert!(world.try_join("Anna", parse()).is_err(), "the relay does not know the space yet");
+    world.sync("Ben");
+    world.join("Anna", parse());
+    world.sync("Anna");
+    world.person("Eve", "nobody");
+    let refused = world.try_join("Eve", parse()).expect_err("used");
+    assert!(refused.to_string().contains("does not let you in"), "{refused}");
+    world.sync("Ben");
+    world.person("Mallory", "nobody");
+    assert!(world.try_join("Mallory", parse()).is_err());
+}
+
+#[test]
+fn private_notes_stay_in_the_personal_space() {
+    let mut world = World::new(6);
+    let space = world.ben_and_anna();
+    let intent = note("Doubts", "Am I good enough?");
+    let mine = world.act("Anna", |profile, world| profile.add(Place::Personal, &intent, world));
+    assert!(mine.private);
+    world.sync("Anna");
+    world.sync("Ben");
+    assert!(titles(&mut world, "Ben", space).is_empty());
+    let shared = world.act("Anna", |profile, world| profile.share(&mine.item, space, world));
+    assert_ne!(shared.item, mine.item);
+    world.sync("Anna");
+    world.sync("Ben");
+    assert_eq!(titles(&mut world, "Ben", space), ["Doubts"]);
 }

@@ -206,7 +206,7 @@ impl Settling<'_, '_> {
             }
             if own {
                 for change in &part.changes {
-                    self.tx.unqueue(&space, &change.hash().0)?;
+                    self.tx.unqueue(&space, &part.doc.item, part.doc.writer.member().as_ref(), &change.hash().0)?;
                 }
             }
             let document = self.documents.open(self.tx, &space, &part.preimage, part.doc)?;

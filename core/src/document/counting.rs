@@ -48,6 +48,14 @@ pub enum ApplyError {
 }
 
 impl Document {
+    /// What these changes depend on and is neither here nor among them.
+    pub fn missing(&self, changes: &[Change]) -> Vec<ChangeHash> {
+        let given: BTreeSet<_> = changes.iter().map(Change::hash).collect();
+        let needed: BTreeSet<_> = changes.iter().flat_map(|change| change.deps()).copied().collect();
+        let known = |hash: &ChangeHash| self.left_out.contains_key(hash) || self.contains(&[*hash]);
+        needed.into_iter().filter(|hash| !given.contains(hash) && !known(hash)).collect()
+    }
+
     /// Takes in changes that were checked by [`super::Incoming::check`]. Those known already are passed over.
     pub fn apply(&mut self, changes: Vec<Change>) -> Result<Applied, ApplyError> {
         let known = |hash: &ChangeHash| self.left_out.contains_key(hash) || self.contains(&[*hash]);

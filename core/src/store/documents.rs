@@ -197,13 +197,25 @@ impl Tx<'_> {
         Ok(statement.query_row([space.as_ref()], |row| row.get::<_, i64>(0))?.cast_unsigned())
     }
 
-    /// An entry carries this change: it waits no longer.
-    pub fn unqueue(&self, space: &SpaceId, hash: &[u8; 32]) -> Result<(), StoreError> {
-        let name = (space.as_ref(), hash.as_slice());
-        self.prepare_cached("DELETE FROM changes WHERE space = ?1 AND intent IS NOT NULL AND loose = 0 AND hash = ?2")?
-            .execute(name)?;
-        self.prepare_cached("UPDATE changes SET intent = NULL WHERE space = ?1 AND intent IS NOT NULL AND hash = ?2")?
-            .execute(name)?;
+    /// An entry carries this change of a facet: it waits no longer. (A fixed change has one hash in every facet.)
+    pub fn unqueue(
+        &self,
+        space: &SpaceId,
+        item: &ItemId,
+        writer: Option<&MemberId>,
+        hash: &[u8; 32],
+    ) -> Result<(), StoreError> {
+        let name = (space.as_ref(), item.as_ref(), key(writer), hash.as_slice());
+        self.prepare_cached(
+            "DELETE FROM changes WHERE space = ?1 AND item = ?2 AND writer = ?3 AND loose = 0
+             AND intent IS NOT NULL AND hash = ?4",
+        )?
+        .execute(name)?;
+        self.prepare_cached(
+            "UPDATE changes SET intent = NULL WHERE space = ?1 AND item = ?2 AND writer = ?3 AND loose = 1
+             AND intent IS NOT NULL AND hash = ?4",
+        )?
+        .execute(name)?;
         Ok(())
     }
 
