@@ -53,6 +53,8 @@ struct World {
     replicas: Vec<Replica>,
     links: Vec<Link>,
     afters: BTreeMap<EntryId, After>,
+    /// All content that an entry's author had processed: what `after` and the chain must lead to.
+    pasts: BTreeMap<EntryId, BTreeSet<EntryId>>,
     written: BTreeSet<EntryId>,
     honest: bool,
 }
@@ -85,7 +87,16 @@ impl World {
             .map(|(name, secret)| Replica::new(name, Some(secret), space, disk.clone()))
             .collect();
         replicas.push(Replica::new("relay", None, space, Disk::default()));
-        Self { rng, space, replicas, links: Vec::new(), afters: BTreeMap::new(), written: BTreeSet::new(), honest }
+        Self {
+            rng,
+            space,
+            replicas,
+            links: Vec::new(),
+            afters: BTreeMap::new(),
+            pasts: BTreeMap::new(),
+            written: BTreeSet::new(),
+            honest,
+        }
     }
 
     fn pick(&mut self, below: usize) -> usize {
@@ -133,6 +144,7 @@ impl World {
             _ => {}
         }
         self.check_acknowledged();
+        self.check_causality();
     }
 
     /// What only this replica had is gone with what it forgets; nobody promised to have it.
@@ -291,6 +303,7 @@ impl World {
             return false;
         }
         let place = replica.log.next_place(&device, Chain::Content, replica.disk.last.as_ref(), Some([0; 8]));
+        let past = processed(&replica.log);
         let after = replica.log.after(place.prev.as_ref());
         let mut noise = vec![0; 1 + (self.rng.next_u32() as usize) % 64];
         self.rng.fill_bytes(&mut noise);
@@ -300,6 +313,7 @@ impl World {
         replica.disk.last = Some(entry.id);
         replica.disk.entries.push((entry.device, entry.entry));
         self.afters.insert(entry.id, after);
+        self.pasts.insert(entry.id, past);
         self.written.insert(entry.id);
         true
     }
@@ -309,6 +323,17 @@ impl World {
             let held = replica.ids_on_disk(&self.space);
             for id in &replica.acknowledged {
                 assert!(held.contains(id), "{} acknowledged {id:?} and lost it", replica.name);
+            }
+        }
+    }
+
+    /// Whoever has processed an entry has processed all that its author had.
+    fn check_causality(&self) {
+        for replica in &self.replicas {
+            let here = processed(&replica.log);
+            for id in &here {
+                let missing: Vec<_> = self.pasts[id].difference(&here).collect();
+                assert!(missing.is_empty(), "{} processed {id:?} before {missing:?}", replica.name);
             }
         }
     }
@@ -400,6 +425,12 @@ fn load(space: SpaceId, disk: &Disk, afters: &BTreeMap<EntryId, After>) -> Log {
     log
 }
 
+fn processed(log: &Log) -> BTreeSet<EntryId> {
+    let chains = log.chains();
+    let content = chains.arrivals(Chain::Content).iter().map(|index| chains.at(*index));
+    content.filter(|meta| meta.state == State::Applied).map(|meta| meta.head.id).collect()
+}
+
 /// Processes every content entry whose past is processed, as an app with all keys would.
 fn process(log: &mut Log) {
     loop {
@@ -418,7 +449,7 @@ fn process(log: &mut Log) {
 
 #[test]
 fn replicas_converge_and_lose_nothing_under_faults() {
-    let seeds = std::env::var("ALLIANCE_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(150);
+    let seeds = std::env::var("ALLIANCE_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(90);
     let first = std::env::var("ALLIANCE_SEED").ok().and_then(|seed| seed.parse().ok());
     for seed in first.map_or(0..seeds, |first| first..first + 1) {
         println!("seed {seed}");
