@@ -1,0 +1,12 @@
+//! What people see: a row for every item, derived from its facets alone, and pages put together from rows.
+//!
+//! Pure. Two replicas with equal heads derive equal rows. A row holds all that lists, pages and search need, so that
+//! reading never opens a document.
+
+pub mod conflicts;
+pub mod row;
+pub mod today;
+
+pub use conflicts::{Choice, Conflict};
+pub use row::{Device, Row, Shown, derive};
+pub use today::{Today, today};
