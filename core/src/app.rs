@@ -30,7 +30,7 @@ pub use status::{DeviceStatus, Member, Members, SpaceStatus};
 
 use crate::{
     document::EditError,
-    domain::DomainError,
+    domain::RuleError,
     keys,
     store::{Store, StoreError},
 };
@@ -67,9 +67,9 @@ pub enum AppError {
     /// The profile's file.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What was asked for cannot be said.
+    /// What was asked for cannot be said, or not by this person.
     #[error(transparent)]
-    Domain(#[from] DomainError),
+    Rule(#[from] RuleError),
     /// What was asked for cannot be written.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -107,6 +107,12 @@ pub enum AppError {
         /// Short ids and titles.
         candidates: Vec<(String, String)>,
     },
+    /// A kind of which no copy can be shared.
+    #[error("a {kind} cannot be shared as a copy")]
+    NotShareable {
+        /// The kind.
+        kind: String,
+    },
     /// A choice that is not there.
     #[error("there is no value {number} to choose for “{title}”")]
     NoSuchValue {
@@ -121,6 +127,12 @@ pub enum AppError {
     /// The profile does not belong to this space.
     #[error("this profile does not belong to that space")]
     UnknownSpace,
+    /// An address that no relay can have.
+    #[error("“{url}” is not the address of a relay")]
+    RelayAddress {
+        /// What was said.
+        url: String,
+    },
     /// There is no relay.
     #[error("no relay is set")]
     NoRelay,

@@ -1,133 +1,360 @@
-//! stub
-#![allow(missing_docs, clippy::all)]
-use crate::document::*;
-use alliance_replica::id::{ItemId, MemberId, SpaceId};
+//! What people can say: kinds of items, their fields, and the rules of each.
+//!
+//! A kind is one file: its fields, its intents, who may write what, and how an intent becomes edits of facets. Pure: no
+//! clock, no randomness, no storage. A rule here binds this program only; what another device wrote is never refused for
+//! breaking one, and what a later version wrote is kept and shown plainly.
+
+pub mod alliance;
+pub mod goal;
+pub mod note;
+pub mod recovery;
+
 use std::collections::BTreeMap;
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct DomainError;
-pub struct Plan {
-    pub kind: KindName,
-    pub owner: Option<MemberId>,
-    pub edits: Vec<(Writer, Vec<Edit>)>,
+
+use alliance_replica::{
+    id::{ItemId, MemberId},
+    limits,
+};
+
+use crate::document::{Document, Edit, Preimage, Scalar, Schema, Shape, TextEdit, Writer};
+
+/// Most characters of a title.
+pub const TITLE: usize = 200;
+/// Most characters of any other line, such as a tag or a name.
+pub const LINE: usize = 100;
+
+/// The kinds that this program knows.
+pub const KINDS: [&Kind; 4] = [&alliance::KIND, &goal::KIND, &note::KIND, &recovery::KIND];
+
+/// The facets of an item that exist here.
+pub type Facets<'d> = BTreeMap<Writer, &'d Document>;
+
+/// What a field holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Holds {
+    /// One value; several if they were written at the same time.
+    Register,
+    /// A text that several people may type in.
+    Text,
+    /// A set of short texts.
+    Set,
+    /// A list that only grows.
+    List,
 }
-pub fn schema(p: &Preimage, w: &Writer) -> Schema {
-    match (p.kind.as_str(), w) {
-        ("note", Writer::Everyone) => Schema::new(&[("body", Shape::Text), ("tags", Shape::Set)]),
-        ("goal", Writer::Everyone) => Schema::new(&[("why", Shape::Text)]),
-        ("alliance", Writer::Everyone) => Schema::new(&[("purpose", Shape::Text), ("relays", Shape::Set)]),
-        _ => Schema::new(&[]),
+
+/// A field of a kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Field {
+    /// Its key in the facet.
+    pub name: &'static str,
+    /// What it holds.
+    pub holds: Holds,
+}
+
+impl Field {
+    const fn register(name: &'static str) -> Self {
+        Self { name, holds: Holds::Register }
+    }
+
+    const fn text(name: &'static str) -> Self {
+        Self { name, holds: Holds::Text }
+    }
+
+    const fn set(name: &'static str) -> Self {
+        Self { name, holds: Holds::Set }
+    }
+
+    fn container(&self) -> Option<(&'static str, Shape)> {
+        let shape = match self.holds {
+            Holds::Register => return None,
+            Holds::Text => Shape::Text,
+            Holds::Set => Shape::Set,
+            Holds::List => Shape::List,
+        };
+        Some((self.name, shape))
     }
 }
-pub fn check_title(_: &str) -> Result<(), DomainError> {
-    Ok(())
+
+/// Whose own facets a kind has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Own {
+    /// None: everything is shared.
+    Nobody,
+    /// The owner's. If the item belongs to both, these fields are shared.
+    Owner,
+    /// One of each member.
+    EachMember,
 }
-pub fn share(p: &Preimage, _: &ItemId, f: &BTreeMap<Writer, Document>, _: MemberId) -> Result<Plan, DomainError> {
-    let d = &f[&Writer::Everyone];
-    Ok(Plan {
-        kind: p.kind.clone(),
-        owner: None,
-        edits: vec![(
-            Writer::Everyone,
-            vec![
-                Edit::Put("title".into(), d.register("title").winner().cloned()),
-                Edit::Text("body".into(), d.text("body").as_str().into()),
-            ],
-        )],
-    })
+
+/// A kind of item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Kind {
+    /// Its name in preimages, and for commands.
+    pub name: &'static str,
+    /// Fields that every member writes.
+    pub shared: &'static [Field],
+    /// Fields of own facets.
+    pub own: &'static [Field],
+    /// Whose own facets.
+    pub whose: Own,
 }
-pub fn keep(p: &Preimage, _: MemberId, f: &str, v: &Scalar) -> Result<Plan, DomainError> {
-    Ok(Plan {
-        kind: p.kind.clone(),
-        owner: p.owner,
-        edits: vec![(Writer::Everyone, vec![Edit::Put(f.into(), Some(v.clone()))])],
-    })
-}
-pub mod note {
-    use super::*;
-    #[derive(Clone, PartialEq, Debug)]
-    pub enum Intent {
-        Add { title: String, body: String },
-        Edit { title: Option<String>, body: Option<TextEdit> },
-    }
-    impl Intent {
-        pub fn plan(&self, _: MemberId, _: Option<&Preimage>) -> Result<Plan, DomainError> {
-            let mut e = vec![];
-            match self {
-                Intent::Add { title, body } => {
-                    e.push(Edit::Put("title".into(), Some(Scalar::Text(title.clone()))));
-                    e.push(Edit::Text("body".into(), body.as_str().into()));
-                }
-                Intent::Edit { title, body } => {
-                    if let Some(t) = title {
-                        e.push(Edit::Put("title".into(), Some(Scalar::Text(t.clone()))));
-                    }
-                    if let Some(b) = body {
-                        e.push(Edit::Text("body".into(), b.clone()));
-                    }
-                }
-            }
-            Ok(Plan { kind: KindName::parse("note").unwrap(), owner: None, edits: vec![(Writer::Everyone, e)] })
+
+impl Kind {
+    /// The fields of one facet of an item of this kind; none if the kind does not give this member one.
+    pub fn fields(&self, owner: Option<MemberId>, writer: Writer) -> Vec<Field> {
+        match (writer, self.whose) {
+            (Writer::Everyone, Own::Owner) if owner.is_none() => [self.shared, self.own].concat(),
+            (Writer::Everyone, _) => self.shared.to_vec(),
+            (Writer::Only(member), Own::Owner) if owner == Some(member) => self.own.to_vec(),
+            (Writer::Only(_), Own::EachMember) => self.own.to_vec(),
+            (Writer::Only(_), _) => Vec::new(),
         }
     }
 }
-pub mod goal {
-    use super::*;
-    #[derive(Clone, PartialEq, Debug)]
-    pub enum Intent {
-        Add { title: String },
-        Edit { title: Option<String>, status: Option<String> },
+
+/// The kind with this name, if this program knows it.
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.into_iter().find(|kind| kind.name == name)
+}
+
+/// The fixed containers of a facet of an item; none for a kind that this program does not know.
+pub fn schema(preimage: &Preimage, writer: Writer) -> Schema {
+    let fields = kind(preimage.kind.as_str()).map(|kind| kind.fields(preimage.owner, writer));
+    Schema::new(&fields.unwrap_or_default().iter().filter_map(Field::container).collect::<Vec<_>>())
+}
+
+/// What an intent does: edits, by facet.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct Plan(pub BTreeMap<Writer, Vec<Edit>>);
+
+impl Plan {
+    fn facet(&mut self, writer: Writer) -> &mut Vec<Edit> {
+        self.0.entry(writer).or_default()
     }
-    impl Intent {
-        pub fn plan(&self, me: MemberId, p: Option<&Preimage>) -> Result<Plan, DomainError> {
-            let mut e = vec![];
-            match self {
-                Intent::Add { title } => {
-                    e.push((Writer::Everyone, vec![Edit::Put("title".into(), Some(Scalar::Text(title.clone())))]));
-                    e.push((Writer::Only(me), vec![Edit::Put("status".into(), Some(Scalar::Text("active".into())))]));
-                }
-                Intent::Edit { title, status } => {
-                    if let Some(t) = title {
-                        e.push((Writer::Everyone, vec![Edit::Put("title".into(), Some(Scalar::Text(t.clone())))]));
-                    }
-                    if let Some(s) = status {
-                        e.push((Writer::Only(me), vec![Edit::Put("status".into(), Some(Scalar::Text(s.clone())))]));
-                    }
-                }
-            }
-            Ok(Plan {
-                kind: KindName::parse("goal").unwrap(),
-                owner: Some(p.and_then(|p| p.owner).unwrap_or(me)),
-                edits: e,
-            })
+
+    fn shared(&mut self) -> &mut Vec<Edit> {
+        self.facet(Writer::Everyone)
+    }
+}
+
+/// Why an intent cannot be carried out.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RuleError {
+    /// A field that needs words has none.
+    #[error("{field} is empty")]
+    Empty {
+        /// The field.
+        field: &'static str,
+    },
+    /// Too many characters.
+    #[error("{field} is longer than {most} characters")]
+    TooLong {
+        /// The field.
+        field: &'static str,
+        /// The most it may have.
+        most: usize,
+    },
+    /// A text that does not fit.
+    #[error("{field} has {size} bytes, more than {most}")]
+    TooLarge {
+        /// The field.
+        field: &'static str,
+        /// Its bytes.
+        size: usize,
+        /// The most it may have.
+        most: usize,
+    },
+    /// Several lines, or control characters, where one line belongs.
+    #[error("{field} is not one line")]
+    NotALine {
+        /// The field.
+        field: &'static str,
+    },
+    /// Not one of the values that a field may have.
+    #[error("{field} is one of {}", .allowed.join(", "))]
+    NotAllowed {
+        /// The field.
+        field: &'static str,
+        /// What it may be.
+        allowed: &'static [&'static str],
+    },
+    /// Only its owner may do that.
+    #[error("only its owner may do that")]
+    NotYours {
+        /// The owner.
+        owner: MemberId,
+    },
+    /// A value that this program can only show.
+    #[error("that value was written by a newer program and can only be shown")]
+    OnlyShown,
+}
+
+/// Writes a value over all values of a register, which ends a conflict.
+pub fn keep(writer: Writer, field: &str, value: &Scalar, me: MemberId) -> Result<Plan, RuleError> {
+    mine(writer, me)?;
+    if matches!(value, Scalar::Other { .. }) {
+        return Err(RuleError::OnlyShown);
+    }
+    Ok(Plan([(writer, vec![Edit::Put(field.to_owned(), Some(value.clone()))])].into()))
+}
+
+fn mine(writer: Writer, me: MemberId) -> Result<(), RuleError> {
+    match writer {
+        Writer::Only(owner) if owner != me => Err(RuleError::NotYours { owner }),
+        _ => Ok(()),
+    }
+}
+
+/// One line of words without white space around it.
+fn line(field: &'static str, text: &str, most: usize) -> Result<String, RuleError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(RuleError::Empty { field });
+    }
+    if text.chars().any(char::is_control) {
+        return Err(RuleError::NotALine { field });
+    }
+    if text.chars().nth(most).is_some() {
+        return Err(RuleError::TooLong { field, most });
+    }
+    Ok(text.to_owned())
+}
+
+fn put(field: &'static str, text: &str, most: usize) -> Result<Edit, RuleError> {
+    Ok(Edit::Put(field.to_owned(), Some(line(field, text, most)?.into())))
+}
+
+/// A line that may be taken away by saying nothing.
+fn put_or_clear(field: &'static str, text: &str, most: usize) -> Result<Edit, RuleError> {
+    if text.trim().is_empty() { Ok(Edit::Put(field.to_owned(), None)) } else { put(field, text, most) }
+}
+
+fn text(field: &'static str, edit: &TextEdit) -> Result<Edit, RuleError> {
+    let (size, most) = (edit.text.len(), limits::TEXT);
+    if size > most {
+        return Err(RuleError::TooLarge { field, size, most });
+    }
+    Ok(Edit::Text(field.to_owned(), edit.clone()))
+}
+
+/// Edits that add and remove elements of a set.
+fn elements(field: &'static str, add: &[String], remove: &[String]) -> Result<Vec<Edit>, RuleError> {
+    let edit = |make: fn(String, String) -> Edit| {
+        move |element: &String| Ok(make(field.to_owned(), line(field, element, LINE)?))
+    };
+    remove.iter().map(edit(Edit::Remove)).chain(add.iter().map(edit(Edit::Add))).collect()
+}
+
+fn source(item: ItemId) -> Edit {
+    Edit::Put(SOURCE.to_owned(), Some(item.to_string().into()))
+}
+
+/// The register of a copy that names the item it was copied from.
+const SOURCE: &str = "source";
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use alliance_replica::id::DeviceId;
+
+    use super::*;
+    use crate::document::{DocId, Editor, KindName, tests::rng};
+
+    /// Carries a plan out on new facets, by device `by`.
+    pub(crate) fn written(preimage: &Preimage, by: u8, plan: &Plan) -> BTreeMap<Writer, Document> {
+        let mut facets = BTreeMap::new();
+        for (writer, edits) in &plan.0 {
+            let id = DocId { item: preimage.id(), writer: *writer };
+            let mut document = Document::new(id, schema(preimage, *writer));
+            let mut editor = Editor { device: DeviceId::new([by; 32]), now: 1, rng: &mut rng(by.into()) };
+            document.edit(&mut editor, edits).expect("writes");
+            facets.insert(*writer, document);
         }
+        facets
     }
-}
-pub mod alliance {
-    pub use super::note::Intent;
-    use super::*;
-    pub fn kind() -> KindName {
-        KindName::parse("alliance").unwrap()
+
+    pub(crate) fn made(facets: &BTreeMap<Writer, Document>) -> Facets<'_> {
+        facets.iter().map(|(writer, document)| (*writer, document)).collect()
     }
-    pub fn check_name(_: &str) -> Result<(), DomainError> {
-        Ok(())
+
+    pub(crate) fn member(n: u8) -> MemberId {
+        MemberId::of(&DeviceId::new([n; 32]))
     }
-    pub fn check_role(_: &str) -> Result<(), DomainError> {
-        Ok(())
+
+    pub(crate) fn preimage(kind: &str, owner: Option<MemberId>) -> Preimage {
+        let kind = KindName::parse(kind).expect("a name");
+        Preimage { kind, owner, creator: DeviceId::new([1; 32]), nonce: [0; 16] }
     }
-    pub fn check_relay(a: &str) -> Result<String, DomainError> {
-        Ok(a.to_owned())
+
+    fn names(schema: &Schema) -> Vec<String> {
+        schema.containers().map(|(name, _)| name.to_owned()).collect()
     }
-}
-pub mod recovery {
-    use super::*;
-    pub fn kind() -> KindName {
-        KindName::parse("recovery").unwrap()
+
+    #[test]
+    fn own_fields_of_what_belongs_to_both_are_shared() {
+        let (anna, ben) = (member(1), member(2));
+        let owned = preimage("goal", Some(anna));
+        assert_eq!(names(&schema(&owned, Writer::Everyone)), ["area", "why"]);
+        assert_eq!(names(&schema(&owned, Writer::Only(anna))), ["reason"]);
+        assert!(names(&schema(&owned, Writer::Only(ben))).is_empty());
+        assert_eq!(names(&schema(&preimage("goal", None), Writer::Everyone)), ["area", "reason", "why"]);
+        assert!(names(&schema(&preimage("dream", None), Writer::Everyone)).is_empty());
     }
-    pub fn keep(a: &SpaceId, s: &[u8]) -> Vec<Edit> {
-        vec![
-            Edit::Put("alliance".into(), Some(Scalar::Text(a.to_string()))),
-            Edit::Put("sealed".into(), Some(Scalar::Text(data_encoding::HEXLOWER.encode(s)))),
-        ]
+
+    #[test]
+    fn every_genesis_is_frozen() {
+        let anna = member(1);
+        let hashes = [
+            (
+                preimage("alliance", None),
+                Writer::Everyone,
+                "856f4a8357a75154013a001037c5bf897df9edb3798900162bb95538010100000005151034014203560270027e07707572706f73650672656c617973027e040002000200",
+            ),
+            (
+                preimage("note", None),
+                Writer::Everyone,
+                "856f4a83b3eb25cb01350010fa1c61a13c3800edb7d3f98fec66f6e4010100000005150b34014203560270027e04626f64790474616773027e040002000200",
+            ),
+            (
+                preimage("goal", Some(anna)),
+                Writer::Everyone,
+                "856f4a8375f5e6ab01340010a5a2b4e65457eca4f6962b7503d93d07010100000005150a34014203560270027e046172656103776879027e000402000200",
+            ),
+            (
+                preimage("goal", Some(anna)),
+                Writer::Only(anna),
+                "856f4a8386258b0601310010916b183f74530bf1f973ab2202d2e771010100000005150834014202560270027f06726561736f6e017f047f007f00",
+            ),
+            (
+                preimage("goal", None),
+                Writer::Everyone,
+                "856f4a83a7b6cfec013c0010aaae788ad585d59720c27bf6eaa73734010100000005151134014204560270027d046172656106726561736f6e03776879037f00020403000300",
+            ),
+        ];
+        for (preimage, writer, frozen) in hashes {
+            let schema = schema(&preimage, writer);
+            let [genesis] = schema.changes() else { panic!("one genesis") };
+            let bytes: String = genesis.raw_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(bytes, frozen, "{preimage:?} {writer:?}");
+        }
+        assert!(schema(&preimage("alliance", None), Writer::Only(anna)).changes().is_empty());
+    }
+
+    #[test]
+    fn a_line_is_trimmed_and_bounded() {
+        assert_eq!(line("title", "  a b ", 3), Ok("a b".into()));
+        assert_eq!(line("title", " ", 3), Err(RuleError::Empty { field: "title" }));
+        assert_eq!(line("title", "ä€üß", 3), Err(RuleError::TooLong { field: "title", most: 3 }));
+        assert_eq!(line("title", "a\nb", 3), Err(RuleError::NotALine { field: "title" }));
+    }
+
+    #[test]
+    fn only_its_member_chooses_in_an_own_facet() {
+        let (anna, ben) = (member(1), member(2));
+        let value = "active".into();
+        assert!(keep(Writer::Only(anna), "status", &value, anna).is_ok());
+        assert!(keep(Writer::Everyone, "title", &value, ben).is_ok());
+        assert_eq!(keep(Writer::Only(anna), "status", &value, ben), Err(RuleError::NotYours { owner: anna }));
+        let newer = Scalar::Other { other: "(map)".into() };
+        assert_eq!(keep(Writer::Everyone, "title", &newer, ben), Err(RuleError::OnlyShown));
     }
 }

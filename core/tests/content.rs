@@ -7,3 +7,5 @@ mod bytes;
 mod fuzz;
 #[path = "content/hostile.rs"]
 mod hostile;
+#[path = "content/replicas.rs"]
+mod replicas;

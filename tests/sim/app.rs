@@ -1,7 +1,7 @@
 //! Two people, two profiles, one relay; the real code of all of them.
 
 use alliance_core::{
-    app::{Intent, Place},
+    app::{Intent, ItemRef, Place},
     document::TextEdit,
     domain::{goal, note},
     keys::Invitation,
@@ -9,11 +9,17 @@ use alliance_core::{
 use alliance_tests::{RELAY, START, World};
 
 fn note(title: &str, body: &str) -> Intent {
-    Intent::Note(note::Intent::Add { title: title.to_owned(), body: body.to_owned() })
+    Intent::Note(note::Intent::Add(note::Add { title: title.into(), body: body.into(), ..note::Add::default() }))
 }
 
-fn edit(text: &str) -> Intent {
-    Intent::Note(note::Intent::Edit { title: None, body: Some(TextEdit::from(text)) })
+fn rename(goal: ItemRef, title: &str) -> Intent {
+    let edit = goal::Edit { title: Some(title.into()), ..goal::Edit::default() };
+    Intent::Goal(goal::Intent::Edit { item: goal.item, edit })
+}
+
+fn edit(note: ItemRef, text: &str) -> Intent {
+    let edit = note::Edit { body: Some(TextEdit::from(text)), ..note::Edit::default() };
+    Intent::Note(note::Intent::Edit { item: note.item, edit })
 }
 
 #[test]
@@ -21,23 +27,26 @@ fn both_edit_the_same_note_and_goal_offline_and_both_see_both() {
     let mut world = World::new(1);
     let space = world.ben_and_anna();
     let plan = world.add("Ben", space, note("Plan", "One two three."));
-    let goal = world.add("Ben", space, Intent::Goal(goal::Intent::Add { title: "Run".to_owned() }));
+    let goal = world.add(
+        "Ben",
+        space,
+        Intent::Goal(goal::Intent::Add(goal::Add { title: "Run".into(), ..goal::Add::default() })),
+    );
     world.sync("Ben");
     world.sync("Anna");
     let seen = world.act("Anna", |profile, _| profile.item(&plan));
-    assert_eq!(seen.texts["body"], "One two three.");
+    assert_eq!(seen.summary.texts["body"], "One two three.");
 
-    let rename = |title: &str| Intent::Goal(goal::Intent::Edit { title: Some(title.to_owned()), status: None });
-    world.change("Ben", plan, edit("Zero one two three."));
-    world.change("Anna", plan, edit("One two three. Four."));
-    world.change("Ben", goal, rename("Run 10 km"));
-    world.change("Anna", goal, rename("Run every week"));
+    world.change("Ben", plan, edit(plan, "Zero one two three."));
+    world.change("Anna", plan, edit(plan, "One two three. Four."));
+    world.change("Ben", goal, rename(goal, "Run 10 km"));
+    world.change("Anna", goal, rename(goal, "Run every week"));
     for name in ["Ben", "Anna", "Ben"] {
         world.sync(name);
     }
     for name in ["Ben", "Anna"] {
         let note = world.act(name, |profile, _| profile.item(&plan));
-        assert_eq!(note.texts["body"], "Zero one two three. Four.", "{name}");
+        assert_eq!(note.summary.texts["body"], "Zero one two three. Four.", "{name}");
         let goal = world.act(name, |profile, _| profile.item(&goal));
         let values: Vec<_> = goal.choices[0].values.iter().map(|value| value.value.as_str()).collect();
         assert_eq!(values.len(), 2, "{name}: {values:?}");
@@ -49,7 +58,7 @@ fn both_edit_the_same_note_and_goal_offline_and_both_see_both() {
 
 fn titles(world: &mut World, name: &str, space: alliance_replica::id::SpaceId) -> Vec<String> {
     let mut titles: Vec<_> =
-        world.act(name, |profile, _| profile.list(space, "note")).into_iter().map(|note| note.title).collect();
+        world.act(name, |profile, _| profile.list(space, "note", true)).into_iter().map(|note| note.title).collect();
     titles.sort();
     titles
 }
@@ -89,14 +98,14 @@ fn a_copied_profile_goes_on_beside_the_first_and_nothing_is_lost() {
     world.clone_person("Anna", "Anna's new laptop", &copy);
     world.add("Anna", space, note("On the first", "b"));
     world.add("Anna's new laptop", space, note("On the copy", "c"));
-    world.change("Anna", plan, edit("one two"));
-    world.change("Anna's new laptop", plan, edit("zero one"));
+    world.change("Anna", plan, edit(plan, "one two"));
+    world.change("Anna's new laptop", plan, edit(plan, "zero one"));
     for name in ["Anna", "Anna's new laptop", "Ben", "Anna", "Anna's new laptop", "Ben"] {
         world.sync(name);
     }
     for name in ["Anna", "Anna's new laptop", "Ben"] {
         assert_eq!(titles(&mut world, name, space), ["On the copy", "On the first", "Plan"], "{name}");
-        assert_eq!(world.act(name, |profile, _| profile.item(&plan)).texts["body"], "zero one two", "{name}");
+        assert_eq!(world.act(name, |profile, _| profile.item(&plan)).summary.texts["body"], "zero one two", "{name}");
     }
 }
 

@@ -10,7 +10,7 @@ use alliance_replica::id::{ItemId, SpaceId};
 use super::AppError;
 use crate::{
     document::{Change, DocId, Document, Preimage, Writer},
-    domain,
+    domain::{self, Facets},
     store::{StoreError, Tx},
 };
 
@@ -57,7 +57,7 @@ impl Documents {
         let version = tx.facet_version(space, &doc.item, member.as_ref())?.unwrap_or(0);
         self.clock += 1;
         if self.kept.get(&name).is_none_or(|kept| kept.version != version) {
-            let schema = domain::schema(preimage, &doc.writer);
+            let schema = domain::schema(preimage, doc.writer);
             let document = match tx.facet(space, &doc.item, member.as_ref())? {
                 Some(facet) => Document::load(doc, schema, &facet.saved, facet.loose.iter().map(Vec::as_slice))
                     .map_err(|_| StoreError::Damaged { what: "a document" })?,
@@ -78,13 +78,13 @@ impl Documents {
         space: &SpaceId,
         preimage: &Preimage,
         item: ItemId,
-    ) -> Result<BTreeMap<Writer, Document>, AppError> {
-        let mut facets = BTreeMap::new();
-        for member in tx.writers(space, &item)? {
-            let writer = Writer::from(member);
-            facets.insert(writer, self.open(tx, space, preimage, DocId { item, writer })?.clone());
+    ) -> Result<Facets<'_>, AppError> {
+        let writers: Vec<_> = tx.writers(space, &item)?.into_iter().map(Writer::from).collect();
+        for writer in &writers {
+            self.open(tx, space, preimage, DocId { item, writer: *writer })?;
         }
-        Ok(facets)
+        let kept = |writer: Writer| Some((writer, &self.kept.get(&(*space, DocId { item, writer }))?.document));
+        Ok(writers.into_iter().filter_map(kept).collect())
     }
 
     /// Writes changes that a kept facet has taken in to the file. With an intent, they wait to be sealed. `whole` if

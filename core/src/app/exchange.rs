@@ -213,7 +213,12 @@ impl Session {
         Ok(true)
     }
 
-    fn on_proven(&mut self, profile: &mut Profile, peer: ReplicaKey, world: &World<'_>) -> Result<(), SessionError> {
+    fn on_proven(
+        &mut self,
+        profile: &mut Profile,
+        peer: ReplicaKey,
+        world: &mut World<'_>,
+    ) -> Result<(), SessionError> {
         let first = match self.pinned {
             Some(pinned) if pinned == peer => false,
             Some(_) => {

@@ -2,8 +2,6 @@
 //!
 //! No log is loaded, nothing is sealed, nothing is sent: that is for the next exchange.
 
-use std::collections::BTreeMap;
-
 use alliance_replica::{
     id::{DeviceId, ItemId, MemberId, SpaceId},
     log::control::SpaceKind,
@@ -12,8 +10,8 @@ use rand_core::CryptoRng;
 
 use super::{AppError, ItemRef, Profile, World, documents::Documents, profile, query, space::Space};
 use crate::{
-    document::{DocId, Edit, Editor, KindName, Preimage, Writer},
-    domain::{self, Plan},
+    document::{DocId, Editor, KindName, Preimage},
+    domain::{Plan, alliance, goal, note},
     store::{SpaceRow, StoreError, Tx},
     view,
 };
@@ -22,11 +20,11 @@ use crate::{
 #[derive(Clone, PartialEq, Debug)]
 pub enum Intent {
     /// To a note.
-    Note(domain::note::Intent),
+    Note(note::Intent),
     /// To a goal.
-    Goal(domain::goal::Intent),
+    Goal(goal::Intent),
     /// To the alliance itself.
-    Alliance(domain::alliance::Intent),
+    Alliance(alliance::Intent),
 }
 
 /// Where a new item goes.
@@ -59,7 +57,7 @@ pub struct Done {
 pub(super) struct Target {
     pub(super) space: SpaceId,
     pub(super) item: ItemId,
-    member: MemberId,
+    pub(super) member: MemberId,
     device: DeviceId,
     preimage: Preimage,
 }
@@ -73,60 +71,53 @@ impl Profile {
                 Place::Alliance(space) => tx.space(&space)?.ok_or(AppError::UnknownSpace)?,
                 Place::Personal => personal_row(tx)?,
             };
-            let plan = intent.plan(row.member, None)?;
-            let target = Target::new(&row, plan.kind.clone(), plan.owner, world.rng)?;
+            let owner = intent.owner(row.member);
+            let target = Target::new(&row, intent.kind(), owner, world.rng);
+            let plan = intent.plan(owner, row.member)?;
             finish(tx, documents, &target, &plan, world)
         });
         self.settle(result)
     }
 
-    /// Changes an item.
+    /// Changes an item: the one that the intent names, in its space.
     pub fn change(&mut self, item: &ItemRef, intent: &Intent, world: &mut World<'_>) -> Result<Done, AppError> {
         let Self { store, documents, .. } = self;
         let result = store.write(|tx| {
             let target = Target::existing(tx, item)?;
-            let plan = intent.plan(target.member, Some(&target.preimage))?;
+            if target.preimage.kind.as_str() != intent.kind() {
+                let (kind, text) = (intent.kind().to_owned(), item.item.to_string());
+                return Err(AppError::NotFound { kind, text });
+            }
+            let plan = intent.plan(target.preimage.owner, target.member)?;
             finish(tx, documents, &target, &plan, world)
         });
         self.settle(result)
     }
 
-    /// Copies an item into an alliance, where both can see it; the copy remembers its source.
+    /// Copies a note into an alliance, where both can see it; the copy remembers its source.
     pub fn share(&mut self, item: &ItemRef, into: SpaceId, world: &mut World<'_>) -> Result<Done, AppError> {
         let Self { store, documents, .. } = self;
         let result = store.write(|tx| {
             let source = Target::existing(tx, item)?;
-            let facets = documents.facets(tx, &source.space, &source.preimage, source.item)?;
+            if source.preimage.kind.as_str() != note::KIND.name {
+                return Err(AppError::NotShareable { kind: source.preimage.kind.as_str().to_owned() });
+            }
+            let copy = note::copy(source.item, &documents.facets(tx, &source.space, &source.preimage, source.item)?);
             let row = tx.space(&into)?.ok_or(AppError::UnknownSpace)?;
-            let plan = domain::share(&source.preimage, &source.item, &facets, row.member)?;
-            let target = Target::new(&row, plan.kind.clone(), plan.owner, world.rng)?;
-            finish(tx, documents, &target, &plan, world)
+            let target = Target::new(&row, note::KIND.name, None, world.rng);
+            finish(tx, documents, &target, &note::Intent::Add(copy).plan()?, world)
         });
         self.settle(result)
     }
 
-    /// Chooses one of several values of a field, counted from 1.
-    pub fn keep(
-        &mut self,
-        item: &ItemRef,
-        field: Option<&str>,
-        number: usize,
-        world: &mut World<'_>,
-    ) -> Result<Done, AppError> {
+    /// Chooses one of several values of an item's fields, by its number.
+    pub fn keep(&mut self, item: &ItemRef, number: usize, world: &mut World<'_>) -> Result<Done, AppError> {
         let Self { store, documents, .. } = self;
         let result = store.write(|tx| {
             let target = Target::existing(tx, item)?;
-            let facets = documents.facets(tx, &target.space, &target.preimage, target.item)?;
-            let row = derive(tx, &target.space, &target.preimage, target.item, &facets)?;
+            let row = derive(tx, documents, &target.space, &target.preimage, target.item)?;
             let none = || AppError::NoSuchValue { title: row.title.clone(), number };
-            let mut open = row.conflicts.iter().filter(|it| field.is_none_or(|field| it.field == field));
-            let conflict = open.next().ok_or_else(none)?;
-            if let Some(other) = open.next() {
-                let fields = [&conflict.field, &other.field].map(|it| (it.clone(), row.title.clone()));
-                return Err(AppError::Ambiguous { text: row.title.clone(), candidates: fields.into() });
-            }
-            let value = number.checked_sub(1).and_then(|at| conflict.values.get(at)).ok_or_else(none)?;
-            let plan = domain::keep(&target.preimage, target.member, &conflict.field, &value.value)?;
+            let plan = row.keep(number, target.member).ok_or_else(none)??;
             finish(tx, documents, &target, &plan, world)
         });
         self.settle(result)
@@ -134,32 +125,44 @@ impl Profile {
 }
 
 impl Intent {
-    fn plan(&self, me: MemberId, item: Option<&Preimage>) -> Result<Plan, AppError> {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Note(_) => note::KIND.name,
+            Self::Goal(_) => goal::KIND.name,
+            Self::Alliance(_) => alliance::KIND.name,
+        }
+    }
+
+    /// Whose a new item is.
+    fn owner(&self, me: MemberId) -> Option<MemberId> {
+        match self {
+            Self::Goal(intent) => intent.owner(me),
+            Self::Note(_) | Self::Alliance(_) => None,
+        }
+    }
+
+    fn plan(&self, owner: Option<MemberId>, me: MemberId) -> Result<Plan, AppError> {
         Ok(match self {
-            Self::Note(intent) => intent.plan(me, item)?,
-            Self::Goal(intent) => intent.plan(me, item)?,
-            Self::Alliance(intent) => intent.plan(me, item)?,
+            Self::Note(intent) => intent.plan()?,
+            Self::Goal(intent) => intent.plan(owner, me)?,
+            Self::Alliance(intent) => intent.plan(me)?,
         })
     }
 }
 
 impl Target {
     /// A new item of a space.
-    pub(super) fn new(
-        row: &SpaceRow,
-        kind: KindName,
-        owner: Option<MemberId>,
-        rng: &mut dyn CryptoRng,
-    ) -> Result<Self, AppError> {
+    pub(super) fn new(row: &SpaceRow, kind: &str, owner: Option<MemberId>, rng: &mut dyn CryptoRng) -> Self {
+        let kind = KindName::parse(kind).expect("kinds of this program have names");
         let preimage = Preimage::new(kind, owner, row.device, rng);
-        Ok(Self { space: row.space, item: preimage.id(), member: row.member, device: row.device, preimage })
+        Self { space: row.space, item: preimage.id(), member: row.member, device: row.device, preimage }
     }
 
     /// A space's own item.
     pub(super) fn alliance(tx: &Tx<'_>, space: &SpaceId) -> Result<Self, AppError> {
         let row = tx.space(space)?.ok_or(AppError::UnknownSpace)?;
         let founder = profile::genesis(tx, space)?.founder.device;
-        let preimage = Preimage::of_space(domain::alliance::kind(), founder);
+        let preimage = alliance::preimage(founder);
         Ok(Self { space: *space, item: preimage.id(), member: row.member, device: row.device, preimage })
     }
 
@@ -176,13 +179,13 @@ pub(super) fn write(
     tx: &Tx<'_>,
     documents: &mut Documents,
     target: &Target,
-    edits: &[(Writer, Vec<Edit>)],
+    plan: &Plan,
     world: &mut World<'_>,
 ) -> Result<bool, AppError> {
     let intent = tx.next_intent(&target.space)?;
     tx.insert_item(&target.space, &target.item, &target.preimage.encode(), false)?;
     let mut changed = false;
-    for (writer, edits) in edits {
+    for (writer, edits) in &plan.0 {
         let doc = DocId { item: target.item, writer: *writer };
         let document = documents.open(tx, &target.space, &target.preimage, doc)?;
         let mut editor = Editor { device: target.device, now: world.now, rng: world.rng };
@@ -211,21 +214,23 @@ fn write_row_of(
     preimage: &Preimage,
     item: ItemId,
 ) -> Result<(), AppError> {
-    let facets = documents.facets(tx, space, preimage, item)?;
-    let row = derive(tx, space, preimage, item, &facets)?;
-    let json = serde_json::to_string(&row).map_err(|_| StoreError::Damaged { what: "a row of the view" })?;
-    Ok(tx.put_row(space, &item, preimage.kind.as_str(), row.conflicts.len(), &json)?)
+    let row = derive(tx, documents, space, preimage, item)?;
+    let json = serde_json::to_string(&row.brief()).map_err(|_| StoreError::Damaged { what: "a row of the view" })?;
+    let status = row.status.as_deref().unwrap_or_default();
+    Ok(tx.put_row(space, &item, preimage.kind.as_str(), status, row.conflicts.len(), &json)?)
 }
 
-fn derive(
+/// An item's row, from its facets.
+pub(super) fn derive(
     tx: &Tx<'_>,
+    documents: &mut Documents,
     space: &SpaceId,
     preimage: &Preimage,
     item: ItemId,
-    facets: &BTreeMap<Writer, crate::document::Document>,
 ) -> Result<view::Row, AppError> {
-    let devices = tx.devices(space)?;
-    Ok(view::row(item, preimage, facets, &devices))
+    let private = tx.space(space)?.is_some_and(|row| row.kind == SpaceKind::Personal);
+    let devices: Vec<_> = tx.devices(space)?.into_iter().collect();
+    Ok(view::derive(preimage, &documents.facets(tx, space, preimage, item)?, &devices, private))
 }
 
 fn finish(
@@ -235,21 +240,21 @@ fn finish(
     plan: &Plan,
     world: &mut World<'_>,
 ) -> Result<Done, AppError> {
-    let changed = write(tx, documents, target, &plan.edits, world)?;
+    let changed = write(tx, documents, target, plan, world)?;
     let item = ItemRef { space: target.space, item: target.item };
     let row = query::read_row(tx, &item)?;
-    let private = tx.space(&target.space)?.is_some_and(|row| row.kind == SpaceKind::Personal);
     Ok(Done {
         item,
         short: query::short(tx, &item, row.kind.as_str())?,
-        kind: row.kind.clone(),
+        kind: row.kind,
         title: row.title,
-        private,
+        private: row.private,
         changed,
     })
 }
 
-fn read_preimage(tx: &Tx<'_>, space: &SpaceId, item: &ItemId) -> Result<Preimage, AppError> {
+/// What an item's id is the hash of.
+pub(super) fn read_preimage(tx: &Tx<'_>, space: &SpaceId, item: &ItemId) -> Result<Preimage, AppError> {
     let bytes = tx.preimage(space, item)?;
     bytes.and_then(|bytes| Preimage::decode(&bytes).ok()).ok_or_else(|| StoreError::Damaged { what: "an item" }.into())
 }

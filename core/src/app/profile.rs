@@ -17,12 +17,12 @@ use super::{
     AppError, Profile, World,
     documents::Documents,
     intent::{self, Target},
+    query,
     receive::loaded,
     space::Space,
 };
 use crate::{
-    document::{Edit, Scalar, Writer},
-    domain,
+    domain::{self, alliance},
     keys::{
         DeviceSecret, Invitation, Words,
         invitation::{Relay, Terms},
@@ -100,8 +100,7 @@ pub(super) struct Personal {
 impl Profile {
     /// Makes a profile: a personal space, whose recovery words are returned and kept nowhere.
     pub fn create(file: &Path, person: &Person, world: &mut World<'_>) -> Result<(Self, Words), AppError> {
-        domain::alliance::check_name(&person.name)?;
-        domain::alliance::check_role(&person.role)?;
+        introduction(person).plan(MemberId::new([0; 16]))?;
         let words = Words::generate(world.rng);
         let mut store = Store::create(file)?;
         store.write::<_, AppError>(|tx| {
@@ -147,8 +146,8 @@ impl Profile {
         relay: Option<&str>,
         world: &mut World<'_>,
     ) -> Result<SpaceId, AppError> {
-        domain::check_title(title)?;
         let person = self.person()?;
+        let relay = relay.map(relay_address).transpose()?;
         let personal = self.personal()?;
         let Self { store, documents, .. } = self;
         let lost = DeviceSecret::generate(world.rng);
@@ -158,15 +157,16 @@ impl Profile {
                 .map_err(|_| StoreError::Damaged { what: "the recovery key" })?;
             keep_recovery(tx, documents, &personal.space, &space, &sealed, world)?;
             let target = Target::alliance(tx, &space)?;
-            let edits = [(Writer::Everyone, vec![Edit::Put("title".to_owned(), Some(Scalar::Text(title.to_owned())))])];
-            intent::write(tx, documents, &target, &edits, world)?;
-            introduce(tx, documents, &space, &person, world)?;
-            match relay {
-                Some(url) => add_relay(tx, documents, &space, url, world)?,
-                None => copy_relays(tx, &personal.space, &space)?,
+            let named = alliance::Intent { title: Some(title.to_owned()), ..introduction(&person) };
+            intent::write(tx, documents, &target, &named.plan(target.member)?, world)?;
+            match &relay {
+                Some(url) => use_relay(tx, documents, &space, url, world)?,
+                None => copy_relays(tx, documents, &personal.space, &space, world)?,
             }
-            if relay.is_some() && !tx.relays()?.iter().any(|row| row.space == personal.space) {
-                relay.map_or(Ok(()), |url| tx.put_relay(&personal.space, url, None))?;
+            if let Some(url) = &relay
+                && !tx.relays()?.iter().any(|row| row.space == personal.space)
+            {
+                use_relay(tx, documents, &personal.space, url, world)?;
             }
             tx.set_meta(CURRENT, space.as_bytes())?;
             Ok(space)
@@ -189,10 +189,11 @@ impl Profile {
 
     /// Sets where every space of this profile is kept.
     pub fn set_relay(&mut self, url: &str, world: &mut World<'_>) -> Result<(), AppError> {
+        let url = relay_address(url)?;
         let Self { store, documents, .. } = self;
         let result = store.write(|tx| {
             for row in tx.spaces()? {
-                add_relay(tx, documents, &row.space, url, world)?;
+                use_relay(tx, documents, &row.space, &url, world)?;
             }
             Ok(())
         });
@@ -332,9 +333,8 @@ pub(super) fn keep_recovery(
     world: &mut World<'_>,
 ) -> Result<(), AppError> {
     let row = tx.space(personal)?.ok_or(AppError::UnknownSpace)?;
-    let target = Target::new(&row, domain::recovery::kind(), None, world.rng)?;
-    intent::write(tx, documents, &target, &[(Writer::Everyone, domain::recovery::keep(alliance, sealed))], world)
-        .map(|_| ())
+    let target = Target::new(&row, domain::recovery::KIND.name, None, world.rng);
+    intent::write(tx, documents, &target, &domain::recovery::keep(alliance, sealed), world).map(|_| ())
 }
 
 /// Says in an alliance how this person is called.
@@ -345,45 +345,77 @@ pub(super) fn introduce(
     person: &Person,
     world: &mut World<'_>,
 ) -> Result<(), AppError> {
-    let row = tx.space(space)?.ok_or(AppError::UnknownSpace)?;
-    let writer = Writer::Only(row.member);
     let target = Target::alliance(tx, space)?;
-    let put = |key: &str, value: &str| Edit::Put(key.to_owned(), Some(Scalar::Text(value.to_owned())));
-    let edits = vec![put("name", &person.name), put("role", &person.role)];
-    intent::write(tx, documents, &target, &[(writer, edits)], world).map(|_| ())
+    intent::write(tx, documents, &target, &introduction(person).plan(target.member)?, world).map(|_| ())
 }
 
-/// Makes a relay the one of a space: here at once, and for the other person as part of the alliance.
-fn add_relay(
+fn introduction(person: &Person) -> alliance::Intent {
+    alliance::Intent { name: Some(person.name.clone()), role: Some(person.role.clone()), ..Default::default() }
+}
+
+/// The one form of a relay's address.
+fn relay_address(url: &str) -> Result<String, AppError> {
+    let url = url.trim().trim_end_matches('/');
+    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    match host {
+        Some(host) if !host.is_empty() && host.len() <= 1000 && host.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Ok(url.to_owned())
+        }
+        _ => Err(AppError::RelayAddress { url: url.to_owned() }),
+    }
+}
+
+/// Makes a relay the one of a space: here at once, and for the other person, as part of the alliance, once its key is
+/// known.
+fn use_relay(
     tx: &Tx<'_>,
     documents: &mut Documents,
     space: &SpaceId,
     url: &str,
     world: &mut World<'_>,
 ) -> Result<(), AppError> {
-    let url = domain::alliance::check_relay(url)?;
-    let before: Vec<_> = tx.relays()?.into_iter().filter(|row| row.space == *space).collect();
     let key = tx.relays()?.into_iter().find(|row| row.url == url).and_then(|row| row.key);
     tx.clear_relays(space)?;
-    tx.put_relay(space, &url, key.as_ref())?;
-    let row = tx.space(space)?.ok_or(AppError::UnknownSpace)?;
-    if row.kind == SpaceKind::Personal {
+    tx.put_relay(space, url, key.as_ref())?;
+    match key {
+        Some(key) => publish_relay(tx, documents, space, url, key, world),
+        None => Ok(()),
+    }
+}
+
+/// Says in the alliance which relay keeps it, instead of the ones named before.
+pub(super) fn publish_relay(
+    tx: &Tx<'_>,
+    documents: &mut Documents,
+    space: &SpaceId,
+    url: &str,
+    key: ReplicaKey,
+    world: &mut World<'_>,
+) -> Result<(), AppError> {
+    if tx.space(space)?.is_none_or(|row| row.kind == SpaceKind::Personal) {
         return Ok(());
     }
     let target = Target::alliance(tx, space)?;
-    let mut edits: Vec<_> = before
-        .iter()
-        .filter(|row| row.url != url)
-        .map(|row| Edit::Remove("relays".to_owned(), row.url.clone()))
-        .collect();
-    edits.push(Edit::Add("relays".to_owned(), url));
-    intent::write(tx, documents, &target, &[(Writer::Everyone, edits)], world).map(|_| ())
+    let relay = alliance::Relay { url: url.to_owned(), key };
+    let named = query::named_relays(tx, space)?;
+    if named == [relay.clone()] {
+        return Ok(());
+    }
+    let not_relay = named.into_iter().filter(|it| *it != relay).collect();
+    let intent = alliance::Intent { relay: vec![relay], not_relay, ..Default::default() };
+    intent::write(tx, documents, &target, &intent.plan(target.member)?, world).map(|_| ())
 }
 
 /// A new alliance is kept where the personal space is.
-fn copy_relays(tx: &Tx<'_>, from: &SpaceId, to: &SpaceId) -> Result<(), AppError> {
+fn copy_relays(
+    tx: &Tx<'_>,
+    documents: &mut Documents,
+    from: &SpaceId,
+    to: &SpaceId,
+    world: &mut World<'_>,
+) -> Result<(), AppError> {
     for row in tx.relays()?.into_iter().filter(|row| row.space == *from) {
-        tx.put_relay(to, &row.url, row.key.as_ref())?;
+        use_relay(tx, documents, to, &row.url, world)?;
     }
     Ok(())
 }

@@ -7,9 +7,10 @@ use alliance_replica::{
     log::control::SpaceKind,
 };
 
-use super::{AllianceInfo, AllianceState, AppError, ItemRef, Profile, documents::Documents, profile};
+use super::{AllianceInfo, AllianceState, AppError, ItemRef, Profile, intent, profile};
 use crate::{
-    document::{ChangeHash, Preimage, Writer},
+    document::{ChangeHash, Writer},
+    domain::{self, Holds, alliance, goal, note, recovery},
     store::{StoreError, StoredRow, Tx},
     view,
 };
@@ -69,10 +70,8 @@ pub struct Summary {
 /// An item whole.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Item {
-    /// As in a list.
+    /// As in a list, but every text whole.
     pub summary: Summary,
-    /// Every text by name.
-    pub texts: BTreeMap<String, String>,
     /// Fields with more than one value.
     pub choices: Vec<Choice>,
     /// What an edit of a text starts from: the shared facet as it is now.
@@ -92,13 +91,15 @@ pub struct Choice {
     pub title: String,
     /// The field.
     pub field: String,
-    /// The values; people count them from 1.
+    /// The values.
     pub values: Vec<ChoiceValue>,
 }
 
 /// One of several values of a field.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ChoiceValue {
+    /// The number by which it is chosen, unique within the item.
+    pub number: usize,
     /// The value as text.
     pub value: String,
     /// Who wrote it, if it is known.
@@ -110,9 +111,9 @@ pub struct ChoiceValue {
 pub struct Today {
     /// The alliance.
     pub alliance: AllianceInfo,
-    /// One's own goals that are under way.
+    /// One's own goals and those of both that are under way.
     pub goals: Vec<Summary>,
-    /// The other person's, and those of both.
+    /// The other person's.
     pub other_goals: Vec<Summary>,
     /// Notes that changed last, newest first.
     pub notes: Vec<Summary>,
@@ -130,11 +131,12 @@ impl Profile {
         })
     }
 
-    /// The items of a kind: those of an alliance and one's own private ones, newest first.
-    pub fn list(&mut self, space: SpaceId, kind: &str) -> Result<Vec<Summary>, AppError> {
+    /// The items of a kind: those of an alliance and one's own private ones, newest first. Of goals, those that are
+    /// reached or released only if `all` are wanted.
+    pub fn list(&mut self, space: SpaceId, kind: &str, all: bool) -> Result<Vec<Summary>, AppError> {
         self.store.read(|tx| {
             let seen = Seen::new(tx, space)?;
-            seen.rows(tx, Some(kind))
+            if kind == goal::KIND.name && !all { seen.open_goals(tx) } else { seen.rows(tx, Some(kind)) }
         })
     }
 
@@ -164,13 +166,12 @@ impl Profile {
         let Self { store, documents, .. } = self;
         store.read(|tx| {
             let seen = Seen::new(tx, item.space)?;
-            let row = read_row(tx, item)?;
-            let preimage = preimage(tx, item)?;
-            let facets = documents.facets(tx, &item.space, &preimage, item.item)?;
+            read_row(tx, item)?;
+            let preimage = intent::read_preimage(tx, &item.space, &item.item)?;
+            let row = intent::derive(tx, documents, &item.space, &preimage, item.item)?;
             let choices = seen.choices(tx, item, &row)?;
-            let heads = facets.get(&Writer::Everyone).map(crate::document::Document::heads).unwrap_or_default();
-            let texts = view::texts(&preimage, &facets);
-            Ok(Item { summary: seen.summary(tx, *item, row)?, texts, choices, heads })
+            let heads = row.heads(Writer::Everyone).to_vec();
+            Ok(Item { summary: seen.summary(tx, *item, row)?, choices, heads })
         })
     }
 
@@ -183,29 +184,24 @@ impl Profile {
     pub fn today(&mut self, space: SpaceId) -> Result<Today, AppError> {
         self.store.read(|tx| {
             let seen = Seen::new(tx, space)?;
-            let under_way = |goal: &Summary| matches!(goal.status.as_deref(), None | Some("exploring" | "active"));
-            let goals = seen.rows(tx, Some("goal"))?.into_iter().filter(under_way);
-            let (goals, other_goals) = goals.partition(|goal| goal.owner == Owner::Mine);
-            let mut notes = seen.some_rows(tx, Some("note"), NOTES)?;
+            let (goals, other_goals) = seen.open_goals(tx)?.into_iter().partition(|goal| goal.owner != Owner::Theirs);
+            let mut notes = seen.some_rows(tx, Some(note::KIND.name), NOTES)?;
             notes.truncate(NOTES);
             let alliance = alliance(tx, &space, profile::current(tx)?)?;
             Ok(Today { alliance, goals, other_goals, notes, choices: seen.all_choices(tx)? })
         })
     }
 
-    /// Every facet of every item with its heads, to compare two replicas; shared spaces only make sense.
+    /// Every facet of every item with its heads, to compare two replicas of a space.
     pub fn heads(&mut self, space: SpaceId) -> Result<BTreeMap<ItemId, BTreeMap<String, Vec<String>>>, AppError> {
-        let Self { store, documents, .. } = self;
-        store.read(|tx| {
+        self.store.read(|tx| {
             let mut all = BTreeMap::new();
             for row in tx.rows(&space, None, usize::MAX)? {
-                let item = ItemRef { space, item: row.item };
-                let facets = facets(tx, documents, &item)?;
-                let heads = facets.into_iter().map(|(writer, facet)| {
-                    let writer = writer.member().map_or_else(|| "everyone".to_owned(), |member| member.to_string());
-                    (writer, facet.heads().iter().map(ToString::to_string).collect())
+                let stored = parse(&row)?.heads.into_iter().map(|facet| {
+                    let writer = facet.writer.map_or_else(|| "everyone".to_owned(), |member| member.to_string());
+                    (writer, facet.heads.iter().map(ToString::to_string).collect())
                 });
-                all.insert(row.item, heads.collect());
+                all.insert(row.item, stored.collect());
             }
             Ok(all)
         })
@@ -220,7 +216,7 @@ struct Seen {
     alliance: SpaceId,
     personal: SpaceId,
     members: BTreeMap<SpaceId, MemberId>,
-    names: BTreeMap<String, String>,
+    names: BTreeMap<MemberId, String>,
 }
 
 impl Seen {
@@ -246,30 +242,50 @@ impl Seen {
         if self.personal != self.alliance {
             rows.extend(tx.rows(&self.personal, kind, limit)?);
         }
-        let shown = rows.into_iter().filter(|row| view::is_shown(&row.kind));
+        self.summaries(tx, rows)
+    }
+
+    fn open_goals(&self, tx: &Tx<'_>) -> Result<Vec<Summary>, AppError> {
+        let mut rows = Vec::new();
+        for space in [&self.alliance, &self.personal] {
+            rows.extend(tx.rows_with_status(space, goal::KIND.name, goal::OPEN, PAGE)?);
+        }
+        self.summaries(tx, rows)
+    }
+
+    fn summaries(&self, tx: &Tx<'_>, rows: Vec<StoredRow>) -> Result<Vec<Summary>, AppError> {
+        let shown = rows.into_iter().filter(|row| row.kind != alliance::KIND.name && row.kind != recovery::KIND.name);
         shown
             .map(|stored| self.summary(tx, ItemRef { space: stored.space, item: stored.item }, parse(&stored)?))
             .collect()
     }
 
     fn summary(&self, tx: &Tx<'_>, item: ItemRef, row: view::Row) -> Result<Summary, AppError> {
-        let me = self.members.get(&item.space).map(ToString::to_string);
-        let owner = match &row.owner {
+        let owner = match row.owner {
             None => Owner::Both,
-            Some(owner) if Some(owner) == me.as_ref() => Owner::Mine,
+            Some(owner) if self.members.get(&item.space) == Some(&owner) => Owner::Mine,
             Some(_) => Owner::Theirs,
         };
+        let (mut fields, mut texts) = (BTreeMap::new(), BTreeMap::new());
+        let owns = row.members.iter().filter(|own| row.owner == Some(own.member)).flat_map(|own| &own.fields);
+        for (name, shown) in row.fields.iter().chain(owns) {
+            let to = if is_text(&row.kind, name) { &mut texts } else { &mut fields };
+            let words = words(shown);
+            if !words.is_empty() {
+                to.insert(name.clone(), words);
+            }
+        }
         Ok(Summary {
             item,
             short: short(tx, &item, &row.kind)?,
             kind: row.kind,
             title: row.title,
             status: row.status,
-            private: item.space == self.personal,
+            private: row.private,
             owner,
             choices: row.conflicts.len(),
-            fields: row.fields,
-            texts: row.texts,
+            fields,
+            texts,
         })
     }
 
@@ -285,37 +301,59 @@ impl Seen {
     }
 
     fn choices(&self, tx: &Tx<'_>, item: &ItemRef, row: &view::Row) -> Result<Vec<Choice>, AppError> {
-        let me = self.members.get(&item.space).map(ToString::to_string);
-        let who = |member: &String| match Some(member) == me.as_ref() {
+        let who = |member: MemberId| match self.members.get(&item.space) == Some(&member) {
             true => Who::You,
-            false => Who::Them(self.names.get(member).cloned().unwrap_or_default()),
+            false => Who::Them(self.names.get(&member).cloned().unwrap_or_default()),
         };
-        let choice = |conflict: &view::Conflict| {
-            let value = |value: &view::ConflictValue| ChoiceValue {
-                value: value.text.clone(),
-                by: value.member.as_ref().map(who),
-            };
-            Ok(Choice {
-                item: *item,
-                short: short(tx, item, &row.kind)?,
-                kind: row.kind.clone(),
-                title: row.title.clone(),
-                field: conflict.field.clone(),
-                values: conflict.values.iter().map(value).collect(),
-            })
-        };
-        row.conflicts.iter().map(choice).collect()
+        let mut choices: Vec<Choice> = Vec::new();
+        for (number, conflict, choice) in row.choices() {
+            let value = ChoiceValue { number, value: choice.value.to_string(), by: choice.member.map(who) };
+            match choices.last_mut().filter(|last| last.field == conflict.field && number > 1 && !is_first(row, number))
+            {
+                Some(last) => last.values.push(value),
+                None => choices.push(Choice {
+                    item: *item,
+                    short: short(tx, item, &row.kind)?,
+                    kind: row.kind.clone(),
+                    title: row.title.clone(),
+                    field: conflict.field.clone(),
+                    values: vec![value],
+                }),
+            }
+        }
+        Ok(choices)
+    }
+}
+
+/// True if the choice with this number is the first of its field.
+fn is_first(row: &view::Row, number: usize) -> bool {
+    let mut first = 1;
+    row.conflicts.iter().any(|conflict| {
+        let here = first;
+        first += conflict.values.len();
+        here == number
+    })
+}
+
+fn is_text(kind: &str, field: &str) -> bool {
+    let kind = domain::kind(kind);
+    kind.is_some_and(|kind| kind.shared.iter().chain(kind.own).any(|it| it.name == field && it.holds == Holds::Text))
+}
+
+fn words(shown: &view::Shown) -> String {
+    match shown {
+        view::Shown::Nothing => String::new(),
+        view::Shown::One(value) => value.to_string(),
+        view::Shown::Many(values) => values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     }
 }
 
 /// An alliance by its own item.
 pub(super) fn alliance(tx: &Tx<'_>, space: &SpaceId, current: Option<SpaceId>) -> Result<AllianceInfo, AppError> {
     let row = tx.space(space)?.ok_or(AppError::UnknownSpace)?;
-    let me = row.member.to_string();
-    let item = tx.rows(space, Some("alliance"), 1)?.pop().map(|stored| parse(&stored)).transpose()?;
-    let title = item.as_ref().map(|item| item.title.clone()).unwrap_or_default();
-    let other =
-        item.and_then(|item| item.names.into_iter().find(|(member, _)| *member != me).map(|(_, name)| name.name));
+    let me = row.member;
+    let title = own_item(tx, space)?.map(|item| item.title).unwrap_or_default();
+    let other = names(tx, space)?.into_iter().find(|(member, _)| *member != me).map(|(_, name)| name);
     let state = match tx.meta(&profile::state_key(space))?.as_deref() {
         Some(b"together") => AllianceState::Together,
         Some(b"awaits") => AllianceState::AwaitsConfirmation,
@@ -326,10 +364,26 @@ pub(super) fn alliance(tx: &Tx<'_>, space: &SpaceId, current: Option<SpaceId>) -
     Ok(AllianceInfo { space: *space, title, other, state, current: current == Some(*space) })
 }
 
-/// Members' names in an alliance, by hexadecimal member.
-pub(super) fn names(tx: &Tx<'_>, space: &SpaceId) -> Result<BTreeMap<String, String>, AppError> {
-    let item = tx.rows(space, Some("alliance"), 1)?.pop().map(|stored| parse(&stored)).transpose()?;
-    Ok(item.map(|item| item.names.into_iter().map(|(member, name)| (member, name.name)).collect()).unwrap_or_default())
+/// Members' names in an alliance.
+pub(super) fn names(tx: &Tx<'_>, space: &SpaceId) -> Result<BTreeMap<MemberId, String>, AppError> {
+    let members = own_item(tx, space)?.map(|item| item.members).unwrap_or_default();
+    let name = |own: view::MemberFields| Some((own.member, own.fields.get("name").map(words)?));
+    Ok(members.into_iter().filter_map(name).collect())
+}
+
+/// The relays that an alliance names.
+pub(super) fn named_relays(tx: &Tx<'_>, space: &SpaceId) -> Result<Vec<alliance::Relay>, AppError> {
+    let relays = own_item(tx, space)?.and_then(|item| item.fields.get("relays").cloned());
+    Ok(match relays {
+        Some(view::Shown::Many(relays)) => {
+            relays.iter().filter_map(|relay| alliance::Relay::parse(relay.text()?)).collect()
+        }
+        _ => Vec::new(),
+    })
+}
+
+fn own_item(tx: &Tx<'_>, space: &SpaceId) -> Result<Option<view::Row>, AppError> {
+    tx.rows(space, Some(alliance::KIND.name), 1)?.pop().map(|stored| parse(&stored)).transpose()
 }
 
 /// The row of an item.
@@ -382,17 +436,4 @@ fn bounds(letters: &str) -> ([u8; 16], [u8; 16]) {
 
 fn parse(stored: &StoredRow) -> Result<view::Row, AppError> {
     serde_json::from_str(&stored.json).map_err(|_| StoreError::Damaged { what: "a row of the view" }.into())
-}
-
-fn preimage(tx: &Tx<'_>, item: &ItemRef) -> Result<Preimage, AppError> {
-    let bytes = tx.preimage(&item.space, &item.item)?;
-    bytes.and_then(|bytes| Preimage::decode(&bytes).ok()).ok_or_else(|| StoreError::Damaged { what: "an item" }.into())
-}
-
-fn facets(
-    tx: &Tx<'_>,
-    documents: &mut Documents,
-    item: &ItemRef,
-) -> Result<BTreeMap<Writer, crate::document::Document>, AppError> {
-    documents.facets(tx, &item.space, &preimage(tx, item)?, item.item)
 }

@@ -13,7 +13,7 @@ use alliance_replica::{
 };
 use serde_json::json;
 
-use super::{AppError, Profile, World, apply, exchange::Taken, membership, space::Space};
+use super::{AppError, Profile, World, apply, exchange::Taken, membership, profile, space::Space};
 use crate::{keys::DeviceSecret, store::Tx};
 
 /// Bodies of content that just arrived.
@@ -101,14 +101,17 @@ impl Profile {
     }
 
     /// Keeps the key of a relay that was met for the first time.
-    pub(super) fn pin_relay(&mut self, url: &str, key: &ReplicaKey, world: &World<'_>) -> Result<(), AppError> {
-        self.store.write(|tx| {
+    pub(super) fn pin_relay(&mut self, url: &str, key: &ReplicaKey, world: &mut World<'_>) -> Result<(), AppError> {
+        let Self { store, documents, .. } = self;
+        let result = store.write(|tx| {
             for row in tx.relays()?.into_iter().filter(|row| row.url == url) {
                 tx.put_relay(&row.space, url, Some(key))?;
+                profile::publish_relay(tx, documents, &row.space, url, *key, world)?;
                 tx.note_security(world.now, &row.space, "relay-met", &json!({ "key": key.to_string() }))?;
             }
             Ok(())
-        })
+        });
+        self.settle(result)
     }
 
     /// Notes that a relay answered with another key than the one that is known.

@@ -92,7 +92,7 @@ impl Profile {
                     state.live && state.member == member && state.role == Role::Ordinary
                 };
                 Member {
-                    name: names.get(&member.to_string()).cloned().unwrap_or_default(),
+                    name: names.get(&member).cloned().unwrap_or_default(),
                     devices: fold.devices().map(|(_, state)| state).filter(live).count(),
                 }
             };
@@ -132,7 +132,7 @@ fn status(tx: &Tx<'_>, space: &Space, kind: SpaceKind, relay: Option<String>) ->
     let theirs = fold.devices().filter(|(_, it)| it.live && it.role == Role::Ordinary && it.member != space.row.member);
     let others = theirs
         .map(|(device, it)| DeviceStatus {
-            name: names.get(&it.member.to_string()).cloned().unwrap_or_default(),
+            name: names.get(&it.member).cloned().unwrap_or_default(),
             device: short_device(device),
             missing: not_named_by(space, device),
         })

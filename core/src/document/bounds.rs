@@ -21,7 +21,7 @@ const ACTORS: u64 = 16 * 1024;
 /// Most bytes of one actor: the longest derived one.
 const ACTOR: usize = 32;
 /// Most bytes of a key of a map, and of the message of a change.
-const NAME: u64 = 1024;
+pub(super) const NAME: usize = 1024;
 
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 const HASH: usize = 32;
@@ -72,9 +72,8 @@ fn change(body: &[u8]) -> Result<u64, Refusal> {
     reader.unsigned()?;
     reader.unsigned()?;
     reader.signed()?;
-    if reader.unsigned_below(NAME + 1).map(|length| reader.take(length))?.is_err() {
-        return Err(Refusal::Malformed);
-    }
+    let message = reader.unsigned_below(NAME as u64 + 1)?;
+    reader.take(message)?;
     let actors = 1 + reader.actors()?;
     let columns = reader.columns()?;
     let mut counts = Counts { actors, ops: limits::CHANGE_OPS as u64, groups: limits::CHANGE_OPS as u64, changes: 0 };

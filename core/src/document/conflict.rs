@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::ActorPrefix;
 
 /// A plain value of a register or a list.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum Scalar {
     /// Words.
     Text(String),
@@ -13,8 +16,11 @@ pub enum Scalar {
     Int(i64),
     /// Yes or no.
     Flag(bool),
-    /// Something a later version wrote, as it reads.
-    Other(String),
+    /// Something a later version wrote, which this one can only show.
+    Other {
+        /// As it reads.
+        other: String,
+    },
 }
 
 impl Scalar {
@@ -42,7 +48,7 @@ impl From<String> for Scalar {
 impl fmt::Display for Scalar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) | Self::Other(text) => f.write_str(text),
+            Self::Text(text) | Self::Other { other: text } => f.write_str(text),
             Self::Int(number) => write!(f, "{number}"),
             Self::Flag(flag) => f.write_str(if *flag { "yes" } else { "no" }),
         }

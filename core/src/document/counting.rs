@@ -99,7 +99,7 @@ impl Document {
 
     /// A change with a lower hash displaces one that counted: everything is judged again from the start.
     fn apply_anew(&mut self, new: BTreeMap<ChangeHash, Change>) -> Result<Applied, ApplyError> {
-        let old = self.changes(&[]).into_iter().chain(std::mem::take(&mut self.left_out).into_values());
+        let old = self.changes(&[]).into_iter().chain(self.left_out.values().cloned());
         let known: BTreeSet<_> = new.keys().copied().collect();
         let (document, mut applied) = Self::rebuild(self.id, self.schema.clone(), old.chain(new.into_values()))?;
         applied.counted.retain(|change| known.contains(&change.hash()));

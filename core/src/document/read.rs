@@ -74,7 +74,7 @@ fn register(doc: &Automerge, key: &str) -> Register {
 fn value(value: AutomergeValue<'_>, id: &ObjId) -> Value {
     let scalar = match value {
         AutomergeValue::Scalar(value) => scalar(&value),
-        AutomergeValue::Object(shape) => Scalar::Other(format!("({shape})")),
+        AutomergeValue::Object(shape) => Scalar::Other { other: format!("({shape})") },
     };
     Value { scalar, by: writer(id) }
 }
@@ -91,8 +91,8 @@ fn scalar(value: &ScalarValue) -> Scalar {
         ScalarValue::Str(text) => Scalar::Text(text.to_string()),
         ScalarValue::Int(number) => Scalar::Int(*number),
         ScalarValue::Boolean(flag) => Scalar::Flag(*flag),
-        ScalarValue::Bytes(bytes) => Scalar::Other(format!("({} bytes)", bytes.len())),
-        other => Scalar::Other(other.to_string()),
+        ScalarValue::Bytes(bytes) => Scalar::Other { other: format!("({} bytes)", bytes.len()) },
+        other => Scalar::Other { other: other.to_string() },
     }
 }
 

@@ -11,7 +11,7 @@ use automerge::{
 };
 use rand_core::CryptoRng;
 
-use super::{Document, Scalar, Shape, author, sorted, text};
+use super::{Document, Scalar, Shape, author, bounds, sorted, text};
 
 /// Who writes, and when.
 pub struct Editor<'a> {
@@ -187,6 +187,7 @@ fn make<'s>(
         }
         Edit::Add(name, element) => {
             let set = object(name, Shape::Set)?;
+            within(element.len(), bounds::NAME)?;
             if transaction.get(set, element.as_str())?.is_none() {
                 transaction.put(set, element.as_str(), true)?;
             }
@@ -224,7 +225,7 @@ pub(super) fn splices(edit: &Edit, old: &str) -> Result<Vec<text::Splice>, EditE
     match edit {
         Edit::Text(_, TextEdit { text, .. }) => {
             let new = text::normal(text);
-            within_limit(new.len())?;
+            within(new.len(), limits::TEXT)?;
             Ok(text::splices(old, &new))
         }
         Edit::Splice { at, delete, insert, .. } => {
@@ -235,7 +236,7 @@ pub(super) fn splices(edit: &Edit, old: &str) -> Result<Vec<text::Splice>, EditE
                 }
             }
             let insert = text::normal(insert);
-            within_limit(old.len() + insert.len())?;
+            within(old.len() + insert.len(), limits::TEXT)?;
             let nothing = *delete == 0 && insert.is_empty();
             Ok(if nothing { Vec::new() } else { vec![text::Splice { at: *at, delete: *delete, insert }] })
         }
@@ -243,17 +244,16 @@ pub(super) fn splices(edit: &Edit, old: &str) -> Result<Vec<text::Splice>, EditE
     }
 }
 
-fn within_limit(size: usize) -> Result<(), EditError> {
-    let limit = limits::TEXT;
+fn within(size: usize, limit: usize) -> Result<(), EditError> {
     if size > limit { Err(EditError::TooLong { size, limit }) } else { Ok(()) }
 }
 
 fn writable(name: &str, value: &Scalar) -> Result<ScalarValue, EditError> {
     match value {
-        Scalar::Text(text) => within_limit(text.len()).map(|()| ScalarValue::Str(text.into())),
+        Scalar::Text(text) => within(text.len(), limits::TEXT).map(|()| ScalarValue::Str(text.into())),
         Scalar::Int(number) => Ok(ScalarValue::Int(*number)),
         Scalar::Flag(flag) => Ok(ScalarValue::Boolean(*flag)),
-        Scalar::Other(_) => Err(EditError::NotWritable(name.to_owned())),
+        Scalar::Other { .. } => Err(EditError::NotWritable(name.to_owned())),
     }
 }
 
@@ -391,7 +391,8 @@ pub(super) mod tests {
             body_from(unknown, "b"),
             Edit::Text("title".into(), "b".into()),
             Edit::Add("body".into(), "b".into()),
-            Edit::Put("title".into(), Some(Scalar::Other("b".into()))),
+            Edit::Add("tags".into(), "x".repeat(bounds::NAME + 1)),
+            Edit::Put("title".into(), Some(Scalar::Other { other: "b".into() })),
         ];
         for edit in bad {
             assert!(write(&mut facet, 1, &[put("title", "kept out"), edit.clone()]).is_err(), "{edit:?}");

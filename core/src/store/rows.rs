@@ -25,17 +25,19 @@ impl Tx<'_> {
         space: &SpaceId,
         item: &ItemId,
         kind: &str,
+        status: &str,
         choices: usize,
         json: &str,
     ) -> Result<(), StoreError> {
         let mut statement = self.prepare_cached(
-            "INSERT INTO rows (space, item, kind, changed, choices, json)
-             VALUES (?1, ?2, ?3, (SELECT COALESCE(MAX(changed), 0) + 1 FROM rows WHERE space = ?1), ?4, ?5)
+            "INSERT INTO rows (space, item, kind, status, changed, choices, json)
+             VALUES (?1, ?2, ?3, ?4, (SELECT COALESCE(MAX(changed), 0) + 1 FROM rows WHERE space = ?1), ?5, ?6)
              ON CONFLICT (space, item) DO UPDATE
-             SET changed = excluded.changed, choices = excluded.choices, json = excluded.json",
+             SET status = excluded.status, changed = excluded.changed, choices = excluded.choices,
+                 json = excluded.json",
         )?;
         let choices = i64::try_from(choices).unwrap_or(i64::MAX);
-        statement.execute((space.as_ref(), item.as_ref(), kind, choices, json))?;
+        statement.execute((space.as_ref(), item.as_ref(), kind, status, choices, json))?;
         Ok(())
     }
 
@@ -52,6 +54,23 @@ impl Tx<'_> {
                 (space.as_ref(), limit),
             ),
         }
+    }
+
+    /// Rows of a kind with one of these statuses, newest first, at most `limit`.
+    pub fn rows_with_status(
+        &self,
+        space: &SpaceId,
+        kind: &str,
+        statuses: &[&str],
+        limit: usize,
+    ) -> Result<Vec<StoredRow>, StoreError> {
+        let statuses = serde_json::to_string(statuses).map_err(|_| DAMAGED)?;
+        self.collect(
+            "SELECT space, item, kind, json FROM rows
+             WHERE space = ?1 AND kind = ?2 AND status IN (SELECT value FROM json_each(?3))
+             ORDER BY changed DESC LIMIT ?4",
+            (space.as_ref(), kind, statuses, i64::try_from(limit).unwrap_or(i64::MAX)),
+        )
     }
 
     /// Rows of a space in which somebody may choose between values.

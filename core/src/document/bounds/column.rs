@@ -204,7 +204,7 @@ impl<'b> Column<'b> {
     fn names(&mut self) -> Result<u64, Refusal> {
         let mut total = 0_u64;
         let read = |reader: &mut Reader<'b>| {
-            let length = reader.unsigned_below(NAME + 1)?;
+            let length = reader.unsigned_below(NAME as u64 + 1)?;
             std::str::from_utf8(reader.take(length)?).map_err(|_| Refusal::Malformed)?;
             Ok(length as u64)
         };

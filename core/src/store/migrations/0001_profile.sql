@@ -112,12 +112,16 @@ CREATE TABLE rows (
     space   BLOB NOT NULL,
     item    BLOB NOT NULL,
     kind    TEXT NOT NULL,
+    status  TEXT NOT NULL,                  -- empty if it has none
     changed INTEGER NOT NULL,               -- order of change here, newest highest
     choices INTEGER NOT NULL,               -- fields with more than one value
     json    TEXT NOT NULL,
     PRIMARY KEY (space, item)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX rows_by_kind ON rows (space, kind, changed);
+CREATE INDEX rows_by_status ON rows (space, kind, status, changed);
+CREATE INDEX rows_with_choices ON rows (space) WHERE choices > 0;
+CREATE INDEX rows_by_change ON rows (space, changed);
 
 CREATE TABLE security (
     n     INTEGER PRIMARY KEY AUTOINCREMENT,

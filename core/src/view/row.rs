@@ -1,0 +1,342 @@
+//! The row of an item: title, status, every field, conflicts, and the heads it was derived at.
+
+use std::collections::BTreeMap;
+
+use alliance_replica::id::{DeviceId, ItemId, MemberId};
+use serde::{Deserialize, Serialize};
+
+use super::Conflict;
+use crate::{
+    document::{Authors, ChangeHash, Document, Preimage, Scalar, Writer, read::Plain},
+    domain::{self, Facets, Field, Holds},
+};
+
+/// Characters of a text that a list shows at most.
+const BRIEF: usize = 200;
+
+/// A device that is or was in the space, and whose it is.
+pub type Device = (DeviceId, MemberId);
+
+/// What is shown of an item.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Row {
+    /// The item.
+    #[serde(with = "hex")]
+    pub item: ItemId,
+    /// Its kind.
+    pub kind: String,
+    /// Whose it is; none if it belongs to both.
+    #[serde(with = "hex::option")]
+    pub owner: Option<MemberId>,
+    /// The device that made it.
+    #[serde(with = "hex")]
+    pub creator: DeviceId,
+    /// Its title on one line; empty if it has none.
+    pub title: String,
+    /// How it stands, if it has a status.
+    pub status: Option<String>,
+    /// The fields of the shared facet, also those that this program does not know.
+    pub fields: BTreeMap<String, Shown>,
+    /// The fields of own facets: nobody but that member can have written them.
+    pub members: Vec<MemberFields>,
+    /// Fields that hold several values.
+    pub conflicts: Vec<Conflict>,
+    /// True if it lies in the personal space.
+    pub private: bool,
+    /// Where each facet stands, shared first.
+    pub heads: Vec<FacetHeads>,
+}
+
+/// A field's value.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Shown {
+    /// Nothing was written.
+    Nothing,
+    /// A text or a value; of several values the one that wins.
+    One(Scalar),
+    /// Elements of a set or list.
+    Many(Vec<Scalar>),
+}
+
+/// What one member says in their own facet.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct MemberFields {
+    /// The member.
+    #[serde(with = "hex")]
+    pub member: MemberId,
+    /// The fields.
+    pub fields: BTreeMap<String, Shown>,
+}
+
+/// Where a facet stands.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct FacetHeads {
+    /// Whose facet; none for the shared one.
+    #[serde(with = "hex::option")]
+    pub writer: Option<MemberId>,
+    /// Its heads, in order.
+    #[serde(with = "hex::hashes")]
+    pub heads: Vec<ChangeHash>,
+}
+
+impl Row {
+    /// The heads of a facet, from which an edit of one of its texts may start.
+    pub fn heads(&self, writer: Writer) -> &[ChangeHash] {
+        let facet = self.heads.iter().find(|facet| facet.writer == writer.member());
+        facet.map_or(&[], |facet| &facet.heads)
+    }
+
+    /// A field of a facet as words; empty if there are none.
+    pub fn text(&self, writer: Writer, field: &str) -> &str {
+        let own = |member| self.members.iter().find(|own| own.member == member).map(|own| &own.fields);
+        let fields = writer.member().map_or(Some(&self.fields), own);
+        match fields.and_then(|fields| fields.get(field)) {
+            Some(Shown::One(Scalar::Text(text))) => text,
+            _ => "",
+        }
+    }
+
+    /// The row with only the start of every long text: what lists need.
+    pub fn brief(&self) -> Self {
+        let mut brief = self.clone();
+        let own = brief.members.iter_mut().flat_map(|member| member.fields.values_mut());
+        for shown in brief.fields.values_mut().chain(own) {
+            if let Shown::One(Scalar::Text(text)) = shown
+                && let Some((end, _)) = text.char_indices().nth(BRIEF)
+            {
+                text.truncate(end);
+            }
+        }
+        brief
+    }
+
+    /// All words of the item, for search.
+    pub fn words(&self) -> String {
+        let shown = self.fields.values().chain(self.members.iter().flat_map(|member| member.fields.values()));
+        let fields = shown.flat_map(|shown| match shown {
+            Shown::Nothing => [].iter(),
+            Shown::One(value) => std::slice::from_ref(value).iter(),
+            Shown::Many(values) => values.iter(),
+        });
+        let values = fields.chain(self.choices().map(|(.., choice)| &choice.value)).filter_map(Scalar::text);
+        values.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// The row of an item from the facets that exist here. `devices` are all that ever were in the space.
+pub fn derive(preimage: &Preimage, facets: &Facets<'_>, devices: &[Device], private: bool) -> Row {
+    let (item, owner) = (preimage.id(), preimage.owner);
+    let kind = domain::kind(preimage.kind.as_str());
+    let mut row = Row {
+        item,
+        kind: preimage.kind.as_str().to_owned(),
+        owner,
+        creator: preimage.creator,
+        title: String::new(),
+        status: None,
+        fields: BTreeMap::new(),
+        members: Vec::new(),
+        conflicts: Vec::new(),
+        private,
+        heads: Vec::new(),
+    };
+    for (writer, document) in facets {
+        let known = kind.map(|kind| kind.fields(owner, *writer)).unwrap_or_default();
+        let fields = read(document, &known);
+        match writer {
+            Writer::Everyone => row.fields = fields,
+            Writer::Only(member) => row.members.push(MemberFields { member: *member, fields }),
+        }
+        // Only where the kind has it: a status that the other member put elsewhere is none.
+        if known.iter().any(|field| field.name == "status") {
+            row.status = Some(one_line(row.text(*writer, "status"))).filter(|status| !status.is_empty());
+        }
+        row.conflicts.extend(conflicts(*writer, document, &known, devices));
+        row.heads.push(FacetHeads { writer: writer.member(), heads: document.heads() });
+    }
+    row.title = one_line(row.text(Writer::Everyone, "title"));
+    row
+}
+
+fn read(document: &Document, known: &[Field]) -> BTreeMap<String, Shown> {
+    let mut fields: BTreeMap<String, Shown> = BTreeMap::new();
+    for (name, plain) in document.unknown(&names(known)) {
+        let shown = match plain {
+            Plain::Register(register) => register.winner().cloned().map_or(Shown::Nothing, Shown::One),
+            Plain::Text(text) => Shown::One(text.into()),
+            Plain::Many(values) => Shown::Many(values.into_iter().map(Scalar::Text).collect()),
+        };
+        fields.insert(name, shown);
+    }
+    for field in known {
+        let shown = match field.holds {
+            Holds::Register => document.register(field.name).winner().cloned().map_or(Shown::Nothing, Shown::One),
+            Holds::Text => Shown::One(document.text(field.name).into()),
+            Holds::Set => Shown::Many(document.set(field.name).into_iter().map(Scalar::Text).collect()),
+            Holds::List => Shown::Many(document.list(field.name).into_iter().map(|value| value.scalar).collect()),
+        };
+        fields.insert(field.name.to_owned(), shown);
+    }
+    fields
+}
+
+fn conflicts(writer: Writer, document: &Document, known: &[Field], devices: &[Device]) -> Vec<Conflict> {
+    let authors = Authors::new(&document.id(), devices.iter().map(|(device, _)| *device));
+    let who = |prefix: &[u8; 8]| {
+        let device = authors.device(prefix)?;
+        devices.iter().find(|(its, _)| *its == device).copied()
+    };
+    let registers = known.iter().filter(|field| field.holds == Holds::Register);
+    let mut found: Vec<_> =
+        registers.filter_map(|field| Conflict::of(writer, field.name, &document.register(field.name), who)).collect();
+    for (name, plain) in document.unknown(&names(known)) {
+        if let Plain::Register(register) = plain {
+            found.extend(Conflict::of(writer, &name, &register, who));
+        }
+    }
+    found
+}
+
+fn names(fields: &[Field]) -> Vec<&'static str> {
+    fields.iter().map(|field| field.name).collect()
+}
+
+/// What somebody else's program wrote as a title may hold anything.
+fn one_line(text: &str) -> String {
+    text.split(|c: char| c.is_control() || c.is_whitespace())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Names as hexadecimal digits.
+pub(super) mod hex {
+    use alliance_replica::id::Id;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(crate) fn serialize<K, const N: usize, S: Serializer>(id: &Id<K, N>, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(id)
+    }
+
+    pub(crate) fn deserialize<'de, K, const N: usize, D: Deserializer<'de>>(d: D) -> Result<Id<K, N>, D::Error> {
+        let text = String::deserialize(d)?;
+        Id::from_hex(&text).ok_or_else(|| D::Error::custom("not a name in hexadecimal digits"))
+    }
+
+    pub(crate) mod option {
+        use super::*;
+
+        pub(crate) fn serialize<K, const N: usize, S: Serializer>(
+            id: &Option<Id<K, N>>,
+            s: S,
+        ) -> Result<S::Ok, S::Error> {
+            match id {
+                Some(id) => s.collect_str(id),
+                None => s.serialize_none(),
+            }
+        }
+
+        pub(crate) fn deserialize<'de, K, const N: usize, D: Deserializer<'de>>(
+            d: D,
+        ) -> Result<Option<Id<K, N>>, D::Error> {
+            let text = Option::<String>::deserialize(d)?;
+            let read =
+                |text: String| Id::from_hex(&text).ok_or_else(|| D::Error::custom("not a name in hexadecimal digits"));
+            text.map(read).transpose()
+        }
+    }
+
+    pub(crate) mod hashes {
+        use super::*;
+        use crate::document::ChangeHash;
+
+        pub(crate) fn serialize<S: Serializer>(hashes: &[ChangeHash], s: S) -> Result<S::Ok, S::Error> {
+            s.collect_seq(hashes.iter().map(ToString::to_string))
+        }
+
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<ChangeHash>, D::Error> {
+            let texts = Vec::<String>::deserialize(d)?;
+            texts.iter().map(|text| text.parse().map_err(D::Error::custom)).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::{
+        document::{Edit, Editor, tests::rng},
+        domain::{
+            Plan, goal,
+            tests::{made, member, preimage, written},
+        },
+    };
+
+    pub(crate) fn devices() -> Vec<Device> {
+        (1..=3).map(|n| (DeviceId::new([n; 32]), member(n))).collect()
+    }
+
+    pub(crate) fn goal(owner: Option<u8>, title: &str) -> (Preimage, BTreeMap<Writer, Document>) {
+        let owner = owner.map(member);
+        let preimage = preimage("goal", owner);
+        let add = goal::Add { title: title.into(), why: "because".into(), ..goal::Add::default() };
+        let plan = goal::Intent::Add(add).plan(owner, owner.unwrap_or(member(1))).expect("fine");
+        (preimage.clone(), written(&preimage, 1, &plan))
+    }
+
+    pub(crate) fn edit(document: &mut Document, by: u8, edits: &[Edit]) {
+        let seed = u64::from(by) + 100 * document.ops();
+        let mut editor = Editor { device: DeviceId::new([by; 32]), now: 2, rng: &mut rng(seed) };
+        document.edit(&mut editor, edits).expect("writes");
+    }
+
+    #[test]
+    fn a_row_says_what_the_facets_say_and_survives_json() {
+        let (preimage, facets) = goal(Some(1), "Run");
+        let row = derive(&preimage, &made(&facets), &devices(), true);
+        assert_eq!((row.title.as_str(), row.status.as_deref()), ("Run", Some("active")));
+        assert_eq!(row.text(Writer::Everyone, "why"), "because");
+        assert_eq!(row.text(Writer::Only(member(1)), "status"), "active");
+        assert_eq!(row.heads(Writer::Everyone), facets[&Writer::Everyone].heads());
+        assert!(row.words().contains("Run") && row.words().contains("because"));
+        let json = serde_json::to_string(&row).expect("writes");
+        assert_eq!(serde_json::from_str::<Row>(&json).expect("reads"), row);
+    }
+
+    #[test]
+    fn nobody_else_says_how_a_goal_stands() {
+        let (preimage, mut facets) = goal(Some(1), "Run");
+        let forged = [Edit::Put("status".into(), Some("released".into()))];
+        edit(facets.get_mut(&Writer::Everyone).expect("there"), 2, &forged);
+        let mut other = Document::new(
+            crate::document::DocId { item: preimage.id(), writer: Writer::Only(member(2)) },
+            crate::document::Schema::default(),
+        );
+        edit(&mut other, 2, &forged);
+        facets.insert(Writer::Only(member(2)), other);
+        let row = |facets: &BTreeMap<_, _>| derive(&preimage, &made(facets), &devices(), false);
+        assert_eq!(row(&facets).status.as_deref(), Some("active"));
+        facets.remove(&Writer::Only(member(1)));
+        assert_eq!(row(&facets).status, None);
+    }
+
+    #[test]
+    fn what_a_later_version_wrote_is_kept_and_shown_plainly() {
+        let unknown = preimage("dream", None);
+        let edits =
+            vec![Edit::Put("title".into(), Some("Fly".into())), Edit::Put("height".into(), Some(Scalar::Int(9)))];
+        let facets = written(&unknown, 1, &Plan([(Writer::Everyone, edits)].into()));
+        let row = derive(&unknown, &made(&facets), &devices(), false);
+        assert_eq!((row.kind.as_str(), row.title.as_str(), row.status), ("dream", "Fly", None));
+        assert_eq!(row.fields["height"], Shown::One(Scalar::Int(9)));
+    }
+
+    #[test]
+    fn a_title_is_one_line_whatever_was_written() {
+        let (preimage, mut facets) = goal(None, "Run");
+        let title = [Edit::Put("title".into(), Some(" a\n\u{1b}[2J\tb ".into()))];
+        edit(facets.get_mut(&Writer::Everyone).expect("there"), 2, &title);
+        assert_eq!(derive(&preimage, &made(&facets), &devices(), false).title, "a [2J b");
+    }
+}
