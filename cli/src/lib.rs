@@ -1,1 +1,50 @@
-//! x
+//! The command line: arguments in, a command's answer out.
+//!
+//! A command turns arguments into intents and questions to `alliance_core::app` and returns a value; [`render`] makes
+//! text of it and [`ui`] prints it, or the value itself with `--json`. What a person is told when something fails is in
+//! [`error`], and nowhere else. Only `sync`, `join` and `demo` use the network, and only they start a runtime.
+
+pub mod args;
+pub mod command;
+pub mod config;
+pub mod env;
+pub mod error;
+pub mod net;
+pub mod render;
+pub mod ui;
+
+use std::{ffi::OsString, panic, process::ExitCode};
+
+use clap::Parser as _;
+
+use crate::{
+    args::Args,
+    command::Context,
+    env::Env,
+    error::{CliError, Exit},
+    ui::Ui,
+};
+
+/// Runs the program with the arguments and the environment of this process.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let ui = Ui::of_process(json);
+    let exit = panic::catch_unwind(|| run(arguments, &ui)).unwrap_or_else(|_| ui.failed(&CliError::Bug));
+    exit.into()
+}
+
+fn run(arguments: Vec<OsString>, ui: &Ui) -> Exit {
+    match Args::try_parse_from(arguments) {
+        Ok(args) => answer(args, ui).unwrap_or_else(|error| ui.failed(&error)),
+        Err(error) => ui.refused(&error),
+    }
+}
+
+fn answer(args: Args, ui: &Ui) -> Result<Exit, CliError> {
+    let env = Env::of_process()?;
+    let context = Context::new(&env, ui, &args.options);
+    let answer = command::run(args.command, &context)?;
+    ui.answer(&answer)?;
+    Ok(Exit::Ok)
+}

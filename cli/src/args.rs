@@ -1,0 +1,177 @@
+//! The command line as types. What each command takes stands beside the command, in `command/`.
+
+use std::{num::NonZeroU64, str::FromStr};
+
+use clap::Parser;
+
+use crate::{command::Command, config::ProfileName};
+
+/// A private place that two equals keep together: goals, notes and what you agreed on.
+///
+/// Everything is kept on this computer, works without a network and is exchanged with the other person by `alliance
+/// sync`. Without a command you see today.
+#[derive(Parser, Debug)]
+#[command(name = "alliance", version, max_term_width = 100)]
+pub struct Args {
+    /// Options of every command.
+    #[command(flatten)]
+    pub options: Options,
+    /// The command; today if there is none.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(clap::Args, Debug, Default)]
+pub struct Options {
+    /// Print JSON: {"v":1,"data":…} on stdout, {"v":1,"error":…} on stderr
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Profile on this computer [default: $ALLIANCE_PROFILE, else the only one, else "default"]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<ProfileName>,
+    /// The alliance that is meant, by its title [default: the one chosen with `use`]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub alliance: Option<String>,
+}
+
+/// Words of a title, with or without quotation marks.
+#[derive(clap::Args, Debug)]
+pub struct Title {
+    /// The title
+    #[arg(required = true, value_name = "TITLE")]
+    words: Vec<String>,
+}
+
+impl Title {
+    /// The words, joined.
+    pub fn join(&self) -> String {
+        self.words.join(" ")
+    }
+}
+
+/// How long something holds: `30m`, `12h`, `7d`, `2w`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lifetime(NonZeroU64);
+
+impl Lifetime {
+    const LONGEST: u64 = 366 * 24 * 60 * 60;
+
+    /// In seconds.
+    pub fn seconds(self) -> u64 {
+        self.0.get()
+    }
+}
+
+impl FromStr for Lifetime {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parse = || {
+            let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+            let unit = match unit {
+                "m" => 60,
+                "h" => 60 * 60,
+                "d" => 24 * 60 * 60,
+                "w" => 7 * 24 * 60 * 60,
+                _ => return None,
+            };
+            let seconds = number.parse::<u64>().ok()?.checked_mul(unit)?;
+            NonZeroU64::new(seconds).filter(|seconds| seconds.get() <= Self::LONGEST)
+        };
+        parse().map(Self).ok_or("say it as 30m, 12h, 7d or 2w, and at most a year")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::command::{Command, goal, note};
+
+    fn parse(line: &[&str]) -> Result<Args, clap::Error> {
+        Args::try_parse_from(std::iter::once("alliance").chain(line.iter().copied()))
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn help_of_every_command_is_as_reviewed() {
+        fn help(command: &mut clap::Command, path: &str, into: &mut String) {
+            let path = format!("{path} {}", command.get_name()).trim_start().to_owned();
+            into.push_str(&format!("$ {path} --help\n{}\n", command.render_long_help()));
+            command.get_subcommands_mut().for_each(|command| help(command, &path, into));
+        }
+        let mut command = Args::command().disable_help_subcommand(true);
+        command.build();
+        let mut all = String::new();
+        help(&mut command, "", &mut all);
+        insta::assert_snapshot!("help", all);
+    }
+
+    #[test]
+    fn options_of_every_command_go_anywhere_and_need_no_command() {
+        let args = parse(&["--json"]).expect("parses");
+        assert!(args.options.json && args.command.is_none());
+        let args = parse(&["goal", "list", "--json", "--profile", "ben", "--alliance", "Ben & Anna"]).expect("parses");
+        assert!(args.options.json);
+        assert_eq!(args.options.profile.expect("a profile").to_string(), "ben");
+        assert_eq!(args.options.alliance.as_deref(), Some("Ben & Anna"));
+        assert!(parse(&["--profile", "../x", "today"]).is_err());
+    }
+
+    #[test]
+    fn the_alliance_of_init_is_the_title_of_a_new_one() {
+        let line = ["init", "--name", "Ben", "--role", "coach", "--alliance", "Ben & Anna"];
+        let Some(Command::Init(init)) = parse(&line).expect("parses").command else { panic!("another command") };
+        assert_eq!((init.alliance.as_str(), init.relay.is_none()), ("Ben & Anna", true));
+        assert!(parse(&line[..5]).is_err());
+    }
+
+    #[test]
+    fn a_title_needs_no_quotation_marks_and_a_bare_noun_lists() {
+        let args = parse(&["goal", "add", "Run", "a", "half", "marathon"]).expect("parses");
+        let Some(Command::Goal(goal)) = args.command else { panic!("another command") };
+        let Some(goal::Verb::Add(add)) = goal.verb else { panic!("another verb") };
+        assert_eq!(add.title.join(), "Run a half marathon");
+        let Some(Command::Goal(goal)) = parse(&["goal"]).expect("parses").command else { panic!("another command") };
+        assert!(goal.verb.is_none());
+    }
+
+    #[test]
+    fn a_text_may_begin_with_a_dash() {
+        let args = parse(&["note", "add", "Plan", "-m", "- one\n- two", "--private"]).expect("parses");
+        let Some(Command::Note(note)) = args.command else { panic!("another command") };
+        let Some(note::Verb::Add(add)) = note.verb else { panic!("another verb") };
+        assert_eq!(add.message.as_str(), "- one\n- two");
+        assert!(add.private);
+    }
+
+    #[test]
+    fn an_edit_says_what_to_change() {
+        assert!(parse(&["goal", "edit", "g3k"]).is_err());
+        assert!(parse(&["note", "edit", "n3k"]).is_err());
+        assert!(parse(&["goal", "edit", "g3k", "--status", "paused"]).is_ok());
+        assert!(parse(&["note", "edit", "n3k", "-m", "-"]).is_ok());
+    }
+
+    #[test]
+    fn a_lifetime_is_a_number_with_a_unit() {
+        let seconds = |text: &str| text.parse().map(Lifetime::seconds);
+        assert_eq!(seconds("7d"), Ok(604_800));
+        assert_eq!((seconds("30m"), seconds("12h"), seconds("2w")), (Ok(1_800), Ok(43_200), Ok(1_209_600)));
+        for bad in ["", "d", "7", "0d", "-1d", "7 d", "7y", "367d", "99999999999999999999d", "7é"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_demo_says_where_it_is_played() {
+        assert!(parse(&["demo"]).is_err());
+        assert!(parse(&["demo", "--headless"]).is_ok());
+    }
+}

@@ -1,0 +1,187 @@
+//! The commands: each turns its arguments into a value that [`crate::render`] shows and `--json` prints as it is.
+
+pub mod alliance;
+pub mod conflict;
+pub mod demo;
+pub mod goal;
+pub mod init;
+pub mod invite;
+pub mod item;
+pub mod join;
+pub mod member;
+pub mod note;
+pub mod relay;
+pub mod security;
+pub mod status;
+pub mod sync;
+pub mod today;
+
+use std::path::PathBuf;
+
+use alliance_core::{
+    app::{AppError, Profile},
+    store::StoreError,
+};
+use alliance_replica::id::SpaceId;
+use clap::Subcommand;
+use serde::Serialize;
+
+use crate::{
+    args::Options,
+    config::{Home, ProfileName},
+    env::{Env, Outside},
+    error::CliError,
+    ui::Ui,
+};
+
+/// What can be asked for.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// What is going on in your alliance; also what a bare `alliance` shows
+    Today,
+    /// Start: make your profile and your first alliance
+    Init(init::Init),
+    /// Start another alliance
+    New(alliance::New),
+    /// Choose the alliance that commands mean
+    Use(alliance::Use),
+    /// Make the one word that lets the other person in
+    Invite(invite::Invite),
+    /// Take up an invitation
+    Join(join::Join),
+    /// Goals: what you are working towards
+    Goal(goal::Goal),
+    /// Notes: shared, or private to you
+    Note(note::Note),
+    /// Where you both changed the same thing, and which value is kept
+    Conflict(conflict::Conflict),
+    /// Who belongs to the alliance, and the words that prove it
+    Member(member::Member),
+    /// What waits here and what has arrived
+    Status,
+    /// Exchange with the other person through the relay
+    Sync(sync::Sync),
+    /// The relay through which you exchange
+    Relay(relay::Relay),
+    /// What happened to keys and membership
+    Security,
+    /// See two people work together, in a temporary folder
+    Demo(demo::Demo),
+}
+
+/// What a command has to say.
+#[derive(Serialize, Debug)]
+#[serde(untagged)]
+pub enum Answer {
+    /// A profile began.
+    Started(init::Started),
+    /// An alliance was joined.
+    Joined(join::Joined),
+    /// An alliance began or was chosen.
+    Alliance(alliance::Chosen),
+    /// An invitation was made.
+    Invited(invite::Invited),
+    /// An item was changed, or already was as wanted.
+    Done(item::Done),
+    /// Items of a kind.
+    Items(item::List),
+    /// One item as a whole.
+    Item(item::Item),
+    /// What is going on.
+    Today(today::Today),
+    /// Fields with several values.
+    Choices(Vec<conflict::Choice>),
+    /// The people of an alliance.
+    Members(Vec<member::Row>),
+    /// How every space stands.
+    Status(Vec<status::Status>),
+    /// What came and went.
+    Synced(sync::Synced),
+    /// The relays in use.
+    Relays(Vec<relay::Known>),
+    /// The security log.
+    Security(Vec<security::Line>),
+    /// The demo was played.
+    Played(Vec<demo::Step>),
+    /// All was said while it ran.
+    Said,
+}
+
+/// Runs a command; today without one.
+pub fn run(command: Option<Command>, context: &Context<'_>) -> Result<Answer, CliError> {
+    match command.unwrap_or(Command::Today) {
+        Command::Today => today::run(context),
+        Command::Init(init) => init.run(context),
+        Command::New(new) => new.run(context),
+        Command::Use(chosen) => chosen.run(context),
+        Command::Invite(invite) => invite.run(context),
+        Command::Join(join) => join.run(context),
+        Command::Goal(goal) => goal.run(context),
+        Command::Note(note) => note.run(context),
+        Command::Conflict(conflict) => conflict.run(context),
+        Command::Member(member) => member.run(context),
+        Command::Status => status::run(context),
+        Command::Sync(sync) => sync.run(context),
+        Command::Relay(relay) => relay.run(context),
+        Command::Security => security::run(context),
+        Command::Demo(demo) => demo.run(context),
+    }
+}
+
+/// What every command may use.
+pub struct Context<'a> {
+    /// Variables, clock and zone.
+    pub env: &'a Env,
+    /// Where to talk while something runs.
+    pub ui: &'a Ui,
+    options: &'a Options,
+}
+
+impl<'a> Context<'a> {
+    /// The context of a program started with `options`.
+    pub fn new(env: &'a Env, ui: &'a Ui, options: &'a Options) -> Self {
+        Self { env, ui, options }
+    }
+
+    /// Clock and randomness for a call that changes something.
+    pub fn outside(&self) -> Outside<'a> {
+        Outside::new(self.env)
+    }
+
+    /// The folder of profiles, and the profile that is meant.
+    pub fn home(&self) -> Result<(Home, ProfileName), CliError> {
+        let home = Home::new(self.env.home()?);
+        let named = match (&self.options.profile, self.env.profile()?) {
+            (Some(name), _) => Some(name.clone()),
+            (None, Some(name)) => {
+                Some(name.parse().map_err(|want| CliError::Variable { name: "ALLIANCE_PROFILE", want })?)
+            }
+            (None, None) => None,
+        };
+        let name = home.choose(named)?;
+        Ok((home, name))
+    }
+
+    /// The file of the profile that is meant.
+    pub fn file(&self) -> Result<PathBuf, CliError> {
+        let (home, name) = self.home()?;
+        Ok(home.file(&name))
+    }
+
+    /// The profile that is meant.
+    pub fn profile(&self) -> Result<Profile, CliError> {
+        let (home, name) = self.home()?;
+        match Profile::open(&home.file(&name)) {
+            Err(AppError::Store(StoreError::Missing)) => Err(CliError::NoProfile { name }),
+            opened => Ok(opened?),
+        }
+    }
+
+    /// The alliance that is meant: the one named with `--alliance`, else the one chosen with `use`.
+    pub fn space(&self, profile: &mut Profile) -> Result<SpaceId, CliError> {
+        match &self.options.alliance {
+            Some(name) => alliance::find(profile, name),
+            None => Ok(profile.current()?.ok_or(AppError::NoAlliance)?),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! `alliance new` and `alliance use`: several alliances in one profile.
+
+use alliance_core::app::{AllianceInfo, AllianceState, Profile};
+use alliance_replica::id::SpaceId;
+use clap::Args;
+use serde::Serialize;
+
+use super::{Answer, Context};
+use crate::{args::Title, error::CliError, net::relay::RelayUrl};
+
+/// Arguments of `new`.
+#[derive(Args, Debug)]
+pub struct New {
+    /// What it is called.
+    #[command(flatten)]
+    pub title: Title,
+    /// Relay to exchange through [default: the one you use already]
+    #[arg(long, value_name = "URL")]
+    pub relay: Option<RelayUrl>,
+}
+
+/// Arguments of `use`.
+#[derive(Args, Debug)]
+pub struct Use {
+    /// Title of the alliance, or its beginning; without one, lists all
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// An alliance that began or was chosen, or all of them.
+#[derive(Serialize, Debug)]
+#[serde(untagged)]
+pub enum Chosen {
+    /// It began, and commands mean it from now on.
+    Began(Row),
+    /// Commands mean it from now on.
+    Now(Row),
+    /// All of them.
+    All(Vec<Row>),
+}
+
+/// An alliance.
+#[derive(Serialize, Debug)]
+pub struct Row {
+    /// Its space, in hexadecimal.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// The other person, once known.
+    pub other: Option<String>,
+    /// How far it has come.
+    pub state: State,
+    /// True if commands mean this one.
+    pub current: bool,
+}
+
+/// How far an alliance has come, in JSON a word.
+#[derive(Serialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// The other person has not come yet.
+    Alone,
+    /// An invitation was taken up and waits for the inviter's next sync.
+    AwaitsConfirmation,
+    /// Both are there.
+    Together,
+    /// The other person left.
+    TheyLeft,
+    /// One left, or this computer was shut out.
+    Ended,
+}
+
+impl From<AllianceState> for State {
+    fn from(state: AllianceState) -> Self {
+        match state {
+            AllianceState::Alone => Self::Alone,
+            AllianceState::AwaitsConfirmation => Self::AwaitsConfirmation,
+            AllianceState::Together => Self::Together,
+            AllianceState::TheyLeft => Self::TheyLeft,
+            AllianceState::Ended => Self::Ended,
+        }
+    }
+}
+
+impl From<AllianceInfo> for Row {
+    fn from(info: AllianceInfo) -> Self {
+        let AllianceInfo { space, title, other, state, current } = info;
+        Self { id: space.to_string(), title, other, state: state.into(), current }
+    }
+}
+
+impl New {
+    /// Begins an alliance.
+    pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
+        let mut profile = context.profile()?;
+        let relay = self.relay.as_ref().map(RelayUrl::as_str);
+        let space = profile.new_alliance(&self.title.join(), relay, &mut context.outside().world())?;
+        Ok(Answer::Alliance(Chosen::Began(row(&mut profile, space)?)))
+    }
+}
+
+impl Use {
+    /// Chooses the alliance that commands mean.
+    pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
+        let mut profile = context.profile()?;
+        let Some(name) = self.name else {
+            return Ok(Answer::Alliance(Chosen::All(profile.alliances()?.into_iter().map(Row::from).collect())));
+        };
+        let space = find(&mut profile, &name)?;
+        profile.use_alliance(space)?;
+        Ok(Answer::Alliance(Chosen::Now(row(&mut profile, space)?)))
+    }
+}
+
+/// The alliance that a person named: by its title, the beginning of its title, or its id.
+pub fn find(profile: &mut Profile, name: &str) -> Result<SpaceId, CliError> {
+    pick(profile.alliances()?, name).map(|info| info.space)
+}
+
+fn row(profile: &mut Profile, space: SpaceId) -> Result<Row, CliError> {
+    let found = profile.alliances()?.into_iter().find(|info| info.space == space);
+    Ok(found.ok_or_else(|| CliError::UnknownAlliance { name: space.to_string(), titles: Vec::new() })?.into())
+}
+
+fn pick(all: Vec<AllianceInfo>, name: &str) -> Result<AllianceInfo, CliError> {
+    let wanted = name.to_lowercase();
+    let ways: [&dyn Fn(&AllianceInfo) -> bool; 4] = [
+        &|it| it.space.to_string() == wanted,
+        &|it| it.title == name,
+        &|it| it.title.to_lowercase() == wanted,
+        &|it| it.title.to_lowercase().starts_with(&wanted),
+    ];
+    for fits in ways {
+        let fitting: Vec<_> = all.iter().filter(|info| fits(info)).collect();
+        match fitting[..] {
+            [] => {}
+            [one] => return Ok(one.clone()),
+            _ => {
+                let candidates = fitting.iter().map(|it| (it.space.to_string(), it.title.clone())).collect();
+                return Err(CliError::ManyAlliances { name: name.to_owned(), candidates });
+            }
+        }
+    }
+    Err(CliError::UnknownAlliance { name: name.to_owned(), titles: all.into_iter().map(|it| it.title).collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(n: u8, title: &str) -> AllianceInfo {
+        let space = SpaceId::new([n; 16]);
+        AllianceInfo { space, title: title.to_owned(), other: None, state: AllianceState::Alone, current: false }
+    }
+
+    #[test]
+    fn an_alliance_is_named_by_title_beginning_or_id() {
+        let all = || vec![info(1, "Ben & Anna"), info(2, "Ben & Carl"), info(3, "ben"), info(4, "Ben & Carl")];
+        let found = |name: &str| pick(all(), name).map(|it| it.space.as_bytes()[0]);
+        assert_eq!(found("Ben & Anna").expect("found"), 1);
+        assert_eq!(found("BEN").expect("found"), 3, "the whole title comes before its beginning");
+        assert_eq!(found("ben & a").expect("found"), 1);
+        assert_eq!(found(&"04".repeat(16)).expect("found"), 4);
+        assert!(
+            matches!(found("Ben & Carl"), Err(CliError::ManyAlliances { candidates, .. }) if candidates.len() == 2)
+        );
+        assert!(matches!(found("Dora"), Err(CliError::UnknownAlliance { titles, .. }) if titles.len() == 4));
+    }
+}

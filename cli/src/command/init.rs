@@ -1,0 +1,188 @@
+//! `alliance init`: a person's profile and their first alliance, and the words that bring both back.
+
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    path::PathBuf,
+};
+
+use alliance_core::{
+    app::{Person, Profile},
+    keys::Words,
+};
+use clap::Args;
+use serde::{Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use super::{Answer, Context};
+use crate::{
+    config::{self, Home, ProfileName},
+    env::Outside,
+    error::CliError,
+    net::relay::RelayUrl,
+};
+
+/// Arguments of `init`.
+#[derive(Args, Debug)]
+pub struct Init {
+    /// Your name, as the other person calls you
+    #[arg(long)]
+    pub name: String,
+    /// What you are in this: coach, client, peer, or your own word
+    #[arg(long)]
+    pub role: String,
+    /// What the alliance is called, as "Ben & Anna"
+    #[arg(long, value_name = "TITLE")]
+    pub alliance: String,
+    /// Relay to exchange through; can be set later with `relay set`
+    #[arg(long, value_name = "URL")]
+    pub relay: Option<RelayUrl>,
+    /// Write the recovery words to this new file instead of showing them
+    #[arg(long, value_name = "PATH")]
+    pub recovery_file: Option<PathBuf>,
+}
+
+/// A profile that began.
+#[derive(Serialize, Debug)]
+pub struct Started {
+    /// The alliance's space, in hexadecimal.
+    pub id: String,
+    /// The profile on this computer.
+    pub profile: String,
+    /// The person's name.
+    pub name: String,
+    /// Their role.
+    pub role: String,
+    /// What the alliance is called.
+    pub title: String,
+    /// The relay, if one was named.
+    pub relay: Option<String>,
+    /// The recovery words, or where they are.
+    #[serde(flatten)]
+    pub recovery: Recovery,
+}
+
+/// The recovery words, which are shown once and kept nowhere, or the file they were written to.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recovery {
+    /// To be shown.
+    RecoveryWords(Shown),
+    /// Written here.
+    RecoveryFile(PathBuf),
+}
+
+/// Words to be shown, wiped when dropped, and never in a debug output.
+pub struct Shown(Zeroizing<String>);
+
+impl Shown {
+    /// One word after the other.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.0.split(' ')
+    }
+}
+
+impl std::fmt::Debug for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shown(..)")
+    }
+}
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl Init {
+    /// Makes profile and alliance, or nothing.
+    pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
+        let person = Person { name: self.name, role: self.role };
+        let birth = Birth::prepare(context, self.recovery_file)?;
+        let relay = self.relay.as_ref().map(RelayUrl::as_str);
+        let mut outside = context.outside();
+        let (mut profile, born) = birth.create(&person, &mut outside)?;
+        let space = match profile.new_alliance(&self.alliance, relay, &mut outside.world()) {
+            Ok(space) => space,
+            Err(error) => {
+                drop(profile);
+                born.undo();
+                return Err(error.into());
+            }
+        };
+        let Person { name, role } = person;
+        let profile = born.name.to_string();
+        let (id, relay) = (space.to_string(), relay.map(str::to_owned));
+        Ok(Answer::Started(Started { id, profile, name, role, title: self.alliance, relay, recovery: born.recovery }))
+    }
+}
+
+/// A profile about to be made: there is none of its name, and no file where its words are to go.
+pub struct Birth {
+    home: Home,
+    name: ProfileName,
+    words: Option<PathBuf>,
+}
+
+/// A profile that was made, until it is of use.
+pub struct Born {
+    /// Its name.
+    pub name: ProfileName,
+    /// Its recovery words.
+    pub recovery: Recovery,
+    home: Home,
+}
+
+impl Birth {
+    /// Sees to it that nothing is in the way.
+    pub fn prepare(context: &Context<'_>, words: Option<PathBuf>) -> Result<Self, CliError> {
+        let (home, name) = context.home()?;
+        if home.holds(&name) {
+            return Err(CliError::ProfileExists { name });
+        }
+        if let Some(path) = words.as_ref().filter(|path| path.exists()) {
+            return Err(CliError::RecoveryFile { path: path.clone(), source: io::ErrorKind::AlreadyExists.into() });
+        }
+        Ok(Self { home, name, words })
+    }
+
+    /// Makes the profile. If its words go to a file, they are on disk before anything is done with it.
+    pub fn create(self, person: &Person, outside: &mut Outside<'_>) -> Result<(Profile, Born), CliError> {
+        let Self { home, name, words: path } = self;
+        let file = path.map(|path| config::secret_file(&path).map(|file| (path, file))).transpose()?;
+        let created = home.prepare(&name).and_then(|path| Ok(Profile::create(&path, person, &mut outside.world())?));
+        let kept = created.and_then(|(profile, words)| Ok((profile, keep(&words, file.as_ref())?)));
+        match kept {
+            Ok((profile, recovery)) => Ok((profile, Born { name, recovery, home })),
+            Err(error) => {
+                home.discard(&name);
+                if let Some((path, _)) = file {
+                    let _ = std::fs::remove_file(path);
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Born {
+    /// Takes the profile away again, because it could not be brought to any use.
+    pub fn undo(self) {
+        self.home.discard(&self.name);
+        if let Recovery::RecoveryFile(path) = self.recovery {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+fn keep(words: &Words, file: Option<&(PathBuf, File)>) -> Result<Recovery, CliError> {
+    let words = words.reveal();
+    let Some((path, file)) = file else { return Ok(Recovery::RecoveryWords(Shown(words))) };
+    let write = |mut file: &File| -> io::Result<()> {
+        file.write_all(words.as_bytes())?;
+        file.write_all(b"\n")?;
+        file.sync_all()
+    };
+    write(file).map_err(|source| CliError::RecoveryFile { path: path.clone(), source })?;
+    Ok(Recovery::RecoveryFile(path.clone()))
+}

@@ -1,0 +1,61 @@
+//! `alliance invite`: the one word that lets the other person in.
+
+use clap::Args;
+use serde::{Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use super::{Answer, Context};
+use crate::{args::Lifetime, env::Moment, error::CliError};
+
+/// Arguments of `invite`.
+#[derive(Args, Debug)]
+pub struct Invite {
+    /// How long it can be used: 30m, 12h, 7d, 2w
+    #[arg(long, value_name = "TIME", default_value = "7d")]
+    pub expires: Lifetime,
+}
+
+/// An invitation.
+#[derive(Serialize, Debug)]
+pub struct Invited {
+    /// The alliance's space, in hexadecimal.
+    pub id: String,
+    /// The text that lets somebody in.
+    pub invitation: Link,
+    /// Until when.
+    pub expires: Moment,
+}
+
+/// An invitation's text, wiped when dropped, and never in a debug output.
+pub struct Link(Zeroizing<String>);
+
+impl Link {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Link(..)")
+    }
+}
+
+impl Serialize for Link {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl Invite {
+    /// Makes an invitation. It works once this profile has synced.
+    pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
+        let mut profile = context.profile()?;
+        let space = context.space(&mut profile)?;
+        let end = context.env.now().saturating_add_unsigned(self.expires.seconds());
+        let expires = context.env.moment(end)?;
+        let invitation = profile.invite(space, end.max(0).cast_unsigned(), &mut context.outside().world())?;
+        Ok(Answer::Invited(Invited { id: space.to_string(), invitation: Link(invitation.reveal()), expires }))
+    }
+}

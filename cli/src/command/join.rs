@@ -1,0 +1,188 @@
+//! `alliance join`: take up an invitation, with a new profile or with the one that is there.
+
+use std::{path::PathBuf, time::Duration};
+
+use alliance_core::{
+    app::{AppError, Joining, Person, Profile, SessionError},
+    keys::Invitation,
+};
+use alliance_replica::id::SpaceId;
+use clap::Args;
+use serde::Serialize;
+
+use super::{
+    Answer, Context,
+    init::{Birth, Recovery},
+    sync,
+};
+use crate::{
+    env::Outside,
+    error::CliError,
+    net::{
+        relay::{End, Link, RelayUrl, Talk, converse},
+        stop::Stop,
+    },
+};
+
+/// Arguments of `join`.
+#[derive(Args, Debug)]
+pub struct Join {
+    /// The invitation, as you got it: alliance:…#…
+    #[arg(value_name = "INVITE")]
+    invitation: String,
+    /// Your name, as the other person calls you
+    #[arg(long)]
+    name: Option<String>,
+    /// What you are in this: coach, client, peer, or your own word
+    #[arg(long)]
+    role: Option<String>,
+    /// Write the recovery words to this new file instead of showing them
+    #[arg(long, value_name = "PATH")]
+    recovery_file: Option<PathBuf>,
+}
+
+/// An alliance that was joined.
+#[derive(Serialize, Debug)]
+pub struct Joined {
+    /// The alliance's space, in hexadecimal.
+    pub id: String,
+    /// The profile on this computer.
+    pub profile: String,
+    /// What the alliance is called, once that has arrived.
+    pub title: String,
+    /// The other person, once their name has arrived.
+    pub other: Option<String>,
+    /// False if what the other person wrote could not be fetched yet.
+    pub synced: bool,
+    /// The recovery words of a new profile, or where they are.
+    #[serde(flatten)]
+    pub recovery: Option<Recovery>,
+}
+
+impl Join {
+    /// Finds the alliance, redeems the invitation and fetches what is there.
+    pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
+        let invitation = Invitation::parse(&self.invitation).map_err(AppError::from)?;
+        let space = invitation.terms().space;
+        let url = relay(&invitation)?;
+        let whose = Whose::find(self, context)?;
+        let runtime = sync::runtime()?;
+        let mut outside = context.outside();
+        let joining = runtime.block_on(knock(context, invitation, &url, &mut outside))?;
+        let (mut profile, born) = match whose {
+            Whose::There(profile) => (profile, None),
+            Whose::New(birth, person) => {
+                let (profile, born) = birth.create(&person, &mut outside)?;
+                (profile, Some(born))
+            }
+        };
+        if let Err(error) = joining.finish(&mut profile, &mut outside.world()) {
+            drop(profile);
+            if let Some(born) = born {
+                born.undo();
+            }
+            return Err(error.into());
+        }
+        // From here on the alliance is joined, whatever the network does: the next sync fetches what is missing.
+        let synced = runtime.block_on(fetch(context, &mut profile, space));
+        let info = profile.alliances()?.into_iter().find(|info| info.space == space);
+        let (title, other) = info.map_or_else(Default::default, |info| (info.title, info.other));
+        let (_, name) = context.home()?;
+        let (id, profile, recovery) = (space.to_string(), name.to_string(), born.map(|born| born.recovery));
+        Ok(Answer::Joined(Joined { id, profile, title, other, synced, recovery }))
+    }
+}
+
+/// Who joins.
+enum Whose {
+    /// The person of the profile that is there.
+    There(Profile),
+    /// A new person.
+    New(Birth, Person),
+}
+
+impl Whose {
+    fn find(join: Join, context: &Context<'_>) -> Result<Self, CliError> {
+        let Join { name, role, recovery_file, .. } = join;
+        let (home, profile_name) = context.home()?;
+        if !home.holds(&profile_name) {
+            let (Some(name), Some(role)) = (name, role) else { return Err(CliError::NoPerson) };
+            return Ok(Self::New(Birth::prepare(context, recovery_file)?, Person { name, role }));
+        }
+        let mut profile = context.profile()?;
+        let person = profile.person()?;
+        let differs = |given: Option<String>, is: &str| given.is_some_and(|given| given != is);
+        if differs(name, &person.name) || differs(role, &person.role) {
+            return Err(CliError::OtherPerson { profile: profile_name, person });
+        }
+        Ok(Self::There(profile))
+    }
+}
+
+/// Asks the relay whether the invitation is good. Nothing is written anywhere.
+async fn knock(
+    context: &Context<'_>,
+    invitation: Invitation,
+    url: &RelayUrl,
+    outside: &mut Outside<'_>,
+) -> Result<Joining, CliError> {
+    let mut stop = Stop::new().map_err(CliError::Runtime)?;
+    let progress = context.ui.progress(&format!("Connecting to {url}"));
+    let link = tokio::select! {
+        link = Link::connect(url) => link,
+        () = stop.wished() => return Err(CliError::Cancelled),
+    };
+    let mut knock = Knock(Joining::new(invitation, &mut outside.world()));
+    let end = converse(link?, &mut knock, &mut stop).await;
+    progress.clear();
+    match end? {
+        End::Over => Ok(knock.0),
+        End::Stopped => Err(CliError::Cancelled),
+    }
+}
+
+/// Brings the redemption to the relay and fetches what is there; false if that has to wait for the next sync.
+async fn fetch(context: &Context<'_>, profile: &mut Profile, space: SpaceId) -> bool {
+    let relays = profile.relays().unwrap_or_default();
+    let Some(relay) = relays.iter().find(|relay| relay.spaces.contains(&space)) else { return false };
+    sync::once(context, profile, relay).await.is_ok()
+}
+
+fn relay(invitation: &Invitation) -> Result<RelayUrl, CliError> {
+    let Some(relay) = &invitation.terms().relay else { return Err(CliError::NoRelayInInvitation) };
+    relay.url.parse().map_err(|why| CliError::RelayUrl { url: relay.url.clone(), why })
+}
+
+/// The first words to the relay, as [`converse`] pumps them.
+struct Knock(Joining);
+
+impl Talk for Knock {
+    fn pace(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    fn lasts(&self) -> bool {
+        false
+    }
+
+    fn transmit(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
+        Ok(self.0.poll_transmit())
+    }
+
+    fn handle(&mut self, frame: &[u8]) -> Result<bool, SessionError> {
+        self.0.handle(frame)?;
+        Ok(false)
+    }
+
+    fn flush(&mut self) -> Result<(), SessionError> {
+        Ok(())
+    }
+
+    fn is_over(&mut self) -> Result<bool, SessionError> {
+        Ok(self.0.is_done())
+    }
+
+    fn tick(&mut self) -> Result<(), SessionError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! `alliance note`: what one of the two wrote down, for both or for themselves.
+
+use alliance_core::{
+    app::{Intent, Place},
+    domain::note,
+};
+use clap::{Args, Subcommand};
+
+use super::{Answer, Context, item};
+use crate::{args::Title, command::item::Done, error::CliError};
+
+const KIND: &str = "note";
+
+/// Arguments of `note`; without a verb it lists.
+#[derive(Args, Debug)]
+pub struct Note {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+/// What can be done with notes.
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    /// Write a note
+    Add(Add),
+    /// List notes; also what a bare `note` does
+    List,
+    /// Show a note
+    Show {
+        /// Its id or its title
+        id: String,
+    },
+    /// Change a note
+    Edit(Edit),
+    /// Give the other person a copy of a private note
+    Share {
+        /// Its id or its title
+        id: String,
+    },
+}
+
+/// Arguments of `note add`.
+#[derive(Args, Debug)]
+pub struct Add {
+    /// What it is called.
+    #[command(flatten)]
+    pub title: Title,
+    /// The text; - reads it from stdin
+    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true, default_value = "", hide_default_value = true)]
+    pub message: String,
+    /// Keep it to yourself: the other person does not even learn that it exists
+    #[arg(long)]
+    pub private: bool,
+}
+
+/// Arguments of `note edit`.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = true, args = ["title", "message"])]
+pub struct Edit {
+    /// Its id or its title
+    id: String,
+    /// What it is called
+    #[arg(long)]
+    title: Option<String>,
+    /// The whole new text; - reads it from stdin
+    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
+    message: Option<String>,
+}
+
+impl Note {
+    /// Runs the verb.
+    pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
+        match self.verb.unwrap_or(Verb::List) {
+            Verb::Add(add) => add.run(context).map(Answer::Done),
+            Verb::List => item::list(context, KIND).map(Answer::Items),
+            Verb::Show { id } => item::show(context, KIND, &id).map(Answer::Item),
+            Verb::Edit(edit) => edit.run(context).map(Answer::Done),
+            Verb::Share { id } => share(context, &id).map(Answer::Done),
+        }
+    }
+}
+
+impl Add {
+    fn run(self, context: &Context<'_>) -> Result<Done, CliError> {
+        let mut profile = context.profile()?;
+        let place = match self.private {
+            true => Place::Personal,
+            false => Place::Alliance(context.space(&mut profile)?),
+        };
+        let body = item::text(context, self.message)?;
+        let intent = Intent::Note(note::Intent::Add { title: self.title.join(), body });
+        Ok(Done::new("Added", profile.add(place, &intent, &mut context.outside().world())?))
+    }
+}
+
+impl Edit {
+    fn run(self, context: &Context<'_>) -> Result<Done, CliError> {
+        let mut profile = context.profile()?;
+        let (_, item) = item::find(context, &mut profile, Some(KIND), &self.id)?;
+        let body = self.message.map(|text| item::edited(context, &mut profile, &item, text)).transpose()?;
+        let intent = Intent::Note(note::Intent::Edit { title: self.title, body });
+        Ok(Done::new("Changed", profile.change(&item, &intent, &mut context.outside().world())?))
+    }
+}
+
+fn share(context: &Context<'_>, text: &str) -> Result<Done, CliError> {
+    let mut profile = context.profile()?;
+    let (space, item) = item::find(context, &mut profile, Some(KIND), text)?;
+    Ok(Done::new("Shared", profile.share(&item, space, &mut context.outside().world())?))
+}

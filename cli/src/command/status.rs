@@ -1,0 +1,59 @@
+//! `alliance status`: what waits here, what the relay has, what the other person's computers have. Never a time.
+
+use alliance_core::app::{DeviceStatus, SpaceStatus};
+use serde::Serialize;
+
+use super::{Answer, Context, alliance::State};
+use crate::error::CliError;
+
+/// How a space stands.
+#[derive(Serialize, Debug)]
+pub struct Status {
+    /// The space, in hexadecimal.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// True if it is one's own, private space.
+    pub personal: bool,
+    /// How far the alliance has come.
+    pub state: State,
+    /// Where it is exchanged.
+    pub relay: Option<String>,
+    /// Changes that wait here for the next sync.
+    pub waiting: u64,
+    /// What was made ready but is not known to be on the relay.
+    pub unsent: u64,
+    /// The other person's computers.
+    pub others: Vec<Other>,
+}
+
+/// A computer of the other person.
+#[derive(Serialize, Debug)]
+pub struct Other {
+    /// Whose.
+    pub name: String,
+    /// How much of what was written here it does not have yet, as far as is known.
+    pub missing: u64,
+}
+
+impl From<SpaceStatus> for Status {
+    fn from(status: SpaceStatus) -> Self {
+        let other = |DeviceStatus { name, missing, .. }| Other { name, missing };
+        Self {
+            id: status.space.to_string(),
+            title: status.title,
+            personal: status.personal,
+            state: status.state.into(),
+            relay: status.relay,
+            waiting: status.waiting,
+            unsent: status.unsent,
+            others: status.others.into_iter().map(other).collect(),
+        }
+    }
+}
+
+/// How every space of the profile stands.
+pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
+    let mut profile = context.profile()?;
+    Ok(Answer::Status(profile.status()?.into_iter().map(Status::from).collect()))
+}

@@ -1,0 +1,53 @@
+//! `alliance today`: the same page for both, whatever their roles.
+
+use alliance_core::app;
+use serde::Serialize;
+
+use super::{
+    Answer, Context,
+    alliance::{self, State},
+    conflict::{self, Choice},
+    item::Row,
+};
+use crate::error::CliError;
+
+/// What is going on in an alliance.
+#[derive(Serialize, Debug)]
+pub struct Today {
+    /// The alliance's space, in hexadecimal.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// The other person, once known.
+    pub other: Option<String>,
+    /// How far it has come.
+    pub state: State,
+    /// One's own goals and those of both that are under way.
+    pub goals: Vec<Row>,
+    /// The other person's goals that are under way.
+    pub other_goals: Vec<Row>,
+    /// Notes that changed last.
+    pub notes: Vec<Row>,
+    /// Fields in which one may choose between values.
+    pub conflicts: Vec<Choice>,
+}
+
+/// Shows what is going on.
+pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
+    let mut profile = context.profile()?;
+    let space = context.space(&mut profile)?;
+    let app::Today { alliance, goals, other_goals, notes, choices } = profile.today(space)?;
+    let alliance::Row { id, title, other, state, .. } = alliance.into();
+    let rows = |summaries: Vec<app::Summary>| summaries.into_iter().map(Row::from).collect();
+    let (goals, other_goals, notes) = (rows(goals), rows(other_goals), rows(notes));
+    Ok(Answer::Today(Today {
+        id,
+        title,
+        other,
+        state,
+        goals,
+        other_goals,
+        notes,
+        conflicts: conflict::numbered(choices),
+    }))
+}

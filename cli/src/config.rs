@@ -1,0 +1,206 @@
+//! Where profiles lie and which one is meant.
+//!
+//! A profile is a folder of its own, `<home>/<name>/profile.db`, that only its owner can read.
+
+use std::{
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use crate::error::CliError;
+
+const FILE: &str = "profile.db";
+const DEFAULT: &str = "default";
+const LONGEST: usize = 64;
+
+/// The name of a profile, which is the name of its folder: letters, digits, `-`, `_` and `.`, not first.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct ProfileName(String);
+
+impl FromStr for ProfileName {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if text.is_empty() || text.len() > LONGEST || text.starts_with('.') || !text.chars().all(allowed) {
+            return Err("a profile is named with at most 64 letters, digits, - and _");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for ProfileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The folder of all profiles.
+pub struct Home(PathBuf);
+
+impl Home {
+    /// The folder, which need not exist yet.
+    pub fn new(folder: PathBuf) -> Self {
+        Self(folder)
+    }
+
+    /// The profile that is meant: the named one, else the only one, else `default`.
+    pub fn choose(&self, named: Option<ProfileName>) -> Result<ProfileName, CliError> {
+        if let Some(name) = named {
+            return Ok(name);
+        }
+        let mut names = self.names()?;
+        let default = ProfileName(DEFAULT.to_owned());
+        match names.len() {
+            0 => Ok(default),
+            1 => Ok(names.remove(0)),
+            _ if names.contains(&default) => Ok(default),
+            _ => Err(CliError::ManyProfiles { names }),
+        }
+    }
+
+    /// The file of a profile, which need not exist.
+    pub fn file(&self, name: &ProfileName) -> PathBuf {
+        self.0.join(&name.0).join(FILE)
+    }
+
+    /// True if there is a profile of this name.
+    pub fn holds(&self, name: &ProfileName) -> bool {
+        fs::metadata(self.file(name)).is_ok_and(|file| file.len() > 0)
+    }
+
+    /// Makes folders and an empty file for a new profile, readable by their owner only.
+    pub fn prepare(&self, name: &ProfileName) -> Result<PathBuf, CliError> {
+        let file = self.file(name);
+        let folder = self.0.join(&name.0);
+        make_folder(&folder).map_err(|source| CliError::Folder { path: folder, source })?;
+        private()
+            .create(true)
+            .append(true)
+            .open(&file)
+            .map_err(|source| CliError::Folder { path: file.clone(), source })?;
+        Ok(file)
+    }
+
+    /// Takes away what [`Home::prepare`] made and the profile that could not be finished in it.
+    pub fn discard(&self, name: &ProfileName) {
+        let file = self.file(name);
+        for ending in ["", "-wal", "-shm"] {
+            let mut path = file.clone().into_os_string();
+            path.push(ending);
+            // What cannot be removed is an unfinished profile: in the way, and said so by the next `init`.
+            let _ = fs::remove_file(PathBuf::from(path));
+        }
+        let _ = fs::remove_dir(self.0.join(&name.0));
+    }
+
+    fn names(&self) -> Result<Vec<ProfileName>, CliError> {
+        let entries = match fs::read_dir(&self.0) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(CliError::Folder { path: self.0.clone(), source }),
+        };
+        let name = |entry: io::Result<fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse().ok();
+        let mut names: Vec<ProfileName> = entries.filter_map(name).filter(|name| self.holds(name)).collect();
+        names.sort();
+        Ok(names)
+    }
+}
+
+/// Makes an empty file that only its owner can read; refuses one that is there.
+pub fn secret_file(path: &Path) -> Result<fs::File, CliError> {
+    let opened = private().create_new(true).write(true).open(path);
+    opened.map_err(|source| CliError::RecoveryFile { path: path.to_owned(), source })
+}
+
+#[cfg(unix)]
+fn make_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+#[cfg(not(unix))]
+fn make_folder(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+#[cfg(unix)]
+fn private() -> fs::OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = fs::OpenOptions::new();
+    options.mode(0o600);
+    options
+}
+
+#[cfg(not(unix))]
+fn private() -> fs::OpenOptions {
+    fs::OpenOptions::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> ProfileName {
+        text.parse().expect("a name")
+    }
+
+    fn home_with(names: &[&str]) -> (tempfile::TempDir, Home) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = Home::new(folder.path().join("home"));
+        for name in names.iter().copied().map(name) {
+            fs::write(home.prepare(&name).expect("prepared"), "x").expect("written");
+        }
+        (folder, home)
+    }
+
+    #[test]
+    fn the_name_of_a_profile_leads_nowhere_else() {
+        for bad in ["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "ä", &"x".repeat(65)] {
+            assert!(bad.parse::<ProfileName>().is_err(), "{bad}");
+        }
+        assert_eq!(name("Ben-2_x.y").to_string(), "Ben-2_x.y");
+    }
+
+    #[test]
+    fn the_only_profile_is_meant_then_default_then_a_person_is_asked() {
+        let (_folder, home) = home_with(&[]);
+        assert_eq!(home.choose(None).expect("chosen"), name("default"));
+        assert_eq!(home.choose(Some(name("ben"))).expect("chosen"), name("ben"));
+        let (_folder, home) = home_with(&["anna"]);
+        assert_eq!(home.choose(None).expect("chosen"), name("anna"));
+        let (_folder, home) = home_with(&["ben", "anna"]);
+        assert!(
+            matches!(home.choose(None), Err(CliError::ManyProfiles { names }) if names == [name("anna"), name("ben")])
+        );
+        let (_folder, home) = home_with(&["ben", "default"]);
+        assert_eq!(home.choose(None).expect("chosen"), name("default"));
+    }
+
+    #[test]
+    fn an_unfinished_profile_is_no_profile_and_can_be_taken_away() {
+        let (_folder, home) = home_with(&["anna"]);
+        home.prepare(&name("ben")).expect("prepared");
+        assert!(!home.holds(&name("ben")));
+        assert_eq!(home.choose(None).expect("chosen"), name("anna"));
+        home.discard(&name("ben"));
+        assert!(!home.file(&name("ben")).parent().expect("a folder").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn folder_and_file_are_their_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (folder, home) = home_with(&["anna"]);
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        let file = home.file(&name("anna"));
+        assert_eq!(mode(&file), 0o600);
+        assert_eq!(mode(file.parent().expect("a folder")), 0o700);
+        assert_eq!(mode(&folder.path().join("home")), 0o700);
+        let words = folder.path().join("words");
+        secret_file(&words).expect("made");
+        assert_eq!(mode(&words), 0o600);
+        assert!(matches!(secret_file(&words), Err(CliError::RecoveryFile { .. })));
+    }
+}

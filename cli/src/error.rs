@@ -1,0 +1,442 @@
+//! What a person is told when something fails: what, why, and the command that helps.
+//!
+//! Every error of every layer ends here, and the match is exhaustive: whoever adds one has to say what a person can do.
+
+use std::{error::Error, io, path::PathBuf, process::ExitCode};
+
+use alliance_core::{
+    app::{AppError, NotInvited, Person, SessionError},
+    document::EditError,
+    keys::invitation,
+    store::StoreError,
+};
+
+use crate::{command::sync, config::ProfileName, net::relay::NetError};
+
+/// How the program ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Exit {
+    /// It did what was asked.
+    Ok = 0,
+    /// It failed.
+    Failed = 1,
+    /// It does not know what was meant.
+    Usage = 2,
+    /// The person ended it.
+    Cancelled = 3,
+    /// What was meant is not there.
+    NotFound = 5,
+    /// Relay or peer was not reached; all is saved here.
+    NotReached = 7,
+    /// There is a mistake in the program.
+    Bug = 255,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Everything that makes a command fail.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The façade.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// An exchange with a relay.
+    #[error(transparent)]
+    Session(SessionError),
+    /// The network.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// A variable that cannot be understood.
+    #[error("{name} must be {want}")]
+    Variable {
+        /// Its name.
+        name: &'static str,
+        /// What it should be.
+        want: &'static str,
+    },
+    /// Nobody knows where data are kept.
+    #[error("there is no home folder")]
+    NoHome,
+    /// A folder or file of a profile.
+    #[error("{} cannot be used", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The file for recovery words.
+    #[error("the recovery words cannot be written to {}", path.display())]
+    RecoveryFile {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// There is no profile yet.
+    #[error("there is no profile “{name}” yet")]
+    NoProfile {
+        /// Its name.
+        name: ProfileName,
+    },
+    /// There are several profiles, and none is meant.
+    #[error("there are several profiles here")]
+    ManyProfiles {
+        /// Their names.
+        names: Vec<ProfileName>,
+    },
+    /// There is a profile of this name.
+    #[error("there is a profile “{name}” here already")]
+    ProfileExists {
+        /// Its name.
+        name: ProfileName,
+    },
+    /// The profile belongs to another person than the one who joins.
+    #[error("the profile “{profile}” belongs to {} ({})", person.name, person.role)]
+    OtherPerson {
+        /// Its name.
+        profile: ProfileName,
+        /// Whose it is.
+        person: Person,
+    },
+    /// It was not said who joins.
+    #[error("there is no profile here yet, and it is not said who joins")]
+    NoPerson,
+    /// No alliance is called so.
+    #[error("there is no alliance “{name}” here")]
+    UnknownAlliance {
+        /// What was said.
+        name: String,
+        /// What there is.
+        titles: Vec<String>,
+    },
+    /// Several alliances are called so.
+    #[error("“{name}” could mean several alliances")]
+    ManyAlliances {
+        /// What was said.
+        name: String,
+        /// Ids and titles.
+        candidates: Vec<(String, String)>,
+    },
+    /// A relay's address that cannot be used.
+    #[error("the relay {url} cannot be used: {why}")]
+    RelayUrl {
+        /// The address.
+        url: String,
+        /// Why not.
+        why: &'static str,
+    },
+    /// An invitation that leads to no relay.
+    #[error("the invitation names no relay")]
+    NoRelayInInvitation,
+    /// The person ended it.
+    #[error("ended before it was done")]
+    Cancelled,
+    /// Stdin.
+    #[error("what comes in cannot be read")]
+    Input(#[source] io::Error),
+    /// Stdout.
+    #[error("the answer cannot be printed")]
+    Output(#[source] io::Error),
+    /// The system gives no network to work with.
+    #[error("the network cannot be used")]
+    Runtime(#[source] io::Error),
+    /// The demo.
+    #[error(transparent)]
+    Demo(#[from] crate::command::demo::DemoError),
+    /// A panic.
+    #[error("there is a mistake in this program")]
+    Bug,
+}
+
+impl From<SessionError> for CliError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::App(error) => Self::App(error),
+            error => Self::Session(error),
+        }
+    }
+}
+
+/// What a person is told, and what the program returns.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Report {
+    /// Name for programs; never changes.
+    pub code: &'static str,
+    /// What failed and why.
+    pub message: String,
+    /// What helps.
+    pub hint: Option<String>,
+    /// How the program ends.
+    pub exit: Exit,
+}
+
+impl CliError {
+    /// What a person is told.
+    pub fn report(&self) -> Report {
+        let (code, exit, hint) = match self {
+            Self::App(error) => app(error),
+            Self::Session(error) => session(error),
+            Self::Net(error) => net(error),
+            Self::Variable { .. } => ("variable", Exit::Usage, None),
+            Self::NoHome => ("no_home", Exit::Failed, Some("set ALLIANCE_HOME to a folder for profiles".to_owned())),
+            Self::Folder { .. } => {
+                ("folder", Exit::Failed, Some("ALLIANCE_HOME names another folder for profiles".to_owned()))
+            }
+            Self::RecoveryFile { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
+                ("recovery_file", Exit::Failed, Some("it is never overwritten: name a new file".to_owned()))
+            }
+            Self::RecoveryFile { .. } => {
+                ("recovery_file", Exit::Failed, Some("name a new file that can be written".to_owned()))
+            }
+            Self::NoProfile { .. } => ("no_profile", Exit::NotFound, Some(BEGIN.to_owned())),
+            Self::ManyProfiles { names } => {
+                ("ambiguous", Exit::Usage, Some(format!("say which with --profile: {}", list(names))))
+            }
+            Self::ProfileExists { .. } => (
+                "profile_exists",
+                Exit::Failed,
+                Some(
+                    "`alliance new <title>` starts another alliance in it; --profile <name> makes another profile"
+                        .to_owned(),
+                ),
+            ),
+            Self::OtherPerson { .. } => (
+                "other_person",
+                Exit::Usage,
+                Some(
+                    "leave --name and --role away to join as this person, or name another profile with --profile"
+                        .to_owned(),
+                ),
+            ),
+            Self::NoPerson => {
+                ("usage", Exit::Usage, Some("`alliance join <invite> --name <you> --role <what you are>`".to_owned()))
+            }
+            Self::UnknownAlliance { titles, .. } => ("not_found", Exit::NotFound, some_of(titles)),
+            Self::ManyAlliances { candidates, .. } => ("ambiguous", Exit::Usage, Some(one_of(candidates))),
+            Self::RelayUrl { .. } => {
+                ("relay_url", Exit::Failed, Some("`alliance relay set <url>` names another one".to_owned()))
+            }
+            Self::NoRelayInInvitation => (
+                "no_relay",
+                Exit::Failed,
+                Some("ask the other person to run `alliance relay set <url>` and `alliance invite` again".to_owned()),
+            ),
+            Self::Cancelled => {
+                ("cancelled", Exit::Cancelled, Some("all is saved here; `alliance sync` goes on".to_owned()))
+            }
+            Self::Input(_) => ("input", Exit::Failed, Some("texts are UTF-8 and at most 512 KiB long".to_owned())),
+            Self::Output(_) => ("output", Exit::Failed, None),
+            Self::Runtime(_) => ("network", Exit::Failed, None),
+            Self::Demo(error) => error.advice(),
+            Self::Bug => ("bug", Exit::Bug, Some("all that was saved is safe; please report what you did".to_owned())),
+        };
+        Report { code, message: message(self), hint, exit }
+    }
+}
+
+type Advice = (&'static str, Exit, Option<String>);
+
+const BEGIN: &str = "`alliance init` starts one, `alliance join <invite>` takes up an invitation; --help shows how";
+
+fn app(error: &AppError) -> Advice {
+    let failed = |code, hint: &str| (code, Exit::Failed, Some(hint.to_owned()));
+    match error {
+        AppError::Store(error) => store(error),
+        AppError::Domain(_) => ("invalid", Exit::Usage, None),
+        AppError::Edit(error) => edit(error),
+        AppError::Invitation(error) => (invitation_code(error), Exit::Failed, Some(invitation_hint(error).to_owned())),
+        AppError::NotInvited(why) => not_invited(*why),
+        AppError::Seal(_) | AppError::Pack(_) | AppError::Epoch(_) => {
+            failed("keys", "nothing was lost: `alliance sync` tries again, `alliance security` shows what happened")
+        }
+        AppError::Memory(_) => failed("memory", "the six words need 64 MB of memory for a moment; close something"),
+        AppError::NotFound { kind, .. } => ("not_found", Exit::NotFound, Some(shows(kind))),
+        AppError::Ambiguous { candidates, .. } => ("ambiguous", Exit::Usage, Some(one_of(candidates))),
+        AppError::NoSuchValue { .. } => (
+            "not_found",
+            Exit::NotFound,
+            Some("`alliance conflict list` shows the values and their numbers".to_owned()),
+        ),
+        AppError::NoAlliance => (
+            "no_alliance",
+            Exit::NotFound,
+            Some("`alliance new <title>` starts one, `alliance join <invite>` takes up an invitation".to_owned()),
+        ),
+        AppError::UnknownSpace => ("not_found", Exit::NotFound, Some("`alliance use` shows your alliances".to_owned())),
+        AppError::NoRelay => failed("no_relay", "`alliance relay set <url>` names one; until then all is saved here"),
+        AppError::NotFounder => {
+            failed("not_founder", "run `alliance invite` where `alliance init` or `alliance new` was run")
+        }
+        AppError::Full => failed("full", "an alliance is for two; `alliance new <title>` starts another one"),
+    }
+}
+
+fn edit(error: &EditError) -> Advice {
+    let failed = |code, hint: &str| (code, Exit::Failed, Some(hint.to_owned()));
+    match error {
+        EditError::TooLong { .. } => {
+            ("too_long", Exit::Usage, Some("nothing was changed; split the text in two".to_owned()))
+        }
+        EditError::Full => failed("full", "nothing was changed; go on in a new one"),
+        EditError::UnknownVersion | EditError::NoPlace { .. } => {
+            failed("changed_meanwhile", "nothing was changed; look at it again, then repeat the edit")
+        }
+        EditError::NoField(_) | EditError::NotWritable(_) => {
+            failed("newer_item", "nothing was changed; a newer `alliance` wrote it: install that version")
+        }
+        EditError::Automerge(_) => failed("document", "nothing was changed; please report what you did"),
+    }
+}
+
+fn store(error: &StoreError) -> Advice {
+    let failed = |code, hint: &str| (code, Exit::Failed, Some(hint.to_owned()));
+    match error {
+        StoreError::Missing => ("no_profile", Exit::NotFound, Some(BEGIN.to_owned())),
+        StoreError::Exists => failed("profile_exists", "--profile <name> makes another profile"),
+        StoreError::Newer { .. } => {
+            failed("newer_profile", "a newer `alliance` wrote it: install that version or a later one")
+        }
+        StoreError::Busy(_) => failed("busy", "nothing was changed; try again when the other program is done"),
+        StoreError::Disk(_) => {
+            failed("disk", "nothing was changed; see whether the disk is full or may not be written")
+        }
+        StoreError::Damaged { .. } => {
+            failed("damaged", "do not delete it: copy the folder away first, then restore a backup of it")
+        }
+        StoreError::Sqlite(_) => failed("store", "nothing was changed; see whether its folder can be read and written"),
+    }
+}
+
+fn invitation_code(error: &invitation::Error) -> &'static str {
+    match error {
+        invitation::Error::Foreign => "not_an_invitation",
+        invitation::Error::Mistyped => "invitation_mistyped",
+        invitation::Error::Newer(_) => "invitation_newer",
+        invitation::Error::Malformed(_) => "invitation_malformed",
+        invitation::Error::Url => "relay_url",
+    }
+}
+
+fn invitation_hint(error: &invitation::Error) -> &'static str {
+    match error {
+        invitation::Error::Foreign => "an invitation begins with alliance: and comes from `alliance invite`",
+        invitation::Error::Mistyped => "copy it whole, from alliance: to the end, and put it in quotation marks",
+        invitation::Error::Newer(_) => "install the newest `alliance`, or ask for an invitation from an older one",
+        invitation::Error::Malformed(_) => "ask the other person for a new one: `alliance invite`",
+        invitation::Error::Url => "`alliance relay set <url>` names a relay as http://127.0.0.1:8787",
+    }
+}
+
+fn not_invited(why: NotInvited) -> Advice {
+    let failed = |code, hint: &str| (code, Exit::Failed, Some(hint.to_owned()));
+    match why {
+        NotInvited::Unknown => {
+            failed("invitation_unknown", "ask the other person to run `alliance sync`, then try again")
+        }
+        NotInvited::Used => failed(
+            "invitation_used",
+            "if that was not you, tell the other person; they make a new one with `alliance invite`",
+        ),
+        NotInvited::Expired => failed("invitation_expired", "ask the other person for a new one: `alliance invite`"),
+        NotInvited::Withdrawn => {
+            failed("invitation_withdrawn", "ask the other person for a new one: `alliance invite`")
+        }
+        NotInvited::Member => {
+            failed("member_already", "`alliance use` shows your alliances; to try it alone, use another --profile")
+        }
+        NotInvited::OtherRelay => {
+            failed("other_relay", "do not go on: ask the other person whether the relay was set up anew")
+        }
+    }
+}
+
+fn session(error: &SessionError) -> Advice {
+    match error {
+        SessionError::Broken(_) => (
+            "relay_broken",
+            Exit::NotReached,
+            Some("all is saved here; is it an alliance-relay of a fitting version?".to_owned()),
+        ),
+        SessionError::OtherRelay { .. } => (
+            "other_relay",
+            Exit::Failed,
+            Some(
+                "nothing was sent; if the relay was set up anew on purpose, `alliance relay set <url>` accepts it"
+                    .to_owned(),
+            ),
+        ),
+        SessionError::Closed(_) => ("relay_closed", Exit::NotReached, Some(LATER.to_owned())),
+        SessionError::App(error) => app(error),
+    }
+}
+
+const LATER: &str = "all is saved here; `alliance sync` tries again";
+
+fn net(error: &NetError) -> Advice {
+    let code = match error {
+        NetError::Unreachable { .. } => "relay_unreachable",
+        NetError::NotARelay { .. } => "not_a_relay",
+        NetError::Broke(_) | NetError::Closed => "relay_gone",
+        NetError::Silent => "relay_silent",
+    };
+    let hint = match error {
+        NetError::NotARelay { .. } => {
+            "all is saved here; `alliance relay show` shows the address, `alliance relay set <url>` changes it"
+        }
+        _ => LATER,
+    };
+    (code, Exit::NotReached, Some(hint.to_owned()))
+}
+
+/// The error and its causes, in one sentence. What SQLite or the system says comes last.
+fn message(error: &CliError) -> String {
+    let mut text = match error {
+        CliError::Session(SessionError::Closed(code)) => {
+            format!("the relay ended the connection: {}", sync::refusal(*code))
+        }
+        error => error.to_string(),
+    };
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let said = next.to_string();
+        if !text.ends_with(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = next.source();
+    }
+    text
+}
+
+fn shows(kind: &str) -> String {
+    match kind {
+        "item" => "`alliance today` shows what is there".to_owned(),
+        kind => format!("`alliance {kind} list` shows what is there"),
+    }
+}
+
+fn one_of(candidates: &[(String, String)]) -> String {
+    let lines = candidates.iter().map(|(short, title)| format!("\n  {short}  {title}"));
+    format!("say which one:{}", lines.collect::<String>())
+}
+
+fn some_of(titles: &[String]) -> Option<String> {
+    match titles {
+        [] => Some("`alliance new <title>` starts one".to_owned()),
+        titles => Some(format!("there is: {}", titles.join(", "))),
+    }
+}
+
+fn list(names: &[ProfileName]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

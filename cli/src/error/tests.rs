@@ -1,0 +1,162 @@
+use alliance_core::{domain, keys};
+use alliance_replica::exchange::{Broken, frame::Code};
+
+use super::*;
+use crate::{command::demo::DemoError, render};
+
+fn denied() -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, "permission denied")
+}
+
+fn pairs() -> Vec<(String, String)> {
+    vec![("g3k9".to_owned(), "Run".to_owned()), ("g3kb".to_owned(), "Rest".to_owned())]
+}
+
+fn every_store_error() -> Vec<StoreError> {
+    // rusqlite is known to the store alone; what it says is only shown as a cause.
+    vec![
+        StoreError::Missing,
+        StoreError::Exists,
+        StoreError::Newer { found: 9, known: 1 },
+        StoreError::Damaged { what: "an item" },
+    ]
+}
+
+fn every_app_error() -> Vec<AppError> {
+    let mut all: Vec<AppError> = every_store_error().into_iter().map(AppError::from).collect();
+    let invitations =
+        [invitation::Error::Foreign, invitation::Error::Mistyped, invitation::Error::Newer(2), invitation::Error::Url];
+    all.extend(invitations.map(AppError::from));
+    let not_invited = [
+        NotInvited::Unknown,
+        NotInvited::Used,
+        NotInvited::Expired,
+        NotInvited::Withdrawn,
+        NotInvited::Member,
+        NotInvited::OtherRelay,
+    ];
+    all.extend(not_invited.map(AppError::NotInvited));
+    let edits = [
+        EditError::TooLong { size: 600_000, limit: 524_288 },
+        EditError::Full,
+        EditError::UnknownVersion,
+        EditError::NoField("x".to_owned()),
+    ];
+    all.extend(edits.map(AppError::from));
+    let text = "run".to_owned();
+    all.extend([
+        AppError::Seal(keys::seal::Error::TooLarge(9)),
+        AppError::NotFound { kind: "goal".to_owned(), text: text.clone() },
+        AppError::NotFound { kind: "item".to_owned(), text: text.clone() },
+        AppError::Ambiguous { text, candidates: pairs() },
+        AppError::NoSuchValue { title: "Run".to_owned(), number: 3 },
+        AppError::NoAlliance,
+        AppError::UnknownSpace,
+        AppError::NoRelay,
+        AppError::NotFounder,
+        AppError::Full,
+    ]);
+    all
+}
+
+fn every_network_error() -> Vec<CliError> {
+    let url = || "http://127.0.0.1:1".to_owned();
+    let tungstenite = || Box::new(tokio_tungstenite::tungstenite::Error::AttackAttempt);
+    let refused = io::Error::new(io::ErrorKind::ConnectionRefused, "connection refused");
+    vec![
+        NetError::Unreachable { url: url(), source: refused }.into(),
+        NetError::NotARelay { url: url(), source: tungstenite() }.into(),
+        NetError::Broke(tungstenite()).into(),
+        NetError::Closed.into(),
+        NetError::Silent.into(),
+        SessionError::Broken(Broken::Frame).into(),
+        SessionError::OtherRelay { url: url() }.into(),
+        SessionError::Closed(Code::Limit).into(),
+        SessionError::App(AppError::NoRelay).into(),
+    ]
+}
+
+fn every_own_error() -> Vec<CliError> {
+    let name = || "anna".parse::<ProfileName>().expect("a name");
+    let path = || PathBuf::from("words.txt");
+    vec![
+        CliError::Variable { name: "ALLIANCE_NOW", want: "unix seconds" },
+        CliError::NoHome,
+        CliError::Folder { path: path(), source: denied() },
+        CliError::RecoveryFile { path: path(), source: io::ErrorKind::AlreadyExists.into() },
+        CliError::RecoveryFile { path: path(), source: denied() },
+        CliError::NoProfile { name: name() },
+        CliError::ManyProfiles { names: vec![name(), "ben".parse().expect("a name")] },
+        CliError::ProfileExists { name: name() },
+        CliError::OtherPerson {
+            profile: name(),
+            person: Person { name: "Anna".to_owned(), role: "client".to_owned() },
+        },
+        CliError::NoPerson,
+        CliError::UnknownAlliance { name: "x".to_owned(), titles: vec!["Ben & Anna".to_owned()] },
+        CliError::UnknownAlliance { name: "x".to_owned(), titles: Vec::new() },
+        CliError::ManyAlliances { name: "b".to_owned(), candidates: pairs() },
+        CliError::RelayUrl { url: "https://a".to_owned(), why: "https:// cannot be used yet" },
+        CliError::NoRelayInInvitation,
+        CliError::Cancelled,
+        CliError::Input(denied()),
+        CliError::Output(denied()),
+        CliError::Runtime(denied()),
+        DemoError::NoRelay.into(),
+        DemoError::Start { path: path(), source: denied() }.into(),
+        DemoError::Mute.into(),
+        DemoError::Folder(denied()).into(),
+        DemoError::Command { command: "alliance sync".to_owned() }.into(),
+        DemoError::Otherwise { what: "both see both titles" }.into(),
+        CliError::Bug,
+    ]
+}
+
+fn every_error() -> Vec<CliError> {
+    let app = every_app_error().into_iter().map(CliError::from);
+    app.chain(every_network_error()).chain(every_own_error()).collect()
+}
+
+#[test]
+fn every_error_says_what_failed_and_what_helps() {
+    let told = every_error().iter().map(|error| {
+        let Report { code, message, hint, exit } = error.report();
+        let text = anstream::adapter::strip_str(&render::failure(&message, hint.as_deref())).to_string();
+        format!("[{code}, exit {}]\n{text}\n", exit as u8)
+    });
+    insta::assert_snapshot!("errors", told.collect::<String>());
+}
+
+#[test]
+fn exit_codes_are_those_that_scripts_rely_on() {
+    let exit = |error: CliError| error.report().exit as u8;
+    assert_eq!(exit(AppError::NoRelay.into()), 1);
+    assert_eq!(exit(AppError::Ambiguous { text: String::new(), candidates: pairs() }.into()), 2);
+    assert_eq!(exit(CliError::Cancelled), 3);
+    assert_eq!(exit(AppError::NotFound { kind: "goal".to_owned(), text: String::new() }.into()), 5);
+    assert_eq!(exit(NetError::Closed.into()), 7);
+    assert_eq!(exit(CliError::Bug), 255);
+}
+
+#[test]
+fn everyday_words_are_used_whatever_fails() {
+    for error in every_error() {
+        let Report { message, hint, .. } = error.report();
+        let told = format!("{message} {}", hint.unwrap_or_default()).to_lowercase();
+        for word in ["crdt", "merge", "epoch", "heads", "overdue", "assign", "automerge", "sqlite"] {
+            assert!(!told.contains(word), "{word} in {told}");
+        }
+    }
+}
+
+#[test]
+fn a_cause_is_told_once_and_last() {
+    let error = CliError::Folder { path: PathBuf::from("p"), source: denied() };
+    assert_eq!(error.report().message, "p cannot be used: permission denied");
+    let error = CliError::from(AppError::from(domain_error()));
+    assert_eq!(error.report().message.matches(&domain_error().to_string()).count(), 1);
+}
+
+fn domain_error() -> domain::DomainError {
+    domain::DomainError
+}

@@ -1,0 +1,5 @@
+//! The network: how a relay is reached, and how often it is tried again. What is said to it is decided in the core.
+
+pub mod backoff;
+pub mod relay;
+pub mod stop;

@@ -1,0 +1,248 @@
+//! Values into text for people. Nothing here decides anything, reads anything or prints.
+//!
+//! On a terminal columns are aligned and coloured; elsewhere they are separated by tabs, one row a line. Words that people
+//! wrote never reach a terminal with control characters in them.
+
+pub mod alliance;
+pub mod item;
+pub mod member;
+pub mod start;
+pub mod status;
+pub mod sync;
+pub mod today;
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::command::Answer;
+
+/// Ids.
+pub const ID: Style = AnsiColor::Cyan.on_default();
+/// What matters most.
+pub const STRONG: Style = Style::new().bold();
+/// What matters least.
+pub const FAINT: Style = Style::new().dimmed();
+/// What somebody should look at.
+pub const LOOK: Style = AnsiColor::Yellow.on_default();
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+
+/// For what is the text?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Layout {
+    /// A person's terminal.
+    Terminal,
+    /// A pipe or a file.
+    Plain,
+}
+
+/// A piece of what is printed.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Part {
+    /// For stdout.
+    Data(String),
+    /// For stderr.
+    Talk(String),
+}
+
+/// Text being put together.
+pub struct Page {
+    layout: Layout,
+    parts: Vec<Part>,
+}
+
+/// A cell of a table: words and how they look.
+pub struct Cell {
+    text: String,
+    style: Style,
+}
+
+impl Page {
+    /// An empty page.
+    pub fn new(layout: Layout) -> Self {
+        Self { layout, parts: Vec::new() }
+    }
+
+    /// What was put together, in order.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// True on a terminal.
+    pub fn is_terminal(&self) -> bool {
+        self.layout == Layout::Terminal
+    }
+
+    /// A line of data.
+    pub fn line(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        let cells: Vec<_> = cells.into_iter().collect();
+        self.table(vec![cells]);
+    }
+
+    /// Rows of data.
+    pub fn table(&mut self, rows: Vec<Vec<Cell>>) {
+        let widths = if self.is_terminal() { widths(&rows) } else { Vec::new() };
+        for row in rows {
+            let mut line = String::new();
+            let last = row.iter().rposition(|cell| !cell.text.is_empty()).unwrap_or(0);
+            for (at, cell) in row.iter().enumerate() {
+                if at > 0 && (at <= last || !self.is_terminal()) {
+                    line.push_str(if self.is_terminal() { "  " } else { "\t" });
+                }
+                let Cell { text, style } = cell;
+                line.push_str(&format!("{style}{text}{style:#}"));
+                if at < last {
+                    let missing = widths.get(at).copied().unwrap_or(0).saturating_sub(text.width());
+                    line.extend(std::iter::repeat_n(' ', missing));
+                }
+            }
+            self.data(&line);
+        }
+    }
+
+    /// A text of several lines, as data.
+    pub fn text(&mut self, text: &str) {
+        for line in text.lines() {
+            self.data(&plain(line));
+        }
+    }
+
+    /// An empty line, on a terminal.
+    pub fn gap(&mut self) {
+        if self.is_terminal() {
+            self.data("");
+        }
+    }
+
+    /// A line beside the data.
+    pub fn talk(&mut self, text: &str) {
+        self.parts.push(Part::Talk(format!("{}\n", plain(text))));
+    }
+
+    fn data(&mut self, line: &str) {
+        let line = format!("{line}\n");
+        match self.parts.last_mut() {
+            Some(Part::Data(text)) => text.push_str(&line),
+            _ => self.parts.push(Part::Data(line)),
+        }
+    }
+}
+
+/// Plain words.
+pub fn cell(text: impl AsRef<str>) -> Cell {
+    styled(text, Style::new())
+}
+
+/// Words with a look.
+pub fn styled(text: impl AsRef<str>, style: Style) -> Cell {
+    Cell { text: plain(text.as_ref()), style }
+}
+
+/// Shows what a command has to say.
+pub fn answer(answer: &Answer, page: &mut Page) {
+    match answer {
+        Answer::Started(started) => start::started(started, page),
+        Answer::Joined(joined) => start::joined(joined, page),
+        Answer::Alliance(chosen) => alliance::chosen(chosen, page),
+        Answer::Invited(invited) => start::invited(invited, page),
+        Answer::Done(done) => item::done(done, page),
+        Answer::Items(list) => item::list(list, page),
+        Answer::Item(whole) => item::item(whole, page),
+        Answer::Today(day) => today::today(day, page),
+        Answer::Choices(choices) => item::choices(choices, page),
+        Answer::Members(members) => member::members(members, page),
+        Answer::Status(spaces) => status::status(spaces, page),
+        Answer::Synced(synced) => sync::synced(synced, page),
+        Answer::Relays(relays) => alliance::relays(relays, page),
+        Answer::Security(lines) => status::security(lines, page),
+        // Both were printed while they ran.
+        Answer::Played(_) | Answer::Said => {}
+    }
+}
+
+/// Shows why a command failed and what helps.
+pub fn failure(message: &str, hint: Option<&str>) -> String {
+    let mut text = format!("{ERROR}error{ERROR:#}: {}\n", plain(message));
+    if let Some(hint) = hint {
+        let hint = hint.lines().map(plain).collect::<Vec<_>>().join("\n");
+        text.push_str(&format!("{STRONG}hint{STRONG:#}: {hint}\n"));
+    }
+    text
+}
+
+/// How many, with the right word.
+pub fn count(number: u64, one: &str, several: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {several}") }
+}
+
+/// A line without control characters: they could do anything to a terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn widths(rows: &[Vec<Cell>]) -> Vec<usize> {
+    let mut widths = Vec::new();
+    for row in rows {
+        widths.resize(widths.len().max(row.len()), 0);
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.text.width().max(*width);
+        }
+    }
+    widths
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Both streams as somebody sees them, without colour; lines beside the data are marked.
+    pub(crate) fn seen(value: &Answer, layout: Layout) -> String {
+        let mut page = Page::new(layout);
+        answer(value, &mut page);
+        let parts = page.parts().iter().map(|part| match part {
+            Part::Data(text) => text.clone(),
+            Part::Talk(text) => format!("# {text}"),
+        });
+        anstream::adapter::strip_str(&parts.collect::<String>()).to_string()
+    }
+
+    fn data(page: &Page) -> String {
+        let text = page.parts().iter().map(|part| match part {
+            Part::Data(text) | Part::Talk(text) => text.as_str(),
+        });
+        anstream::adapter::strip_str(&text.collect::<String>()).to_string()
+    }
+
+    fn two_rows() -> Vec<Vec<Cell>> {
+        vec![vec![styled("g3k", ID), cell("日本"), cell("")], vec![cell("g3k9"), cell("Run"), cell("private")]]
+    }
+
+    #[test]
+    fn columns_line_up_on_a_terminal_whatever_the_letters() {
+        let mut page = Page::new(Layout::Terminal);
+        page.table(two_rows());
+        assert_eq!(data(&page), "g3k   日本\ng3k9  Run   private\n");
+    }
+
+    #[test]
+    fn columns_are_separated_by_tabs_elsewhere_and_none_is_left_out() {
+        let mut page = Page::new(Layout::Plain);
+        page.table(two_rows());
+        assert_eq!(data(&page), "g3k\t日本\t\ng3k9\tRun\tprivate\n");
+    }
+
+    #[test]
+    fn words_of_others_cannot_steer_a_terminal() {
+        let mut page = Page::new(Layout::Terminal);
+        page.line([cell("a\u{1b}[2Jb\r\u{7}\u{9b}31m")]);
+        page.text("one\u{1b}]0;x\u{7}\ntwo\tthree");
+        let text: String = page.parts().iter().map(|part| format!("{part:?}")).collect();
+        assert!(!text.contains("\\u{1b}[2J") && !text.contains("\\u{1b}]") && !text.contains("\\u{7}"), "{text}");
+        assert!(!failure("\u{1b}[2J", Some("\u{1b}[2J")).contains("\u{1b}[2J"));
+    }
+
+    #[test]
+    fn a_hint_keeps_its_lines() {
+        let text = anstream::adapter::strip_str(&failure("x", Some("say which:\n  g3k  Run"))).to_string();
+        assert_eq!(text, "error: x\nhint: say which:\n  g3k  Run\n");
+    }
+}

@@ -1,0 +1,67 @@
+//! Alliances and the relays through which they are exchanged.
+
+use super::{FAINT, ID, Page, STRONG, cell, styled};
+use crate::command::{
+    alliance::{Chosen, Row, State},
+    relay::Known,
+};
+
+/// An alliance that began or was chosen, or all of them.
+pub fn chosen(chosen: &Chosen, page: &mut Page) {
+    match chosen {
+        Chosen::Began(row) => {
+            page.line([styled(&row.title, STRONG)]);
+            page.talk("A new alliance; commands mean it from now on. `alliance invite` makes the word that lets the other person in.");
+        }
+        Chosen::Now(row) => {
+            page.line([styled(&row.title, STRONG)]);
+            page.talk("Commands mean this alliance from now on.");
+        }
+        Chosen::All(rows) => {
+            page.table(
+                rows.iter()
+                    .map(|row| {
+                        let mark = if row.current { "*" } else { "" };
+                        vec![cell(mark), styled(&row.title, STRONG), cell(state(row.state, row.other.as_deref()))]
+                    })
+                    .collect(),
+            );
+            if rows.is_empty() {
+                page.talk("No alliance yet. `alliance new <title>` starts one.");
+            }
+        }
+    }
+}
+
+/// How far an alliance has come, in words.
+pub fn state(state: State, other: Option<&str>) -> String {
+    let name = other.unwrap_or("the other person");
+    match state {
+        State::Alone => "waiting for the other person".to_owned(),
+        State::AwaitsConfirmation => format!("{name} has come; the next sync confirms it"),
+        State::Together => format!("with {name}"),
+        State::TheyLeft => format!("{name} left; your copy continues"),
+        State::Ended => "ended; your copy stays".to_owned(),
+    }
+}
+
+/// The relays in use.
+pub fn relays(relays: &[Known], page: &mut Page) {
+    if relays.is_empty() {
+        page.talk("No relay is set: everything stays on this computer. `alliance relay set <url>` names one.");
+    }
+    page.table(
+        relays
+            .iter()
+            .map(|relay| {
+                let key = relay.key.as_deref().map_or("not met yet", |key| key.get(..16).unwrap_or(key));
+                vec![styled(&relay.id, ID), styled(key, FAINT)]
+            })
+            .collect(),
+    );
+}
+
+/// The line under which an alliance's things stand.
+pub fn heading(row: &Row, page: &mut Page) {
+    page.line([styled(&row.title, STRONG), styled(state(row.state, row.other.as_deref()), FAINT)]);
+}

@@ -1,0 +1,179 @@
+//! Items of every kind: rows, whole items, what a change did, and choices between values.
+
+use super::{Cell, FAINT, ID, LOOK, Page, STRONG, cell, count, styled};
+use crate::command::{
+    conflict::Choice,
+    item::{Done, Item, List, Row},
+};
+
+/// What a change did.
+pub fn done(done: &Done, page: &mut Page) {
+    page.line([styled(&done.short, ID), cell(&done.title)]);
+    if !done.changed {
+        page.talk("It is so already; nothing changed.");
+        return;
+    }
+    let Done { verb, kind, .. } = done;
+    page.talk(&match done.private {
+        true => format!("{verb}: a {kind} that only you have."),
+        false => format!("{verb}: a {kind} for both of you. `alliance sync` exchanges it."),
+    });
+}
+
+/// Items of one kind.
+pub fn list(list: &List, page: &mut Page) {
+    let List { rows: items, kind } = list;
+    if items.is_empty() {
+        page.talk(&format!("No {kind}s yet. `alliance {kind} add <title>` makes one."));
+    }
+    rows(items, page);
+}
+
+/// Rows of items: id, title, status and what else should be seen at once.
+pub fn rows(rows: &[Row], page: &mut Page) {
+    page.table(rows.iter().map(row).collect());
+}
+
+fn row(row: &Row) -> Vec<Cell> {
+    let mut marks = Vec::new();
+    if row.private {
+        marks.push("private".to_owned());
+    }
+    if row.choices > 0 {
+        marks.push(count(row.choices as u64, "choice", "choices"));
+    }
+    let status = row.status.as_deref().unwrap_or_default();
+    vec![styled(&row.short, ID), cell(&row.title), styled(status, FAINT), styled(marks.join(", "), LOOK)]
+}
+
+/// An item as a whole.
+pub fn item(item: &Item, page: &mut Page) {
+    let Item { row, conflicts, texts } = item;
+    page.line([styled(&row.short, ID), styled(&row.title, STRONG)]);
+    let mut facts = Vec::new();
+    let mut fact = |name: &str, value: &str| facts.push(vec![styled(name, FAINT), cell(value)]);
+    if let Some(status) = &row.status {
+        fact("status", status);
+    }
+    for (name, value) in row.fields.iter().filter(|(name, value)| !texts.contains(name) && !value.is_empty()) {
+        fact(name, value);
+    }
+    fact(
+        "whose",
+        match row.owner {
+            "you" => "yours",
+            "them" => "the other person's",
+            _ => "both of you",
+        },
+    );
+    fact("seen by", if row.private { "only you" } else { "both of you" });
+    page.table(facts);
+    for (name, text) in row.fields.iter().filter(|(name, text)| texts.contains(name) && !text.is_empty()) {
+        page.gap();
+        if texts.len() > 1 || name != "body" {
+            page.line([styled(name, FAINT)]);
+        }
+        page.text(text);
+    }
+    if !conflicts.is_empty() {
+        page.gap();
+        choices(conflicts, page);
+    }
+}
+
+/// Fields with several values.
+pub fn choices(choices: &[Choice], page: &mut Page) {
+    if choices.is_empty() {
+        page.talk("Nothing to choose: no field has more than one value.");
+        return;
+    }
+    let mut rows = Vec::new();
+    for choice in choices {
+        for (at, value) in choice.values.iter().enumerate() {
+            let again = page.is_terminal() && at > 0;
+            let once = |text: &str| if again { String::new() } else { text.to_owned() };
+            rows.push(vec![
+                styled(once(&choice.short), ID),
+                cell(once(&choice.field)),
+                styled(value.number.to_string(), STRONG),
+                cell(&value.value),
+                styled(value.by.as_deref().unwrap_or_default(), FAINT),
+            ]);
+        }
+    }
+    page.table(rows);
+    page.talk("You both wrote at the same time, and both is kept. `alliance conflict keep <id> <n>` chooses.");
+}
+
+#[cfg(test)]
+mod tests {
+    use alliance_core::app;
+    use alliance_replica::id::{ItemId, SpaceId};
+
+    use super::super::{Layout, tests::seen};
+    use crate::command::{Answer, conflict, item};
+
+    fn summary(n: u8, title: &str, private: bool) -> app::Summary {
+        app::Summary {
+            item: app::ItemRef { space: SpaceId::new([1; 16]), item: ItemId::new([n; 16]) },
+            short: format!("g3k{n}"),
+            kind: "goal".to_owned(),
+            title: title.to_owned(),
+            status: Some("active".to_owned()),
+            private,
+            owner: app::Owner::Both,
+            choices: usize::from(n % 2),
+            fields: [("horizon".to_owned(), "in May".to_owned()), ("title".to_owned(), title.to_owned())].into(),
+            texts: [("why".to_owned(), "Because".to_owned())].into(),
+        }
+    }
+
+    fn list() -> Answer {
+        let rows = vec![summary(1, "Run a half marathon", false).into(), summary(2, "Sleep", true).into()];
+        Answer::Items(item::List { rows, kind: "goal" })
+    }
+
+    fn whole() -> Answer {
+        let texts = [("why".to_owned(), "Because it is there.\nAnd it is good.".to_owned())].into();
+        let summary = summary(1, "Run a half marathon", false);
+        Answer::Item(app::Item { summary, texts, choices: conflict::tests::choices(), heads: Vec::new() }.into())
+    }
+
+    #[test]
+    fn a_list_has_a_row_an_item() {
+        insta::assert_snapshot!("list_terminal", seen(&list(), Layout::Terminal));
+        insta::assert_snapshot!("list_plain", seen(&list(), Layout::Plain).replace('\t', "⇥"));
+        insta::assert_snapshot!(
+            "list_empty",
+            seen(&Answer::Items(item::List { rows: Vec::new(), kind: "goal" }), Layout::Plain)
+        );
+    }
+
+    #[test]
+    fn json_of_a_list_begins_with_the_id_and_has_every_field() {
+        insta::assert_snapshot!("list_json", serde_json::to_string_pretty(&list()).expect("serialises"));
+    }
+
+    #[test]
+    fn an_item_shows_its_fields_its_texts_and_its_choices() {
+        insta::assert_snapshot!("item_terminal", seen(&whole(), Layout::Terminal));
+        insta::assert_snapshot!("item_json", serde_json::to_string_pretty(&whole()).expect("serialises"));
+    }
+
+    #[test]
+    fn choices_show_every_value_with_its_number_and_its_author() {
+        let choices = || Answer::Choices(conflict::numbered(conflict::tests::choices()));
+        insta::assert_snapshot!("choices_terminal", seen(&choices(), Layout::Terminal));
+        insta::assert_snapshot!("choices_plain", seen(&choices(), Layout::Plain).replace('\t', "⇥"));
+    }
+
+    #[test]
+    fn a_change_is_one_line_of_data_and_a_word_beside_it() {
+        let item = app::ItemRef { space: SpaceId::new([1; 16]), item: ItemId::new([2; 16]) };
+        let (short, kind, title) = ("n3k".to_owned(), "note".to_owned(), "Doubts".to_owned());
+        let done = app::Done { item, short, kind, title, private: true, changed: true };
+        let answer = |done| Answer::Done(item::Done::new("Added", done));
+        insta::assert_snapshot!("done", seen(&answer(done.clone()), Layout::Plain));
+        insta::assert_snapshot!("done_unchanged", seen(&answer(app::Done { changed: false, ..done }), Layout::Plain));
+    }
+}

@@ -1,0 +1,168 @@
+//! Where the program prints: data on stdout, talk on stderr, JSON instead of both if that was asked for.
+//!
+//! The only file that writes to either. Colour is decided when something is printed, never before.
+
+use std::io::{self, IsTerminal as _, Write};
+
+use anstream::AutoStream;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::{
+    command::Answer,
+    error::{CliError, Exit},
+    render::{self, Layout, Page, Part},
+};
+
+/// Version of the JSON envelopes.
+const VERSION: u32 = 1;
+
+/// Standard output and error of this process.
+pub struct Ui {
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    v: u32,
+    data: &'a Answer,
+}
+
+#[derive(Serialize)]
+struct Failure<'a> {
+    v: u32,
+    error: Reason<'a>,
+}
+
+#[derive(Serialize)]
+struct Reason<'a> {
+    code: &'a str,
+    message: &'a str,
+    hint: Option<&'a str>,
+}
+
+impl Ui {
+    /// Prints to this process's standard output and error, as JSON or for people.
+    pub fn of_process(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Prints what a command has to say.
+    pub fn answer(&self, answer: &Answer) -> Result<(), CliError> {
+        if matches!(answer, Answer::Said) {
+            return Ok(());
+        }
+        let printed = if self.json {
+            json(&Data { v: VERSION, data: answer }).and_then(|line| write(AutoStream::auto(io::stdout()), &line))
+        } else {
+            let mut page = Page::new(if io::stdout().is_terminal() { Layout::Terminal } else { Layout::Plain });
+            render::answer(answer, &mut page);
+            page.parts().iter().try_for_each(|part| match part {
+                Part::Data(text) => write(AutoStream::auto(io::stdout()), text),
+                Part::Talk(text) => write(AutoStream::auto(io::stderr()), text),
+            })
+        };
+        match printed {
+            // Whoever read it has read enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            printed => printed.map_err(CliError::Output),
+        }
+    }
+
+    /// Prints a line of a story as it happens. Not with JSON.
+    pub fn tell(&self, text: &str) {
+        if !self.json {
+            // Whoever read it may have read enough.
+            let _ = write(AutoStream::auto(io::stdout()), &format!("{text}\n"));
+        }
+    }
+
+    /// Says something beside the data, while a command runs. Not with JSON.
+    pub fn talk(&self, text: &str) {
+        if !self.json {
+            // Nobody can be told that nobody can be told.
+            let _ = write(AutoStream::auto(io::stderr()), &format!("{text}\n"));
+        }
+    }
+
+    /// Shows that something is under way, on a terminal.
+    pub fn progress(&self, text: &str) -> Progress {
+        if self.json || !io::stderr().is_terminal() {
+            return Progress(None);
+        }
+        let style = ProgressStyle::with_template("{spinner} {msg}").expect("the template is right");
+        let bar = ProgressBar::new_spinner().with_style(style).with_message(text.to_owned());
+        bar.enable_steady_tick(std::time::Duration::from_millis(120));
+        Progress(Some(bar))
+    }
+
+    /// Says why a command failed.
+    pub fn failed(&self, error: &CliError) -> Exit {
+        let report = error.report();
+        self.refuse(report.code, &report.message, report.hint.as_deref());
+        report.exit
+    }
+
+    /// Prints the help that was asked for, or says why the arguments cannot be understood.
+    pub fn refused(&self, error: &clap::Error) -> Exit {
+        if !error.use_stderr() {
+            let _ = error.print();
+            return Exit::Ok;
+        }
+        if self.json {
+            let text = error.to_string();
+            let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            let message = lines.next().unwrap_or_default().trim_start_matches("error: ");
+            let hint = "alliance --help shows the commands";
+            self.refuse("usage", message, Some(hint));
+        } else {
+            let _ = error.print();
+        }
+        Exit::Usage
+    }
+
+    fn refuse(&self, code: &str, message: &str, hint: Option<&str>) {
+        let text = if self.json {
+            json(&Failure { v: VERSION, error: Reason { code, message, hint } }).unwrap_or_default()
+        } else {
+            render::failure(message, hint)
+        };
+        let _ = write(AutoStream::auto(io::stderr()), &text);
+    }
+}
+
+/// A sign that something is under way; nothing where nobody would see it.
+pub struct Progress(Option<ProgressBar>);
+
+impl Progress {
+    /// Says how far it is.
+    pub fn say(&self, text: &str) {
+        if let Some(bar) = &self.0 {
+            bar.set_message(text.to_owned());
+        }
+    }
+
+    /// Takes the sign away.
+    pub fn clear(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+fn json(value: &impl Serialize) -> io::Result<String> {
+    let mut line = serde_json::to_string(value)?;
+    line.push('\n');
+    Ok(line)
+}
+
+fn write(mut to: impl Write, text: &str) -> io::Result<()> {
+    to.write_all(text.as_bytes())?;
+    to.flush()
+}
