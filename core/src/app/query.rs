@@ -371,6 +371,12 @@ pub(super) fn names(tx: &Tx<'_>, space: &SpaceId) -> Result<BTreeMap<MemberId, S
     Ok(members.into_iter().filter_map(name).collect())
 }
 
+/// What a member is in an alliance, in their own word.
+pub(super) fn role(tx: &Tx<'_>, space: &SpaceId, member: &MemberId) -> Result<String, AppError> {
+    let item = own_item(tx, space)?;
+    Ok(item.map(|item| item.text(Writer::Only(*member), "role").to_owned()).unwrap_or_default())
+}
+
 /// The relays that an alliance names.
 pub(super) fn named_relays(tx: &Tx<'_>, space: &SpaceId) -> Result<Vec<alliance::Relay>, AppError> {
     let relays = own_item(tx, space)?.and_then(|item| item.fields.get("relays").cloned());

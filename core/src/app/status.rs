@@ -21,8 +21,12 @@ use crate::{
 /// A member of an alliance.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Member {
+    /// Who, for scripts.
+    pub id: MemberId,
     /// Their name.
     pub name: String,
+    /// What they are in it, in their own word.
+    pub role: String,
     /// Devices that are theirs now.
     pub devices: usize,
 }
@@ -91,15 +95,17 @@ impl Profile {
                 let live = |state: &&alliance_replica::log::membership::DeviceState| {
                     state.live && state.member == member && state.role == Role::Ordinary
                 };
-                Member {
+                Ok::<_, AppError>(Member {
+                    id: member,
+                    role: query::role(tx, &space, &member)?,
                     name: names.get(&member).cloned().unwrap_or_default(),
                     devices: fold.devices().map(|(_, state)| state).filter(live).count(),
-                }
+                })
             };
             let me = loaded.row.member;
             let other = fold.members().find(|it| *it != me);
             let alliance = query::alliance(tx, &space, profile::current(tx)?)?;
-            Ok(Members { alliance, me: member(me), other: other.map(member), safety_words: words })
+            Ok(Members { alliance, me: member(me)?, other: other.map(member).transpose()?, safety_words: words })
         })
     }
 
