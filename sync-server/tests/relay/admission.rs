@@ -55,16 +55,9 @@ fn a_cut_device_is_refused_at_once_and_hears_nothing_more() {
     assert!(!second.has(&after));
 }
 
-/// Another device of the same person joins by an invitation.
+/// Another device of the founder, connected.
 fn own_device(world: &mut World, ben: &mut Laptop, seed: u8) -> Laptop {
-    use alliance_replica::{
-        id::MemberId,
-        log::control::{AddDevice, AddedRole},
-    };
-    let member = MemberId::of(&ben.device());
-    let keys = crate::world::keys(seed);
-    let consent = keys.consent(&secret(seed), &ben.space(), &member);
-    ben.control(Record::AddDevice(AddDevice { device: keys, role: AddedRole::Ordinary, renews: None, consent }));
+    ben.add_device(seed);
     world.settle(&mut [ben]);
     let mut second = Laptop::new(seed, ben.space());
     world.open(&mut second);

@@ -199,6 +199,46 @@ fn a_slow_reader_is_given_no_more_than_has_room_and_the_rest_later() {
 }
 
 #[test]
+fn a_slow_reader_with_many_channels_is_given_no_more_than_has_room() {
+    let mut world = World::new();
+    let (mut ben, mut anna) = pair(&mut world);
+    let own = anna.secret();
+    (0..4).for_each(|_| world.open_as(&mut anna, &own));
+    world.deaf.insert(anna.id);
+    let notes: Vec<_> = (0..12).map(|n| ben.write(&vec![n; 400_000])).collect();
+    world.settle(&mut [&mut ben, &mut anna]);
+    world.deaf.clear();
+    world.relay.written(anna.id, usize::MAX);
+    world.settle(&mut [&mut ben, &mut anna]);
+    assert_eq!((anna.take_ended(), anna.closed), (vec![], false));
+    assert!(notes.iter().all(|note| anna.has(note)));
+}
+
+#[test]
+fn an_entry_that_waited_for_its_author_reaches_everybody() {
+    let mut world = World::new();
+    let (mut ben, mut anna) = pair(&mut world);
+    let mut tablet = Laptop::new(3, ben.space());
+    for id in world.relay.store().ids(&ben.space()) {
+        let author = ben.log.chains().meta(&id).expect("is held").head.device;
+        tablet.restore(&author, &ben.bodies[&id]);
+    }
+    let early = tablet.sign(b"sealed");
+    let frame = Entries {
+        channel: anna.channel,
+        device: tablet.device(),
+        chain: Chain::Content,
+        entries: vec![early.entry.clone()],
+    };
+    world.send(&mut anna, &Frame::Entries(frame).encode());
+    assert_eq!(anna.take_ended(), []);
+    ben.add_device(3);
+    world.settle(&mut [&mut ben, &mut anna]);
+    assert!(ben.has(&early.id), "also whoever made its author known");
+    assert!(world.relay.store().ids(&ben.space()).contains(&early.id));
+}
+
+#[test]
 fn a_reader_for_whom_too_much_waits_is_dropped_with_a_reason() {
     let mut world = World::new();
     let (mut ben, mut anna) = pair(&mut world);

@@ -5,6 +5,8 @@ use alliance_replica::{
     limits,
 };
 
+use alliance_sync_server::store::MemoryStore;
+
 use crate::world::{Laptop, World, pair};
 
 #[test]
@@ -90,16 +92,18 @@ fn a_damaged_space_is_refused_and_the_others_are_served() {
 }
 
 #[test]
-fn an_entry_that_is_gone_from_the_disk_ends_the_channel_that_needs_it() {
-    let mut world = World::new();
-    let (mut ben, mut anna) = pair(&mut world);
-    world.disconnect(&mut anna);
-    let note = ben.write(b"sealed");
-    world.settle(&mut [&mut ben]);
-    world.relay.store_mut().lose(&ben.space(), &note);
-    world.open(&mut anna);
-    assert_eq!(anna.take_ended(), [Code::Storage]);
-    assert_eq!(ben.take_ended(), []);
+fn an_entry_that_the_disk_lost_or_changed_ends_the_channel_that_needs_it() {
+    for harm in [MemoryStore::lose, MemoryStore::damage] {
+        let mut world = World::new();
+        let (mut ben, mut anna) = pair(&mut world);
+        world.disconnect(&mut anna);
+        let note = ben.write(b"sealed");
+        world.settle(&mut [&mut ben]);
+        harm(world.relay.store_mut(), &ben.space(), &note);
+        world.open(&mut anna);
+        assert_eq!(anna.take_ended(), [Code::Storage]);
+        assert_eq!(ben.take_ended(), []);
+    }
 }
 
 #[test]

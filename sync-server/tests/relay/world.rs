@@ -8,11 +8,11 @@ use alliance_replica::{
         Event, Exchange, Role,
         frame::{Channel, Code, Frame},
     },
-    id::{DeviceId, EntryId, Id, Secret, SpaceId},
+    id::{DeviceId, EntryId, Id, MemberId, Secret, SpaceId},
     log::{
         Log,
         chain::State,
-        control::{Confirm, Control, Genesis, Invite, Keys, Purpose, Record, Redeem, SpaceKind},
+        control::{AddDevice, AddedRole, Confirm, Control, Genesis, Invite, Keys, Purpose, Record, Redeem, SpaceKind},
         entry::{Entry, Verified},
         heads::{After, Chain},
     },
@@ -269,6 +269,13 @@ impl Laptop {
         std::mem::take(&mut self.ended)
     }
 
+    /// Adds another device of the founder.
+    pub(crate) fn add_device(&mut self, seed: u8) -> EntryId {
+        let device = keys(seed);
+        let consent = device.consent(&secret(seed), &self.space(), &MemberId::of(&self.device()));
+        self.control(Record::AddDevice(AddDevice { device, role: AddedRole::Ordinary, renews: None, consent }))
+    }
+
     /// Invites with the key of this seed.
     pub(crate) fn invite(&mut self, seed: u8, purpose: Purpose, expires: u64) -> EntryId {
         self.control(Record::Invite(Invite { key: keys(seed), purpose, expires }))
@@ -276,7 +283,7 @@ impl Laptop {
 
     /// Redeems the invitation of this seed's key for the laptop's own device, as another member.
     pub(crate) fn redeem(&mut self, invite: u8) -> EntryId {
-        let member = alliance_replica::id::MemberId::of(&self.device());
+        let member = MemberId::of(&self.device());
         let consent = keys(self.seed).consent(&self.secret(), &self.space(), &member);
         let redeem = Redeem { device: keys(self.seed), recovery: None, consent, recovery_consent: None };
         self.control_as(invite, Record::Redeem(redeem))
