@@ -16,6 +16,7 @@ use std::{
 };
 
 use axum::body::Bytes;
+use futures_util::future::{Fuse, FutureExt as _};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     time::{Instant, timeout_at},
@@ -45,7 +46,7 @@ pub struct Line {
     /// Frames to send, in order; the line is to be closed when they end.
     pub frames: mpsc::UnboundedReceiver<Vec<u8>>,
     /// A last frame that replaces all that were not sent.
-    pub last: oneshot::Receiver<Vec<u8>>,
+    pub last: Fuse<oneshot::Receiver<Vec<u8>>>,
 }
 
 enum Input {
@@ -85,7 +86,7 @@ impl Driver {
         let (frames, out) = mpsc::unbounded_channel();
         let (last, last_out) = oneshot::channel();
         self.put(Input::Connect { id, nonce, ends: Ends { frames, last } });
-        Ok(Line { driver: self.clone(), id, frames: out, last: last_out })
+        Ok(Line { driver: self.clone(), id, frames: out, last: last_out.fuse() })
     }
 
     /// Looks whether the store can be read.
@@ -145,6 +146,11 @@ impl Reader {
         if let Ok(room) = Arc::clone(&self.driver.room).acquire_many_owned(size).await {
             self.driver.put(Input::Frame { id: self.id, frame, _room: room });
         }
+    }
+
+    /// The peer goes.
+    pub fn leave(&self) {
+        self.driver.put(Input::Disconnect { id: self.id });
     }
 
     /// Something arrived that is no frame.

@@ -4,7 +4,11 @@ mod error;
 mod health;
 mod socket;
 
-use std::{future::Future, net::SocketAddr, time::Duration};
+use std::{
+    future::{Future, IntoFuture as _},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use axum::{Router, routing::get, serve::ListenerExt as _};
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
@@ -13,7 +17,7 @@ use tracing::{debug, warn};
 use crate::{driver::Driver, error::Error, replica::Relay, store::Store};
 use error::HttpError;
 
-/// How long connections may take to go when the relay stops.
+/// How long the last commit and the goodbyes may take when the relay stops.
 const LAST_MOMENT: Duration = Duration::from_secs(5);
 
 /// A relay that listens.
@@ -37,36 +41,34 @@ impl Server {
     }
 
     /// Serves until `stop` completes; then takes nothing new, writes what it has, says goodbye, and returns.
-    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
-        let Self { listener, driver, ended } = self;
-        let (stopping, stopped) = oneshot::channel();
-        let signal = {
-            let driver = driver.clone();
-            async move {
-                let outcome = tokio::select! {
-                    () = stop => Ok(()),
-                    _ = ended => Err(Error::Stopped),
-                };
-                driver.shut_down().await;
-                // `run` waits for it, or is gone.
-                let _ = stopping.send(outcome);
-            }
-        };
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Error> {
+        let Self { listener, driver, mut ended } = self;
         let listener = listener.tap_io(|stream| {
             if let Err(problem) = stream.set_nodelay(true) {
                 debug!(reason = %problem, "small frames may be delayed");
             }
         });
-        let signal = tokio::spawn(signal);
-        let serving = axum::serve(listener, router(driver)).with_graceful_shutdown(async {
-            // A panic there ends the relay as well.
-            let _ = signal.await;
+        let (halt, halted) = oneshot::channel::<()>();
+        let serving = axum::serve(listener, router(driver.clone())).with_graceful_shutdown(async {
+            // It halts as well if this function is dropped.
+            _ = halted.await;
         });
-        let outcome = tokio::select! {
-            _ = serving => Ok(()),
-            outcome = wind_down(stopped) => outcome,
+        let serving = tokio::spawn(serving.into_future());
+        tokio::select! {
+            () = stop => {}
+            _ = &mut ended => return Err(Error::Stopped),
+        }
+        drop(halt);
+        let goodbye = async {
+            driver.shut_down().await;
+            drop(driver);
+            // The thread ends when the last connection is gone.
+            _ = tokio::join!(serving, ended);
         };
-        outcome
+        if timeout(LAST_MOMENT, goodbye).await.is_err() {
+            warn!("somebody did not go in time");
+        }
+        Ok(())
     }
 }
 
@@ -78,13 +80,4 @@ fn router(driver: Driver) -> Router {
         .fallback(|| async { HttpError::NotFound })
         .method_not_allowed_fallback(|| async { HttpError::NotFound })
         .with_state(driver)
-}
-
-async fn wind_down(stopped: oneshot::Receiver<Result<(), Error>>) -> Result<(), Error> {
-    let outcome = stopped.await.unwrap_or(Err(Error::Stopped));
-    let never: Result<(), _> = timeout(LAST_MOMENT, std::future::pending()).await;
-    if never.is_err() {
-        warn!("connections were still open");
-    }
-    outcome
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, chain};
 
 /// Why a request is not answered as asked.
 #[derive(Debug, thiserror::Error)]
-pub enum HttpError {
+pub(super) enum HttpError {
     /// There is no such page.
     #[error("there is nothing at this address")]
     NotFound,

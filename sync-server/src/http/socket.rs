@@ -70,7 +70,7 @@ async fn run(driver: Driver, socket: WebSocket) {
     debug!(connection = id.0, "disconnected");
 }
 
-/// Hands frames over until the peer goes, or says something that is no frame: then the writer has the last word.
+/// Hands frames over until the peer is gone. If it says goodbye, or something that is no frame, the writer has the last word.
 async fn read(reader: Reader, mut stream: SplitStream<WebSocket>) {
     let mut frames = 0;
     loop {
@@ -81,7 +81,11 @@ async fn read(reader: Reader, mut stream: SplitStream<WebSocket>) {
                 reader.frame(frame).await;
             }
             Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
-            Ok(Some(Ok(Message::Close(_))) | None) | Err(_) => return,
+            Ok(Some(Ok(Message::Close(_)))) => {
+                reader.leave();
+                return std::future::pending().await;
+            }
+            Ok(None) | Err(_) => return,
             Ok(Some(Ok(Message::Text(_)) | Err(_))) => {
                 reader.unreadable();
                 return std::future::pending().await;

@@ -12,6 +12,7 @@ use alliance_replica::{
     id::{DeviceId, EntryId, SpaceId},
     log::{
         Log, Received,
+        control::{Control, Record},
         entry::Verified,
         heads::{Chain, Head},
     },
@@ -136,11 +137,32 @@ impl<S: Store> Relay<S> {
         let is_complete = self.is_complete(id, channel);
         match verdict {
             Verdict::Admitted(Standing::Full) => self.promote(id, channel, now),
-            // It may still turn out to be confirmed.
-            Verdict::Admitted(Standing::Joining) if is_complete => self.promote(id, channel, now),
+            // It might still have turned out to be confirmed.
+            Verdict::Admitted(Standing::Joining) if is_complete && self.may_join(id, channel, now) => {
+                self.promote(id, channel, now);
+            }
             _ if is_complete => self.turn_away(id, channel, now),
             _ => {}
         }
+        self.evict(&space);
+    }
+
+    /// True if the invitation that a candidate redeemed is still open as far as is known here.
+    fn may_join(&mut self, id: ConnectionId, channel: Channel, now: Now) -> bool {
+        let Some(Seat::Candidate(candidate)) = self.seat(id, channel) else { return false };
+        let space = candidate.space;
+        if self.load(&space).is_err() {
+            return false;
+        }
+        let (Some(Seat::Candidate(candidate)), Some(here)) = (self.seat(id, channel), self.spaces.get(&space)) else {
+            return false;
+        };
+        let redeems = |entry: &&Verified| match candidate.log.dag().record(&entry.id) {
+            Some((_, Control { record: Record::Redeem(redeem), .. })) => redeem.device.device == candidate.device,
+            _ => false,
+        };
+        let is_open = |key: &DeviceId| judge(&here.log, key, now) == Verdict::Admitted(Standing::Full);
+        candidate.held.iter().filter(redeems).any(|entry| is_open(&entry.device))
     }
 
     /// A candidate's entries admit it: they go into the space, and it takes its seat if the space admits it, too.
@@ -181,13 +203,19 @@ impl<S: Store> Relay<S> {
     /// Ends a candidate's channel with the reason that fits.
     fn turn_away(&mut self, id: ConnectionId, channel: Channel, now: Now) {
         let Some(Seat::Candidate(candidate)) = self.seat(id, channel) else { return };
+        let space = candidate.space;
+        // What cannot be read is here, too.
+        let is_here = self.load(&space).is_err() || self.spaces.contains_key(&space);
+        let Some(Seat::Candidate(candidate)) = self.seat(id, channel) else { return };
         let code = match judge(&candidate.log, &candidate.device, now) {
             Verdict::Out(code) => code,
-            _ if self.spaces.contains_key(&candidate.space) || !candidate.held.is_empty() => Code::NotMember,
-            _ => Code::UnknownSpace,
+            Verdict::Unknown if is_here || !candidate.held.is_empty() => Code::NotMember,
+            Verdict::Admitted(_) if is_here => Code::NotMember,
+            Verdict::Unknown | Verdict::Admitted(_) => Code::UnknownSpace,
         };
-        info!(connection = id.0, space = ?candidate.space, code = ?code, "opening is refused");
+        info!(connection = id.0, space = ?space, code = ?code, "opening is refused");
         self.end(id, channel, code, None);
+        self.evict(&space);
     }
 
     /// True if every control entry that the candidate named has come.

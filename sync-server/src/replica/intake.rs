@@ -66,7 +66,7 @@ impl<S: Store> Relay<S> {
         if let Some((entry, refusal)) = refused {
             self.refuse(id, channel, space, entry, &refusal);
         } else {
-            self.on_linking(id, channel, space, unlinked && !is_new, is_new);
+            self.count_unlinked(id, channel, space, unlinked, is_new);
             if unlinked {
                 self.say_have(id, channel, space);
             }
@@ -79,20 +79,24 @@ impl<S: Store> Relay<S> {
         }
     }
 
-    fn on_linking(&mut self, id: ConnectionId, channel: Channel, space: &SpaceId, failed: bool, linked: bool) {
+    /// Ends a channel that goes on sending what does not link and brings nothing new.
+    fn count_unlinked(&mut self, id: ConnectionId, channel: Channel, space: &SpaceId, unlinked: bool, is_new: bool) {
         let seats = self.connections.get_mut(&id).map(|connection| &mut connection.seats);
-        let Some(Seat::Seated { unlinked, .. }) = seats.and_then(|seats| seats.get_mut(&channel)) else { return };
-        *unlinked = match (linked, failed) {
-            (true, _) => 0,
-            (false, true) => *unlinked + 1,
-            (false, false) => *unlinked,
+        let Some(Seat::Seated { unlinked: count, .. }) = seats.and_then(|seats| seats.get_mut(&channel)) else {
+            return;
         };
-        if *unlinked > UNLINKED {
+        if is_new {
+            *count = 0;
+        } else if unlinked {
+            *count += 1;
+        }
+        if *count > UNLINKED {
             warn!(connection = id.0, space = ?space, "entries do not link to what is here");
             self.end(id, channel, Code::Limit, None);
         }
     }
 
+    /// Ends a channel because of an entry on it.
     pub(super) fn refuse(
         &mut self,
         id: ConnectionId,

@@ -55,6 +55,13 @@ impl MemoryStore {
             space.places = places(&space.entries);
         }
     }
+
+    /// Changes a byte of an entry's body, as a bad disk would.
+    pub fn damage(&mut self, space: &SpaceId, id: &EntryId) {
+        let entries = self.spaces.get_mut(space).into_iter().flat_map(|space| &mut space.entries);
+        let bodies = entries.filter(|entry| entry.id == *id).filter_map(|entry| entry.entry.body.first_mut());
+        bodies.for_each(|byte| *byte ^= 1);
+    }
 }
 
 impl Store for MemoryStore {

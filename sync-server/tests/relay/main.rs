@@ -1,0 +1,9 @@
+//! The relay from outside: its state machine with clients that speak the real protocol, and the program itself.
+#![allow(clippy::unwrap_used)]
+
+mod admission;
+mod entries;
+mod faults;
+mod healing;
+mod program;
+mod world;
