@@ -2,15 +2,13 @@
 //!
 //! Every error of every layer ends here, and the match is exhaustive: whoever adds one has to say what a person can do.
 
+mod advice;
+
 use std::{error::Error, io, path::PathBuf, process::ExitCode};
 
-use alliance_core::{
-    app::{AppError, NotInvited, Person, SessionError},
-    document::EditError,
-    keys::invitation,
-    store::StoreError,
-};
+use alliance_core::app::{AppError, Person, SessionError};
 
+use self::advice::{BEGIN, app, list, net, one_of, session, some_of};
 use crate::{command::sync, config::ProfileName, net::relay::NetError};
 
 /// How the program ends.
@@ -27,6 +25,8 @@ pub enum Exit {
     Cancelled = 3,
     /// What was meant is not there.
     NotFound = 5,
+    /// Only the other person may do that.
+    NotYours = 6,
     /// Relay or peer was not reached; all is saved here.
     NotReached = 7,
     /// There is a mistake in the program.
@@ -242,160 +242,6 @@ impl CliError {
     }
 }
 
-type Advice = (&'static str, Exit, Option<String>);
-
-const BEGIN: &str = "`alliance init` starts one, `alliance join <invite>` takes up an invitation; --help shows how";
-
-fn app(error: &AppError) -> Advice {
-    let failed = |code, hint: &str| (code, Exit::Failed, Some(hint.to_owned()));
-    match error {
-        AppError::Store(error) => store(error),
-        AppError::Domain(_) => ("invalid", Exit::Usage, None),
-        AppError::Edit(error) => edit(error),
-        AppError::Invitation(error) => (invitation_code(error), Exit::Failed, Some(invitation_hint(error).to_owned())),
-        AppError::NotInvited(why) => not_invited(*why),
-        AppError::Seal(_) | AppError::Pack(_) | AppError::Epoch(_) => {
-            failed("keys", "nothing was lost: `alliance sync` tries again, `alliance security` shows what happened")
-        }
-        AppError::Memory(_) => failed("memory", "the six words need 64 MB of memory for a moment; close something"),
-        AppError::NotFound { kind, .. } => ("not_found", Exit::NotFound, Some(shows(kind))),
-        AppError::Ambiguous { candidates, .. } => ("ambiguous", Exit::Usage, Some(one_of(candidates))),
-        AppError::NoSuchValue { .. } => (
-            "not_found",
-            Exit::NotFound,
-            Some("`alliance conflict list` shows the values and their numbers".to_owned()),
-        ),
-        AppError::NoAlliance => (
-            "no_alliance",
-            Exit::NotFound,
-            Some("`alliance new <title>` starts one, `alliance join <invite>` takes up an invitation".to_owned()),
-        ),
-        AppError::UnknownSpace => ("not_found", Exit::NotFound, Some("`alliance use` shows your alliances".to_owned())),
-        AppError::NoRelay => failed("no_relay", "`alliance relay set <url>` names one; until then all is saved here"),
-        AppError::NotFounder => {
-            failed("not_founder", "run `alliance invite` where `alliance init` or `alliance new` was run")
-        }
-        AppError::Full => failed("full", "an alliance is for two; `alliance new <title>` starts another one"),
-    }
-}
-
-fn edit(error: &EditError) -> Advice {
-    let failed = |code, hint: &str| (code, Exit::Failed, Some(hint.to_owned()));
-    match error {
-        EditError::TooLong { .. } => {
-            ("too_long", Exit::Usage, Some("nothing was changed; split the text in two".to_owned()))
-        }
-        EditError::Full => failed("full", "nothing was changed; go on in a new one"),
-        EditError::UnknownVersion | EditError::NoPlace { .. } => {
-            failed("changed_meanwhile", "nothing was changed; look at it again, then repeat the edit")
-        }
-        EditError::NoField(_) | EditError::NotWritable(_) => {
-            failed("newer_item", "nothing was changed; a newer `alliance` wrote it: install that version")
-        }
-        EditError::Automerge(_) => failed("document", "nothing was changed; please report what you did"),
-    }
-}
-
-fn store(error: &StoreError) -> Advice {
-    let failed = |code, hint: &str| (code, Exit::Failed, Some(hint.to_owned()));
-    match error {
-        StoreError::Missing => ("no_profile", Exit::NotFound, Some(BEGIN.to_owned())),
-        StoreError::Exists => failed("profile_exists", "--profile <name> makes another profile"),
-        StoreError::Newer { .. } => {
-            failed("newer_profile", "a newer `alliance` wrote it: install that version or a later one")
-        }
-        StoreError::Busy(_) => failed("busy", "nothing was changed; try again when the other program is done"),
-        StoreError::Disk(_) => {
-            failed("disk", "nothing was changed; see whether the disk is full or may not be written")
-        }
-        StoreError::Damaged { .. } => {
-            failed("damaged", "do not delete it: copy the folder away first, then restore a backup of it")
-        }
-        StoreError::Sqlite(_) => failed("store", "nothing was changed; see whether its folder can be read and written"),
-    }
-}
-
-fn invitation_code(error: &invitation::Error) -> &'static str {
-    match error {
-        invitation::Error::Foreign => "not_an_invitation",
-        invitation::Error::Mistyped => "invitation_mistyped",
-        invitation::Error::Newer(_) => "invitation_newer",
-        invitation::Error::Malformed(_) => "invitation_malformed",
-        invitation::Error::Url => "relay_url",
-    }
-}
-
-fn invitation_hint(error: &invitation::Error) -> &'static str {
-    match error {
-        invitation::Error::Foreign => "an invitation begins with alliance: and comes from `alliance invite`",
-        invitation::Error::Mistyped => "copy it whole, from alliance: to the end, and put it in quotation marks",
-        invitation::Error::Newer(_) => "install the newest `alliance`, or ask for an invitation from an older one",
-        invitation::Error::Malformed(_) => "ask the other person for a new one: `alliance invite`",
-        invitation::Error::Url => "`alliance relay set <url>` names a relay as http://127.0.0.1:8787",
-    }
-}
-
-fn not_invited(why: NotInvited) -> Advice {
-    let failed = |code, hint: &str| (code, Exit::Failed, Some(hint.to_owned()));
-    match why {
-        NotInvited::Unknown => {
-            failed("invitation_unknown", "ask the other person to run `alliance sync`, then try again")
-        }
-        NotInvited::Used => failed(
-            "invitation_used",
-            "if that was not you, tell the other person; they make a new one with `alliance invite`",
-        ),
-        NotInvited::Expired => failed("invitation_expired", "ask the other person for a new one: `alliance invite`"),
-        NotInvited::Withdrawn => {
-            failed("invitation_withdrawn", "ask the other person for a new one: `alliance invite`")
-        }
-        NotInvited::Member => {
-            failed("member_already", "`alliance use` shows your alliances; to try it alone, use another --profile")
-        }
-        NotInvited::OtherRelay => {
-            failed("other_relay", "do not go on: ask the other person whether the relay was set up anew")
-        }
-    }
-}
-
-fn session(error: &SessionError) -> Advice {
-    match error {
-        SessionError::Broken(_) => (
-            "relay_broken",
-            Exit::NotReached,
-            Some("all is saved here; is it an alliance-relay of a fitting version?".to_owned()),
-        ),
-        SessionError::OtherRelay { .. } => (
-            "other_relay",
-            Exit::Failed,
-            Some(
-                "nothing was sent; if the relay was set up anew on purpose, `alliance relay set <url>` accepts it"
-                    .to_owned(),
-            ),
-        ),
-        SessionError::Closed(_) => ("relay_closed", Exit::NotReached, Some(LATER.to_owned())),
-        SessionError::App(error) => app(error),
-    }
-}
-
-const LATER: &str = "all is saved here; `alliance sync` tries again";
-
-fn net(error: &NetError) -> Advice {
-    let code = match error {
-        NetError::Unreachable { .. } => "relay_unreachable",
-        NetError::NotARelay { .. } => "not_a_relay",
-        NetError::Broke(_) | NetError::Closed => "relay_gone",
-        NetError::Silent => "relay_silent",
-    };
-    let hint = match error {
-        NetError::NotARelay { .. } => {
-            "all is saved here; `alliance relay show` shows the address, `alliance relay set <url>` changes it"
-        }
-        _ => LATER,
-    };
-    (code, Exit::NotReached, Some(hint.to_owned()))
-}
-
 /// The error and its causes, in one sentence. What SQLite or the system says comes last.
 fn message(error: &CliError) -> String {
     let mut text = match error {
@@ -413,29 +259,6 @@ fn message(error: &CliError) -> String {
         cause = next.source();
     }
     text
-}
-
-fn shows(kind: &str) -> String {
-    match kind {
-        "item" => "`alliance today` shows what is there".to_owned(),
-        kind => format!("`alliance {kind} list` shows what is there"),
-    }
-}
-
-fn one_of(candidates: &[(String, String)]) -> String {
-    let lines = candidates.iter().map(|(short, title)| format!("\n  {short}  {title}"));
-    format!("say which one:{}", lines.collect::<String>())
-}
-
-fn some_of(titles: &[String]) -> Option<String> {
-    match titles {
-        [] => Some("`alliance new <title>` starts one".to_owned()),
-        titles => Some(format!("there is: {}", titles.join(", "))),
-    }
-}
-
-fn list(names: &[ProfileName]) -> String {
-    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -163,3 +163,17 @@ fn private_notes_stay_in_the_personal_space() {
     world.sync("Ben");
     assert_eq!(titles(&mut world, "Ben", space), ["Doubts"]);
 }
+
+#[test]
+fn an_item_is_found_by_its_short_id_its_title_or_a_part_of_it() {
+    let mut world = World::new(7);
+    let space = world.ben_and_anna();
+    let first = world.add("Ben", space, note("First session", "a"));
+    world.add("Ben", space, note("Second session", "b"));
+    let short = world.act("Ben", |profile, _| profile.item(&first)).summary.short;
+    for text in [short.as_str(), &short[1..], "first session", "First", &first.item.to_string()] {
+        assert_eq!(world.act("Ben", |profile, _| profile.find(space, Some("note"), text)), first, "{text}");
+    }
+    assert!(world.try_act("Ben", |profile, _| profile.find(space, Some("note"), "session")).is_err());
+    assert!(world.try_act("Ben", |profile, _| profile.find(space, Some("goal"), &short)).is_err());
+}

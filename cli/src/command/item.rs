@@ -71,7 +71,7 @@ pub struct Row {
     pub owner: &'static str,
     /// Number of fields with several values.
     pub choices: usize,
-    /// Its other short fields, and the beginning of its texts.
+    /// Its other fields; in lists, the beginning of its texts.
     #[serde(flatten)]
     pub fields: BTreeMap<String, String>,
 }
@@ -108,7 +108,7 @@ fn fields(all: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, S
 /// An item as a whole.
 #[derive(Serialize, Debug)]
 pub struct Item {
-    /// What stands in lists, and its texts among the fields.
+    /// What stands in lists, with its whole texts among the fields.
     #[serde(flatten)]
     pub row: Row,
     /// Fields with several values.
@@ -120,19 +120,17 @@ pub struct Item {
 
 impl From<app::Item> for Item {
     fn from(item: app::Item) -> Self {
-        let app::Item { summary, texts, choices, .. } = item;
-        let mut row = Row::from(summary);
-        let names = texts.keys().filter(|name| !TAKEN.contains(&name.as_str())).cloned().collect();
-        row.fields.extend(fields(texts));
-        Self { row, conflicts: conflict::numbered(choices), texts: names }
+        let app::Item { summary, choices, .. } = item;
+        let texts = summary.texts.keys().filter(|name| !TAKEN.contains(&name.as_str())).cloned().collect();
+        Self { row: summary.into(), conflicts: conflict::shown(choices), texts }
     }
 }
 
-/// Lists a kind.
-pub fn list(context: &Context<'_>, kind: &'static str) -> Result<List, CliError> {
+/// Lists a kind; also what is over and done, if `all` is wanted.
+pub fn list(context: &Context<'_>, kind: &'static str, all: bool) -> Result<List, CliError> {
     let mut profile = context.profile()?;
     let space = context.space(&mut profile)?;
-    let rows = profile.list(space, kind)?.into_iter().map(Row::from).collect();
+    let rows = profile.list(space, kind, all)?.into_iter().map(Row::from).collect();
     Ok(List { rows, kind })
 }
 

@@ -9,8 +9,6 @@ use clap::{Args, Subcommand};
 use super::{Answer, Context, item};
 use crate::{args::Title, command::item::Done, error::CliError};
 
-const KIND: &str = "note";
-
 /// Arguments of `note`; without a verb it lists.
 #[derive(Args, Debug)]
 pub struct Note {
@@ -73,8 +71,8 @@ impl Note {
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
         match self.verb.unwrap_or(Verb::List) {
             Verb::Add(add) => add.run(context).map(Answer::Done),
-            Verb::List => item::list(context, KIND).map(Answer::Items),
-            Verb::Show { id } => item::show(context, KIND, &id).map(Answer::Item),
+            Verb::List => item::list(context, note::KIND.name, true).map(Answer::Items),
+            Verb::Show { id } => item::show(context, note::KIND.name, &id).map(Answer::Item),
             Verb::Edit(edit) => edit.run(context).map(Answer::Done),
             Verb::Share { id } => share(context, &id).map(Answer::Done),
         }
@@ -89,7 +87,8 @@ impl Add {
             false => Place::Alliance(context.space(&mut profile)?),
         };
         let body = item::text(context, self.message)?;
-        let intent = Intent::Note(note::Intent::Add { title: self.title.join(), body });
+        let add = note::Add { title: self.title.join(), body, ..Default::default() };
+        let intent = Intent::Note(note::Intent::Add(add));
         Ok(Done::new("Added", profile.add(place, &intent, &mut context.outside().world())?))
     }
 }
@@ -97,15 +96,16 @@ impl Add {
 impl Edit {
     fn run(self, context: &Context<'_>) -> Result<Done, CliError> {
         let mut profile = context.profile()?;
-        let (_, item) = item::find(context, &mut profile, Some(KIND), &self.id)?;
+        let (_, item) = item::find(context, &mut profile, Some(note::KIND.name), &self.id)?;
         let body = self.message.map(|text| item::edited(context, &mut profile, &item, text)).transpose()?;
-        let intent = Intent::Note(note::Intent::Edit { title: self.title, body });
+        let edit = note::Edit { title: self.title, body, ..Default::default() };
+        let intent = Intent::Note(note::Intent::Edit { item: item.item, edit });
         Ok(Done::new("Changed", profile.change(&item, &intent, &mut context.outside().world())?))
     }
 }
 
 fn share(context: &Context<'_>, text: &str) -> Result<Done, CliError> {
     let mut profile = context.profile()?;
-    let (space, item) = item::find(context, &mut profile, Some(KIND), text)?;
+    let (space, item) = item::find(context, &mut profile, Some(note::KIND.name), text)?;
     Ok(Done::new("Shared", profile.share(&item, space, &mut context.outside().world())?))
 }

@@ -40,14 +40,5 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let alliance::Row { id, title, other, state, .. } = alliance.into();
     let rows = |summaries: Vec<app::Summary>| summaries.into_iter().map(Row::from).collect();
     let (goals, other_goals, notes) = (rows(goals), rows(other_goals), rows(notes));
-    Ok(Answer::Today(Today {
-        id,
-        title,
-        other,
-        state,
-        goals,
-        other_goals,
-        notes,
-        conflicts: conflict::numbered(choices),
-    }))
+    Ok(Answer::Today(Today { id, title, other, state, goals, other_goals, notes, conflicts: conflict::shown(choices) }))
 }

@@ -1,5 +1,14 @@
-use alliance_core::{domain, keys};
-use alliance_replica::exchange::{Broken, frame::Code};
+use alliance_core::{
+    app::NotInvited,
+    document::EditError,
+    domain::{self, RuleError},
+    keys::{self, invitation},
+    store::StoreError,
+};
+use alliance_replica::{
+    exchange::{Broken, frame::Code},
+    id::MemberId,
+};
 
 use super::*;
 use crate::{command::demo::DemoError, render};
@@ -36,6 +45,17 @@ fn every_app_error() -> Vec<AppError> {
         NotInvited::OtherRelay,
     ];
     all.extend(not_invited.map(AppError::NotInvited));
+    let field = "title";
+    let rules = [
+        RuleError::Empty { field },
+        RuleError::TooLong { field, most: 200 },
+        RuleError::TooLarge { field: "body", size: 600_000, most: 524_288 },
+        RuleError::NotALine { field },
+        RuleError::NotAllowed { field: "status", allowed: domain::goal::STATUSES },
+        RuleError::NotYours { owner: MemberId::new([1; 16]) },
+        RuleError::OnlyShown,
+    ];
+    all.extend(rules.map(AppError::from));
     let edits = [
         EditError::TooLong { size: 600_000, limit: 524_288 },
         EditError::Full,
@@ -45,6 +65,8 @@ fn every_app_error() -> Vec<AppError> {
     all.extend(edits.map(AppError::from));
     let text = "run".to_owned();
     all.extend([
+        AppError::NotShareable { kind: "goal".to_owned() },
+        AppError::RelayAddress { url: "x".to_owned() },
         AppError::Seal(keys::seal::Error::TooLarge(9)),
         AppError::NotFound { kind: "goal".to_owned(), text: text.clone() },
         AppError::NotFound { kind: "item".to_owned(), text: text.clone() },
@@ -119,7 +141,7 @@ fn every_error() -> Vec<CliError> {
 
 #[test]
 fn every_error_says_what_failed_and_what_helps() {
-    let told = every_error().iter().map(|error| {
+    let told = every_error().into_iter().map(|error| {
         let Report { code, message, hint, exit } = error.report();
         let text = anstream::adapter::strip_str(&render::failure(&message, hint.as_deref())).to_string();
         format!("[{code}, exit {}]\n{text}\n", exit as u8)
@@ -134,6 +156,7 @@ fn exit_codes_are_those_that_scripts_rely_on() {
     assert_eq!(exit(AppError::Ambiguous { text: String::new(), candidates: pairs() }.into()), 2);
     assert_eq!(exit(CliError::Cancelled), 3);
     assert_eq!(exit(AppError::NotFound { kind: "goal".to_owned(), text: String::new() }.into()), 5);
+    assert_eq!(exit(AppError::from(RuleError::NotYours { owner: MemberId::new([1; 16]) }).into()), 6);
     assert_eq!(exit(NetError::Closed.into()), 7);
     assert_eq!(exit(CliError::Bug), 255);
 }
@@ -153,10 +176,10 @@ fn everyday_words_are_used_whatever_fails() {
 fn a_cause_is_told_once_and_last() {
     let error = CliError::Folder { path: PathBuf::from("p"), source: denied() };
     assert_eq!(error.report().message, "p cannot be used: permission denied");
-    let error = CliError::from(AppError::from(domain_error()));
-    assert_eq!(error.report().message.matches(&domain_error().to_string()).count(), 1);
+    let error = CliError::from(AppError::from(rule()));
+    assert_eq!(error.report().message.matches(&rule().to_string()).count(), 1);
 }
 
-fn domain_error() -> domain::DomainError {
-    domain::DomainError
+fn rule() -> RuleError {
+    RuleError::Empty { field: "title" }
 }

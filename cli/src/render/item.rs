@@ -135,8 +135,8 @@ mod tests {
 
     fn whole() -> Answer {
         let texts = [("why".to_owned(), "Because it is there.\nAnd it is good.".to_owned())].into();
-        let summary = summary(1, "Run a half marathon", false);
-        Answer::Item(app::Item { summary, texts, choices: conflict::tests::choices(), heads: Vec::new() }.into())
+        let summary = app::Summary { texts, ..summary(1, "Run a half marathon", false) };
+        Answer::Item(app::Item { summary, choices: conflict::tests::choices(), heads: Vec::new() }.into())
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn choices_show_every_value_with_its_number_and_its_author() {
-        let choices = || Answer::Choices(conflict::numbered(conflict::tests::choices()));
+        let choices = || Answer::Choices(conflict::shown(conflict::tests::choices()));
         insta::assert_snapshot!("choices_terminal", seen(&choices(), Layout::Terminal));
         insta::assert_snapshot!("choices_plain", seen(&choices(), Layout::Plain).replace('\t', "⇥"));
     }

@@ -144,17 +144,18 @@ impl Profile {
     pub fn find(&mut self, space: SpaceId, kind: Option<&str>, text: &str) -> Result<ItemRef, AppError> {
         self.store.read(|tx| {
             let seen = Seen::new(tx, space)?;
-            let rows = seen.rows(tx, kind)?;
-            let by_id: Vec<_> = rows.iter().filter(|row| is_id(row, text)).collect();
+            let mut by_id = seen.summaries(tx, seen.rows_by_id(tx, text)?)?;
+            by_id.retain(|row| kind.is_none_or(|kind| row.kind == kind) && is_id(row, text));
+            let titles = if by_id.len() == 1 { Vec::new() } else { seen.rows(tx, kind)? };
             let wanted = text.trim().to_lowercase();
-            let titled: Vec<_> = rows.iter().filter(|row| row.title.to_lowercase() == wanted).collect();
-            let close: Vec<_> = rows.iter().filter(|row| row.title.to_lowercase().contains(&wanted)).collect();
-            let found = [titled, by_id, close].into_iter().find(|found| !found.is_empty()).unwrap_or_default();
+            let (same, like): (Vec<_>, Vec<_>) = titles.into_iter().partition(|row| row.title.to_lowercase() == wanted);
+            let like: Vec<_> = like.into_iter().filter(|row| row.title.to_lowercase().contains(&wanted)).collect();
+            let found = [same, by_id, like].into_iter().find(|found| !found.is_empty()).unwrap_or_default();
             match found.as_slice() {
                 [one] => Ok(one.item),
                 [] => Err(AppError::NotFound { kind: kind.unwrap_or("item").to_owned(), text: text.to_owned() }),
                 several => {
-                    let name = |row: &&Summary| (row.short.clone(), row.title.clone());
+                    let name = |row: &Summary| (row.short.clone(), row.title.clone());
                     Err(AppError::Ambiguous { text: text.to_owned(), candidates: several.iter().map(name).collect() })
                 }
             }
@@ -243,6 +244,28 @@ impl Seen {
             rows.extend(tx.rows(&self.personal, kind, limit)?);
         }
         self.summaries(tx, rows)
+    }
+
+    /// Rows whose id may be what was typed, with or without its kind's letter.
+    fn rows_by_id(&self, tx: &Tx<'_>, text: &str) -> Result<Vec<StoredRow>, AppError> {
+        let text = text.trim().to_lowercase();
+        let mut rows = Vec::new();
+        for typed in [Some(text.as_str()), text.get(1..)].into_iter().flatten().filter(|it| it.len() >= SHORTEST) {
+            if typed.bytes().all(|letter| LETTERS.contains(&letter)) {
+                let (from, to) = bounds(typed);
+                for space in [&self.alliance, &self.personal] {
+                    rows.extend(tx.rows_between(space, &from, &to)?);
+                }
+            }
+        }
+        if let Some(item) = ItemId::from_hex(&text) {
+            for space in [&self.alliance, &self.personal] {
+                rows.extend(tx.row(space, &item)?);
+            }
+        }
+        rows.sort_by_key(|row| row.item);
+        rows.dedup_by_key(|row| row.item);
+        Ok(rows)
     }
 
     fn open_goals(&self, tx: &Tx<'_>) -> Result<Vec<Summary>, AppError> {
@@ -415,9 +438,9 @@ pub(super) fn short(tx: &Tx<'_>, item: &ItemRef, kind: &str) -> Result<String, A
 fn is_id(row: &Summary, text: &str) -> bool {
     let text = text.trim().to_lowercase();
     let letters = letters(&row.item.item);
-    let bare = text.strip_prefix(row.kind.chars().next().unwrap_or('i')).unwrap_or(&text);
-    let long_enough = bare.len() >= SHORTEST;
-    long_enough && letters.starts_with(bare) || text.len() >= 6 && row.item.item.to_string().starts_with(&text)
+    let bare = row.kind.chars().next().and_then(|letter| text.strip_prefix(letter));
+    let starts = |bare: &str| bare.len() >= SHORTEST && letters.starts_with(bare);
+    starts(&text) || bare.is_some_and(starts) || row.item.item.to_string() == text
 }
 
 /// The id in 26 letters of five bits.

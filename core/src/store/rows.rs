@@ -87,6 +87,12 @@ impl Tx<'_> {
         Ok(self.collect(sql, (space.as_ref(), item.as_ref()))?.pop())
     }
 
+    /// Rows whose item's id lies between two bounds, inclusive.
+    pub fn rows_between(&self, space: &SpaceId, from: &[u8; 16], to: &[u8; 16]) -> Result<Vec<StoredRow>, StoreError> {
+        let sql = "SELECT space, item, kind, json FROM rows WHERE space = ?1 AND item BETWEEN ?2 AND ?3 LIMIT 20";
+        self.collect(sql, (space.as_ref(), from.as_slice(), to.as_slice()))
+    }
+
     /// Number of items whose id lies between two bounds, inclusive.
     pub fn count_items_between(&self, space: &SpaceId, from: &[u8; 16], to: &[u8; 16]) -> Result<u64, StoreError> {
         let mut statement =

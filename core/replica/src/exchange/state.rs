@@ -93,6 +93,13 @@ impl Peer {
         self.has_spoken() && self.heads().all(|head| holds(log.chains(), head))
     }
 
+    /// True once everything held here is with the peer or on its way there. Only after [`Peer::next_path`] found nothing.
+    pub fn is_offered_all(&self, log: &Log) -> bool {
+        [Chain::Control, Chain::Content]
+            .iter()
+            .all(|chain| self.cursor[*chain as usize] == log.chains().arrivals(*chain).len())
+    }
+
     /// True while something that was sent is not acknowledged.
     pub fn awaits_acks(&self) -> bool {
         !self.in_flight.is_empty()
