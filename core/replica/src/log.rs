@@ -313,7 +313,7 @@ impl Log {
         while let Some(at) = self
             .pending
             .iter()
-            .position(|(entry, control)| self.dag.missing(&entry.device, entry.header.prev, &control.after).is_none())
+            .position(|(entry, control)| self.dag.missing(entry.header.prev, &control.after).is_none())
         {
             let (entry, control) = self.pending.swap_remove(at);
             let head = entry.head();
