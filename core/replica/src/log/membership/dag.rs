@@ -59,7 +59,7 @@ impl Dag {
         parents.dedup();
         let past = self.graph.closure(parents.iter().copied());
         let view = self.state(past.clone());
-        let candidate = Candidate { id: &id, device: &device, seq, record: &control.record, past: &past };
+        let candidate = Candidate { device: &device, seq, record: &control.record, past: &past };
         let verdict = match self.fits(&candidate, prev, &control.after) {
             true => judge(&self.graph, &view, &candidate),
             false => Err(Flaw::Place),

@@ -9,11 +9,7 @@
 //! ones are worked out once. Worst case, `q` entries in question and `m` entries after them: `m × q² / 64` words, where
 //! honest devices make `q` the few entries that a cut device wrote before it heard of its cut.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use super::{
     bits::Bits,
@@ -211,10 +207,8 @@ impl<'a> Endorsement<'a> {
                     (device, counted.contains(number) || said.iter().any(vouched) && counted.insert(number))
                 }
             };
-            if believed {
-                if let Some(view) = self.views.get(&place) {
-                    said.entry(device).or_default().union(&view.counted);
-                }
+            if believed && let Some(view) = self.views.get(&place) {
+                said.entry(device).or_default().union(&view.counted);
             }
         }
         counted

@@ -249,10 +249,9 @@ impl Roster {
         let mut seen = BTreeSet::new();
         for at in standing.entries().iter() {
             let node = &graph.nodes[at];
-            if let (Some(chosen), true) = (node.chosen, graph.valid(at).is_some_and(|it| it.member == self.founders)) {
-                if graph.nodes[chosen].device != node.device {
-                    seen.insert(chosen);
-                }
+            let founders = graph.valid(at).is_some_and(|it| it.member == self.founders);
+            if let Some(chosen) = node.chosen.filter(|it| founders && graph.nodes[*it].device != node.device) {
+                seen.insert(chosen);
             }
         }
         self.rivals.iter().copied().min_by_key(|at| (!seen.contains(at), graph.nodes[*at].id))

@@ -6,7 +6,7 @@ use super::{
     roster::{Role, State},
 };
 use crate::{
-    id::{DeviceId, EntryId, MemberId},
+    id::{DeviceId, MemberId},
     log::control::{AddDevice, AddedRole, Confirm, Cut, Genesis, Invite, Keys, Purpose, Record, Redeem, SpaceKind},
 };
 
@@ -82,7 +82,6 @@ pub(super) struct Introduction {
 
 /// A control entry before it has a place in the graph.
 pub(super) struct Candidate<'a> {
-    pub(super) id: &'a EntryId,
     pub(super) device: &'a DeviceId,
     pub(super) seq: u64,
     pub(super) record: &'a Record,

@@ -1,0 +1,10 @@
+//! The membership fold rule by rule, and against the reference model in every order of delivery.
+
+mod compare;
+mod dice;
+mod meaning;
+mod random;
+mod reference;
+mod replay;
+mod rules;
+mod story;
