@@ -26,7 +26,8 @@ impl Document {
         // A version from before the facet's containers were made has them empty.
         let fixed = self.schema().changes().iter().map(Change::hash);
         let from = sorted(from.iter().copied().chain(fixed).collect());
-        let splices = splices(edit, &self.automerge().text_at(text, &from)?)?;
+        let old = || Ok(self.automerge().text_at(text, &from)?);
+        let splices = splices(edit, old, self.automerge().length_at(text, &from))?;
         if splices.iter().map(|splice| splice.delete).sum::<usize>() > IN_PLACE {
             let mut branch = self.automerge().fork_at(&from)?;
             branch.set_actor(author::fresh(&editor.device, &self.id(), editor.rng));

@@ -77,11 +77,18 @@ impl Document {
         if new.values().any(displaces) {
             return self.apply_anew(new);
         }
-        let mut next = self.clone();
-        let (counted, left_out) = next.settle(new)?;
-        let whole = !next.left_out.keys().eq(self.left_out.keys());
-        *self = next;
-        Ok(Applied { counted, left_out, whole })
+        let kept = (self.automerge.clone(), self.left_out.clone());
+        match self.settle(new) {
+            Ok((counted, left_out)) => {
+                let whole = !self.left_out.keys().eq(kept.1.keys());
+                Ok(Applied { counted, left_out, whole })
+            }
+            Err(error) => {
+                (self.automerge, self.left_out) = kept;
+                self.references = None;
+                Err(error)
+            }
+        }
     }
 
     /// The facet that these changes make, in whatever order they are given, and what of them does not count: a change

@@ -29,7 +29,7 @@ pub struct Document {
     pub(super) automerge: Automerge,
     pub(super) left_out: BTreeMap<ChangeHash, Change>,
     pub(super) actor: Option<ActorId>,
-    references: Option<References>,
+    pub(super) references: Option<References>,
 }
 
 impl Document {

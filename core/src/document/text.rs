@@ -25,18 +25,6 @@ pub(super) fn units(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
 
-/// True if a UTF-16 offset lies within the text and between two characters.
-pub(super) fn is_boundary(text: &str, at: usize) -> bool {
-    let mut units = 0;
-    for c in text.chars() {
-        if units >= at {
-            break;
-        }
-        units += c.len_utf16();
-    }
-    units == at
-}
-
 /// Splices that turn `old` into `new`, the last in the text first, so that each one's offset is one of `old`.
 pub(super) fn splices(old: &str, new: &str) -> Vec<Splice> {
     let (a, b) = (words(old), words(new));
@@ -203,11 +191,5 @@ mod tests {
     #[test]
     fn lines_end_in_line_feeds() {
         assert_eq!(normal("a\r\nb\rc\n\r\n"), "a\nb\nc\n\n");
-    }
-
-    #[test]
-    fn a_boundary_is_never_inside_a_character() {
-        let within: Vec<bool> = (0..6).map(|at| is_boundary("a\u{1f600}b", at)).collect();
-        assert_eq!(within, [true, true, false, true, true, false]);
     }
 }

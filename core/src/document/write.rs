@@ -105,48 +105,74 @@ impl Document {
     /// to keep and to send, which begin with the facet's fixed changes if they are not here yet. If an edit fails, or
     /// nothing changes, the facet is as before.
     pub fn edit(&mut self, editor: &mut Editor<'_>, edits: &[Edit]) -> Result<Vec<Change>, EditError> {
-        let (kept, actor) = (self.automerge().clone(), self.actor.clone());
-        let made = self.try_edit(editor, edits);
+        let before = self.heads();
+        let older: Vec<_> = edits.iter().map(|edit| self.older(edit, &before)).collect::<Result<_, _>>()?;
+        let fixed = self.schema().changes().iter().filter(|change| !self.contains(&[change.hash()]));
+        let fixed: Vec<_> = fixed.cloned().collect();
+        let actor = self.actor.clone();
+        let present: Vec<_> =
+            edits.iter().zip(&older).filter(|(_, from)| from.is_none()).map(|(edit, _)| edit).collect();
+        let made = if fixed.is_empty() && present.len() == edits.len() {
+            self.open_for_writing(editor);
+            self.edit_present(editor, &present)
+        } else {
+            let kept = self.automerge().clone();
+            let made = self.edit_in_steps(editor, fixed, edits.iter().zip(older), &present);
+            if !matches!(&made, Ok(changes) if !changes.is_empty()) {
+                *self.automerge_mut() = kept;
+            }
+            made
+        };
         match &made {
             Ok(changes) if !changes.is_empty() => self.wrote(changes),
-            _ => {
-                *self.automerge_mut() = kept;
-                self.actor = actor;
-            }
+            _ => self.actor = actor,
         }
         made
     }
 
-    fn try_edit(&mut self, editor: &mut Editor<'_>, edits: &[Edit]) -> Result<Vec<Change>, EditError> {
+    /// Edits of which some need the fixed changes first, or start from an older version.
+    fn edit_in_steps<'e>(
+        &mut self,
+        editor: &mut Editor<'_>,
+        fixed: Vec<Change>,
+        edits: impl Iterator<Item = (&'e Edit, Option<&'e [ChangeHash]>)>,
+        present: &[&Edit],
+    ) -> Result<Vec<Change>, EditError> {
         let before = self.heads();
-        let fixed = self.schema().changes().to_vec();
         self.automerge_mut().apply_changes(fixed)?;
         self.open_for_writing(editor);
         let start = self.heads();
-        let mut present = Vec::new();
-        for edit in edits {
-            match self.older(edit, &before)? {
-                Some(from) => self.edit_older(editor, edit, from)?,
-                None => present.push(edit),
+        for (edit, from) in edits {
+            if let Some(from) = from {
+                self.edit_older(editor, edit, from)?;
             }
         }
-        // One change for everything that starts from the facet as it is.
-        let schema = self.schema().clone();
-        let object = |name: &str, shape| object(&schema, name, shape);
-        let mut transaction = self.automerge_mut().transaction();
-        for edit in present {
-            make(&mut transaction, edit, object)?;
-        }
-        transaction.commit_with(at(editor.now));
+        self.edit_present(editor, present)?;
         if self.heads() == start {
             return Ok(Vec::new());
         }
         let changes = self.changes(&before);
-        let full = |change: &Change| change.max_op() >= limits::DOCUMENT_OPS as u64;
-        if changes.iter().any(|change| full(change) || change.len() > limits::CHANGE_OPS) {
+        let full =
+            |change: &Change| change.max_op() >= limits::DOCUMENT_OPS as u64 || change.len() > limits::CHANGE_OPS;
+        if changes.iter().any(full) { Err(EditError::Full) } else { Ok(changes) }
+    }
+
+    /// One change for everything that starts from the facet as it is; none if nothing changes.
+    fn edit_present(&mut self, editor: &Editor<'_>, edits: &[&Edit]) -> Result<Vec<Change>, EditError> {
+        let schema = self.schema().clone();
+        let heads = self.heads();
+        let last = heads.iter().filter_map(|head| self.automerge().get_change_meta_by_hash(head));
+        let last = last.map(|change| change.max_op).max().unwrap_or(0);
+        let mut transaction = self.automerge_mut().transaction();
+        for edit in edits {
+            make(&mut transaction, edit, |name, shape| object(&schema, name, shape))?;
+        }
+        let ops = transaction.pending_ops();
+        if last + ops as u64 >= limits::DOCUMENT_OPS as u64 || ops > limits::CHANGE_OPS {
             return Err(EditError::Full);
         }
-        Ok(changes)
+        let (hash, _) = transaction.commit_with(at(editor.now));
+        Ok(hash.and_then(|hash| self.automerge().get_change_by_hash(&hash)).into_iter().collect())
     }
 
     /// The version from which an edit starts, if it is not the facet as it is.
@@ -180,9 +206,14 @@ fn make<'s>(
     match edit {
         Edit::Put(key, Some(value)) => transaction.put(ROOT, key.as_str(), writable(key, value)?)?,
         Edit::Put(key, None) => clear(transaction, &ROOT, key)?,
-        Edit::Text(name, _) | Edit::Splice { name, .. } => {
+        Edit::Text(name, _) => {
             let text = object(name, Shape::Text)?;
-            let splices = splices(edit, &transaction.text(text)?)?;
+            let splices = splices(edit, || Ok(transaction.text(text)?), 0)?;
+            splice(transaction, text, &splices)?;
+        }
+        Edit::Splice { name, .. } => {
+            let text = object(name, Shape::Text)?;
+            let splices = splices(edit, || Ok(transaction.text(text)?), transaction.length(text))?;
             splice(transaction, text, &splices)?;
         }
         Edit::Add(name, element) => {
@@ -220,23 +251,27 @@ pub(super) fn splice(
     Ok(())
 }
 
-/// The splices that an edit makes to a text, whose result is within the limit.
-pub(super) fn splices(edit: &Edit, old: &str) -> Result<Vec<text::Splice>, EditError> {
+/// The splices that an edit makes to a text of so many UTF-16 units, whose result is within the limit. The text itself is
+/// read only if need be.
+pub(super) fn splices(
+    edit: &Edit,
+    old: impl Fn() -> Result<String, EditError>,
+    units: usize,
+) -> Result<Vec<text::Splice>, EditError> {
     match edit {
         Edit::Text(_, TextEdit { text, .. }) => {
             let new = text::normal(text);
             within(new.len(), limits::TEXT)?;
-            Ok(text::splices(old, &new))
+            Ok(text::splices(&old()?, &new))
         }
         Edit::Splice { at, delete, insert, .. } => {
-            let end = at.checked_add(*delete).ok_or(EditError::NoPlace { at: *at })?;
-            for at in [*at, end] {
-                if !text::is_boundary(old, at) {
-                    return Err(EditError::NoPlace { at });
-                }
-            }
+            let end = at.checked_add(*delete).filter(|end| *end <= units);
+            end.ok_or(EditError::NoPlace { at: *at })?;
             let insert = text::normal(insert);
-            within(old.len() + insert.len(), limits::TEXT)?;
+            // A unit is at most three bytes.
+            if 3 * units + insert.len() > limits::TEXT {
+                within(old()?.len() + insert.len(), limits::TEXT)?;
+            }
             let nothing = *delete == 0 && insert.is_empty();
             Ok(if nothing { Vec::new() } else { vec![text::Splice { at: *at, delete: *delete, insert }] })
         }
@@ -375,6 +410,18 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_text_stays_whatever_is_put_at_its_name() {
+        let mut facet = facet();
+        write(&mut facet, 1, &[body("words")]).expect("works");
+        write(&mut facet, 2, &[put("body", "gone")]).expect("works");
+        write(&mut facet, 2, &[Edit::Put("body".into(), None)]).expect("works");
+        let mut opened = Document::load(facet.id(), facet.schema().clone(), &facet.save(), []).expect("opens");
+        assert_eq!(opened.text("body"), "words");
+        write(&mut opened, 1, &[body("words and more")]).expect("works");
+        assert_eq!(opened.text("body"), "words and more");
+    }
+
+    #[test]
     fn an_edit_that_cannot_be_made_leaves_the_facet_as_it_was() {
         let mut facet = facet();
         write(&mut facet, 1, &[body("a\u{1f600}")]).expect("works");
@@ -383,9 +430,8 @@ pub(super) mod tests {
             |at, delete| Edit::Splice { name: "body".into(), from: heads.clone(), at, delete, insert: "x".into() };
         let unknown = vec![ChangeHash([1; 32])];
         let bad = [
-            splice(2, 0),
-            splice(1, 1),
             splice(4, 0),
+            splice(2, 2),
             splice(0, usize::MAX),
             body(&"x".repeat(limits::TEXT + 1)),
             body_from(unknown, "b"),

@@ -87,6 +87,7 @@ struct World {
     replicas: Vec<Replica>,
     devices: Vec<Device>,
     log: Vec<Part>,
+    written: usize,
     words: Vec<String>,
     /// For each item the titles that nobody who knew them replaced.
     titles: BTreeMap<[u8; 16], BTreeSet<String>>,
@@ -107,6 +108,7 @@ impl World {
             replicas,
             devices,
             log: Vec::new(),
+            written: 0,
             words: Vec::new(),
             titles: BTreeMap::new(),
             rng: ChaCha20Rng::seed_from_u64(seed),
@@ -120,7 +122,8 @@ impl World {
     /// Somebody writes something, without taking a word away from anybody.
     fn write(&mut self, who: usize) {
         let (device, me) = self.devices[who];
-        let word = format!("word{}", self.words.len());
+        self.written += 1;
+        let word = format!("word{}", self.written);
         let there: Vec<_> = self.replicas[who].items.values().map(|(preimage, _)| preimage.clone()).collect();
         let (preimage, plan) = if there.is_empty() || self.pick(6) == 0 {
             self.words.push(word.clone());
