@@ -1,13 +1,13 @@
 //! Crashes, full disks, damage, and bytes that are no frames.
 
 use alliance_replica::{
-    exchange::frame::{Code, Frame},
+    exchange::frame::{Code, Error, Frame},
     limits,
 };
 
 use alliance_sync_server::store::MemoryStore;
 
-use crate::world::{Laptop, World, pair};
+use crate::world::{Laptop, World, kind, pair};
 
 #[test]
 fn after_a_crash_exactly_what_was_acknowledged_is_there() {
@@ -55,6 +55,28 @@ fn on_a_full_disk_nothing_is_acknowledged_and_everything_comes_again() {
     world.settle(&mut [&mut ben, &mut anna]);
     assert!(ben.durable.contains(&note));
     assert_eq!((ben.take_ended(), anna.take_ended()), (vec![], vec![]));
+}
+
+#[test]
+fn what_could_not_be_written_is_named_to_nobody() {
+    let mut world = World::new();
+    let (mut ben, mut anna) = pair(&mut world);
+    let mut other = Laptop::new(1, ben.space());
+    for laptop in [&mut anna, &mut other] {
+        world.disconnect(laptop);
+        world.connect(laptop);
+        laptop.came.clear();
+    }
+    ben.write(b"sealed");
+    world.run(&mut [&mut ben]);
+    world.relay.store_mut().set_full(true);
+    for laptop in [&mut anna, &mut other] {
+        let secret = laptop.secret();
+        world.line(laptop).open(&laptop.log, &secret).expect("is proven");
+    }
+    world.run(&mut [&mut ben, &mut anna, &mut other]);
+    let error = kind(&Frame::Error(Error { code: Code::Storage, channel: None, entry: None }));
+    assert_eq!((anna.came, other.came), (vec![error], vec![error]));
 }
 
 #[test]

@@ -1,16 +1,16 @@
 //! A relay that lost a space, or never had it, gets it from its devices.
 
 use alliance_replica::{
-    exchange::frame::Code,
+    exchange::frame::{Code, Entries, Frame, Have, HeldHead},
     id::SpaceId,
     log::{
         control::{Control, Purpose, Record},
-        heads::Chain,
+        heads::{Chain, Head},
     },
 };
 use alliance_sync_server::store::MemoryStore;
 
-use crate::world::{Laptop, World, join, pair, secret};
+use crate::world::{Laptop, World, device, join, kind, pair, secret, unknown};
 
 #[test]
 fn a_new_space_is_made_by_its_founder() {
@@ -176,4 +176,26 @@ fn a_redemption_that_the_relay_lost_is_brought_again_by_who_waits_to_be_confirme
     let mut wiped = World::new();
     wiped.open(&mut anna);
     assert_eq!(anna.take_ended(), [Code::UnknownSpace], "but it makes no space");
+}
+
+#[test]
+fn who_claims_to_know_more_and_then_sends_content_is_sent_away() {
+    let mut world = World::new();
+    let (ben, _anna) = pair(&mut world);
+    let mut thief = Laptop::new(9, ben.space());
+    world.connect(&mut thief);
+    let line = world.line(&thief);
+    line.open(&Laptop::new(9, ben.space()).log, &secret(9)).expect("is proven");
+    let open = line.poll_transmit().expect("an opening");
+    while line.poll_transmit().is_some() {}
+    world.send(&mut thief, &open);
+    assert_eq!(thief.take_ended(), [], "its Have decides");
+    let head = Head { device: device(9), chain: Chain::Control, seq: 1, id: unknown() };
+    let have = Have { channel: 1, heads: vec![HeldHead { head, low: 1 }], ..Have::default() };
+    world.send(&mut thief, &Frame::Have(have).encode());
+    assert_eq!(thief.came.last(), Some(&kind(&Frame::Have(Have::default()))), "it is asked");
+    let (chain, entries) = (Chain::Content, vec![thief.sign(b"sealed").entry]);
+    let frame = Entries { channel: 1, device: thief.device(), chain, entries };
+    world.send(&mut thief, &Frame::Entries(frame).encode());
+    assert_eq!(thief.take_ended(), [Code::NotMember]);
 }

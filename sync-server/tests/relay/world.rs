@@ -136,6 +136,12 @@ impl World {
         self.wires.remove(&laptop.id);
     }
 
+    /// Takes what was sent to a laptop and not read.
+    pub(crate) fn unread(&mut self, laptop: &Laptop) -> Vec<Vec<u8>> {
+        let wires = self.wires.remove(&laptop.id).unwrap_or_default();
+        wires.into_iter().filter_map(|wire| if let Wire::Frame(frame) = wire { Some(frame) } else { None }).collect()
+    }
+
     fn deliver(&mut self, output: Output) {
         match output {
             Output::Send { to, frame } => {
