@@ -292,7 +292,8 @@ fn whispers_reach_the_others_and_only_from_who_whispers() {
     };
     let kind = kind(&Frame::Whisper(whisper(1, ben.device())));
     let (own, other) = (whisper(ben.channel, ben.device()), whisper(ben.channel, anna.device()));
-    (ben.came.clear(), anna.came.clear());
+    ben.came.clear();
+    anna.came.clear();
     world.relay.handle(ben.id, &Frame::Whisper(own).encode(), world.now);
     world.relay.handle(ben.id, &Frame::Whisper(other).encode(), world.now);
     world.settle(&mut [&mut ben, &mut anna]);
