@@ -56,10 +56,13 @@ fn in_every_order(story: &Story, seed: u64) -> Value {
     first
 }
 
+/// A property of a history, by name.
+type Case<'a> = (&'a str, &'a dyn Fn(&Value) -> bool);
+
 /// A hundred histories that never get anywhere would agree, too.
 fn every_case_occurs(meanings: &[Value]) {
     let some = |part: &'static str| move |it: &Value| it[part].as_array().is_some_and(|list| !list.is_empty());
-    let cases: [(&str, &dyn Fn(&Value) -> bool); 7] = [
+    let cases: [Case<'_>; 7] = [
         ("a second member", &|it| !it["joiner"].is_null()),
         ("a cut", &some("cut")),
         ("a leave", &some("left")),

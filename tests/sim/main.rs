@@ -1,5 +1,5 @@
 //! Worlds that run from one seed.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a test prints its seed")]
 
 mod app;
 mod exchange;

@@ -19,7 +19,7 @@ pub fn started(started: &Started, page: &mut Page) {
     recovery(&started.recovery, page);
     match started.relay {
         Some(_) => {
-            page.talk("Next: `alliance sync`, then `alliance invite` makes the word that lets the other person in.")
+            page.talk("Next: `alliance sync`, then `alliance invite` makes the word that lets the other person in.");
         }
         None => page.talk("Next: `alliance relay set <url>` names where you two exchange, then `alliance invite`."),
     }
