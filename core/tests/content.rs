@@ -1,5 +1,6 @@
 //! Facets from outside: bytes that lie, and replicas that meet in any order.
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::disallowed_methods, reason = "a test measures its own memory")]
 
 #[path = "content/bytes.rs"]
 mod bytes;
