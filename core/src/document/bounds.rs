@@ -14,7 +14,7 @@ use super::incoming::Refusal;
 
 /// Most changes in one part of an entry.
 pub(super) const CHANGES: u64 = 256 * 1024;
-/// Most operations in one part of an entry: twice what one change may have.
+/// Most operations in a document chunk, twice what one change may have: Automerge expands all of them at once.
 pub(super) const OPS: u64 = 2 * limits::CHANGE_OPS as u64;
 /// Most actors named by one chunk.
 const ACTORS: u64 = 16 * 1024;
@@ -41,7 +41,7 @@ pub(super) fn changes(raw: &[u8]) -> Result<Vec<&[u8]>, Refusal> {
         let before = reader.0;
         ops += change(reader.chunk(Chunk::Change)?)?;
         chunks.push(&before[..before.len() - reader.0.len()]);
-        if chunks.len() as u64 > CHANGES || ops > OPS {
+        if chunks.len() as u64 > CHANGES || ops > limits::DOCUMENT_OPS as u64 {
             return Err(Refusal::TooManyOps);
         }
     }

@@ -86,8 +86,14 @@ impl Document {
 
 #[cfg(test)]
 mod tests {
+    use alliance_replica::id::MemberId;
+
     use super::*;
-    use crate::document::write::tests::{body, body_from, facet, put, write};
+    use crate::document::{
+        Form, Incoming,
+        tests::device,
+        write::tests::{body, body_from, facet, put, write},
+    };
 
     #[test]
     fn a_text_from_an_editor_merges_with_what_was_written_since() {
@@ -125,5 +131,14 @@ mod tests {
             Document::rebuild(facet.id(), facet.schema().clone(), facet.changes(&[])).expect("works");
         assert!(applied.left_out.is_empty());
         assert_eq!((again.heads(), again.text("body")), (facet.heads(), facet.text("body")));
+        // It travels whole too, also after it was opened again: no change starts beyond those before it.
+        let opened = Document::load(facet.id(), facet.schema().clone(), &facet.save(), []).expect("opens");
+        let lineage = [device(1), device(2)];
+        let raw = opened.snapshot(&lineage).expect("all are its own");
+        let (doc, member) = (facet.id(), MemberId::of(&device(1)));
+        let part =
+            Incoming { doc, form: Form::Snapshot, raw: &raw, preimage: None, member, lineage: &lineage, known_ops: 0 };
+        let (_, changes) = part.check().expect("it is honest");
+        assert_eq!(changes.len(), facet.changes(&[]).len());
     }
 }
