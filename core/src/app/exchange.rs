@@ -359,6 +359,9 @@ impl Session {
             return Ok(());
         }
         let first = !std::mem::replace(&mut line.compared, true);
+        if !first && acks.is_empty() {
+            return Ok(());
+        }
         let mut changed = Vec::new();
         for (id, was) in &loaded.relayed {
             let is = self.exchange.stores(channel, &loaded.log, id);

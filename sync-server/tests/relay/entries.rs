@@ -161,6 +161,7 @@ fn both_branches_of_a_forked_chain_reach_everybody() {
     }
     world.settle(&mut [&mut ben, &mut anna]);
     assert!(anna.has(&left.id) && anna.has(&right.id));
+    assert!([left.id, right.id].iter().all(|id| ben.durable.contains(id)));
     assert_eq!(ben.take_ended(), []);
 }
 

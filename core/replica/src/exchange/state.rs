@@ -20,6 +20,9 @@ use crate::{
 /// Most bytes under way on a channel that the peer has not acknowledged.
 const IN_FLIGHT: usize = 4 * 1024 * 1024;
 
+/// Most claims of a peer that wait for what they name.
+const CLAIMS: usize = 4 * limits::HEADS;
+
 type ChainName = (DeviceId, Chain);
 
 /// A path of one chain to be sent.
@@ -50,7 +53,8 @@ pub struct Peer {
     cursor: [usize; 2],
     in_flight: BTreeMap<EntryId, usize>,
     in_flight_bytes: usize,
-    received: BTreeMap<ChainName, Head>,
+    /// Arrived and not acknowledged: of each branch the last entry.
+    received: BTreeMap<EntryId, Head>,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +66,10 @@ struct PeerHave {
 impl Peer {
     /// Takes in what the peer says it has.
     pub fn on_have(&mut self, have: &Have) {
+        // Claims that nothing followed for so long are a peer's noise.
+        if self.open_claims.len() > CLAIMS {
+            self.open_claims.clear();
+        }
         let mut heads: BTreeMap<ChainName, Vec<Head>> = BTreeMap::new();
         for held in &have.heads {
             heads.entry((held.head.device, held.head.chain)).or_default().push(held.head);
@@ -137,7 +145,10 @@ impl Peer {
     pub fn on_received(&mut self, log: &Log, heads: impl IntoIterator<Item = Head>) {
         for head in heads {
             self.learn(log, &head.id);
-            self.received.insert((head.device, head.chain), head);
+            if let Some(prev) = log.chains().meta(&head.id).and_then(|meta| meta.prev) {
+                self.received.remove(&prev);
+            }
+            self.received.insert(head.id, head);
         }
     }
 

@@ -114,7 +114,8 @@ impl Chains {
         let index = Index::try_from(self.metas.len()).ok()?;
         let before = entry.header.prev.and_then(|prev| self.index(&prev));
         let low = before.map_or(head.seq, |before| self.at(before).low);
-        let size = u32::try_from(entry.entry.size()).unwrap_or(u32::MAX);
+        // By what the header says: a body may have stayed on disk.
+        let size = u32::try_from(entry.entry.header.len() + 64).unwrap_or(u32::MAX).saturating_add(entry.header.length);
         let heads = self.heads.entry((head.device, head.chain)).or_default();
         if let Some(before) = before {
             heads.remove(&before);
