@@ -1,0 +1,163 @@
+//! Headers, and entries on their own.
+
+use alliance_replica::{
+    id::{DeviceId, SpaceId},
+    limits,
+    log::entry::{Entry, Header, Invalid},
+};
+use serde_json::{Value, json};
+
+use super::{cbor, malformed};
+use crate::{
+    json::{self, hex},
+    story::history,
+    world::{ANNA, BEN, filler},
+};
+
+type Fields = Vec<(u64, Vec<u8>)>;
+
+/// A content header that is right, by key.
+fn fields() -> Fields {
+    vec![
+        (0, cbor::number(1)),
+        (1, cbor::number(1)),
+        (2, cbor::number(2)),
+        (3, cbor::bytes(&filler::<32>("entry", 1))),
+        (4, cbor::bytes(&filler::<8>("epoch", 1))),
+        (5, cbor::number(96)),
+        (6, cbor::bytes(&filler::<32>("body", 1))),
+    ]
+}
+
+fn with(key: u64, value: Vec<u8>) -> Vec<u8> {
+    let mut fields = fields();
+    fields.retain(|(other, _)| *other != key);
+    fields.push((key, value));
+    fields.sort_by_key(|(key, _)| *key);
+    cbor::map(&fields)
+}
+
+fn without(keys: &[u64]) -> Vec<u8> {
+    let mut fields = fields();
+    fields.retain(|(key, _)| !keys.contains(key));
+    cbor::map(&fields)
+}
+
+pub(super) fn headers() -> Vec<Value> {
+    let right = cbor::map(&fields());
+    let bytes = |length| cbor::bytes(&vec![0; length]);
+    let unknown_key = |length| with(9, bytes(length));
+    let full = limits::HEADER - unknown_key(0).len() - 1;
+    let headers = [
+        ("a header that is right", right.clone()),
+        ("a key of a later version", unknown_key(3)),
+        ("a header of the largest size", unknown_key(full)),
+        ("oversized-header", unknown_key(full + 1)),
+        ("truncated-header", right[..right.len() - 1].to_vec()),
+        ("trailing-bytes", [&right[..], &[0]].concat()),
+        ("header-not-a-map", cbor::array(&[cbor::number(1)])),
+        ("key-not-a-number", [&[0xa1, 0x61][..], b"a", &[0]].concat()),
+        ("seq-0", with(2, cbor::number(0))),
+        ("seq-missing", without(&[2])),
+        ("prev-missing", without(&[3])),
+        ("prev-on-seq-1", with(2, cbor::number(1))),
+        ("prev-too-short", with(3, bytes(31))),
+        ("epoch-missing", without(&[4])),
+        ("epoch-on-control", with(1, cbor::number(0))),
+        ("epoch-too-long", with(4, bytes(9))),
+        ("chain-unknown", with(1, cbor::number(2))),
+        ("length-missing", without(&[5])),
+        ("content-body-too-large", with(5, cbor::number(limits::CONTENT_BODY as u64 + 1))),
+        ("a content body of the largest size", with(5, cbor::number(limits::CONTENT_BODY as u64))),
+        ("control-body-too-large", {
+            let mut fields = fields();
+            fields[1].1 = cbor::number(0);
+            fields[5].1 = cbor::number(limits::CONTROL_BODY as u64 + 1);
+            fields.remove(4);
+            cbor::map(&fields)
+        }),
+        ("length-beyond-32-bits", with(5, cbor::number(1 << 32))),
+        ("body-hash-missing", without(&[6])),
+        ("body-hash-too-short", with(6, bytes(31))),
+        ("bytes-without-length", with(6, [&[0x5f][..], &bytes(32), &[0xff]].concat())),
+    ];
+    let vector = |(name, bytes): (&str, Vec<u8>)| {
+        let refusal = Header::decode(&bytes).as_ref().map_or_else(malformed, |_| "none");
+        json!({ "name": name, "bytes": hex(&bytes), "refusal": refusal })
+    };
+    headers.into_iter().map(vector).collect()
+}
+
+pub(super) fn entries() -> Vec<Value> {
+    let told = history();
+    let right = told.entry("second device");
+    let (space, anna) = (told.space, ANNA.device());
+    let changed = |change: &dyn Fn(&mut Entry)| {
+        let mut entry = right.entry.clone();
+        change(&mut entry);
+        entry
+    };
+    let re_signed = |header: Vec<u8>, label: &str, space: &SpaceId| Entry {
+        signature: ANNA.secret().sign(label, &[space.as_bytes(), &header]),
+        header,
+        body: right.entry.body.clone(),
+    };
+    let header = |change: &dyn Fn(&mut Header)| {
+        let mut header = right.header.clone();
+        change(&mut header);
+        alliance_replica::wire::encode(&header)
+    };
+    let label = "alliance/1 entry";
+    let same = right.entry.header.clone();
+    let elsewhere = SpaceId::new(filler("space", 1));
+    let neutral = DeviceId::new(std::array::from_fn(|at| u8::from(at == 0)));
+    let entries = [
+        ("an entry that is right", anna, right.entry.clone()),
+        ("wrong-signature", anna, changed(&|entry| entry.signature.0[0] ^= 1)),
+        ("signature-by-another-device", BEN.device(), right.entry.clone()),
+        ("signature-for-another-space", anna, re_signed(same.clone(), label, &elsewhere)),
+        ("signature-with-another-label", anna, re_signed(same, "alliance/1 open", &space)),
+        ("signature-with-s-above-the-order", anna, changed(&|entry| add_order(&mut entry.signature.0))),
+        ("key-of-small-order", neutral, changed(&|entry| entry.signature.0 = [0; 64].map(|_: u8| 0))),
+        (
+            "signature-of-small-order",
+            neutral,
+            changed(&|entry| entry.signature.0 = std::array::from_fn(|at| u8::from(at == 0))),
+        ),
+        ("body-mismatch", anna, changed(&|entry| entry.body[10] ^= 1)),
+        ("body-truncated", anna, changed(&|entry| _ = entry.body.pop())),
+        ("body-longer", anna, changed(&|entry| entry.body.push(0))),
+        ("wrong-length", anna, re_signed(header(&|header| header.length += 1), label, &space)),
+        ("wrong-version", anna, re_signed(header(&|header| header.version = 2), label, &space)),
+        ("header-changed-after-signing", anna, changed(&|entry| entry.header = header(&|header| header.seq += 1))),
+    ];
+    let vector = |(name, device, entry): (&str, DeviceId, Entry)| {
+        let shown = json::entry(&entry);
+        let refusal = entry.verify(&space, &device).map_or_else(|refusal| invalid(&refusal), |_| "none");
+        json!({ "name": name, "space": space.to_string(), "device": device.to_string(), "entry": shown, "refusal": refusal })
+    };
+    entries.into_iter().map(vector).collect()
+}
+
+fn invalid(refusal: &Invalid) -> &'static str {
+    match refusal {
+        Invalid::Header(refusal) => malformed(refusal),
+        Invalid::Version(_) => "version",
+        Invalid::Body => "body",
+        Invalid::Signature => "signature",
+    }
+}
+
+/// Adds the order of the group to the scalar of a signature, which changes nothing for a lenient verifier.
+fn add_order(signature: &mut [u8; 64]) {
+    let order: [u8; 32] = [
+        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+    ];
+    let mut carry = 0_u16;
+    for (byte, add) in signature[32..].iter_mut().zip(order) {
+        let sum = u16::from(*byte) + u16::from(add) + carry;
+        let [low, high] = sum.to_le_bytes();
+        (*byte, carry) = (low, high.into());
+    }
+}
