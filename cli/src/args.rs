@@ -6,6 +6,8 @@ use clap::Parser;
 
 use crate::{command::Command, config::ProfileName};
 
+const HEADING: &str = "Options of every command";
+
 /// A private place that two equals keep together: goals, notes and what you agreed on.
 ///
 /// Everything is kept on this computer, works without a network and is exchanged with the other person by `alliance
@@ -25,13 +27,13 @@ pub struct Args {
 #[derive(clap::Args, Debug, Default)]
 pub struct Options {
     /// Print JSON: {"v":1,"data":…} on stdout, {"v":1,"error":…} on stderr
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = HEADING)]
     pub json: bool,
     /// Profile on this computer [default: $ALLIANCE_PROFILE, else the only one, else "default"]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", help_heading = HEADING)]
     pub profile: Option<ProfileName>,
     /// The alliance that is meant, by its title [default: the one chosen with `use`]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", help_heading = HEADING)]
     pub alliance: Option<String>,
 }
 
@@ -101,16 +103,20 @@ mod tests {
 
     #[test]
     fn help_of_every_command_is_as_reviewed() {
-        fn help(command: &mut clap::Command, path: &str, into: &mut String) {
-            let path = format!("{path} {}", command.get_name()).trim_start().to_owned();
-            into.push_str(&format!("$ {path} --help\n{}\n", command.render_long_help()));
-            command.get_subcommands_mut().for_each(|command| help(command, &path, into));
+        fn paths(command: &clap::Command, path: &[String], into: &mut Vec<Vec<String>>) {
+            let path = [path, &[command.get_name().to_owned()]].concat();
+            command.get_subcommands().for_each(|command| paths(command, &path, into));
+            into.push(path);
         }
-        let mut command = Args::command().disable_help_subcommand(true);
-        command.build();
-        let mut all = String::new();
-        help(&mut command, "", &mut all);
-        insta::assert_snapshot!("help", all);
+        let mut all = Vec::new();
+        paths(&Args::command(), &[], &mut all);
+        all.sort();
+        let help = all.into_iter().map(|mut path| {
+            path.push("--help".to_owned());
+            let help = Args::try_parse_from(&path).expect_err("help");
+            format!("$ {}\n{help}\n", path.join(" "))
+        });
+        insta::assert_snapshot!("help", help.collect::<String>());
     }
 
     #[test]

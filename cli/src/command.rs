@@ -30,7 +30,7 @@ use crate::{
     args::Options,
     config::{Home, ProfileName},
     env::{Env, Outside},
-    error::CliError,
+    error::{CliError, Exit},
     ui::Ui,
 };
 
@@ -107,6 +107,16 @@ pub enum Answer {
     Said,
 }
 
+impl Answer {
+    /// How the program ends after this answer.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Synced(synced) if synced.rows.iter().any(|row| row.refused.is_some()) => Exit::Failed,
+            _ => Exit::Ok,
+        }
+    }
+}
+
 /// Runs a command; today without one.
 pub fn run(command: Option<Command>, context: &Context<'_>) -> Result<Answer, CliError> {
     match command.unwrap_or(Command::Today) {
@@ -172,7 +182,7 @@ impl<'a> Context<'a> {
     pub fn profile(&self) -> Result<Profile, CliError> {
         let (home, name) = self.home()?;
         match Profile::open(&home.file(&name)) {
-            Err(AppError::Store(StoreError::Missing)) => Err(CliError::NoProfile { name }),
+            Err(AppError::Store(StoreError::Missing)) => Err(CliError::NoProfile { name, others: home.names()? }),
             opened => Ok(opened?),
         }
     }

@@ -95,7 +95,8 @@ impl Home {
         let _ = fs::remove_dir(self.0.join(&name.0));
     }
 
-    fn names(&self) -> Result<Vec<ProfileName>, CliError> {
+    /// The names of all profiles.
+    pub fn names(&self) -> Result<Vec<ProfileName>, CliError> {
         let entries = match fs::read_dir(&self.0) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

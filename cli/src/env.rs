@@ -53,7 +53,7 @@ impl Env {
 
     /// A moment as the person reads it.
     pub fn moment(&self, seconds: i64) -> Result<Moment, CliError> {
-        Ok(Moment { at: Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX), zone: self.zone()? })
+        Ok(Moment::new(seconds, self.zone()?))
     }
 
     /// The folder of all profiles: `ALLIANCE_HOME`, else `alliance` in the folder where this system keeps data.
@@ -104,6 +104,13 @@ pub struct Moment {
     zone: TimeZone,
 }
 
+impl Moment {
+    /// Unix seconds, in the zone of its reader; what no calendar reaches is its last day.
+    pub fn new(seconds: i64, zone: TimeZone) -> Self {
+        Self { at: Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX), zone }
+    }
+}
+
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let zoned = self.at.to_zoned(self.zone.clone());
@@ -145,8 +152,7 @@ mod tests {
 
     #[test]
     fn a_moment_is_shown_absolutely_in_the_zone_of_its_reader() {
-        let at = Timestamp::from_second(1_767_603_600).expect("in range");
-        let moment = Moment { at, zone: TimeZone::fixed(jiff::tz::offset(1)) };
+        let moment = Moment::new(1_767_603_600, TimeZone::fixed(jiff::tz::offset(1)));
         assert_eq!(moment.to_string(), "Mon 5 Jan 2026, 10:00 +01");
         assert_eq!(serde_json::to_string(&moment).expect("serialises"), "\"2026-01-05T09:00:00Z\"");
     }

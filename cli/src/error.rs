@@ -85,6 +85,8 @@ pub enum CliError {
     NoProfile {
         /// Its name.
         name: ProfileName,
+        /// The names of those that there are.
+        others: Vec<ProfileName>,
     },
     /// There are several profiles, and none is meant.
     #[error("there are several profiles here")]
@@ -196,7 +198,12 @@ impl CliError {
             Self::RecoveryFile { .. } => {
                 ("recovery_file", Exit::Failed, Some("name a new file that can be written".to_owned()))
             }
-            Self::NoProfile { .. } => ("no_profile", Exit::NotFound, Some(BEGIN.to_owned())),
+            Self::NoProfile { others, .. } if others.is_empty() => {
+                ("no_profile", Exit::NotFound, Some(BEGIN.to_owned()))
+            }
+            Self::NoProfile { others, .. } => {
+                ("no_profile", Exit::NotFound, Some(format!("there is: {}; --profile says which", list(others))))
+            }
             Self::ManyProfiles { names } => {
                 ("ambiguous", Exit::Usage, Some(format!("say which with --profile: {}", list(names))))
             }

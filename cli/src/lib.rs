@@ -36,7 +36,11 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: Vec<OsString>, ui: &Ui) -> Exit {
     match Args::try_parse_from(arguments) {
-        Ok(args) => answer(args, ui).unwrap_or_else(|error| ui.failed(&error)),
+        Ok(args) => {
+            // Only now it is known whether `--json` was an option or somebody's words.
+            let ui = Ui::of_process(args.options.json);
+            answer(args, &ui).unwrap_or_else(|error| ui.failed(&error))
+        }
         Err(error) => ui.refused(&error),
     }
 }
@@ -46,5 +50,5 @@ fn answer(args: Args, ui: &Ui) -> Result<Exit, CliError> {
     let context = Context::new(&env, ui, &args.options);
     let answer = command::run(args.command, &context)?;
     ui.answer(&answer)?;
-    Ok(Exit::Ok)
+    Ok(answer.exit())
 }

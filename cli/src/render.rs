@@ -174,6 +174,11 @@ pub fn count(number: u64, one: &str, several: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {several}") }
 }
 
+/// The name of the other person, if it has arrived.
+pub fn name(name: &str) -> &str {
+    if name.is_empty() { "the other person" } else { name }
+}
+
 /// A line without control characters: they could do anything to a terminal.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()

@@ -111,10 +111,9 @@ impl Ui {
         }
         if self.json {
             let text = error.to_string();
-            let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-            let message = lines.next().unwrap_or_default().trim_start_matches("error: ");
-            let hint = "alliance --help shows the commands";
-            self.refuse("usage", message, Some(hint));
+            let reason = text.split("\n\nUsage:").next().unwrap_or_default();
+            let message = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+            self.refuse("usage", message.trim_start_matches("error: "), Some("--help shows what can be said"));
         } else {
             let _ = error.print();
         }

@@ -60,10 +60,16 @@ pub struct Add {
 
 /// Arguments of `goal edit`.
 #[derive(Args, Debug)]
-#[group(required = true, multiple = true, args = ["title", "why", "horizon", "status", "reason"])]
 pub struct Edit {
     /// Its id or its title
     id: String,
+    #[command(flatten)]
+    changes: Changes,
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = true)]
+struct Changes {
     /// What it is called
     #[arg(long)]
     title: Option<String>,
@@ -107,7 +113,7 @@ impl Add {
 
 impl Edit {
     fn run(self, context: &Context<'_>) -> Result<Done, CliError> {
-        let Self { id, title, why, horizon, status, reason } = self;
+        let Self { id, changes: Changes { title, why, horizon, status, reason } } = self;
         let mut profile = context.profile()?;
         let (_, item) = item::find(context, &mut profile, Some(goal::KIND.name), &id)?;
         let why = why.map(|typed| item::edited(context, &mut profile, &item, typed)).transpose()?;

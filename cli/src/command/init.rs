@@ -76,6 +76,11 @@ pub enum Recovery {
 pub struct Shown(Zeroizing<String>);
 
 impl Shown {
+    /// Words with a blank between two.
+    pub fn new(words: Zeroizing<String>) -> Self {
+        Self(words)
+    }
+
     /// One word after the other.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         self.0.split(' ')
@@ -141,7 +146,8 @@ impl Birth {
             return Err(CliError::ProfileExists { name });
         }
         if let Some(path) = words.as_ref().filter(|path| path.exists()) {
-            return Err(CliError::RecoveryFile { path: path.clone(), source: io::ErrorKind::AlreadyExists.into() });
+            let source = io::Error::new(io::ErrorKind::AlreadyExists, "there is a file already");
+            return Err(CliError::RecoveryFile { path: path.clone(), source });
         }
         Ok(Self { home, name, words })
     }
@@ -177,7 +183,7 @@ impl Born {
 
 fn keep(words: &Words, file: Option<&(PathBuf, File)>) -> Result<Recovery, CliError> {
     let words = words.reveal();
-    let Some((path, file)) = file else { return Ok(Recovery::RecoveryWords(Shown(words))) };
+    let Some((path, file)) = file else { return Ok(Recovery::RecoveryWords(Shown::new(words))) };
     let write = |mut file: &File| -> io::Result<()> {
         file.write_all(words.as_bytes())?;
         file.write_all(b"\n")?;

@@ -54,10 +54,16 @@ pub struct Add {
 
 /// Arguments of `note edit`.
 #[derive(Args, Debug)]
-#[group(required = true, multiple = true, args = ["title", "message"])]
 pub struct Edit {
     /// Its id or its title
     id: String,
+    #[command(flatten)]
+    changes: Changes,
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = true)]
+struct Changes {
     /// What it is called
     #[arg(long)]
     title: Option<String>,
@@ -95,10 +101,11 @@ impl Add {
 
 impl Edit {
     fn run(self, context: &Context<'_>) -> Result<Done, CliError> {
+        let Self { id, changes: Changes { title, message } } = self;
         let mut profile = context.profile()?;
-        let (_, item) = item::find(context, &mut profile, Some(note::KIND.name), &self.id)?;
-        let body = self.message.map(|text| item::edited(context, &mut profile, &item, text)).transpose()?;
-        let edit = note::Edit { title: self.title, body, ..Default::default() };
+        let (_, item) = item::find(context, &mut profile, Some(note::KIND.name), &id)?;
+        let body = message.map(|text| item::edited(context, &mut profile, &item, text)).transpose()?;
+        let edit = note::Edit { title, body, ..Default::default() };
         let intent = Intent::Note(note::Intent::Edit { item: item.item, edit });
         Ok(Done::new("Changed", profile.change(&item, &intent, &mut context.outside().world())?))
     }

@@ -23,6 +23,8 @@ pub struct Status {
     pub waiting: u64,
     /// What was made ready but is not known to be on the relay.
     pub unsent: u64,
+    /// What arrived and cannot be read yet.
+    pub unread: u64,
     /// The other person's computers.
     pub others: Vec<Other>,
 }
@@ -47,6 +49,7 @@ impl From<SpaceStatus> for Status {
             relay: status.relay,
             waiting: status.waiting,
             unsent: status.unsent,
+            unread: status.unread,
             others: status.others.into_iter().map(other).collect(),
         }
     }

@@ -220,7 +220,7 @@ struct Exchange<'a> {
     profile: &'a mut Profile,
     session: Session,
     outside: Outside<'a>,
-    url: &'a str,
+    relay: &'a RelayInfo,
     mode: Mode<'a>,
     refused: BTreeMap<SpaceId, Code>,
     said: BTreeMap<SpaceId, Tally>,
@@ -237,7 +237,7 @@ impl<'a> Exchange<'a> {
             context,
             profile,
             outside,
-            url: &relay.url,
+            relay,
             mode,
             refused: BTreeMap::new(),
             said: BTreeMap::new(),
@@ -249,7 +249,8 @@ impl<'a> Exchange<'a> {
 
     /// What came and went so far, a row a space of the relay.
     fn report(&mut self) -> Result<Vec<Traffic>, CliError> {
-        let tallies = self.session.tallies().clone();
+        let mut tallies: BTreeMap<_, _> = self.relay.spaces.iter().map(|space| (*space, Tally::default())).collect();
+        tallies.extend(self.session.tallies());
         self.rows(&tallies)
     }
 
@@ -265,7 +266,7 @@ impl<'a> Exchange<'a> {
                 id: status.space.to_string(),
                 title: status.title,
                 personal: status.personal,
-                relay: self.url.to_owned(),
+                relay: self.relay.url.clone(),
                 received: tally.received,
                 sent: tally.sent,
                 changed: tally.changed,

@@ -101,13 +101,15 @@ fn every_network_error() -> Vec<CliError> {
 fn every_own_error() -> Vec<CliError> {
     let name = || "anna".parse::<ProfileName>().expect("a name");
     let path = || PathBuf::from("words.txt");
+    let exists = io::Error::new(io::ErrorKind::AlreadyExists, "there is a file already");
     vec![
         CliError::Variable { name: "ALLIANCE_NOW", want: "unix seconds" },
         CliError::NoHome,
         CliError::Folder { path: path(), source: denied() },
-        CliError::RecoveryFile { path: path(), source: io::ErrorKind::AlreadyExists.into() },
+        CliError::RecoveryFile { path: path(), source: exists },
         CliError::RecoveryFile { path: path(), source: denied() },
-        CliError::NoProfile { name: name() },
+        CliError::NoProfile { name: name(), others: Vec::new() },
+        CliError::NoProfile { name: name(), others: vec!["ben".parse().expect("a name")] },
         CliError::ManyProfiles { names: vec![name(), "ben".parse().expect("a name")] },
         CliError::ProfileExists { name: name() },
         CliError::OtherPerson {

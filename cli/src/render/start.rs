@@ -77,3 +77,43 @@ fn recovery(recovery: &Recovery, page: &mut Page) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Layout, tests::seen};
+    use super::*;
+    use crate::command::{Answer, init::Shown};
+
+    fn answer(recovery: Recovery) -> Answer {
+        let words = |text: &str| text.to_owned();
+        Answer::Started(Started {
+            id: words("0101"),
+            profile: words("default"),
+            name: words("Ben"),
+            role: words("coach"),
+            title: words("Ben & Anna"),
+            relay: None,
+            recovery,
+        })
+    }
+
+    fn shown() -> Answer {
+        let words: Vec<_> = (1..=24).map(|n| format!("word{n}")).collect();
+        answer(Recovery::RecoveryWords(Shown::new(words.join(" ").into())))
+    }
+
+    #[test]
+    fn the_words_are_shown_once_and_explained() {
+        insta::assert_snapshot!("words_terminal", seen(&shown(), Layout::Terminal));
+        insta::assert_snapshot!("words_plain", seen(&shown(), Layout::Plain));
+        insta::assert_snapshot!("words_json", serde_json::to_string_pretty(&shown()).expect("serialises"));
+        assert!(!format!("{:?}", shown()).contains("word1"), "not in a debug output");
+    }
+
+    #[test]
+    fn words_in_a_file_are_nowhere_else() {
+        let filed = answer(Recovery::RecoveryFile("words.txt".into()));
+        insta::assert_snapshot!("words_filed", seen(&filed, Layout::Terminal));
+        insta::assert_snapshot!("words_filed_json", serde_json::to_string_pretty(&filed).expect("serialises"));
+    }
+}

@@ -71,7 +71,7 @@ impl<'a> Stage<'a> {
         let (worked, text) = printed?;
         self.ui.tell(&format!("{}$ {typed}", actor.name()));
         for line in text.lines() {
-            self.ui.tell(&format!("    {}", line.replace('\t', "  ")));
+            self.ui.tell(&format!("    {}", line.replace('\t', "  ").trim_end()));
         }
         self.step(Some(actor.name()), Some(typed.clone()), text.clone());
         if worked { Ok(text) } else { Err(DemoError::Command { command: typed }.into()) }

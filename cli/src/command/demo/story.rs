@@ -49,8 +49,9 @@ fn meet(stage: &mut Stage<'_>) -> Result<(), CliError> {
     stage.act(Ben, &["sync"])?;
     stage.tell("Anna takes it up on her own computer.");
     stage.act(Anna, &["join", invitation, "--name", "Anna", "--role", "client", "--recovery-file", "words.txt"])?;
-    stage.act(Ben, &["sync"])?;
-    stage.act(Anna, &["sync"])?;
+    for actor in [Ben, Anna, Ben] {
+        stage.act(actor, &["sync"])?;
+    }
     stage.tell("Both see the same six words, so nobody stands between them.");
     let words = |printed: String| printed.lines().last().map(str::to_owned).unwrap_or_default();
     let (bens, annas) = (words(stage.act(Ben, &["member", "list"])?), words(stage.act(Anna, &["member", "list"])?));
