@@ -5,6 +5,7 @@
 pub mod program;
 pub mod search;
 pub mod socket;
+pub mod town;
 pub mod walkthrough;
 
 use std::{collections::BTreeMap, path::Path, time::Duration};

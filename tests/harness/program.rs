@@ -107,7 +107,8 @@ impl RelayProgram {
         // The relay says nothing more there; a full pipe would stop it if it did.
         thread::spawn(move || _ = stdout.read_to_end(&mut Vec::new()));
         let address = first.trim_end().strip_prefix("listening on http://").map(str::to_owned);
-        let mut relay = Self { child, address: address.clone().unwrap_or_default(), data: data.to_owned(), said, reader };
+        let mut relay =
+            Self { child, address: address.clone().unwrap_or_default(), data: data.to_owned(), said, reader };
         match address {
             Some(_) => Ok(relay),
             None => Err(relay.wait()),
@@ -192,6 +193,7 @@ fn collect(mut from: impl Read + Send + 'static, into: Arc<Mutex<String>>) -> th
 }
 
 /// A person at a computer: a home folder of their own and the `alliance` program.
+#[derive(Clone)]
 pub struct Person {
     /// How the tests call them.
     pub name: String,
@@ -248,7 +250,7 @@ impl Person {
     /// The same person whose computer shows another time, in unix seconds.
     #[must_use]
     pub fn at(&self, now: i64) -> Self {
-        Self { name: self.name.clone(), home: self.home.clone(), clock: Some(now), _folder: Arc::clone(&self._folder) }
+        Self { clock: Some(now), ..self.clone() }
     }
 
     /// `ALLIANCE_HOME`.
@@ -421,7 +423,12 @@ impl Ran {
             Some(text) if !text.is_empty() => text.to_owned(),
             _ => panic!("no {name}: {self}"),
         };
-        Refusal { exit: self.code.unwrap_or_default(), code: text("code"), message: text("message"), hint: text("hint") }
+        Refusal {
+            exit: self.code.unwrap_or_default(),
+            code: text("code"),
+            message: text("message"),
+            hint: text("hint"),
+        }
     }
 }
 

@@ -112,7 +112,10 @@ pub fn play(steps: &[Step], folder: &Path, relay: &str) -> Result<String, String
 /// True if lines are as they were written.
 pub fn fits(expected: &[String], printed: &str) -> bool {
     let lines = |lines: &mut dyn Iterator<Item = &str>| -> Vec<String> {
-        lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).filter(|line| !line.is_empty()).collect()
+        lines
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .filter(|line| !line.is_empty())
+            .collect()
     };
     let expected = lines(&mut expected.iter().map(String::as_str));
     let chunks: Vec<_> = expected.split(|line| ANYTHING.contains(&line.as_str())).collect();
@@ -164,7 +167,7 @@ struct Printed {
 impl Shell {
     fn start(folder: &Path) -> Self {
         let (work, home) = (folder.join("work"), folder.join("home"));
-        [&work, &home].map(|folder| fs::create_dir_all(folder).expect("a folder"));
+        [&work, &home].into_iter().for_each(|folder| fs::create_dir_all(folder).expect("a folder"));
         let path = format!("{}:{}", programs().display(), std::env::var("PATH").unwrap_or_default());
         let mut command = Command::new("sh");
         command.current_dir(work).env("PATH", path).env("HOME", &home).env("ALLIANCE_HOME", home.join("alliance"));
