@@ -1,1 +1,13 @@
 //! The built programs, driven from outside as people drive them.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod answers;
+mod copies;
+mod faults;
+mod hostile;
+mod invitations;
+mod profiles;
+mod readme;
+mod relay;
+mod secrecy;
+mod story;

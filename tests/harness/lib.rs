@@ -2,6 +2,12 @@
 //!
 //! Everything is the real code; only the wires are queues and time stands still until a test moves it.
 
+pub mod program;
+pub mod search;
+pub mod socket;
+pub mod town;
+pub mod walkthrough;
+
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use alliance_core::{

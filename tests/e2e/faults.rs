@@ -1,0 +1,177 @@
+//! Many programs at once, and programs that are killed: nothing that was answered is ever lost.
+
+use std::{collections::BTreeSet, thread, time::Duration};
+
+use alliance_tests::{
+    program::{Person, Ran, Running},
+    town::Town,
+};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+
+const SIGKILL: i32 = 9;
+
+fn titles(person: &Person) -> BTreeSet<String> {
+    let notes = person.json(&["note", "list"]);
+    let rows = notes.as_array().expect("a list").iter();
+    let titles: Vec<_> = rows.map(|row| row["title"].as_str().expect("a title").to_owned()).collect();
+    let all: BTreeSet<_> = titles.iter().cloned().collect();
+    assert_eq!(all.len(), titles.len(), "a note is there twice: {titles:?}");
+    all
+}
+
+fn kinds(person: &Person) -> BTreeSet<String> {
+    let lines = person.json(&["security"]);
+    lines.as_array().expect("a list").iter().map(|line| line["kind"].as_str().expect("a kind").to_owned()).collect()
+}
+
+#[test]
+fn twenty_commands_at_once_lose_nothing() {
+    let town = Town::together();
+    let wanted: BTreeSet<_> = (0..20).map(|n| format!("Note {n}")).collect();
+    let running: Vec<_> = wanted.iter().map(|title| town.ben.start(&["note", "add", title, "--json"])).collect();
+    let shorts: BTreeSet<_> = running.into_iter().map(|it| it.end().data()["id"].to_string()).collect();
+    assert_eq!(shorts.len(), 20);
+    assert_eq!(titles(&town.ben), wanted);
+    let edits: Vec<_> = (0..20)
+        .map(|n| town.ben.start(&["note", "edit", "Note 7", "--title", "Note 7", "-m", &format!("{n}"), "--json"]))
+        .collect();
+    let syncs = [town.ben.start(&["sync", "--json"]), town.ben.start(&["sync", "--json"])];
+    edits.into_iter().chain(syncs).for_each(|running| _ = running.end().data());
+    town.meet();
+    assert_eq!(titles(&town.anna), wanted);
+    town.assert_equal();
+    assert!(!kinds(&town.ben).contains("device-wrote-two-histories"));
+}
+
+/// What one person did, and how much of it is promised where.
+struct Doing<'p> {
+    person: &'p Person,
+    /// Notes that the person was told are added.
+    told: BTreeSet<String>,
+    /// Notes that the person was told are on the relay.
+    delivered: BTreeSet<String>,
+    /// Every note that was asked for.
+    asked: BTreeSet<String>,
+}
+
+impl Doing<'_> {
+    fn start(&mut self, round: usize) -> Vec<(Option<String>, Running)> {
+        let mut running = Vec::new();
+        for n in 0..2 {
+            let title = format!("{} {round}-{n}", self.person.name);
+            let command = self.person.start(&["note", "add", &title, "-m", "words that stay", "--json"]);
+            self.asked.insert(title.clone());
+            running.push((Some(title), command));
+        }
+        let title = format!("{} {round}", self.person.name);
+        running.push((None, self.person.start(&["goal", "edit", "Run", "--horizon", &title, "--json"])));
+        running.push((None, self.person.start(&["sync", "--json"])));
+        running
+    }
+
+    /// Takes down what was answered. What was promised before this round's sync began is on the relay if it succeeded.
+    fn end(&mut self, running: Vec<(Option<String>, Running)>, killed: bool) {
+        let before = self.told.clone();
+        for (title, command) in running {
+            let ran = if killed { command.kill() } else { command.end() };
+            let is_sync = ran.typed.contains("$ alliance sync");
+            match ran.code {
+                Some(0) if is_sync => self.delivered.extend(before.iter().cloned()),
+                Some(0) => self.told.extend(title),
+                Some(7) if is_sync => {}
+                None if killed && ran.signal == Some(SIGKILL) => {}
+                _ => panic!("{ran}"),
+            }
+        }
+    }
+}
+
+/// Kills come at any moment: this one.
+fn some_moment(rng: &mut ChaCha20Rng) {
+    thread::park_timeout(Duration::from_micros(u64::from(rng.next_u32() % 120_000)));
+}
+
+#[test]
+fn no_kill_of_anybody_loses_what_was_answered() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let (kills, seed) = (number("ALLIANCE_KILLS").unwrap_or(10), number("ALLIANCE_SEED").unwrap_or(1));
+    println!("ALLIANCE_SEED={seed}, {kills} rounds");
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let mut town = Town::together();
+    town.anna.json(&["goal", "add", "Run"]);
+    town.meet();
+    let people = [town.ben.clone(), town.anna.clone()];
+    let mut doing = people.each_ref().map(|person| Doing {
+        person,
+        told: BTreeSet::new(),
+        delivered: BTreeSet::new(),
+        asked: BTreeSet::new(),
+    });
+    for round in 0..kills {
+        if !town.has_relay() {
+            town.start_relay();
+        }
+        let running = doing.each_mut().map(|it| it.start(round as usize));
+        some_moment(&mut rng);
+        let victims = 1 + rng.next_u32() % 7;
+        println!("round {round}: kills {victims:03b}");
+        if victims & 4 > 0 {
+            town.kill_relay();
+        }
+        for (n, (it, running)) in doing.iter_mut().zip(running).enumerate() {
+            it.end(running, victims >> n & 1 > 0);
+        }
+    }
+    if town.has_relay() {
+        town.kill_relay();
+    }
+    town.start_relay();
+    // What is promised to be on the relay arrives although its author does not come again.
+    town.sync(&[&town.anna]);
+    let missing: Vec<_> = doing[0].delivered.difference(&titles(&town.anna)).cloned().collect();
+    assert!(missing.is_empty(), "Ben was told that {missing:?} is on the relay");
+    town.sync(&[&town.ben]);
+    let missing: Vec<_> = doing[1].delivered.difference(&titles(&town.ben)).cloned().collect();
+    assert!(missing.is_empty(), "Anna was told that {missing:?} is on the relay");
+    town.meet();
+    let all = titles(&town.ben);
+    assert_eq!(all, titles(&town.anna));
+    for it in &doing {
+        let missing: Vec<_> = it.told.difference(&all).collect();
+        assert!(missing.is_empty(), "{} was told that {missing:?} is added", it.person.name);
+        assert!(!kinds(it.person).contains("relay-lost-data"), "the relay lost what it had acknowledged");
+        assert!(!kinds(it.person).contains("device-wrote-two-histories"), "{} wrote two histories", it.person.name);
+    }
+    let asked: BTreeSet<_> = doing.iter().flat_map(|it| it.asked.iter().cloned()).collect();
+    assert!(all.is_subset(&asked), "something nobody wrote");
+    town.assert_equal();
+    let promised: usize = doing.iter().map(|it| it.told.len() + it.delivered.len()).sum();
+    assert!(promised > 0, "every command was killed: nothing was tested");
+}
+
+#[test]
+fn a_kill_in_the_middle_of_beginning_leaves_nothing_that_is_in_the_way() {
+    let mut rng = ChaCha20Rng::seed_from_u64(7);
+    for round in 0..6 {
+        let ben = Person::new("Ben");
+        let init = ["init", "--name", "Ben", "--role", "coach", "--alliance", "Ben & Anna", "--json"];
+        let running = ben.start(&init);
+        some_moment(&mut rng);
+        let ran: Ran = running.kill();
+        if ran.code == Some(0) {
+            assert_eq!(ran.data()["recovery_words"].as_str().map(|words| words.split(' ').count()), Some(24));
+            continue;
+        }
+        // Either nothing is there and it can be said again, or the profile is whole and its words were the only loss.
+        let again = ben.run(&init);
+        match again.code {
+            Some(0) => {}
+            _ => {
+                assert_eq!(again.refusal().code, "profile_exists", "round {round}: {again}");
+                let today = ben.run(&["today", "--json"]);
+                assert_eq!(today.code, Some(0), "round {round}: half a profile: {today}");
+            }
+        }
+    }
+}

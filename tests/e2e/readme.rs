@@ -1,0 +1,60 @@
+//! What the README and the demo promise, they do.
+
+use std::{fs, path::Path};
+
+use alliance_tests::{
+    program::{Person, RelayProgram},
+    walkthrough,
+};
+use tempfile::TempDir;
+
+#[test]
+fn the_walkthrough_of_the_readme_does_what_it_says() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let steps = walkthrough::parse(&fs::read_to_string(readme).expect("a README"));
+    assert!(steps.len() > 10, "the README has no walkthrough: {steps:?}");
+    let folder = TempDir::new().expect("a folder");
+    let relay = RelayProgram::start(&folder.path().join("relay"));
+    if let Err(why) = walkthrough::play(&steps, folder.path(), relay.address()) {
+        panic!("{why}\n{}", relay.logs());
+    }
+}
+
+#[test]
+fn a_walkthrough_that_is_not_true_fails() {
+    let play = |text: &str| {
+        let folder = TempDir::new().expect("a folder");
+        let text = format!("```console walkthrough\n{text}\n```\n");
+        walkthrough::play(&walkthrough::parse(&text), folder.path(), "127.0.0.1:1")
+    };
+    let init =
+        "$ alliance init --name Ben --role coach --alliance B --relay http://127.0.0.1:8787 --recovery-file w.txt";
+    assert!(play(&format!("{init}\n$ alliance today\nB …\n$ A=1\n$ echo $A; echo talk >&2\n1")).is_ok());
+    assert!(play(&format!("{init}\n$ alliance invite\nalliance:…\n$ test -n \"$INVITATION\"")).is_ok());
+    assert!(play(&format!("{init}\n$ alliance sync\n[exit 7]")).is_ok());
+    for (wrong, why) in [
+        (format!("{init}\n$ alliance today\nC …"), "it should have printed"),
+        (format!("{init}\n$ alliance today"), "it should have printed"),
+        (format!("{init}\n$ alliance sync"), "exit 7 instead of 0"),
+        ("$ alliance today\n…".to_owned(), "exit 5 instead of 0"),
+        ("$ exit 3".to_owned(), "does not end"),
+        ("$ echo 'one".to_owned(), "does not end"),
+    ] {
+        let said = play(&wrong).expect_err(&wrong);
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+#[test]
+fn the_demo_shows_two_people_merging() {
+    let nobody = Person::new("Nobody");
+    let ran = nobody.run(&["demo", "--headless"]);
+    assert_eq!(ran.code, Some(0), "{ran}");
+    for told in ["ben$ alliance init", "anna$ alliance join", "conflict list", "member list", "Ben & Anna"] {
+        assert!(ran.stdout.contains(told), "no {told}: {ran}");
+    }
+    let steps = nobody.json(&["demo", "--headless"]);
+    let ids: Vec<_> = steps.as_array().expect("a list").iter().map(|step| step["id"].as_u64()).collect();
+    assert!(ids.len() > 10 && ids.iter().enumerate().all(|(at, id)| *id == Some(at as u64 + 1)), "{ids:?}");
+    assert!(!nobody.home().exists(), "the demo leaves nothing at home");
+}

@@ -1,0 +1,134 @@
+//! A relay that is stopped, wiped, restored from an older copy, started twice.
+
+use std::fs;
+
+use alliance_tests::{
+    program::{Person, RelayProgram, files, until},
+    town::Town,
+};
+use serde_json::Value;
+
+fn titles(person: &Person) -> Vec<String> {
+    let notes = person.json(&["note", "list"]);
+    let mut titles: Vec<_> = notes
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|row| row["title"].as_str().expect("a title").to_owned())
+        .collect();
+    titles.sort();
+    titles
+}
+
+fn kinds(person: &Person) -> Vec<String> {
+    let lines = person.json(&["security"]);
+    lines.as_array().expect("a list").iter().map(|line| line["kind"].as_str().expect("a kind").to_owned()).collect()
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_a_stop_a_kill_and_a_restart() {
+    let mut town = Town::together();
+    town.ben.json(&["note", "add", "Before the stop"]);
+    town.sync(&[&town.ben]);
+    let stopped = town.stop_relay();
+    assert_eq!(stopped.code, Some(0), "{}", stopped.logs);
+    assert!(stopped.logs.contains("relay has stopped"), "{}", stopped.logs);
+    let left = files(&town.data());
+    assert!(left.iter().all(|(path, bytes)| !path.ends_with("relay.sqlite-wal") || bytes.is_empty()), "{left:?}");
+    town.start_relay();
+    town.ben.json(&["note", "add", "Before the kill"]);
+    town.sync(&[&town.ben]);
+    town.kill_relay();
+    town.start_relay();
+    // Ben is away; all that Anna gets comes from the relay's disk.
+    town.sync(&[&town.anna]);
+    assert_eq!(titles(&town.anna), ["Before the kill", "Before the stop"]);
+    assert!(!kinds(&town.ben).contains(&"relay-lost-data".to_owned()));
+}
+
+#[test]
+fn a_relay_that_stops_says_goodbye_to_whoever_watches_and_is_found_again() {
+    let mut town = Town::together();
+    let mut watching = town.anna.start(&["sync", "--watch"]);
+    until("Anna's connection", || (town.relay().logs().matches("space is opened").count() > 0).then_some(()));
+    let stopped = town.stop_relay();
+    assert_eq!(stopped.code, Some(0), "{}", stopped.logs);
+    town.start_relay();
+    town.ben.json(&["note", "add", "After the restart"]);
+    town.sync(&[&town.ben]);
+    until("a note that arrives after the relay's restart", || {
+        assert!(!watching.has_ended(), "{}", watching_end(&mut watching));
+        titles(&town.anna).contains(&"After the restart".to_owned()).then_some(())
+    });
+    watching.kill();
+}
+
+fn watching_end(_: &mut alliance_tests::program::Running) -> &'static str {
+    "the watcher gave up"
+}
+
+#[test]
+fn a_second_relay_on_one_folder_is_told_so_and_the_first_goes_on() {
+    let town = Town::together();
+    let refused = RelayProgram::try_start(&town.data(), "127.0.0.1:0").err().expect("a folder in use");
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.logs.contains("another relay uses the folder"), "{}", refused.logs);
+    assert!(refused.logs.contains("hint: stop the other relay"), "{}", refused.logs);
+    let taken = RelayProgram::try_start(town.ben.home(), town.relay().address()).err().expect("an address in use");
+    assert_eq!(taken.code, Some(1));
+    assert!(taken.logs.contains("cannot listen on") && taken.logs.contains("hint: "), "{}", taken.logs);
+    town.ben.json(&["note", "add", "Still here"]);
+    town.meet();
+    assert_eq!(titles(&town.anna), ["Still here"]);
+}
+
+#[test]
+fn one_computer_heals_a_relay_that_lost_everything() {
+    let mut town = Town::together();
+    town.ben.json(&["note", "add", "From Ben"]);
+    town.anna.json(&["note", "add", "From Anna"]);
+    town.meet();
+    town.kill_relay();
+    fs::remove_dir_all(town.data()).expect("removed");
+    town.start_relay();
+    // The relay's key is gone, too: it is another relay until somebody says that this is meant.
+    let refusal = town.ben.refused(&["sync"]);
+    assert_eq!(refusal.code, "other_relay", "{refusal:?}");
+    let url = town.url();
+    town.ben.json(&["relay", "set", &url]);
+    town.ben.json(&["note", "add", "Later"]);
+    town.sync(&[&town.ben]);
+    assert!(kinds(&town.ben).contains(&"relay-lost-data".to_owned()), "{:?}", kinds(&town.ben));
+    assert!(town.ben.ok(&["security"]).contains("the relay had lost what it once had; it was sent again"));
+    // A new computer of nobody's could not: Anna's old profile gets all of it, also her own, from the relay alone.
+    town.anna.json(&["relay", "set", &url]);
+    town.sync(&[&town.anna]);
+    assert_eq!(titles(&town.anna), ["From Anna", "From Ben", "Later"]);
+    town.meet();
+    town.assert_equal();
+}
+
+#[test]
+fn what_a_restored_relay_lacks_is_sent_again_and_shown() {
+    let mut town = Town::together();
+    town.ben.json(&["note", "add", "In the copy"]);
+    town.meet();
+    town.stop_relay();
+    let copy = town.backup_relay();
+    town.start_relay();
+    town.ben.json(&["note", "add", "After the copy, by Ben"]);
+    town.anna.json(&["note", "add", "After the copy, by Anna"]);
+    town.meet();
+    town.kill_relay();
+    town.restore_relay(&copy);
+    town.start_relay();
+    town.sync(&[&town.anna]);
+    assert!(kinds(&town.anna).contains(&"relay-lost-data".to_owned()), "{:?}", kinds(&town.anna));
+    town.ben.json(&["note", "add", "Later"]);
+    town.meet();
+    let all = ["After the copy, by Anna", "After the copy, by Ben", "In the copy", "Later"];
+    assert_eq!([titles(&town.ben), titles(&town.anna)], [all, all]);
+    town.assert_equal();
+    let status = town.ben.json(&["status"]);
+    assert_eq!([&status[0]["waiting"], &status[0]["unsent"]], [&Value::from(0), &Value::from(0)], "{status}");
+}
