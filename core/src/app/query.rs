@@ -15,8 +15,8 @@ use crate::{
     view,
 };
 
-/// Letters of short ids: no vowels, nothing that looks like something else.
-const LETTERS: &[u8; 32] = b"0123456789bcdfghjkmnpqrstvwxyz_-";
+/// Letters of short ids: Crockford's 32, of which none looks like another.
+const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// Letters of a short id at the least, after the kind's letter.
 const SHORTEST: usize = 3;
 /// Most rows that a page shows.
