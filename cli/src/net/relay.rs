@@ -69,7 +69,7 @@ impl FromStr for RelayUrl {
         let uri: Uri = text.parse().map_err(|_| "a relay's address looks like http://127.0.0.1:8787")?;
         match uri.scheme_str() {
             Some("http") => {}
-            Some("https") => return Err("https:// cannot be used yet; use http://, what is sent is sealed anyway"),
+            Some("https") => return Err("https:// cannot be used yet: use http://"),
             _ => return Err("a relay's address begins with http://"),
         }
         let authority = uri.authority().ok_or("a relay's address needs a host")?;
