@@ -89,7 +89,9 @@ impl Page {
                     line.push_str(if self.is_terminal() { "  " } else { "\t" });
                 }
                 let Cell { text, style } = cell;
-                line.push_str(&format!("{style}{text}{style:#}"));
+                if !text.is_empty() {
+                    line.push_str(&format!("{style}{text}{style:#}"));
+                }
                 if at < last {
                     let missing = widths.get(at).copied().unwrap_or(0).saturating_sub(text.width());
                     line.extend(std::iter::repeat_n(' ', missing));

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use alliance_core::{
-    app::{AppError, Joining, Person, Profile, SessionError},
+    app::{AppError, Joining, NotInvited, Person, Profile, SessionError},
     keys::Invitation,
 };
 use alliance_replica::id::SpaceId;
@@ -65,7 +65,7 @@ impl Join {
         let invitation = Invitation::parse(&self.invitation).map_err(AppError::from)?;
         let space = invitation.terms().space;
         let url = relay(&invitation)?;
-        let whose = Whose::find(self, context)?;
+        let whose = Whose::find(self, space, context)?;
         let runtime = sync::runtime()?;
         let mut outside = context.outside();
         let joining = runtime.block_on(knock(context, invitation, &url, &mut outside))?;
@@ -102,7 +102,7 @@ enum Whose {
 }
 
 impl Whose {
-    fn find(join: Join, context: &Context<'_>) -> Result<Self, CliError> {
+    fn find(join: Join, space: SpaceId, context: &Context<'_>) -> Result<Self, CliError> {
         let Join { name, role, recovery_file, .. } = join;
         let (home, profile_name) = context.home()?;
         if !home.holds(&profile_name) {
@@ -114,6 +114,9 @@ impl Whose {
         let differs = |given: Option<String>, is: &str| given.is_some_and(|given| given != is);
         if differs(name, &person.name) || differs(role, &person.role) {
             return Err(CliError::OtherPerson { profile: profile_name, person });
+        }
+        if profile.alliances()?.iter().any(|info| info.space == space) {
+            return Err(AppError::NotInvited(NotInvited::Member).into());
         }
         Ok(Self::There(profile))
     }

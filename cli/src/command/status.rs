@@ -15,8 +15,8 @@ pub struct Status {
     pub title: String,
     /// True if it is one's own, private space.
     pub personal: bool,
-    /// How far the alliance has come.
-    pub state: State,
+    /// How far the alliance has come; none for one's own space.
+    pub state: Option<State>,
     /// Where it is exchanged.
     pub relay: Option<String>,
     /// Changes that wait here for the next sync.
@@ -45,7 +45,7 @@ impl From<SpaceStatus> for Status {
             id: status.space.to_string(),
             title: status.title,
             personal: status.personal,
-            state: status.state.into(),
+            state: (!status.personal).then(|| status.state.into()),
             relay: status.relay,
             waiting: status.waiting,
             unsent: status.unsent,

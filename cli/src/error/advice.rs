@@ -132,9 +132,10 @@ fn invitation_hint(error: &invitation::Error) -> &'static str {
 fn not_invited(why: NotInvited) -> Advice {
     let failed = |code, hint: &str| (code, Exit::Failed, Some(hint.to_owned()));
     match why {
-        NotInvited::Unknown => {
-            failed("invitation_unknown", "ask the other person to run `alliance sync`, then try again")
-        }
+        NotInvited::Unknown => failed(
+            "invitation_unknown",
+            "ask the other person to run `alliance sync`, then try again; if it was used already, ask for a new one",
+        ),
         NotInvited::Used => failed(
             "invitation_used",
             "if that was not you, tell the other person; they make a new one with `alliance invite`",

@@ -120,6 +120,7 @@ fn every_own_error() -> Vec<CliError> {
         CliError::UnknownAlliance { name: "x".to_owned(), titles: vec!["Ben & Anna".to_owned()] },
         CliError::UnknownAlliance { name: "x".to_owned(), titles: Vec::new() },
         CliError::ManyAlliances { name: "b".to_owned(), candidates: pairs() },
+        CliError::SharedAlready { title: "Run".to_owned() },
         CliError::RelayUrl { url: "https://a".to_owned(), why: "https:// cannot be used yet" },
         CliError::NoRelayInInvitation,
         CliError::Cancelled,

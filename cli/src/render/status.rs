@@ -97,7 +97,7 @@ mod tests {
             id: "0101".to_owned(),
             title: title.to_owned(),
             personal: title.is_empty(),
-            state: State::Together,
+            state: (!title.is_empty()).then_some(State::Together),
             relay: Some("http://127.0.0.1:8787".to_owned()),
             waiting,
             unsent: 1,
