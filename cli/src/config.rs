@@ -70,10 +70,12 @@ impl Home {
         fs::metadata(self.file(name)).is_ok_and(|file| file.len() > 0)
     }
 
-    /// Makes folders and an empty file for a new profile, readable by their owner only.
+    /// Makes a folder and an empty file for a profile to be born in, readable by their owner only. The profile is not in
+    /// its place before [`Home::settle`], so whoever is stopped in between leaves nothing that is in the way.
     pub fn prepare(&self, name: &ProfileName) -> Result<PathBuf, CliError> {
-        let file = self.file(name);
-        let folder = self.0.join(&name.0);
+        self.discard(name);
+        let folder = self.nursery(name);
+        let file = folder.join(FILE);
         make_folder(&folder).map_err(|source| CliError::Folder { path: folder, source })?;
         private()
             .create(true)
@@ -83,16 +85,23 @@ impl Home {
         Ok(file)
     }
 
+    /// Puts a profile that is complete, and that nobody has open, into its place; returns its file.
+    pub fn settle(&self, name: &ProfileName) -> Result<PathBuf, CliError> {
+        let place = self.0.join(&name.0);
+        // An empty folder of that name may be there.
+        let _ = fs::remove_dir(&place);
+        fs::rename(self.nursery(name), &place).map_err(|source| CliError::Folder { path: place, source })?;
+        Ok(self.file(name))
+    }
+
     /// Takes away what [`Home::prepare`] made and the profile that could not be finished in it.
     pub fn discard(&self, name: &ProfileName) {
-        let file = self.file(name);
-        for ending in ["", "-wal", "-shm"] {
-            let mut path = file.clone().into_os_string();
-            path.push(ending);
-            // What cannot be removed is an unfinished profile: in the way, and said so by the next `init`.
-            let _ = fs::remove_file(PathBuf::from(path));
-        }
-        let _ = fs::remove_dir(self.0.join(&name.0));
+        // What cannot be removed is not in the way: it is not a profile's place.
+        let _ = fs::remove_dir_all(self.nursery(name));
+    }
+
+    fn nursery(&self, name: &ProfileName) -> PathBuf {
+        self.0.join(format!(".{}.new", name.0))
     }
 
     /// The names of all profiles.
@@ -152,6 +161,7 @@ mod tests {
         let home = Home::new(folder.path().join("home"));
         for name in names.iter().copied().map(name) {
             fs::write(home.prepare(&name).expect("prepared"), "x").expect("written");
+            home.settle(&name).expect("settled");
         }
         (folder, home)
     }
@@ -186,7 +196,8 @@ mod tests {
         assert!(!home.holds(&name("ben")));
         assert_eq!(home.choose(None).expect("chosen"), name("anna"));
         home.discard(&name("ben"));
-        assert!(!home.file(&name("ben")).parent().expect("a folder").exists());
+        assert!(!home.nursery(&name("ben")).exists());
+        assert!(matches!(home.settle(&name("ben")), Err(CliError::Folder { .. })));
     }
 
     #[cfg(unix)]

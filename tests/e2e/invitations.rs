@@ -84,7 +84,7 @@ fn an_invitation_that_has_run_out_lets_nobody_in() {
     town.sync(&[&town.ben]);
     let [old, short] = [old, short].map(|it| it["invitation"].as_str().expect("a word").to_owned());
     let expired = |person: &Person, invitation: &str| {
-        expect(&refused(person, invitation), 1, "invitation_expired", "`alliance invite`")
+        expect(&refused(person, invitation), 1, "invitation_expired", "`alliance invite`");
     };
     expired(&town.anna, &old);
     expired(&town.anna.at(A_LATER_YEAR), &short);

@@ -1,5 +1,6 @@
 //! The built programs, driven from outside as people drive them.
 #![allow(missing_docs, clippy::unwrap_used)]
+#![allow(clippy::print_stdout, reason = "a test prints its seed")]
 
 mod answers;
 mod copies;

@@ -115,6 +115,8 @@ impl Init {
                 return Err(error.into());
             }
         };
+        drop(profile);
+        born.settle()?;
         let Person { name, role } = person;
         let profile = born.name.to_string();
         let (id, relay) = (space.to_string(), relay.map(str::to_owned));
@@ -172,6 +174,11 @@ impl Birth {
 }
 
 impl Born {
+    /// Puts the profile, which nobody has open, into its place; returns its file.
+    pub fn settle(&self) -> Result<PathBuf, CliError> {
+        self.home.settle(&self.name)
+    }
+
     /// Takes the profile away again, because it could not be brought to any use.
     pub fn undo(self) {
         self.home.discard(&self.name);

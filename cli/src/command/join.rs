@@ -83,6 +83,10 @@ impl Join {
             }
             return Err(error.into());
         }
+        if let Some(born) = &born {
+            drop(profile);
+            profile = Profile::open(&born.settle()?)?;
+        }
         // From here on the alliance is joined, whatever the network does: the next sync fetches what is missing.
         let synced = runtime.block_on(fetch(context, &mut profile, space));
         let info = profile.alliances()?.into_iter().find(|info| info.space == space);

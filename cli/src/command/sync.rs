@@ -98,7 +98,9 @@ impl Sync {
             None => Ok(Answer::Synced(Synced { rows, over: true })),
             Some(error) => {
                 // What could be exchanged is told before what could not.
-                context.ui.answer(&Answer::Synced(Synced { rows, over: false }))?;
+                if !rows.is_empty() {
+                    context.ui.answer(&Answer::Synced(Synced { rows, over: false }))?;
+                }
                 Err(error)
             }
         }

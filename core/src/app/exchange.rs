@@ -288,7 +288,7 @@ impl Session {
                 continue;
             }
             let received = self.take(profile, channel, space, entries, world)?;
-            self.note_stored(profile, channel, space, &acks, world)?;
+            self.note_stored(profile, channel, space, &acks, received, world)?;
             if !invitation {
                 self.seal(profile, channel, space, received, world)?;
             } else if profile.space(&space)?.redemption_is_relayed() {
@@ -347,6 +347,7 @@ impl Session {
         channel: Channel,
         space: SpaceId,
         acks: &[&Ack],
+        received: bool,
         world: &World<'_>,
     ) -> Result<(), AppError> {
         let loaded = profile.space(&space)?;
@@ -355,17 +356,17 @@ impl Session {
         }
         let spoken = self.exchange.peer(channel).is_some_and(alliance_replica::exchange::state::Peer::has_spoken);
         let Some(line) = self.channels.get_mut(&channel) else { return Ok(()) };
-        if !spoken {
+        if !spoken || line.compared && acks.is_empty() && !received {
             return Ok(());
         }
-        let first = !std::mem::replace(&mut line.compared, true);
-        if !first && acks.is_empty() {
-            return Ok(());
-        }
+        // Whether the relay lost something can be told once every head that it names is here.
+        let peer = self.exchange.peer(channel);
+        let tells = !line.compared && peer.is_some_and(|peer| peer.is_pulled(&loaded.log));
+        line.compared |= tells;
         let mut changed = Vec::new();
         for (id, was) in &loaded.relayed {
             let is = self.exchange.stores(channel, &loaded.log, id);
-            if is != *was && (is || first) {
+            if is != *was && (is || tells) {
                 changed.push((*id, is));
             }
         }

@@ -184,6 +184,8 @@ impl Joining {
         }
         match self.refused {
             Some(Code::Expired) => return Err(NotInvited::Expired),
+            // The relay knows the key and lets it in no more.
+            Some(Code::NotMember) => return Err(NotInvited::Used),
             Some(_) if self.control.is_empty() => return Err(NotInvited::Unknown),
             _ => {}
         }
