@@ -62,7 +62,7 @@ impl Town {
         let invitation = town.invitation();
         town.sync(&[&town.ben]);
         town.anna.json(&["join", &invitation, "--name", "Anna", "--role", "client"]);
-        town.sync(&[&town.ben, &town.anna]);
+        town.sync(&[&town.ben, &town.anna, &town.ben]);
         town
     }
 

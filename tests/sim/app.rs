@@ -177,3 +177,25 @@ fn an_item_is_found_by_its_short_id_its_title_or_a_part_of_it() {
     assert!(world.try_act("Ben", |profile, _| profile.find(space, Some("note"), "session")).is_err());
     assert!(world.try_act("Ben", |profile, _| profile.find(space, Some("goal"), &short)).is_err());
 }
+
+#[test]
+fn many_edits_of_one_version_arrive_in_one_snapshot() {
+    let mut world = World::new(8);
+    let space = world.ben_and_anna();
+    let notes: Vec<_> = (0..20).map(|n| world.add("Ben", space, note(&format!("Note {n}"), ""))).collect();
+    let from = world.act("Ben", |profile, _| profile.item(&notes[7])).heads;
+    for n in 0..20 {
+        world.reopen("Ben");
+        let edit = note::Edit {
+            title: Some("Note 7".into()),
+            body: Some(TextEdit { from: Some(from.clone()), text: format!("{n}") }),
+            ..note::Edit::default()
+        };
+        world.change("Ben", notes[7], Intent::Note(note::Intent::Edit { item: notes[7].item, edit }));
+    }
+    world.sync("Ben");
+    world.sync("Anna");
+    assert_eq!(titles(&mut world, "Anna", space).len(), 20);
+    let [ben, anna] = ["Ben", "Anna"].map(|name| world.act(name, |profile, _| profile.heads(space)));
+    assert_eq!(ben, anna);
+}

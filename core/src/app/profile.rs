@@ -192,6 +192,10 @@ impl Profile {
         let url = relay_address(url)?;
         let Self { store, documents, .. } = self;
         let result = store.write(|tx| {
+            // Whoever says an address again accepts that the relay there may have another key than before.
+            for row in tx.spaces()? {
+                tx.clear_relays(&row.space)?;
+            }
             for row in tx.spaces()? {
                 use_relay(tx, documents, &row.space, &url, world)?;
             }

@@ -89,7 +89,11 @@ impl Incoming<'_> {
         };
         let authors = Authors::new(&self.doc, self.lineage.iter().copied());
         let mut known = self.known_ops;
-        for change in &changes {
+        // An author counts on from all that it knew, which may be more than a change depends on: what started earlier
+        // is counted first, in whatever order it came.
+        let mut order: Vec<_> = changes.iter().collect();
+        order.sort_by_key(|change| change.start_op());
+        for change in order {
             known = check_change(change, &authors, known)?;
         }
         Ok((preimage, changes))
