@@ -2,10 +2,12 @@
 //!
 //! Everything is the real code; only the wires are queues and time stands still until a test moves it.
 
+pub mod believable;
 pub mod program;
 pub mod search;
 pub mod socket;
 pub mod town;
+pub mod trace;
 pub mod walkthrough;
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
@@ -14,7 +16,11 @@ use alliance_core::{
     app::{Intent, ItemRef, Joining, Person, Place, Profile, Session, SessionError, World as Outside},
     keys::Invitation,
 };
-use alliance_replica::id::SpaceId;
+use alliance_replica::{
+    exchange::frame::Frame,
+    id::SpaceId,
+    log::{entry::Entry, heads::Chain},
+};
 use alliance_sync_server::{
     replica::{ConnectionId, Now, Output, Relay},
     store::{MemoryStore, Store},
@@ -38,8 +44,19 @@ pub struct World<S = MemoryStore> {
     pub people: BTreeMap<String, Laptop>,
     /// Unix seconds.
     pub now: i64,
+    /// What laptops send and get, once somebody wants to know.
+    pub wire: Option<Wire>,
     rng: ChaCha20Rng,
     connections: u64,
+}
+
+/// Content that went over the wire.
+#[derive(Default)]
+pub struct Wire {
+    /// To the relay.
+    pub up: Vec<Entry>,
+    /// From the relay.
+    pub down: Vec<Entry>,
 }
 
 /// One person's computer.
@@ -75,7 +92,8 @@ impl<S: Store> World<S> {
     /// If the relay cannot be made.
     pub fn with(store: S, seed: u64) -> Self {
         let relay = Relay::new(store, &[7; 32]).expect("a relay on a good store");
-        Self { relay, people: BTreeMap::new(), now: START, rng: ChaCha20Rng::seed_from_u64(seed), connections: 0 }
+        let rng = ChaCha20Rng::seed_from_u64(seed);
+        Self { relay, people: BTreeMap::new(), now: START, wire: None, rng, connections: 0 }
     }
 
     /// Ben's alliance with Anna: he invites, she joins, both have synced. Returns its space.
@@ -211,11 +229,12 @@ impl<S: Store> World<S> {
         let connection = self.connect();
         for _ in 0..PATIENCE {
             while let Some(frame) = joining.poll_transmit() {
+                watch(&mut self.wire, &frame, |wire| &mut wire.up);
                 self.relay.handle(connection, &frame, now(self.now));
             }
             self.relay.commit();
             let frames = self.drain(connection);
-            if frames.is_empty() {
+            if frames.is_empty() || joining.is_done() {
                 break;
             }
             for frame in frames {
@@ -253,6 +272,7 @@ impl<S: Store> World<S> {
             let laptop = self.people.get_mut(name).expect("a person");
             let mut sent = false;
             while let Some(frame) = session.poll_transmit(&mut laptop.profile)? {
+                watch(&mut self.wire, &frame, |wire| &mut wire.up);
                 self.relay.handle(connection, &frame, now(self.now));
                 sent = true;
             }
@@ -289,6 +309,7 @@ impl<S: Store> World<S> {
             match output {
                 Output::Send { to, frame } | Output::Drop { to, frame } if to == connection => {
                     self.relay.written(to, frame.len());
+                    watch(&mut self.wire, &frame, |wire| &mut wire.down);
                     frames.push(frame);
                 }
                 _ => {}
@@ -298,7 +319,21 @@ impl<S: Store> World<S> {
     }
 }
 
-fn copy_files(from: &Path, to: &Path) {
+/// Notes the content in a frame, if anybody watches.
+fn watch(wire: &mut Option<Wire>, frame: &[u8], side: impl FnOnce(&mut Wire) -> &mut Vec<Entry>) {
+    let Some(wire) = wire else { return };
+    if let Ok(Frame::Entries(entries)) = Frame::decode(frame)
+        && entries.chain == Chain::Content
+    {
+        side(wire).extend(entries.entries);
+    }
+}
+
+/// Copies the files of a profile's folder, all but what SQLite shares between processes.
+///
+/// # Panics
+/// If they cannot be copied.
+pub fn copy_files(from: &Path, to: &Path) {
     for file in std::fs::read_dir(from).expect("a folder") {
         let file = file.expect("a file").path();
         let name = file.file_name().expect("a name");
