@@ -266,8 +266,7 @@ impl Exchange {
 
     /// Acknowledges everything that was [`Exchange::received`] on a channel: it is on disk.
     pub fn acknowledge(&mut self, channel: Channel) {
-        let ack = self.channels.get_mut(&channel).and_then(|open| open.peer.take_ack(channel));
-        if let Some(ack) = ack {
+        while let Some(ack) = self.channels.get_mut(&channel).and_then(|open| open.peer.take_ack(channel)) {
             self.push(&Frame::Ack(ack));
         }
     }

@@ -192,6 +192,9 @@ impl Log {
             }
         }
         heads.retain(|head| missing.contains(&head.id));
+        // What does not fit is named by the next entries. Control first: it decides what counts.
+        heads.sort_by_key(|head| head.chain);
+        heads.truncate(limits::AFTER);
         After::new(heads)
     }
 

@@ -62,6 +62,11 @@ pub(super) fn settle(
         settling.rebuild()?;
     }
     settling.run()?;
+    // Content that arrived may speak for content beyond a cut.
+    let has_cuts = settling.space.log.fold().devices().any(|(_, it)| it.cut);
+    while has_cuts && settling.space.recount() {
+        settling.rebuild()?;
+    }
     let Settling { tx, space, documents, touched, .. } = settling;
     for item in &touched {
         write_row(tx, space, documents, item)?;
@@ -105,6 +110,9 @@ impl Settling<'_, '_> {
     }
 
     fn judge(&mut self, id: &EntryId) -> Result<Verdict, AppError> {
+        if self.space.log.after_of(id).is_some() && !self.space.log.is_ready(id) {
+            return Ok(Verdict::Waits);
+        }
         if !self.opened.contains_key(id) {
             match self.open(id)? {
                 Ok(content) => {
@@ -144,9 +152,10 @@ impl Settling<'_, '_> {
     /// Checks all parts of an entry, then applies them; nothing is applied unless all of them can be.
     fn apply(&mut self, id: &EntryId, shared: bool, own: bool) -> Result<Verdict, AppError> {
         let Some(author) = self.author(id) else { return Ok(Verdict::Waits) };
-        let fold = self.space.log.fold();
-        let Some(member) = fold.device(&author).map(|it| it.member) else { return Ok(Verdict::Waits) };
-        let mut lineage: Vec<_> = fold.lineage(&author).into_iter().collect();
+        // As of the entry's own past: what is added later must not change the verdict.
+        let Some(view) = self.space.contents.view(self.space.log.dag(), id) else { return Ok(Verdict::Waits) };
+        let Some(member) = view.device(&author).map(|it| it.member) else { return Ok(Verdict::Waits) };
+        let mut lineage: Vec<_> = view.lineage(&author).into_iter().collect();
         lineage.push(author);
         let content = self.opened.get(id).cloned().unwrap_or_default();
         let came: BTreeMap<_, _> =
@@ -178,7 +187,10 @@ impl Settling<'_, '_> {
             Err(_) => return Ok(Err(Verdict::Quarantined("inflates-wrongly"))),
         };
         let known_ops = match &known {
-            Some(preimage) => self.documents.open(self.tx, &self.space.row.space, preimage, doc)?.ops(),
+            Some(preimage) => {
+                let here = self.documents.open(self.tx, &self.space.row.space, preimage, doc)?.ops();
+                here.saturating_sub(self.unsealed_ops(&doc)?)
+            }
             None => 0,
         };
         let preimage = part.preimage.as_deref();
@@ -219,6 +231,13 @@ impl Settling<'_, '_> {
             self.touched.insert(part.doc.item);
         }
         Ok(Verdict::Applied)
+    }
+
+    /// Operations of a facet that wait here to be sealed: nobody else can have known them.
+    fn unsealed_ops(&self, doc: &DocId) -> Result<u64, AppError> {
+        let waiting = self.tx.waiting_in(&self.space.row.space, &doc.item, doc.writer.member().as_ref())?;
+        let ops = |bytes: &Vec<u8>| Change::try_from(bytes.as_slice()).map_or(0, |change| change.len() as u64);
+        Ok(waiting.iter().map(ops).sum())
     }
 
     /// What an item's id is the hash of: as it came along, or as known here.

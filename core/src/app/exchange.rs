@@ -23,6 +23,9 @@ use crate::keys::DeviceSecret;
 /// Bytes of arrived entries after which a driver should not wait for more before it flushes.
 pub const BATCH: usize = 4 * 1024 * 1024;
 
+/// Acknowledgements after which it should not, either.
+const FRAMES: usize = 1024;
+
 /// Why a connection ends.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
@@ -154,7 +157,7 @@ impl Session {
 
     /// True if so much arrived that it should be taken before more is read.
     pub fn is_full(&self) -> bool {
-        self.inbox_bytes >= BATCH
+        self.inbox_bytes >= BATCH || self.acks.len() >= FRAMES
     }
 
     /// Somebody wrote to the profile.
@@ -385,10 +388,20 @@ impl Session {
         let loaded = profile.space(&space)?;
         let device = loaded.device();
         let allowed = self.exchange.peer(channel).is_some_and(|peer| peer.may_seal(&loaded.log, &device));
-        if allowed {
-            profile.seal(&space, received, world)?;
+        if !allowed {
+            return Ok(());
         }
-        Ok(())
+        match profile.seal(&space, received, world) {
+            // What one space cannot do stops no other.
+            Err(AppError::Epoch(_) | AppError::Seal(_) | AppError::Pack(_)) => {
+                profile.unload();
+                self.exchange.refuse(channel, Code::Limit, None);
+                self.channels.remove(&channel);
+                self.events.push_back(SessionEvent::Refused { space, code: Code::Limit });
+                Ok(())
+            }
+            sealed => sealed,
+        }
     }
 
     /// Puts one path on its way; returns false if there is none.

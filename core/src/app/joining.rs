@@ -28,6 +28,9 @@ use crate::{
     store::{Invited, SpaceRow},
 };
 
+/// Most bytes of control entries that a joining device takes before it knows whom it deals with.
+const MOST: usize = 16 * 1024 * 1024;
+
 /// An invitation being taken up.
 pub struct Joining {
     invitation: Invitation,
@@ -38,6 +41,7 @@ pub struct Joining {
     control: Vec<Verified>,
     relay_key: Option<ReplicaKey>,
     refused: Option<Code>,
+    bytes: usize,
 }
 
 impl Joining {
@@ -54,6 +58,7 @@ impl Joining {
             control: Vec::new(),
             relay_key: None,
             refused: None,
+            bytes: 0,
             invitation,
         }
     }
@@ -71,6 +76,10 @@ impl Joining {
             }
             // Content comes after control and is fetched by the exchange that follows.
             Some(Event::Entries(entries)) if entries.chain == Chain::Control => {
+                self.bytes += entries.entries.iter().map(Entry::size).sum::<usize>();
+                if self.bytes > MOST {
+                    return Err(AppError::NotInvited(NotInvited::Unknown).into());
+                }
                 let received = self.log.receive(&entries.device, entries.chain, entries.entries);
                 self.control.extend(received.new);
             }

@@ -56,6 +56,10 @@ impl Profile {
                 let invitations = tx.invitations(&space.id())?;
                 let used = invitations.iter().find(|it| !it.mine).map(|it| DeviceSecret::from_bytes(&it.secret));
                 space.learn_keys(tx, used.as_ref())?;
+                let confirmed = space.log.fold().device(&space.device()).is_some_and(|it| it.live);
+                if let Some(used) = used.filter(|_| confirmed && !space.lacks_epochs()) {
+                    tx.remove_invitation(&space.id(), &used.id())?;
+                }
             }
             let changed = !arrived.control.is_empty();
             taken.changed = apply::settle(tx, space, documents, arrived.bodies, changed, world.now)?.len() as u64;

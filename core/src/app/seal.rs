@@ -10,7 +10,7 @@ use alliance_replica::{
     limits,
     log::{
         chain::State,
-        control::{Confirm, Cut, Invite, Reason, Record},
+        control::{Confirm, Cut, Invite, Purpose, Reason, Record},
         entry::Entry,
         heads::{After, Chain},
         membership::Role,
@@ -68,6 +68,7 @@ impl Gate<'_, '_, '_> {
         }
         self.invite()?;
         self.confirm()?;
+        self.withdraw()?;
         let mut waiting = self.tx.waiting(&self.space.id())?;
         let receipt = waiting.is_empty() && received && self.owes_receipt();
         if waiting.is_empty() && !receipt && !self.lacks_keys() {
@@ -113,6 +114,23 @@ impl Gate<'_, '_, '_> {
             }
             self.record(Record::Confirm(Confirm { redeem }))?;
             self.tx.remove_invitation(&self.space.id(), &key)?;
+        }
+        Ok(())
+    }
+
+    /// Ends every other invitation of this device for the other person once they are in: its link must open nothing.
+    fn withdraw(&mut self) -> Result<(), AppError> {
+        let fold = self.space.log.fold();
+        if fold.other_member().is_none() {
+            return Ok(());
+        }
+        for invited in self.tx.invitations(&self.space.id())?.into_iter().filter(|it| it.mine) {
+            if invited.purpose == Purpose::Member {
+                if fold.device(&invited.device).is_some_and(|it| it.live) {
+                    self.record(Record::Cut(Cut { device: invited.device, reason: Reason::Withdrawn }))?;
+                }
+                self.tx.remove_invitation(&self.space.id(), &invited.device)?;
+            }
         }
         Ok(())
     }

@@ -141,6 +141,14 @@ impl Space {
         Ok(!learned.epochs.is_empty())
     }
 
+    /// True while there is an epoch whose key is not here.
+    pub(super) fn lacks_epochs(&self) -> bool {
+        self.log.dag().entries().any(|(_, _, control)| match &control.record {
+            Record::Epoch(epoch) => self.keyring.key(&epoch.id).is_none(),
+            _ => false,
+        })
+    }
+
     /// Notes whose each device is, for whoever reads without the log.
     pub(super) fn store_devices(&self, tx: &Tx<'_>) -> Result<(), AppError> {
         for (device, state) in self.log.fold().devices() {

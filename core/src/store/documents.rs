@@ -190,6 +190,21 @@ impl Tx<'_> {
         Ok(waiting)
     }
 
+    /// The changes of one facet that wait to be sealed.
+    pub fn waiting_in(
+        &self,
+        space: &SpaceId,
+        item: &ItemId,
+        writer: Option<&MemberId>,
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut statement = self.prepare_cached(
+            "SELECT bytes FROM changes WHERE space = ?1 AND item = ?2 AND writer = ?3 AND loose IN (0, 1)
+             AND intent IS NOT NULL",
+        )?;
+        let rows = statement.query_map((space.as_ref(), item.as_ref(), key(writer)), |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Number of intents of a space that wait to be sealed.
     pub fn count_waiting(&self, space: &SpaceId) -> Result<u64, StoreError> {
         let mut statement =

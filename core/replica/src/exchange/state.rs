@@ -75,7 +75,9 @@ impl Peer {
             heads.entry((held.head.device, held.head.chain)).or_default().push(held.head);
             self.open_claims.push(*held);
         }
-        for back in &have.back {
+        // What a peer says is complete; points explain only what it names.
+        self.explained.retain(|name| heads.contains_key(name));
+        for back in have.back.iter().filter(|back| heads.contains_key(&(back.device, back.chain))) {
             self.explained.insert((back.device, back.chain));
             self.open_claims.extend(
                 back.points.iter().filter(|point| point.head.device == back.device && point.head.chain == back.chain),
@@ -152,9 +154,14 @@ impl Peer {
         }
     }
 
-    /// What to acknowledge, now that everything received is on disk.
+    /// What to acknowledge next, now that everything received is on disk; nothing once all of it is.
     pub fn take_ack(&mut self, channel: Channel) -> Option<Ack> {
-        let heads: Vec<_> = std::mem::take(&mut self.received).into_values().collect();
+        let mut heads = Vec::new();
+        while heads.len() < limits::HEADS
+            && let Some((_, head)) = self.received.pop_first()
+        {
+            heads.push(head);
+        }
         (!heads.is_empty()).then_some(Ack { channel, heads })
     }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     exchange::frame::{BackPoints, Floor, HeldHead},
     id::{DeviceId, EntryId, EpochPrefix},
+    limits,
     log::{
         entry::Verified,
         heads::{Chain, Head},
@@ -174,7 +175,8 @@ impl Chains {
 
     /// What a `Have` says: every branch head, with how far down it is held.
     pub fn held_heads(&self) -> Vec<HeldHead> {
-        self.heads().map(|meta| HeldHead { head: meta.head, low: meta.low }).collect()
+        // Heads that are not named are offered again: tiresome, but what a chain of thousands of branches deserves.
+        self.heads().take(limits::HEADS).map(|meta| HeldHead { head: meta.head, low: meta.low }).collect()
     }
 
     /// What a `Have` says about floors.
@@ -194,7 +196,7 @@ impl Chains {
                 }
             }
         }
-        BackPoints { device: *device, chain, points: points.into_values().collect() }
+        BackPoints { device: *device, chain, points: points.into_values().take(limits::BACK_POINTS).collect() }
     }
 
     /// Heads among entries that this replica has looked at (applied or set aside): of each chain every such entry that

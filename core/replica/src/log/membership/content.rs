@@ -12,6 +12,7 @@ use std::{
 use super::{
     bits::Bits,
     dag::Dag,
+    fold::Fold,
     roster::{Role, State},
 };
 use crate::{
@@ -87,6 +88,11 @@ impl Contents {
         self.ids.insert(node.id, self.all.len());
         self.all.push(Written { id: node.id, device: node.device, parents, heads, control, eligible });
         true
+    }
+
+    /// What the author of an entry that is here knew of the membership: the fold of the control entries in its past.
+    pub fn view(&self, dag: &Dag, id: &EntryId) -> Option<Arc<Fold>> {
+        self.at(id).map(|at| dag.fold_of_set(Bits::clone(&self.all[at].control)))
     }
 
     /// True if the entry is here.

@@ -147,6 +147,11 @@ impl Dag {
         self.graph.state(set, full.into_iter().chain(&self.recent))
     }
 
+    /// The fold of a causally closed set of entries.
+    pub(super) fn fold_of_set(&self, set: Bits) -> Arc<Fold> {
+        self.fold_of(set)
+    }
+
     fn fold_of(&self, set: Bits) -> Arc<Fold> {
         Arc::new(Fold::new(Arc::clone(&self.graph), self.state(set)))
     }
