@@ -192,9 +192,8 @@ impl Joining {
             return Err(NotInvited::Expired);
         }
         match self.refused {
-            Some(Code::Expired) => return Err(NotInvited::Expired),
-            // The relay knows the key and lets it in no more.
-            Some(Code::NotMember) => return Err(NotInvited::Used),
+            // Not by the clock, or we had known: its key was used or taken back.
+            Some(Code::Expired) => return Err(NotInvited::Used),
             Some(_) if self.control.is_empty() => return Err(NotInvited::Unknown),
             _ => {}
         }

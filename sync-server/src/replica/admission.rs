@@ -41,6 +41,7 @@ pub(super) enum Verdict {
 pub(super) fn judge(log: &Log, device: &DeviceId, now: Now) -> Verdict {
     let fold = log.fold();
     match fold.device(device) {
+        Some(state) if !state.live && state.role == Role::Invite => Verdict::Out(Code::Expired),
         Some(state) if !state.live => Verdict::Out(Code::NotMember),
         Some(state) if state.role == Role::Invite && has_expired(&fold, device, now) => Verdict::Out(Code::Expired),
         Some(_) => Verdict::Admitted(Standing::Full),

@@ -109,7 +109,7 @@ fn a_used_invitation_opens_nothing() {
     let mut world = World::new();
     let (_ben, mut anna) = pair(&mut world);
     world.open_as(&mut anna, &secret(50));
-    assert_eq!(anna.take_ended(), [Code::NotMember]);
+    assert_eq!(anna.take_ended(), [Code::Expired]);
 }
 
 #[test]
@@ -156,12 +156,12 @@ fn an_invitation_is_redeemed_once() {
     }
     anna.redeem(50);
     world.settle(&mut [&mut ben, &mut anna, &mut thief]);
-    assert_eq!(thief.take_ended(), [Code::NotMember], "the key is dead before anything is confirmed");
+    assert_eq!(thief.take_ended(), [Code::Expired], "the key is dead before anything is confirmed");
     let late = thief.redeem(50);
-    for key in [thief.secret(), secret(50)] {
+    for (key, code) in [(thief.secret(), Code::NotMember), (secret(50), Code::Expired)] {
         world.open_as(&mut thief, &key);
         world.settle(&mut [&mut ben, &mut anna, &mut thief]);
-        assert_eq!(thief.take_ended(), [Code::NotMember]);
+        assert_eq!(thief.take_ended(), [code]);
     }
     assert!(!world.relay.store().ids(&ben.space()).contains(&late));
 }
@@ -187,7 +187,7 @@ fn of_two_redemptions_at_once_only_the_confirmed_one_stays() {
     world.settle(&mut [&mut ben]);
     world.run(&mut [&mut anna, &mut thief]);
     for laptop in [&mut anna, &mut thief] {
-        assert_eq!(laptop.take_ended(), [Code::NotMember]);
+        assert_eq!(laptop.take_ended(), [Code::Expired]);
         let own = laptop.secret();
         world.open_as(laptop, &own);
     }

@@ -333,7 +333,7 @@ pub(crate) fn join(world: &mut World, ben: &mut Laptop, seed: u8) -> Laptop {
     let redeem = anna.redeem(50);
     world.settle(&mut [ben, &mut anna]);
     assert!(anna.durable.contains(&redeem), "the redemption is acknowledged");
-    assert_eq!(anna.take_ended(), [Code::NotMember], "the redeemed key is dead");
+    assert_eq!(anna.take_ended(), [Code::Expired], "the redeemed key is dead");
     let own = anna.secret();
     world.open_as(&mut anna, &own);
     ben.control(Record::Confirm(Confirm { redeem }));

@@ -222,7 +222,7 @@ pub enum Code {
     /// The space is not known here and was not given.
     #[n(4)]
     UnknownSpace,
-    /// The invitation has run out.
+    /// The invitation has run out, was used or was taken back.
     #[n(5)]
     Expired,
     /// An entry was refused; its chain goes no further on this connection.
