@@ -76,7 +76,7 @@ fn programs(report: &mut Report) {
     report.line("note add, ten years, to --version and an insert", note_10, bare + raw, 3.0);
     report.line("note add, ten years to one", note_10, note_1, 1.3);
     for words in [&["today"][..], &["goal", "list"], &note] {
-        report.memory(&words[..words.len().min(2)].join(" "), &on(&ten, words));
+        report.memory(&words[..words.len().min(2)].join(" "), &on(&ten, words), &scratch.path().join("memory"));
     }
 }
 
@@ -118,7 +118,8 @@ fn medians<const N: usize>(commands: &mut [Command; N]) -> [Duration; N] {
     for round in 0..=ROUNDS {
         for (command, times) in commands.iter_mut().zip(&mut times) {
             let start = Instant::now();
-            let status = command.stdout(Stdio::null()).status().expect("a program beside this one");
+            let status =
+                command.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("a program beside this one");
             let time = start.elapsed();
             assert!(status.success(), "{command:?} fails");
             // The first round only brings files into memory.
@@ -169,16 +170,15 @@ impl Report {
     }
 
     /// The most memory that a command had at one time. GNU time says it; without it nothing is said.
-    fn memory(&mut self, what: &str, command: &Command) {
+    fn memory(&mut self, what: &str, command: &Command, note: &Path) {
         let mut timed = Command::new("/usr/bin/time");
-        timed.args(["-f", "%M"]).arg(command.get_program()).args(command.get_args());
+        timed.args(["-f", "%M", "-o"]).arg(note).arg(command.get_program()).args(command.get_args());
         timed.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let Ok(output) = timed.output() else {
+        if timed.output().is_err() {
             println!("{what:<50} memory unknown: GNU time is not installed");
             return;
-        };
-        let said = String::from_utf8_lossy(&output.stderr);
-        let peak: u64 = said.trim().parse().expect("kibibytes");
+        }
+        let peak: u64 = fs::read_to_string(note).expect("a note").trim().parse().expect("kibibytes");
         let verdict = self.verdict(peak <= MEMORY);
         println!("{what:<50} {:>6.1} MB, at most {} {verdict}", peak as f64 / 1024.0, MEMORY / 1024);
     }

@@ -58,6 +58,9 @@ pub fn home(data: &Path, years: usize) -> PathBuf {
     let mut world = World::new(1);
     live(&mut world, years * WEEKS);
     let unfinished = data.join(format!("{version}-{years}-years.unfinished"));
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished).expect("a folder that can go");
+    }
     for name in PEOPLE {
         let folder = unfinished.join(name.to_lowercase());
         fs::create_dir_all(&folder).expect("a folder");
