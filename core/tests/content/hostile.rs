@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use alliance_core::document::{
-    Change, DocId, Document, Edit, Editor, Form, Incoming, KindName, Preimage, Refusal, Writer,
+    Change, DocId, Document, Edit, Editor, Form, Incoming, KindName, Preimage, Refusal, TextEdit, Writer,
 };
 use alliance_replica::id::{ItemId, MemberId};
 use automerge::{
@@ -27,6 +27,31 @@ fn what_honest_devices_write_is_taken_in_both_forms() {
         assert_eq!(other.heads(), facet.heads());
         assert_eq!(other.text("body"), facet.text("body"));
         assert_eq!(incoming(form, &raw, &lineage[..1]).check().unwrap_err(), Refusal::ForeignActor);
+    }
+}
+
+#[test]
+fn a_snapshot_of_what_many_processes_wrote_at_once_is_taken() {
+    for seed in 0..20 {
+        let mut facet = Document::new(doc(), schema());
+        let mut seen = vec![facet.heads()];
+        for n in 0_u64..12 {
+            // Each process begins with what it has seen, and is not the first to write.
+            facet = Document::load(doc(), schema(), &facet.save(), []).unwrap();
+            let text = TextEdit { from: Some(seen[(n / 3) as usize].clone()), text: format!("words {n}") };
+            let mut rng = ChaCha20Rng::seed_from_u64(100 * seed + n);
+            let mut editor = Editor { device: device(1), now: 1_700_000_000, rng: &mut rng };
+            let title = Edit::Put("title".into(), Some("title".into()));
+            facet.edit(&mut editor, &[Edit::Text("body".into(), text), title]).unwrap();
+            seen.push(facet.heads());
+        }
+        let snapshot = facet.snapshot(&[device(1)]).unwrap();
+        let lineage = [device(1)];
+        let part = Incoming { known_ops: 0, ..incoming(Form::Snapshot, &snapshot, &lineage) };
+        let (_, changes) = part.check().unwrap_or_else(|refusal| panic!("seed {seed}: {refusal}"));
+        let mut other = Document::new(doc(), schema());
+        other.apply(changes).unwrap();
+        assert_eq!(other.heads(), facet.heads());
     }
 }
 
