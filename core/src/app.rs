@@ -6,6 +6,8 @@
 mod apply;
 mod documents;
 pub mod exchange;
+#[cfg(test)]
+mod hostile;
 mod intent;
 mod joining;
 mod membership;

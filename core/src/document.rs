@@ -22,7 +22,7 @@ pub use conflict::{Register, Scalar, Value};
 pub use counting::{Applied, ApplyError, LeftOut};
 pub use facet::{Document, LoadError};
 pub use fixed::{Schema, Shape, fixed_change, is_fixed};
-pub use incoming::{Form, Incoming, Refusal};
+pub use incoming::{Believed, Form, Incoming, Refusal};
 pub use write::{Edit, EditError, Editor, TextEdit};
 
 use std::fmt;

@@ -31,6 +31,7 @@ pub(crate) fn read(entries: &Value) -> Story {
             seq: prev.map_or(1, |prev| story.told[prev].seq + 1),
             prev,
             after: list(&entry["after"]).iter().map(|it| it.as_u64().expect("is a number") as usize).collect(),
+            keeps: Vec::new(),
             record: record(&mut story, number, entry),
             signed: None,
         };

@@ -50,6 +50,8 @@ pub(crate) struct Told {
     pub(crate) seq: u64,
     pub(crate) prev: Option<usize>,
     pub(crate) after: Vec<usize>,
+    /// Content that content keeps.
+    pub(crate) keeps: Vec<usize>,
     pub(crate) record: Option<Record>,
     /// The signed bytes; none in a history that comes from elsewhere.
     pub(crate) signed: Option<Verified>,
@@ -133,6 +135,13 @@ impl Story {
         self.put(label, by, prev, &after, record);
     }
 
+    /// Appends content that keeps what a cut may set aside.
+    pub(crate) fn keep(&mut self, label: &str, by: &str, after: &str, keeps: &str) {
+        self.say(label, by, after, What::Content);
+        let (at, keeps) = (self.number(label), self.numbers(keeps));
+        self.told[at].keeps = keeps;
+    }
+
     /// Appends after the named entry of the author's chain, or at its start.
     pub(crate) fn branch(&mut self, label: &str, by: &str, prev: &str, after: &str, what: What<'_>) {
         let prev = self.numbers(prev).first().copied();
@@ -169,7 +178,16 @@ impl Story {
         // Said again at the same place, it is the same entry.
         let at = self.told.iter().position(|told| told.id == id).unwrap_or(self.told.len());
         if at == self.told.len() {
-            self.append(Told { id, by: by.into(), seq, prev, after: after.to_vec(), record, signed: Some(signed) });
+            self.append(Told {
+                id,
+                by: by.into(),
+                seq,
+                prev,
+                after: after.to_vec(),
+                keeps: Vec::new(),
+                record,
+                signed: Some(signed),
+            });
         }
         self.labels.insert(label.into(), at);
         at
@@ -304,7 +322,10 @@ impl Story {
                 };
                 dag.insert(told.id, device, told.seq, prev, control)
             }
-            None => contents.insert(dag, &ContentNode { id: told.id, device, prev, after: self.heads(&told.after) }),
+            None => {
+                let (after, keeps) = (self.heads(&told.after), self.heads(&told.keeps));
+                contents.insert(dag, &ContentNode { id: told.id, device, prev, after, keeps })
+            }
         };
         assert!(taken, "entry {at} has its past");
     }

@@ -250,7 +250,7 @@ def check_membership():
                 says = read_control(raw(vector["entry"]["body"]))
                 history.add(vector["id"], vector["device"], header, says["after"], says["kind"], says["record"])
             else:
-                history.add(vector["id"], vector["device"], header, vector["after"])
+                history.add(vector["id"], vector["device"], header, vector["after"], keeps=vector["keeps"])
         control = frozenset(id for id in names if history[id].chain == "control")
         content = frozenset(names) - control
         fold = history.fold(control)

@@ -111,9 +111,8 @@ fn parts() -> Vec<Value> {
                 preimage: part.preimage.as_deref(),
                 member,
                 lineage: &lineage,
-                known_ops: 100,
             };
-            let (_, changes) = incoming.check().expect("is believed");
+            let changes = incoming.check().expect("is believed").changes;
             let changes = changes.iter().map(|change| {
                 json!({
                     "hash": hex(&change.hash().0),

@@ -5,15 +5,17 @@ from functools import cached_property
 
 
 class Entry:
-    """A control or content entry. `after` is a list of heads; `record` is nothing for content."""
+    """A control or content entry. `after` and `keeps` are lists of heads; `record` is nothing for content."""
 
-    def __init__(self, history, id, device, header, after, kind=None, record=None):
+    def __init__(self, history, id, device, header, after, kind=None, record=None, keeps=()):
         self.history, self.id, self.device, self.seq = history, id, device, header["seq"]
         self.chain, self.prev, self.after, self.kind, self.record = header["chain"], header.get("prev"), after, kind, record
+        self.keeps = [head["id"] for head in keeps]
 
     def named(self, *chains):
         """What it names itself, by the chains that it says."""
         ids = [head["id"] for head in self.after if head["chain"] in chains]
+        ids += self.keeps if "content" in chains else []
         return ids + ([self.prev] if self.prev and self.chain in chains else [])
 
     @cached_property
@@ -36,6 +38,11 @@ class Entry:
                 found |= entry.content_past | ({entry.id} if entry.chain == "content" else frozenset())
         return found
 
+    @cached_property
+    def kept(self):
+        """Content that it keeps, with its past."""
+        return frozenset(self.keeps).union(*(self.history[id].content_past for id in self.keeps))
+
 
 class History:
     def __init__(self, member_of, consented):
@@ -43,8 +50,8 @@ class History:
         self.entries, self.folds, self.verdicts, self.counted = {}, {}, {}, {}
         self.member_of, self.consented = member_of, consented
 
-    def add(self, *arguments):
-        entry = Entry(self, *arguments)
+    def add(self, *arguments, **more):
+        entry = Entry(self, *arguments, **more)
         self.entries[entry.id] = entry
 
     def __getitem__(self, id):
@@ -166,7 +173,7 @@ class History:
             if facet == "own" and fold.introductions[s.device][0][1] != member:
                 continue
             believed = s.id in counts if s.chain == "content" else s.id in fold.standing and s.kind != "redeem"
-            if believed and e.id in self.counting(s.past, s.content_past, facet):
+            if believed and (e.id in s.kept or e.id in self.counting(s.past, s.content_past, facet)):
                 return True
         return False
 

@@ -40,9 +40,12 @@ fn case(name: &str, history: &History) -> Value {
                 assert!(dag.insert(id, device, header.seq, header.prev, control.clone()), "{name}: {}", written.name);
             }
             Says::Content { content, .. } => {
-                let node = ContentNode { id, device, prev: header.prev, after: content.after.clone() };
+                let (after, keeps) = (content.after.clone(), content.keeps.clone());
+                let node = ContentNode { id, device, prev: header.prev, after, keeps };
                 assert!(contents.insert(&dag, &node), "{name}: {}", written.name);
-                entry["after"] = json::content(content)["after"].take();
+                let mut content = json::content(content);
+                entry["after"] = content["after"].take();
+                entry["keeps"] = content["keeps"].take();
             }
         }
         entries.push(entry);

@@ -228,7 +228,9 @@ PART = map_of(
     item=SHORT, writer=[SHORT], preimage=[bytes_of()], form=one_of("changes", "snapshot"), length=number(32),
     packed=bytes_of(),
 )
-CONTENT = map_of(after=list_of(HEAD, LIMITS["after"]), parts=list_of(PART, LIMITS["parts"]))
+CONTENT = map_of(
+    after=list_of(HEAD, LIMITS["after"]), parts=list_of(PART, LIMITS["parts"]), keeps=list_of(HEAD, LIMITS["after"])
+)
 KIND = text(allowed=set("abcdefghijklmnopqrstuvwxyz-"), most=32)
 PREIMAGE = map_of(kind=KIND, owner=[SHORT], creator=ID, nonce=SHORT)
 TERMS = map_of(

@@ -248,6 +248,7 @@ pub(crate) fn content(content: &Content) -> Value {
     json!({
         "after": content.after.0.iter().map(head).collect::<Vec<_>>(),
         "parts": content.parts.iter().map(part).collect::<Vec<_>>(),
+        "keeps": content.keeps.0.iter().map(head).collect::<Vec<_>>(),
     })
 }
 

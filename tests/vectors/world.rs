@@ -159,7 +159,7 @@ impl History {
         after: &[&str],
         parts: Vec<Part>,
     ) {
-        let content = Content { after: self.heads(after), parts };
+        let content = Content { after: self.heads(after), parts, keeps: After::default() };
         let plaintext = content.encode();
         let key = self.keyring.key(&epoch).expect("a minted epoch").clone();
         let prev = self.last(author, Chain::Content);
@@ -171,8 +171,8 @@ impl History {
     }
 
     /// Content without parts whose body nobody can open: enough where only its place matters.
-    pub(crate) fn receipt(&mut self, name: &'static str, author: &'static Holder, after: &[&str]) {
-        let content = Content { after: self.heads(after), parts: Vec::new() };
+    pub(crate) fn receipt(&mut self, name: &'static str, author: &'static Holder, after: &[&str], keeps: &[&str]) {
+        let content = Content { after: self.heads(after), parts: Vec::new(), keeps: self.heads(keeps) };
         let prev = self.last(author, Chain::Content);
         let (seq, prev) = (prev.map_or(1, |head| head.seq + 1), prev.map(|head| head.id));
         let epoch = EpochId::new(filler("epoch", 1));

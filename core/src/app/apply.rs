@@ -1,50 +1,103 @@
 //! From stored entries to documents: what counts is opened, checked, and applied whole, once its past is.
 //!
 //! A verdict on an entry depends on its bytes and its past alone, so every replica comes to the same. What cannot be
-//! judged yet waits; what is wrong is quarantined by id with a reason and blocks nothing that does not depend on it.
+//! judged yet waits, and is looked at again when what it waits for is there; what is wrong is quarantined by id with a
+//! reason and blocks nothing that does not depend on it.
+
+mod counting;
+mod keeping;
+mod parts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_replica::{
     id::{DeviceId, EntryId, ItemId, MemberId},
-    limits,
     log::{
         chain::State,
         entry::Header,
         heads::{Chain, Head},
-        membership::{ContentNode, Facet},
+        membership::Role,
     },
 };
 use serde_json::json;
 
 use super::{AppError, documents::Documents, intent::write_row, receive::Bodies, space::Space};
 use crate::{
-    document::{ApplyError, Change, DocId, Incoming, Preimage, Refusal, Writer},
-    keys::{Content, Part, content, seal},
+    document::{ChangeHash, DocId},
+    keys::{Content, seal},
     store::Tx,
 };
 
-/// Why an entry waits or is not applied.
+/// What this program believes. Raised when it comes to believe what an earlier one refused, so that everything refused
+/// is judged again once.
+pub(super) const JUDGEMENT: u32 = 1;
+
+/// What becomes of an entry.
 enum Verdict {
     /// It is in the documents.
     Applied,
     /// It does not count.
     SetAside,
     /// Something is missing that may still come.
-    Waits,
+    Waits(For),
     /// It is wrong in itself.
     Quarantined(&'static str),
 }
 
+/// What an entry waits for.
+pub(super) enum For {
+    /// Its predecessor, or what it names.
+    Past,
+    /// A key: as many were known when none of them opened it.
+    Key(usize),
+    /// Something in a document, which is looked at again only when its item changed.
+    Document(DocId, Need),
+}
+
+/// What a document has to have before an entry can be applied to it.
+#[derive(Clone)]
+pub(super) enum Need {
+    /// That which the item's id is the hash of.
+    Preimage,
+    /// So many operations.
+    Operations(u64),
+    /// Changes.
+    Changes(Vec<ChangeHash>),
+}
+
+/// Who wrote an entry, as of its past.
+struct Author {
+    member: MemberId,
+    /// The device and those that it renews.
+    lineage: Vec<DeviceId>,
+}
+
 /// One pass over what is stored.
-pub(super) struct Settling<'a, 'b> {
+struct Settling<'a, 'b> {
     tx: &'a Tx<'b>,
     space: &'a mut Space,
     documents: &'a mut Documents,
     bodies: Bodies,
-    opened: BTreeMap<EntryId, Content>,
-    touched: BTreeSet<ItemId>,
+    /// Items that changed, and after how many steps.
+    touched: BTreeMap<ItemId, u64>,
+    steps: u64,
     now: i64,
+}
+
+/// What happened before entries are looked at again.
+#[derive(Default)]
+pub(super) struct Since {
+    /// Bodies of content that just arrived.
+    pub(super) bodies: Bodies,
+    /// Items of which something was sealed.
+    pub(super) sealed: BTreeSet<ItemId>,
+    /// Whether there are new control entries.
+    pub(super) control: bool,
+}
+
+/// True if some content entry was not looked at since the space was loaded.
+pub(super) fn is_open(space: &Space) -> bool {
+    space.waiting.iter().any(|id| !space.blocked.contains_key(id))
 }
 
 /// Looks at every content entry that waits; returns the items that changed.
@@ -52,26 +105,32 @@ pub(super) fn settle(
     tx: &Tx<'_>,
     space: &mut Space,
     documents: &mut Documents,
-    bodies: Bodies,
-    control_changed: bool,
+    since: Since,
     now: i64,
 ) -> Result<BTreeSet<ItemId>, AppError> {
-    let mut settling =
-        Settling { tx, space, documents, bodies, opened: BTreeMap::new(), touched: BTreeSet::new(), now };
-    if control_changed && settling.space.recount() {
+    let Since { bodies, sealed, control } = since;
+    let steps = space.steps;
+    let touched = sealed.into_iter().map(|item| (item, steps)).collect();
+    let mut settling = Settling { tx, space, documents, bodies, touched, steps, now };
+    if control && settling.space.recount() {
         settling.rebuild()?;
     }
     settling.run()?;
     // Content that arrived may speak for content beyond a cut.
-    let has_cuts = settling.space.log.fold().devices().any(|(_, it)| it.cut);
-    while has_cuts && settling.space.recount() {
-        settling.rebuild()?;
+    if settling.space.sets_aside() || settling.space.log.fold().devices().any(|(_, it)| it.cut) {
+        settling.forget_kept()?;
+        while settling.space.recount() {
+            settling.rebuild()?;
+        }
     }
-    let Settling { tx, space, documents, touched, .. } = settling;
-    for item in &touched {
-        write_row(tx, space, documents, item)?;
+    let Settling { tx, space, documents, touched, steps, .. } = settling;
+    space.steps = steps;
+    for item in touched.keys() {
+        if tx.preimage(&space.id(), item)?.is_some() {
+            write_row(tx, space, documents, item)?;
+        }
     }
-    Ok(touched)
+    Ok(touched.into_keys().collect())
 }
 
 impl Settling<'_, '_> {
@@ -92,257 +151,135 @@ impl Settling<'_, '_> {
 
     /// Judges one entry; true if it waits no longer.
     fn step(&mut self, id: &EntryId) -> Result<bool, AppError> {
+        if !self.may_go_on(id)? {
+            self.space.blocked.entry(*id).or_insert((self.steps, For::Past));
+            return Ok(false);
+        }
+        self.steps += 1;
         let (state, reason) = match self.judge(id)? {
-            Verdict::Waits => return Ok(false),
+            Verdict::Waits(what) => {
+                self.space.blocked.insert(*id, (self.steps, what));
+                return Ok(false);
+            }
             Verdict::Applied => (State::Applied, None),
             Verdict::SetAside => (State::SetAside, None),
             Verdict::Quarantined(reason) => (State::Quarantined, Some(reason)),
         };
+        self.space.blocked.remove(id);
         self.space.log.set_state(id, state);
         self.tx.set_entry_state(&self.space.id(), id, state, reason)?;
-        self.opened.remove(id);
         self.bodies.remove(id);
         if let Some(reason) = reason {
-            let about = json!({ "entry": id.to_string(), "device": self.author(id).map(|it| it.to_string()), "reason": reason });
+            let device = self.space.log.chains().meta(id).map(|meta| meta.head.device.to_string());
+            let about = json!({ "entry": id.to_string(), "device": device, "reason": reason });
             self.tx.note_security(self.now, &self.space.id(), "entry-refused", &about)?;
         }
         Ok(true)
     }
 
-    fn judge(&mut self, id: &EntryId) -> Result<Verdict, AppError> {
-        if self.space.log.after_of(id).is_some() && !self.space.log.is_ready(id) {
-            return Ok(Verdict::Waits);
+    /// False if what the entry waits for is still missing.
+    fn may_go_on(&mut self, id: &EntryId) -> Result<bool, AppError> {
+        let log = &self.space.log;
+        if log.after_of(id).is_some() && !log.is_ready(id) || log.after_of(id).is_none() && !self.follows_processed(id)
+        {
+            return Ok(false);
         }
-        if !self.opened.contains_key(id) {
-            match self.open(id)? {
-                Ok(content) => {
-                    if self.space.log.after_of(id).is_none() {
-                        self.tx.set_entry_after(&self.space.id(), id, &content.after)?;
-                        self.space.log.learn_after(*id, content.after.clone());
-                    }
-                    self.opened.insert(*id, content);
-                }
-                Err(verdict) => return Ok(verdict),
+        match self.space.blocked.get(id) {
+            None | Some((_, For::Past)) => Ok(true),
+            Some((_, For::Key(known))) => Ok(self.space.keyring.epochs().count() != *known),
+            Some((since, For::Document(doc, need))) => {
+                let changed = self.touched.get(&doc.item).is_some_and(|at| at >= since);
+                let (doc, need) = (*doc, need.clone());
+                Ok(changed && self.has(doc, &need)?)
             }
         }
-        if !self.space.log.is_ready(id) {
-            return Ok(Verdict::Waits);
+    }
+
+    fn follows_processed(&self, id: &EntryId) -> bool {
+        let chains = self.space.log.chains();
+        let before =
+            chains.meta(id).and_then(|meta| Some(Head { id: meta.prev?, seq: meta.head.seq - 1, ..meta.head }));
+        before.is_none_or(|before| chains.is_processed(&before))
+    }
+
+    fn judge(&mut self, id: &EntryId) -> Result<Verdict, AppError> {
+        let content = match self.open(id)? {
+            Ok(content) => content,
+            Err(verdict) => return Ok(verdict),
+        };
+        let named = content.named();
+        if self.space.log.after_of(id).is_none() {
+            self.tx.set_entry_after(&self.space.id(), id, &named, &content.keeps)?;
+            self.space.learn_after(*id, named.clone(), content.keeps.clone());
         }
+        if !self.space.log.is_ready(id) {
+            return Ok(Verdict::Waits(For::Past));
+        }
+        let chains = self.space.log.chains();
+        if named.0.iter().any(|head| chains.meta(&head.id).is_some_and(|meta| meta.head != *head)) {
+            return Ok(Verdict::Quarantined("names-an-entry-wrongly"));
+        }
+        // As of the entry's own past: what is added later must not change the verdict.
+        let parts = match self.author(id) {
+            None => Vec::new(),
+            Some(author) => match parts::believe(&content, &author) {
+                Ok(parts) => parts,
+                Err(reason) => return Ok(Verdict::Quarantined(reason)),
+            },
+        };
         let (shared, own) = self.space.counts(id);
         if !shared && !own {
             return Ok(Verdict::SetAside);
         }
-        self.apply(id, shared, own)
+        self.apply(id, parts, shared, own)
     }
 
     /// Opens an entry, or says why not.
     fn open(&mut self, id: &EntryId) -> Result<Result<Content, Verdict>, AppError> {
-        let Some(stored) = self.tx.entry(&self.space.id(), id)? else { return Ok(Err(Verdict::Waits)) };
+        let Some(stored) = self.tx.entry(&self.space.id(), id)? else { return Ok(Err(Verdict::Waits(For::Past))) };
         let body = self.bodies.get(id).map_or(stored.entry.body.as_slice(), Vec::as_slice);
         let Ok(header) = Header::decode(&stored.entry.header) else {
             return Ok(Err(Verdict::Quarantined("header")));
         };
         Ok(match seal::open(&self.space.keyring, &stored.device, &header.place(), body) {
             Ok(opened) => Content::decode(&opened.plaintext).map_err(|_| Verdict::Quarantined("malformed")),
-            Err(seal::Error::UnknownEpoch(_)) => Err(Verdict::Waits),
+            // Eight bytes of an epoch's id can be met on purpose: a key that comes later may be the right one.
+            Err(seal::Error::UnknownEpoch(_) | seal::Error::Sealed(_) | seal::Error::Uncommitted) => {
+                Err(Verdict::Waits(For::Key(self.space.keyring.epochs().count())))
+            }
             Err(_) => Err(Verdict::Quarantined("does-not-open")),
         })
     }
 
-    /// Checks all parts of an entry, then applies them; nothing is applied unless all of them can be.
-    fn apply(&mut self, id: &EntryId, shared: bool, own: bool) -> Result<Verdict, AppError> {
-        let Some(author) = self.author(id) else { return Ok(Verdict::Waits) };
-        // As of the entry's own past: what is added later must not change the verdict.
-        let Some(view) = self.space.contents.view(self.space.log.dag(), id) else { return Ok(Verdict::Waits) };
-        let Some(member) = view.device(&author).map(|it| it.member) else { return Ok(Verdict::Waits) };
-        let mut lineage: Vec<_> = view.lineage(&author).into_iter().collect();
-        lineage.push(author);
-        let content = self.opened.get(id).cloned().unwrap_or_default();
-        let came: BTreeMap<_, _> =
-            content.parts.iter().filter_map(|part| Some((part.item, part.preimage.as_deref()?))).collect();
-        let mut budget = limits::INFLATED;
-        let mut checked = Vec::new();
-        for part in &content.parts {
-            let preimage = self.preimage(&part.item, came.get(&part.item).copied())?;
-            match self.check(part, preimage, &mut budget, member, &lineage)? {
-                Ok(part) => checked.push(part),
-                Err(verdict) => return Ok(verdict),
-            }
-        }
-        checked.retain(|part: &Checked| if part.doc.writer == Writer::Everyone { shared } else { own });
-        self.write(&author, &lineage, checked)
+    /// Who wrote an entry whose past is here; nobody if they might not.
+    fn author(&self, id: &EntryId) -> Option<Author> {
+        let node = self.space.node(id)?;
+        let view = self.space.contents.view(self.space.log.dag(), &node)?;
+        let it = view.device(&node.device).filter(|it| it.live && it.role != Role::Invite)?;
+        let lineage = view.lineage(&node.device).into_iter().chain([node.device]).collect();
+        Some(Author { member: it.member, lineage })
     }
 
-    fn check(
-        &mut self,
-        part: &Part,
-        known: Option<Preimage>,
-        budget: &mut usize,
-        member: MemberId,
-        lineage: &[DeviceId],
-    ) -> Result<Result<Checked, Verdict>, AppError> {
-        let doc = DocId { item: part.item, writer: Writer::from(part.writer) };
-        let raw = match part.unpack(budget) {
-            Ok(raw) => raw,
-            Err(_) => return Ok(Err(Verdict::Quarantined("inflates-wrongly"))),
-        };
-        let known_ops = match &known {
-            Some(preimage) => {
-                let here = self.documents.open(self.tx, &self.space.row.space, preimage, doc)?.ops();
-                here.saturating_sub(self.unsealed_ops(&doc)?)
-            }
-            None => 0,
-        };
-        let preimage = part.preimage.as_deref();
-        let incoming = Incoming { doc, form: form(part.form), raw: &raw, preimage, member, lineage, known_ops };
-        Ok(match (incoming.check(), known) {
-            (Ok((_, changes)), Some(preimage)) => Ok(Checked { doc, preimage, changes, fresh: part.preimage.clone() }),
-            // Operations that are counted and not here may still come: see docs/adr/0005.
-            (Ok(_), None) | (Err(Refusal::StartOp), _) => Err(Verdict::Waits),
-            (Err(refusal), _) => Err(Verdict::Quarantined(reason(refusal))),
-        })
-    }
-
-    fn write(&mut self, author: &DeviceId, lineage: &[DeviceId], parts: Vec<Checked>) -> Result<Verdict, AppError> {
-        let space = self.space.id();
-        for part in &parts {
-            let document = self.documents.open(self.tx, &space, &part.preimage, part.doc)?;
-            if !document.missing(&part.changes).is_empty() {
-                return Ok(Verdict::Waits);
-            }
-        }
-        let own = lineage.contains(&self.space.device()) || *author == self.space.device();
-        for part in parts {
-            if let Some(preimage) = &part.fresh {
-                self.tx.insert_item(&space, &part.doc.item, preimage, true)?;
-            }
-            if own {
-                for change in &part.changes {
-                    self.tx.unqueue(&space, &part.doc.item, part.doc.writer.member().as_ref(), &change.hash().0)?;
-                }
-            }
-            let document = self.documents.open(self.tx, &space, &part.preimage, part.doc)?;
-            let applied = match document.apply(part.changes) {
-                Ok(applied) => applied,
-                Err(ApplyError::MissingDependency { .. }) => return Ok(Verdict::Waits),
-                Err(ApplyError::Automerge(_)) => return Ok(Verdict::Quarantined("cannot-be-applied")),
-            };
-            self.documents.record(self.tx, &space, part.doc, &applied.counted, applied.whole, None)?;
-            self.touched.insert(part.doc.item);
-        }
-        Ok(Verdict::Applied)
-    }
-
-    /// Operations of a facet that wait here to be sealed: nobody else can have known them.
-    fn unsealed_ops(&self, doc: &DocId) -> Result<u64, AppError> {
-        let waiting = self.tx.waiting_in(&self.space.row.space, &doc.item, doc.writer.member().as_ref())?;
-        let ops = |bytes: &Vec<u8>| Change::try_from(bytes.as_slice()).map_or(0, |change| change.len() as u64);
-        Ok(waiting.iter().map(ops).sum())
-    }
-
-    /// What an item's id is the hash of: as it came along, or as known here.
-    fn preimage(&self, item: &ItemId, came: Option<&[u8]>) -> Result<Option<Preimage>, AppError> {
-        let known = match self.tx.preimage(&self.space.id(), item)? {
-            Some(known) => Some(known),
-            None => came.filter(|came| ItemId::of(came) == *item).map(<[u8]>::to_vec),
-        };
-        Ok(known.and_then(|known| Preimage::decode(&known).ok()))
+    fn touch(&mut self, item: ItemId) {
+        self.touched.insert(item, self.steps);
     }
 
     /// Which entries count has changed: all documents are derived anew from the log, then from what waits here.
     fn rebuild(&mut self) -> Result<(), AppError> {
-        let space = self.space.id();
-        self.tx.clear_documents(&space)?;
-        self.documents.forget(&space);
-        let chains = self.space.log.chains();
-        let all: Vec<_> = chains.arrivals(Chain::Content).iter().map(|index| chains.at(*index)).collect();
-        let again: Vec<EntryId> =
-            all.iter().filter(|meta| meta.state != State::Quarantined).map(|meta| meta.head.id).collect();
-        again.iter().for_each(|id| self.space.log.set_state(id, State::Stored));
-        self.space.waiting = again;
-        self.run()?;
-        let mut waiting: BTreeMap<DocId, Vec<Change>> = BTreeMap::new();
-        for change in self.tx.waiting(&space)? {
-            let doc = DocId { item: change.item, writer: Writer::from(change.writer) };
-            if let Ok(change) = Change::try_from(change.bytes.as_slice()) {
-                waiting.entry(doc).or_default().push(change);
+        loop {
+            let space = self.space.id();
+            self.tx.clear_documents(&space)?;
+            self.documents.forget(&space);
+            let chains = self.space.log.chains();
+            let all = chains.arrivals(Chain::Content).iter().map(|index| chains.at(*index));
+            let again: Vec<_> = all.filter(|meta| meta.state != State::Quarantined).map(|meta| meta.head.id).collect();
+            again.iter().for_each(|id| self.space.log.set_state(id, State::Stored));
+            self.space.blocked.clear();
+            self.space.waiting = again;
+            self.run()?;
+            if !self.requeue()? {
+                return Ok(());
             }
         }
-        for (doc, changes) in waiting {
-            let Some(preimage) = self.preimage(&doc.item, None)? else { continue };
-            let document = self.documents.open(self.tx, &space, &preimage, doc)?;
-            if document.apply(changes).is_ok() {
-                self.documents.record(self.tx, &space, doc, &[], true, None)?;
-                self.touched.insert(doc.item);
-            } else {
-                let about = json!({ "item": doc.item.to_string() });
-                self.tx.note_security(self.now, &space, "waiting-change-set-aside", &about)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn author(&self, id: &EntryId) -> Option<DeviceId> {
-        self.space.log.chains().meta(id).map(|meta| meta.head.device)
-    }
-}
-
-/// A part whose changes may be applied.
-struct Checked {
-    doc: DocId,
-    preimage: Preimage,
-    changes: Vec<Change>,
-    fresh: Option<Vec<u8>>,
-}
-
-impl Space {
-    /// Whether an entry counts for shared facets and for own ones. Its past is processed.
-    fn counts(&mut self, id: &EntryId) -> (bool, bool) {
-        let Some(node) = self.node(id) else { return (false, false) };
-        self.contents.insert(self.log.dag(), &node);
-        let counting = self.contents.counting(self.log.dag());
-        let counts = [Facet::Shared, Facet::Own].map(|facet| counting.counts(id, facet));
-        for (aside, counts) in self.aside.iter_mut().zip(counts) {
-            if !counts {
-                aside.insert(*id);
-            }
-        }
-        counts.into()
-    }
-
-    /// What a content entry says came before it, as far as it is known.
-    pub(super) fn node(&self, id: &EntryId) -> Option<ContentNode> {
-        let meta = self.log.chains().meta(id)?;
-        let Head { device, .. } = meta.head;
-        Some(ContentNode { id: *id, device, prev: meta.prev, after: self.log.after_of(id)?.clone() })
-    }
-
-    /// Brings up to date which processed entries do not count; true if that changed.
-    pub(super) fn recount(&mut self) -> bool {
-        let counting = self.contents.counting(self.log.dag());
-        let aside = [Facet::Shared, Facet::Own].map(|facet| counting.set_aside(facet).collect::<BTreeSet<_>>());
-        let changed = aside.iter().zip(&self.aside).any(|(new, old)| new != old);
-        self.aside = aside;
-        changed
-    }
-}
-
-fn form(form: content::Form) -> crate::document::Form {
-    match form {
-        content::Form::Changes => crate::document::Form::Changes,
-        content::Form::Snapshot => crate::document::Form::Snapshot,
-    }
-}
-
-fn reason(refusal: Refusal) -> &'static str {
-    match refusal {
-        Refusal::PreimageMismatch => "item-is-not-what-it-is-said-to-be",
-        Refusal::ForeignFacet => "facet-of-another-member",
-        Refusal::ForeignActor => "change-by-another-device",
-        Refusal::StartOp => "starts-beyond-what-is-known",
-        Refusal::TooManyOps => "too-many-operations",
-        Refusal::Deflated => "compressed-inside",
-        Refusal::UnknownOperation => "unknown-operation",
-        Refusal::Malformed => "malformed",
     }
 }

@@ -44,6 +44,11 @@ impl Documents {
         self.kept.retain(|(of, _), _| of != space);
     }
 
+    /// Forgets one facet.
+    pub(super) fn forget_one(&mut self, space: &SpaceId, doc: DocId) {
+        self.kept.remove(&(*space, doc));
+    }
+
     /// A facet of an item, as the file has it; an empty one if nobody has written it.
     pub(super) fn open(
         &mut self,

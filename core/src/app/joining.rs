@@ -147,9 +147,9 @@ impl Joining {
             }
             tx.insert_space(&row)?;
             for verified in &self.control {
-                tx.insert_entry(&space, verified, State::Stored, None)?;
+                tx.insert_entry(&space, verified, State::Stored)?;
             }
-            tx.insert_entry(&space, &entry, State::Stored, None)?;
+            tx.insert_entry(&space, &entry, State::Stored)?;
             tx.insert_invitation(
                 &space,
                 &Invited {

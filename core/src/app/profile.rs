@@ -14,7 +14,7 @@ use alliance_replica::{
 use serde_json::json;
 
 use super::{
-    AppError, Profile, World,
+    AppError, Profile, World, apply,
     documents::Documents,
     intent::{self, Target},
     query,
@@ -33,6 +33,8 @@ use crate::{
 
 /// Which alliance commands mean.
 pub(super) const CURRENT: &str = "current";
+/// What the program that last opened the profile believed.
+const JUDGED: &str = "judged";
 const NAME: &str = "name";
 const ROLE: &str = "role";
 
@@ -106,6 +108,7 @@ impl Profile {
         store.write::<_, AppError>(|tx| {
             tx.set_meta(NAME, person.name.as_bytes())?;
             tx.set_meta(ROLE, person.role.as_bytes())?;
+            tx.set_meta(JUDGED, &apply::JUDGEMENT.to_be_bytes())?;
             found(tx, SpaceKind::Personal, words.device_secret().keys(), world)?;
             Ok(())
         })?;
@@ -114,7 +117,15 @@ impl Profile {
 
     /// Opens a profile.
     pub fn open(file: &Path) -> Result<Self, AppError> {
-        Ok(Self { store: Store::open(file)?, spaces: BTreeMap::new(), documents: Documents::default() })
+        let mut store = Store::open(file)?;
+        let judged = store.read(|tx| tx.meta(JUDGED))?;
+        if judged.as_deref() != Some(&apply::JUDGEMENT.to_be_bytes()) {
+            store.write::<_, AppError>(|tx| {
+                tx.forgive_entries()?;
+                Ok(tx.set_meta(JUDGED, &apply::JUDGEMENT.to_be_bytes())?)
+            })?;
+        }
+        Ok(Self { store, spaces: BTreeMap::new(), documents: Documents::default() })
     }
 
     /// Forgets what is in memory; the file is the truth.
@@ -322,7 +333,7 @@ fn found(tx: &Tx<'_>, kind: SpaceKind, recovery: Keys, world: &mut World<'_>) ->
     })?;
     tx.put_device(&space, &device.id(), &MemberId::of(&device.id()))?;
     tx.set_last(&space, None, Some(&entry.id), 0)?;
-    tx.insert_entry(&space, &entry, State::Stored, None)?;
+    tx.insert_entry(&space, &entry, State::Stored)?;
     tx.note_security(world.now, &space, "space-made", &json!({ "device": device.id().to_string() }))?;
     Ok(space)
 }

@@ -13,7 +13,13 @@ use alliance_replica::{
 };
 use serde_json::json;
 
-use super::{AppError, Profile, World, apply, exchange::Taken, membership, profile, space::Space};
+use super::{
+    AppError, Profile, World,
+    apply::{self, Since},
+    exchange::Taken,
+    membership, profile,
+    space::Space,
+};
 use crate::{keys::DeviceSecret, store::Tx};
 
 /// Bodies of content that just arrived.
@@ -61,8 +67,9 @@ impl Profile {
                     tx.remove_invitation(&space.id(), &used.id())?;
                 }
             }
-            let changed = !arrived.control.is_empty();
-            taken.changed = apply::settle(tx, space, documents, arrived.bodies, changed, world.now)?.len() as u64;
+            let since =
+                Since { bodies: arrived.bodies, control: !arrived.control.is_empty(), ..Since::default() };
+            taken.changed = apply::settle(tx, space, documents, since, world.now)?.len() as u64;
             space.store_row(tx)?;
             Ok(taken)
         })
@@ -153,7 +160,7 @@ struct Arrived {
 
 impl Arrived {
     fn keep(&mut self, tx: &Tx<'_>, space: &mut Space, entry: Verified) -> Result<(), AppError> {
-        tx.insert_entry(&space.id(), &entry, State::Stored, None)?;
+        tx.insert_entry(&space.id(), &entry, State::Stored)?;
         space.relayed.insert(entry.id, false);
         self.count += 1;
         match entry.header.chain {

@@ -3,10 +3,12 @@
 //! Control first: invitations made offline, confirmations, then keys for exactly the devices that live; content last. So
 //! whatever ends a device precedes what is written after it. All of it is one transaction; only then is anything sent.
 
+mod epochs;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_replica::{
-    id::{DeviceId, EntryId, EpochId, ItemId, MemberId, SpaceId},
+    id::{DeviceId, EntryId, ItemId, MemberId, SpaceId},
     limits,
     log::{
         chain::State,
@@ -18,9 +20,16 @@ use alliance_replica::{
     wire,
 };
 
-use super::{AppError, Profile, World, documents::Documents, membership, receive::loaded, space::Space};
+use super::{
+    AppError, Profile, World,
+    apply::{self, Since},
+    documents::Documents,
+    membership,
+    receive::loaded,
+    space::Space,
+};
 use crate::{
-    document::{DocId, Preimage, Writer},
+    document::{Change, ChangeHash, DocId, Preimage, Writer},
     keys::{Content, DeviceSecret, EpochKey, Part, content::Form, seal},
     store::{Invited, Tx, Waiting},
 };
@@ -38,13 +47,21 @@ impl Profile {
         let Self { store, spaces, documents } = self;
         store.write(|tx| {
             let space = loaded(spaces, tx, space)?;
-            let mut gate = Gate { tx, space, documents, world, control: Vec::new(), sealed: false };
+            if apply::is_open(space) {
+                apply::settle(tx, space, documents, Since::default(), world.now)?;
+                space.store_row(tx)?;
+            }
+            let mut gate = Gate { tx, space, documents, world, control: Vec::new(), content: Vec::new() };
             gate.run(received)?;
-            let Gate { control, sealed, space, world, .. } = gate;
-            if control.is_empty() && !sealed {
+            let Gate { control, content, space, documents, world, .. } = gate;
+            if control.is_empty() && content.is_empty() {
                 return Ok(());
             }
             membership::note(tx, space, &control, world.now)?;
+            // What was sealed is known to others from now on: something that came before may have waited for it.
+            let sealed = content.iter().flat_map(|content| &content.parts).map(|part| part.item).collect();
+            let since = Since { sealed, control: !control.is_empty(), ..Since::default() };
+            apply::settle(tx, space, documents, since, world.now)?;
             space.store_row(tx)
         })
     }
@@ -56,7 +73,7 @@ struct Gate<'a, 'b, 'w> {
     documents: &'a mut Documents,
     world: &'a mut World<'w>,
     control: Vec<EntryId>,
-    sealed: bool,
+    content: Vec<Content>,
 }
 
 impl Gate<'_, '_, '_> {
@@ -69,7 +86,7 @@ impl Gate<'_, '_, '_> {
         self.invite()?;
         self.confirm()?;
         self.withdraw()?;
-        let mut waiting = self.tx.waiting(&self.space.id())?;
+        let mut waiting = self.sealable()?;
         let receipt = waiting.is_empty() && received && self.owes_receipt();
         if waiting.is_empty() && !receipt && !self.lacks_keys() {
             return Ok(());
@@ -80,7 +97,7 @@ impl Gate<'_, '_, '_> {
             waiting = left;
         }
         if receipt {
-            self.append(&key, &Content { after: After::default(), parts: Vec::new() })?;
+            self.append(&key, Vec::new())?;
             self.space.row.received = self.world.now;
         }
         Ok(())
@@ -135,69 +152,6 @@ impl Gate<'_, '_, '_> {
         Ok(())
     }
 
-    /// True if a live device has no key for what would be sealed now.
-    fn lacks_keys(&self) -> bool {
-        let fold = self.space.log.fold();
-        let others = fold.devices().filter(|(device, it)| it.live && **device != self.space.device()).count();
-        others > 0 && self.usable().is_none()
-    }
-
-    /// The key to seal under: of a usable epoch, of one that only needs granting, or a fresh one.
-    fn epoch(&mut self) -> Result<EpochKey, AppError> {
-        if let Some(key) = self.usable() {
-            return Ok(key);
-        }
-        let (me, fold) = (self.space.device(), self.space.log.fold());
-        for grantable in fold.grantable_epochs(&me) {
-            let Some(epoch) = self.epoch_id(&grantable.epoch) else { continue };
-            if self.space.keyring.key(&epoch).is_none() {
-                continue;
-            }
-            let grant = self.space.keyring.grant(grantable.epoch, &epoch, &me, &grantable.lacking, self.world.rng)?;
-            self.record(Record::Grant(grant))?;
-            if let Some(key) = self.usable() {
-                return Ok(key);
-            }
-        }
-        let parents = self.open_heads();
-        let (key, epoch) = self.space.keyring.mint(&me, &fold.wrap_targets(), &parents, self.world.rng)?;
-        self.tx.insert_epoch(&self.space.id(), &epoch.id, key.as_bytes())?;
-        self.space.keyring.insert(key.clone());
-        self.record(Record::Epoch(epoch))?;
-        Ok(key)
-    }
-
-    fn usable(&self) -> Option<EpochKey> {
-        let usable = self.space.log.fold().usable_epochs(&self.space.device());
-        usable.iter().filter_map(|entry| self.space.keyring.key(&self.epoch_id(entry)?)).next().cloned()
-    }
-
-    fn epoch_id(&self, entry: &EntryId) -> Option<EpochId> {
-        match self.space.log.dag().record(entry) {
-            Some((_, control)) => match &control.record {
-                Record::Epoch(epoch) => Some(epoch.id),
-                _ => None,
-            },
-            None => None,
-        }
-    }
-
-    /// Epochs whose keys are here and that no other such epoch opens.
-    fn open_heads(&self) -> Vec<EpochId> {
-        let known: BTreeSet<_> = self.space.keyring.epochs().copied().collect();
-        let mut heads = known.clone();
-        for (_, _, control) in self.space.log.dag().entries() {
-            if let Record::Epoch(epoch) = &control.record
-                && known.contains(&epoch.id)
-            {
-                for parent in epoch.parents.iter().filter(|parent| parent.epoch != epoch.id) {
-                    heads.remove(&parent.epoch);
-                }
-            }
-        }
-        heads.into_iter().take(limits::WRAPS).collect()
-    }
-
     /// True if something was processed since this device last said so, and that is a day ago.
     fn owes_receipt(&self) -> bool {
         if self.world.now < self.space.row.received + RECEIPT {
@@ -205,6 +159,35 @@ impl Gate<'_, '_, '_> {
         }
         let tip = self.space.log.tip(&self.space.device(), Chain::Content, self.space.row.last.as_ref());
         self.space.after(tip.map(|tip| tip.id).as_ref()).0.iter().any(|head| head.chain == Chain::Content)
+    }
+
+    /// The waiting changes, without intents that no reader could apply: they depend on something that a cut set aside
+    /// and that cannot be kept. Those stay in the queue.
+    fn sealable(&mut self) -> Result<Vec<Waiting>, AppError> {
+        let mut waiting = self.tx.waiting(&self.space.id())?;
+        if !self.space.sets_aside() {
+            return Ok(waiting);
+        }
+        let (mut held, mut hashes) = (BTreeSet::new(), BTreeSet::new());
+        for change in &waiting {
+            let read = Change::try_from(change.bytes.as_slice()).ok();
+            let follows = read.is_none_or(|read| read.deps().iter().any(|hash| hashes.contains(&hash.0)));
+            if held.contains(&change.intent) || follows || !self.is_in_its_document(change)? {
+                held.insert(change.intent);
+                let same = waiting.iter().filter(|it| it.intent == change.intent);
+                hashes.extend(same.map(|it| it.hash));
+            }
+        }
+        waiting.retain(|change| !held.contains(&change.intent));
+        Ok(waiting)
+    }
+
+    fn is_in_its_document(&mut self, change: &Waiting) -> Result<bool, AppError> {
+        let known = self.tx.preimage(&self.space.id(), &change.item)?;
+        let Some(preimage) = known.and_then(|known| Preimage::decode(&known).ok()) else { return Ok(false) };
+        let doc = DocId { item: change.item, writer: Writer::from(change.writer) };
+        let document = self.documents.open(self.tx, &self.space.row.space, &preimage, doc)?;
+        Ok(document.knows(&ChangeHash(change.hash)))
     }
 
     /// Seals as many intents as fit one entry; returns what is left.
@@ -224,12 +207,15 @@ impl Gate<'_, '_, '_> {
         loop {
             let last = intents[count - 1];
             let (now, later): (Vec<&Waiting>, Vec<&Waiting>) = waiting.iter().partition(|it| it.intent <= last);
-            let content = self.pack(&now, &later)?;
+            let parts = self.pack(&now, &later)?;
+            let content = Content { parts, ..Content::default() };
             let fits = content.parts.len() <= limits::PARTS
                 && seal::sealed_size(wire::encode(&content).len() + ROOM) <= limits::CONTENT_BODY;
             if fits || count == 1 {
-                self.append(key, &content)?;
-                self.tx.unqueue_intents(&self.space.id(), last)?;
+                self.append(key, content.parts)?;
+                for intent in &intents[..count] {
+                    self.tx.unqueue_intent(&self.space.id(), *intent)?;
+                }
                 let left = waiting.into_iter().filter(|it| it.intent > last).collect();
                 return Ok(left);
             }
@@ -238,7 +224,7 @@ impl Gate<'_, '_, '_> {
     }
 
     /// One part a document: its changes, or the whole document where that is smaller and allowed.
-    fn pack(&mut self, now: &[&Waiting], later: &[&Waiting]) -> Result<Content, AppError> {
+    fn pack(&mut self, now: &[&Waiting], later: &[&Waiting]) -> Result<Vec<Part>, AppError> {
         let mut order: Vec<(ItemId, Option<MemberId>)> = Vec::new();
         let mut by_document: BTreeMap<(ItemId, Option<MemberId>), Vec<&Waiting>> = BTreeMap::new();
         for change in now {
@@ -266,7 +252,7 @@ impl Gate<'_, '_, '_> {
             };
             parts.push(smaller(item, writer, preimage, &changes, snapshot)?);
         }
-        Ok(Content { after: After::default(), parts })
+        Ok(parts)
     }
 
     fn snapshot(
@@ -286,20 +272,24 @@ impl Gate<'_, '_, '_> {
         self.space.log.fold().lineage(&me).into_iter().chain([me]).collect()
     }
 
-    /// Signs and writes one entry.
-    fn append(&mut self, key: &EpochKey, content: &Content) -> Result<(), AppError> {
+    /// Signs and writes one entry. It names as kept what this device keeps beyond a cut.
+    fn append(&mut self, key: &EpochKey, parts: Vec<Part>) -> Result<(), AppError> {
         let (space, me) = (self.space.id(), self.space.device());
         let tip = self.space.log.tip(&me, Chain::Content, self.space.row.last.as_ref());
-        let after = self.space.after(tip.map(|tip| tip.id).as_ref());
-        let content = Content { after: after.clone(), parts: content.parts.clone() };
+        let chains = self.space.log.chains();
+        let kept = self.space.kept.iter().filter_map(|id| chains.meta(id)).map(|meta| meta.head);
+        let keeps = After::new(kept.take(limits::AFTER));
+        let content = Content { after: self.space.after(tip.map(|tip| tip.id).as_ref()), parts, keeps };
         let (place, body) = seal::seal(key, &space, &me, tip.as_ref(), &content.encode(), self.world.rng)?;
         let entry = Entry::sign(&space, self.space.secret.signing(), &place, body);
         self.space.log.append_content(entry.clone());
-        self.space.log.learn_after(entry.id, after.clone());
-        self.tx.insert_entry(&space, &entry, State::Applied, Some(&after))?;
+        self.space.learn_after(entry.id, content.named(), content.keeps.clone());
+        self.tx.insert_entry(&space, &entry, State::Applied)?;
+        self.tx.set_entry_after(&space, &entry.id, &content.named(), &content.keeps)?;
         if let Some(node) = self.space.node(&entry.id) {
             self.space.contents.insert(self.space.log.dag(), &node);
         }
+        self.space.release_kept(self.tx)?;
         for part in &content.parts {
             if let Some(preimage) = &part.preimage {
                 self.tx.insert_item(&space, &part.item, preimage, true)?;
@@ -307,14 +297,14 @@ impl Gate<'_, '_, '_> {
         }
         self.space.relayed.insert(entry.id, false);
         self.space.row.last = Some(entry.id);
-        self.sealed = true;
+        self.content.push(content);
         Ok(())
     }
 
-    fn record(&mut self, record: Record) -> Result<(), AppError> {
+    fn record(&mut self, record: Record) -> Result<EntryId, AppError> {
         let entry = self.space.append(self.tx, record)?;
         self.control.push(entry);
-        Ok(())
+        Ok(entry)
     }
 }
 

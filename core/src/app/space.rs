@@ -16,7 +16,7 @@ use alliance_replica::{
     },
 };
 
-use super::AppError;
+use super::{AppError, apply::For};
 use crate::{
     keys::{DeviceSecret, EpochKey, Keyring},
     store::{SpaceRow, StoreError, Tx},
@@ -34,6 +34,14 @@ pub(super) struct Space {
     pub(super) contents: Contents,
     /// Content that does not count for shared facets, and for own ones.
     pub(super) aside: [BTreeSet<EntryId>; 2],
+    /// What content keeps beyond a cut, where it keeps something.
+    pub(super) keeps: BTreeMap<EntryId, After>,
+    /// Content that this device keeps beyond a cut and has yet to say so.
+    pub(super) kept: BTreeSet<EntryId>,
+    /// What waiting content waits for, and after how many steps that was seen.
+    pub(super) blocked: BTreeMap<EntryId, (u64, For)>,
+    /// Entries looked at since the space was loaded.
+    pub(super) steps: u64,
     /// Whether a relay is known to have an entry on its disk.
     pub(super) relayed: BTreeMap<EntryId, bool>,
 }
@@ -44,7 +52,7 @@ impl Space {
         let row = tx.space(space)?.ok_or(AppError::UnknownSpace)?;
         let mut log = Log::new(*space);
         let mut waiting = Vec::new();
-        let mut relayed = BTreeMap::new();
+        let (mut relayed, mut keeps, mut kept) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
         for stored in tx.entries(space)? {
             let is_content = stored.entry.body.is_empty();
             log.restore(&stored.device, stored.entry, stored.state.state)
@@ -55,6 +63,12 @@ impl Space {
             if let Some(after) = stored.state.after {
                 log.learn_after(stored.id, after);
             }
+            if !stored.state.keeps.0.is_empty() {
+                keeps.insert(stored.id, stored.state.keeps);
+            }
+            if stored.state.kept {
+                kept.insert(stored.id);
+            }
             relayed.insert(stored.id, stored.state.relayed);
         }
         let mut keyring = Keyring::new(*space);
@@ -63,17 +77,24 @@ impl Space {
         }
         let secret = DeviceSecret::from_bytes(&row.secret);
         let (contents, aside) = (Contents::new(), <[BTreeSet<_>; 2]>::default());
-        let mut loaded = Self { row, secret, log, keyring, waiting, contents, aside, relayed };
+        let (blocked, steps) = (BTreeMap::new(), 0);
+        let mut loaded =
+            Self { row, secret, log, keyring, waiting, contents, aside, keeps, kept, blocked, steps, relayed };
         loaded.recall_contents();
         Ok(loaded)
     }
 
-    /// Puts every processed content entry among the contents. They were processed in another order than they arrived.
+    /// Puts every content entry whose past is processed, and which is not wrong in itself, among the contents. They were
+    /// looked at in another order than they arrived.
     fn recall_contents(&mut self) {
         let chains = self.log.chains();
-        let processed = chains.arrivals(Chain::Content).iter().map(|index| chains.at(*index));
-        let mut open: Vec<_> = processed
-            .filter(|meta| matches!(meta.state, State::Applied | State::SetAside))
+        let all = chains.arrivals(Chain::Content).iter().map(|index| chains.at(*index));
+        let mut open: Vec<_> = all
+            .filter(|meta| match meta.state {
+                State::Applied | State::SetAside => true,
+                State::Stored => self.log.is_ready(&meta.head.id),
+                State::Quarantined => false,
+            })
             .filter_map(|meta| self.node(&meta.head.id))
             .collect();
         loop {
@@ -111,7 +132,7 @@ impl Space {
     /// Appends a control record of this device and writes it to the file.
     pub(super) fn append(&mut self, tx: &Tx<'_>, record: Record) -> Result<EntryId, AppError> {
         let entry = self.log.append(self.secret.signing(), self.row.last_control.as_ref(), record);
-        tx.insert_entry(&self.id(), &entry, State::Applied, None)?;
+        tx.insert_entry(&self.id(), &entry, State::Applied)?;
         self.row.last_control = Some(entry.id);
         self.relayed.insert(entry.id, false);
         Ok(entry.id)
@@ -153,6 +174,14 @@ impl Space {
     pub(super) fn store_devices(&self, tx: &Tx<'_>) -> Result<(), AppError> {
         for (device, state) in self.log.fold().devices() {
             tx.put_device(&self.row.space, device, &state.member)?;
+        }
+        Ok(())
+    }
+
+    /// This device has said what it keeps, or has nothing to say any more.
+    pub(super) fn release_kept(&mut self, tx: &Tx<'_>) -> Result<(), AppError> {
+        for entry in std::mem::take(&mut self.kept) {
+            tx.set_kept(&self.id(), &entry, false)?;
         }
         Ok(())
     }

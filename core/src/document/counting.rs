@@ -52,17 +52,20 @@ impl Document {
     pub fn missing(&self, changes: &[Change]) -> Vec<ChangeHash> {
         let given: BTreeSet<_> = changes.iter().map(Change::hash).collect();
         let needed: BTreeSet<_> = changes.iter().flat_map(|change| change.deps()).copied().collect();
-        let known = |hash: &ChangeHash| self.left_out.contains_key(hash) || self.contains(&[*hash]);
-        needed.into_iter().filter(|hash| !given.contains(hash) && !known(hash)).collect()
+        needed.into_iter().filter(|hash| !given.contains(hash) && !self.knows(hash)).collect()
+    }
+
+    /// True if the change is here, whether it counts or not.
+    pub fn knows(&self, hash: &ChangeHash) -> bool {
+        self.left_out.contains_key(hash) || self.contains(&[*hash])
     }
 
     /// Takes in changes that were checked by [`super::Incoming::check`]. Those known already are passed over.
     pub fn apply(&mut self, changes: Vec<Change>) -> Result<Applied, ApplyError> {
-        let known = |hash: &ChangeHash| self.left_out.contains_key(hash) || self.contains(&[*hash]);
         let new: BTreeMap<_, _> =
-            changes.into_iter().map(|change| (change.hash(), change)).filter(|(hash, _)| !known(hash)).collect();
+            changes.into_iter().map(|change| (change.hash(), change)).filter(|(hash, _)| !self.knows(hash)).collect();
         let needed: BTreeSet<_> = new.values().flat_map(|change| change.deps()).copied().collect();
-        let hashes: Vec<_> = needed.into_iter().filter(|hash| !new.contains_key(hash) && !known(hash)).collect();
+        let hashes: Vec<_> = needed.into_iter().filter(|hash| !new.contains_key(hash) && !self.knows(hash)).collect();
         if !hashes.is_empty() {
             return Err(ApplyError::MissingDependency { hashes });
         }

@@ -1,7 +1,7 @@
 //! What came in an entry for one document: believed, or refused with a name.
 //!
-//! The verdict follows from the bytes and from what the caller says came before them; it never depends on the document as
-//! it is here, so every replica reaches the same one. If one part of an entry is refused, the entry is.
+//! The verdict follows from the bytes and from who wrote the entry; it never depends on the document as it is here, so
+//! every replica reaches the same one. If one part of an entry is refused, the entry is.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -25,6 +25,16 @@ pub enum Form {
     Snapshot,
 }
 
+impl Form {
+    /// The changes in the inflated bytes of a part, whoever may have made them.
+    pub fn changes(self, raw: &[u8]) -> Result<Vec<Change>, Refusal> {
+        match self {
+            Self::Changes => read_changes(raw),
+            Self::Snapshot => read_snapshot(raw),
+        }
+    }
+}
+
 /// Why a part, and the entry it came in, is refused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, thiserror::Error)]
 pub enum Refusal {
@@ -37,9 +47,6 @@ pub enum Refusal {
     /// A change is by a device that is neither the author nor renewed by it.
     #[error("a change is by another device than the entry's author")]
     ForeignActor,
-    /// A change counts operations that nobody has written.
-    #[error("a change starts beyond the operations known before it")]
-    StartOp,
     /// More operations, changes or actors than the limits allow.
     #[error("more operations than the limits allow")]
     TooManyOps,
@@ -69,13 +76,23 @@ pub struct Incoming<'a> {
     pub member: MemberId,
     /// The device that wrote the entry, and those that it renews.
     pub lineage: &'a [DeviceId],
-    /// Operations of this document in the entry's past.
-    pub known_ops: u64,
+}
+
+/// What a part says, once it is believed.
+#[derive(Clone, Debug)]
+pub struct Believed {
+    /// The item's preimage, if it came along.
+    pub preimage: Option<Preimage>,
+    /// The changes.
+    pub changes: Vec<Change>,
+    /// Operations that the document must have before these changes can count on from them. Automerge fails on counters
+    /// that nothing bounds, so changes wait for real operations.
+    pub before: u64,
 }
 
 impl Incoming<'_> {
-    /// The item's preimage and the changes, or why they are refused. A duplicate is no reason.
-    pub fn check(&self) -> Result<(Option<Preimage>, Vec<Change>), Refusal> {
+    /// What the part says, or why it is refused. A duplicate is no reason.
+    pub fn check(&self) -> Result<Believed, Refusal> {
         let preimage = self.preimage.map(|bytes| read_preimage(&self.doc.item, bytes)).transpose()?;
         if matches!(self.doc.writer, Writer::Only(member) if member != self.member) {
             return Err(Refusal::ForeignFacet);
@@ -83,21 +100,25 @@ impl Incoming<'_> {
         if self.raw.len() > limits::INFLATED {
             return Err(Refusal::TooManyOps);
         }
-        let changes = match self.form {
-            Form::Changes => read_changes(self.raw)?,
-            Form::Snapshot => read_snapshot(self.raw)?,
-        };
+        let changes = self.form.changes(self.raw)?;
         let authors = Authors::new(&self.doc, self.lineage.iter().copied());
-        let mut known = self.known_ops;
-        // An author counts on from all that it knew, which may be more than a change depends on: what started earlier
-        // is counted first, in whatever order it came.
-        let mut order: Vec<_> = changes.iter().collect();
-        order.sort_by_key(|change| change.start_op());
-        for change in order {
-            known = check_change(change, &authors, known)?;
-        }
-        Ok((preimage, changes))
+        changes.iter().try_for_each(|change| check_change(change, &authors))?;
+        let before = before(&changes);
+        Ok(Believed { preimage, changes, before })
     }
+}
+
+/// Operations that must come before these changes. An author counts on from all that it knew, which may be more than a
+/// change depends on: what started earlier is counted first, in whatever order it came.
+fn before(changes: &[Change]) -> u64 {
+    let mut order: Vec<_> = changes.iter().collect();
+    order.sort_by_key(|change| change.start_op());
+    let (mut before, mut here) = (0, 0);
+    for change in order {
+        before = before.max((change.start_op().get() - 1).saturating_sub(here));
+        here += change.len() as u64;
+    }
+    before
 }
 
 fn read_preimage(item: &ItemId, bytes: &[u8]) -> Result<Preimage, Refusal> {
@@ -123,16 +144,12 @@ fn read_snapshot(raw: &[u8]) -> Result<Vec<Change>, Refusal> {
     }
 }
 
-/// Checks one change after `known` operations; returns how many are known after it.
-fn check_change(change: &Change, authors: &Authors, known: u64) -> Result<u64, Refusal> {
+fn check_change(change: &Change, authors: &Authors) -> Result<(), Refusal> {
     let (start, ops) = (change.start_op().get(), change.len() as u64);
     if ops == 0 || change.seq() == 0 || !change.extra_bytes().is_empty() {
         return Err(Refusal::Malformed);
     }
-    if start > known.saturating_add(1) {
-        return Err(Refusal::StartOp);
-    }
-    if ops > limits::CHANGE_OPS as u64 || start + ops > limits::DOCUMENT_OPS as u64 {
+    if ops > limits::CHANGE_OPS as u64 || start.saturating_add(ops) > limits::DOCUMENT_OPS as u64 {
         return Err(Refusal::TooManyOps);
     }
     let expanded = change.decode();
@@ -146,7 +163,7 @@ fn check_change(change: &Change, authors: &Authors, known: u64) -> Result<u64, R
     if !is_canonical(change, expanded) {
         return Err(Refusal::Malformed);
     }
-    Ok(known + ops)
+    Ok(())
 }
 
 /// The operations of this format: objects are made, values put, list elements and characters inserted, all deleted.

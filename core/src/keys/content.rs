@@ -10,7 +10,7 @@ use alliance_replica::{
     Malformed,
     id::{ItemId, MemberId},
     limits,
-    log::heads::After,
+    log::heads::{After, Chain},
     wire,
 };
 use minicbor::{CborLen, Decode, Encode};
@@ -31,6 +31,9 @@ pub struct Content {
     #[n(1)]
     #[cbor(decode_with = "wire::list::<_, _, { limits::PARTS }>")]
     pub parts: Vec<Part>,
+    /// Content that its author keeps although a cut sets it aside. What an entry keeps it also names.
+    #[n(2)]
+    pub keeps: After,
 }
 
 /// What an entry writes in one document.
@@ -107,6 +110,11 @@ pub enum Error {
 }
 
 impl Content {
+    /// All that it names: what its author had processed, and what it keeps.
+    pub fn named(&self) -> After {
+        After::new(self.after.0.iter().chain(&self.keeps.0).copied())
+    }
+
     /// Deterministic CBOR.
     pub fn encode(&self) -> Vec<u8> {
         wire::encode(self)
@@ -115,11 +123,15 @@ impl Content {
     /// Parses the plaintext of a content entry; two parts for one document are refused.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let content: Self = wire::decode("content", bytes, limits::CONTENT_BODY)?;
+        let impossible = |why| Err(Malformed::Impossible { what: "content", why });
         let documents: BTreeSet<_> = content.parts.iter().map(|part| (part.item, part.writer)).collect();
-        match documents.len() == content.parts.len() {
-            true => Ok(content),
-            false => Err(Malformed::Impossible { what: "content", why: "two parts are for one document" }),
+        if documents.len() < content.parts.len() {
+            return impossible("two parts are for one document");
         }
+        if content.keeps.0.iter().any(|head| head.chain != Chain::Content) {
+            return impossible("it keeps what is not content");
+        }
+        Ok(content)
     }
 }
 
@@ -206,7 +218,11 @@ mod tests {
             form: Form::Snapshot,
             ..part(b"own")
         };
-        let content = Content { after: After::new([head(1), head(2)]), parts: vec![part(b"shared"), own] };
+        let content = Content {
+            after: After::new([head(1), head(2)]),
+            parts: vec![part(b"shared"), own],
+            keeps: After::new([head(3)]),
+        };
         assert_eq!(Content::decode(&content.encode()).expect("decodes"), content);
         assert_eq!(Content::decode(&Content::default().encode()).expect("decodes"), Content::default());
     }
@@ -220,12 +236,12 @@ mod tests {
             packed: vec![4; 3],
             ..part(b"own")
         };
-        let content = Content { after: After::new([head(1)]), parts: vec![own] };
+        let content = Content { after: After::new([head(1)]), parts: vec![own], ..Content::default() };
         let frozen = concat!(
-            "a200818458200101010101010101010101010101010101010101010101010101010101010101010158",
+            "a300818458200101010101010101010101010101010101010101010101010101010101010101010158",
             "2001010101010101010101010101010101010101010101010101010101010101010181a60050010101",
             "0101010101010101010101010101500202020202020202020202020202020202420303030104030543",
-            "040404",
+            "0404040280",
         );
         assert_eq!(HEXLOWER.encode(&content.encode()), frozen);
     }
@@ -234,7 +250,9 @@ mod tests {
     fn keys_of_a_later_version_are_skipped() {
         let mut bytes = Vec::new();
         let mut e = Encoder::new(&mut bytes);
-        e.map(3).and_then(|e| e.u8(0)?.array(0)?.u8(1)?.array(0)?.u8(99)?.str("later")).expect("a vector takes all");
+        e.map(4)
+            .and_then(|e| e.u8(0)?.array(0)?.u8(1)?.array(0)?.u8(2)?.array(0)?.u8(99)?.str("later"))
+            .expect("a vector takes all");
         assert_eq!(Content::decode(&bytes).expect("decodes"), Content::default());
     }
 
@@ -260,8 +278,17 @@ mod tests {
     }
 
     #[test]
+    fn only_content_is_kept() {
+        let mut content = Content { keeps: After::new([head(1)]), ..Content::default() };
+        assert!(Content::decode(&content.encode()).is_ok());
+        content.keeps.0[0].chain = Chain::Control;
+        assert!(matches!(Content::decode(&content.encode()), Err(Malformed::Impossible { .. })));
+    }
+
+    #[test]
     fn every_truncation_of_content_is_refused() {
-        let bytes = Content { after: After::new([head(1)]), parts: vec![part(b"shared")] }.encode();
+        let bytes =
+            Content { after: After::new([head(1)]), parts: vec![part(b"shared")], ..Content::default() }.encode();
         for length in 0..bytes.len() {
             assert!(Content::decode(&bytes[..length]).is_err(), "{length} bytes");
         }

@@ -46,7 +46,7 @@ pub enum Error {
     /// whose id starts alike is learned later, that one may open it.
     #[error("content does not open")]
     Sealed(#[source] NotAuthentic),
-    /// Opens, but is not bound to its key.
+    /// Opens, but is not bound to its key. Another one that is learned later may be the one it is bound to.
     #[error("content is not bound to its key")]
     Uncommitted,
     /// Opens, but its padding is not the one that its length asks for.
@@ -104,6 +104,8 @@ pub fn open(keyring: &Keyring, device: &DeviceId, place: &Place, body: &[u8]) ->
     for key in keyring.candidates(prefix) {
         match primitives::open(key.as_bytes(), &aad, body).map_err(Error::Sealed).and_then(unpad) {
             Ok(plaintext) => return Ok(Opened { epoch: key.id(keyring.space()), plaintext }),
+            // It is bound to this key, so no other one opens it.
+            Err(Error::Padding) => return Err(Error::Padding),
             Err(error) => refused = error,
         }
     }

@@ -234,20 +234,22 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Nothing of these intents waits any longer.
-    pub fn unqueue_intents(&self, space: &SpaceId, up_to: i64) -> Result<(), StoreError> {
-        let name = (space.as_ref(), up_to);
-        self.execute("DELETE FROM changes WHERE space = ?1 AND intent <= ?2 AND loose = 0", name)?;
-        self.execute("UPDATE changes SET intent = NULL WHERE space = ?1 AND intent <= ?2", name)?;
+    /// Nothing of an intent waits any longer.
+    pub fn unqueue_intent(&self, space: &SpaceId, intent: i64) -> Result<(), StoreError> {
+        let name = (space.as_ref(), intent);
+        self.prepare_cached("DELETE FROM changes WHERE space = ?1 AND intent = ?2 AND loose = 0")?.execute(name)?;
+        self.prepare_cached("UPDATE changes SET intent = NULL WHERE space = ?1 AND intent = ?2")?.execute(name)?;
         Ok(())
     }
 
-    /// Forgets every document of a space, not the changes that wait: they are about to be derived anew.
+    /// Forgets every document of a space, not the changes that wait: they are about to be derived anew,
+    /// and only then it is known whose entries carry the items' preimages.
     pub fn clear_documents(&self, space: &SpaceId) -> Result<(), StoreError> {
         self.execute("DELETE FROM documents WHERE space = ?1", [space.as_ref()])?;
         self.execute("DELETE FROM rows WHERE space = ?1", [space.as_ref()])?;
         self.execute("DELETE FROM changes WHERE space = ?1 AND intent IS NULL", [space.as_ref()])?;
         self.execute("UPDATE changes SET loose = 0 WHERE space = ?1", [space.as_ref()])?;
+        self.execute("UPDATE items SET carried = 0 WHERE space = ?1", [space.as_ref()])?;
         Ok(())
     }
 

@@ -38,6 +38,18 @@ impl Store {
 }
 
 impl Tx<'_> {
+    /// Runs `change` inside this transaction: all that it does stays, or nothing if it returns false.
+    pub fn all_or_nothing<E: From<StoreError>>(&self, change: impl FnOnce() -> Result<bool, E>) -> Result<bool, E> {
+        let run = |sql| self.execute_batch(sql).map_err(|error| E::from(error.into()));
+        run("SAVEPOINT step")?;
+        let whole = change()?;
+        if !whole {
+            run("ROLLBACK TO step")?;
+        }
+        run("RELEASE step")?;
+        Ok(whole)
+    }
+
     /// A value that belongs to the profile as a whole.
     pub fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let mut statement = self.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;

@@ -31,24 +31,22 @@ pub struct StoredEntry {
 pub struct StoredState {
     /// The state.
     pub state: State,
-    /// What it names, for content that was opened.
+    /// What it names, for content that was opened; with what it keeps.
     pub after: Option<After>,
+    /// What it keeps beyond a cut.
+    pub keeps: After,
+    /// True while this device keeps it beyond a cut and has yet to say so.
+    pub kept: bool,
     /// True once a relay said that it is on its disk.
     pub relayed: bool,
 }
 
 impl Tx<'_> {
     /// Writes an entry after all others.
-    pub fn insert_entry(
-        &self,
-        space: &SpaceId,
-        entry: &Verified,
-        state: State,
-        after: Option<&After>,
-    ) -> Result<(), StoreError> {
+    pub fn insert_entry(&self, space: &SpaceId, entry: &Verified, state: State) -> Result<(), StoreError> {
         let mut statement = self.prepare_cached(
-            "INSERT INTO entries (space, id, device, chain, seq, header, signature, body, state, after)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            "INSERT INTO entries (space, id, device, chain, seq, header, signature, body, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?;
         statement.execute((
             space.as_ref(),
@@ -60,7 +58,6 @@ impl Tx<'_> {
             entry.entry.signature.0.as_slice(),
             &entry.entry.body,
             state as u8,
-            after.map(wire::encode),
         ))?;
         Ok(())
     }
@@ -68,7 +65,8 @@ impl Tx<'_> {
     /// Every entry of a space in order of arrival; content without its body.
     pub fn entries(&self, space: &SpaceId) -> Result<Vec<StoredEntry>, StoreError> {
         let mut statement = self.prepare_cached(
-            "SELECT device, id, header, signature, CASE chain WHEN 0 THEN body ELSE x'' END, state, after, relayed
+            "SELECT device, id, header, signature, CASE chain WHEN 0 THEN body ELSE x'' END, state, after, relayed,
+                    keeps, kept
              FROM entries WHERE space = ?1 ORDER BY n",
         )?;
         let mut rows = statement.query([space.as_ref()])?;
@@ -88,7 +86,8 @@ impl Tx<'_> {
     /// One entry whole.
     pub fn entry(&self, space: &SpaceId, entry: &EntryId) -> Result<Option<StoredEntry>, StoreError> {
         let mut statement = self.prepare_cached(
-            "SELECT device, id, header, signature, body, state, after, relayed FROM entries WHERE space = ?1 AND id = ?2",
+            "SELECT device, id, header, signature, body, state, after, relayed, keeps, kept
+             FROM entries WHERE space = ?1 AND id = ?2",
         )?;
         let mut rows = statement.query((space.as_ref(), entry.as_ref()))?;
         rows.next()?.map(read).transpose()
@@ -108,10 +107,33 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Notes what a content entry names, once it was opened.
-    pub fn set_entry_after(&self, space: &SpaceId, entry: &EntryId, after: &After) -> Result<(), StoreError> {
-        let mut statement = self.prepare_cached("UPDATE entries SET after = ?3 WHERE space = ?1 AND id = ?2")?;
-        statement.execute((space.as_ref(), entry.as_ref(), wire::encode(after)))?;
+    /// Notes what a content entry names, what it keeps among it, once it was opened.
+    pub fn set_entry_after(
+        &self,
+        space: &SpaceId,
+        entry: &EntryId,
+        after: &After,
+        keeps: &After,
+    ) -> Result<(), StoreError> {
+        let mut statement =
+            self.prepare_cached("UPDATE entries SET after = ?3, keeps = ?4 WHERE space = ?1 AND id = ?2")?;
+        let keeps = (!keeps.0.is_empty()).then(|| wire::encode(keeps));
+        statement.execute((space.as_ref(), entry.as_ref(), wire::encode(after), keeps))?;
+        Ok(())
+    }
+
+    /// Notes that this device keeps an entry beyond a cut, or no longer has to say so.
+    pub fn set_kept(&self, space: &SpaceId, entry: &EntryId, kept: bool) -> Result<(), StoreError> {
+        let mut statement = self.prepare_cached("UPDATE entries SET kept = ?3 WHERE space = ?1 AND id = ?2")?;
+        statement.execute((space.as_ref(), entry.as_ref(), kept))?;
+        Ok(())
+    }
+
+    /// Every entry that was wrong in itself is to be judged again.
+    pub fn forgive_entries(&self) -> Result<(), StoreError> {
+        let (stored, quarantined) = (State::Stored as u8, State::Quarantined as u8);
+        self.execute("UPDATE entries SET state = ?1, reason = NULL WHERE state = ?2", (stored, quarantined))?;
+        self.execute("UPDATE spaces SET generation = generation + 1", ())?;
         Ok(())
     }
 
@@ -144,9 +166,9 @@ fn read(row: &Row<'_>) -> Result<StoredEntry, StoreError> {
         3 => State::Quarantined,
         _ => return Err(DAMAGED),
     };
-    let after = match row.get_ref(6)?.as_blob_or_null().map_err(|_| DAMAGED)? {
-        Some(after) => Some(wire::decode("after", after, usize::MAX).map_err(|_| DAMAGED)?),
-        None => None,
+    let heads = |column| {
+        let bytes = row.get_ref(column)?.as_blob_or_null().map_err(|_| DAMAGED)?;
+        bytes.map(|bytes| wire::decode("heads", bytes, usize::MAX).map_err(|_| DAMAGED)).transpose()
     };
     Ok(StoredEntry {
         device: id("entry's device", bytes(0)?)?,
@@ -156,7 +178,13 @@ fn read(row: &Row<'_>) -> Result<StoredEntry, StoreError> {
             signature: Signature(bytes(3)?.try_into().map_err(|_| DAMAGED)?),
             body: bytes(4)?.to_vec(),
         },
-        state: StoredState { state, after, relayed: row.get(7)? },
+        state: StoredState {
+            state,
+            after: heads(6)?,
+            keeps: heads(8)?.unwrap_or_default(),
+            kept: row.get(9)?,
+            relayed: row.get(7)?,
+        },
     })
 }
 

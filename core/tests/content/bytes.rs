@@ -29,7 +29,7 @@ pub(crate) fn schema() -> Schema {
 
 pub(crate) fn incoming<'a>(form: Form, raw: &'a [u8], lineage: &'a [DeviceId]) -> Incoming<'a> {
     let member = MemberId::of(&device(1));
-    Incoming { doc: doc(), form, raw, preimage: None, member, lineage, known_ops: KNOWN }
+    Incoming { doc: doc(), form, raw, preimage: None, member, lineage }
 }
 
 pub(crate) fn refusal(raw: &[u8]) -> Refusal {

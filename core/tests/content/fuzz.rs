@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU64;
 
-use alliance_core::document::{ApplyError, Change, Document, Form};
+use alliance_core::document::{ApplyError, Believed, Change, Document, Form};
 use automerge::{
     ActorId, ObjType,
     legacy::{ElementId, Key, ObjectId, Op, OpId, OpType},
@@ -50,7 +50,7 @@ fn thousands_of_mutated_parts_are_refused_or_do_no_harm() {
             Form::Snapshot => mutated(&snapshot, 0, &mut rng),
             Form::Changes => mutated(&plain, rng.next_u32() as usize % facet.changes(&[]).len(), &mut rng),
         };
-        let Ok((_, changes)) = incoming(form, &raw, &lineage).check() else { continue };
+        let Ok(Believed { changes, before: 0..=KNOWN, .. }) = incoming(form, &raw, &lineage).check() else { continue };
         let mut document = if seed % 2 == 0 { facet.clone() } else { Document::new(doc(), schema()) };
         match document.apply(changes) {
             Ok(_) | Err(ApplyError::MissingDependency { .. }) => passed[usize::from(form == Form::Snapshot)] += 1,
@@ -124,7 +124,8 @@ fn imagined_changes_count_or_are_left_out_and_the_facet_opens_again() {
         let mut document = facet.clone();
         for _ in 0..20 {
             let change = imagined(&document.changes(&[]), &mut rng);
-            let Ok((_, changes)) = incoming(Form::Changes, change.raw_bytes(), &lineage).check() else { continue };
+            let believed = incoming(Form::Changes, change.raw_bytes(), &lineage).check();
+            let Ok(Believed { changes, before: 0..=KNOWN, .. }) = believed else { continue };
             let applied = document.apply(changes).unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
             counted += applied.counted.len();
             left_out += usize::from(applied.left_out.contains_key(&change.hash()));

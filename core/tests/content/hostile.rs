@@ -3,9 +3,12 @@
 use std::num::NonZeroU64;
 
 use alliance_core::document::{
-    Change, DocId, Document, Edit, Editor, Form, Incoming, KindName, Preimage, Refusal, TextEdit, Writer,
+    Believed, Change, DocId, Document, Edit, Editor, Form, Incoming, KindName, Preimage, Refusal, TextEdit, Writer,
 };
-use alliance_replica::id::{ItemId, MemberId};
+use alliance_replica::{
+    id::{ItemId, MemberId},
+    limits,
+};
 use automerge::{
     ActorId, ExpandedChange, ObjType, ScalarValue,
     legacy::{ElementId, Key, ObjectId, Op, OpId, OpType},
@@ -20,7 +23,8 @@ fn what_honest_devices_write_is_taken_in_both_forms() {
     let lineage = [device(1), device(2)];
     let snapshot = facet.snapshot(&lineage).unwrap();
     for (form, raw) in [(Form::Changes, chunks(&facet)), (Form::Snapshot, snapshot)] {
-        let (_, changes) = Incoming { known_ops: 0, ..incoming(form, &raw, &lineage) }.check().unwrap();
+        let Believed { changes, before, .. } = incoming(form, &raw, &lineage).check().unwrap();
+        assert_eq!(before, 0);
         let mut other = Document::new(doc(), schema());
         let applied = other.apply(changes).unwrap();
         assert!(applied.left_out.is_empty());
@@ -47,8 +51,9 @@ fn a_snapshot_of_what_many_processes_wrote_at_once_is_taken() {
         }
         let snapshot = facet.snapshot(&[device(1)]).unwrap();
         let lineage = [device(1)];
-        let part = Incoming { known_ops: 0, ..incoming(Form::Snapshot, &snapshot, &lineage) };
-        let (_, changes) = part.check().unwrap_or_else(|refusal| panic!("seed {seed}: {refusal}"));
+        let part = incoming(Form::Snapshot, &snapshot, &lineage);
+        let Believed { changes, before, .. } = part.check().unwrap_or_else(|refusal| panic!("seed {seed}: {refusal}"));
+        assert_eq!(before, 0);
         let mut other = Document::new(doc(), schema());
         other.apply(changes).unwrap();
         assert_eq!(other.heads(), facet.heads());
@@ -69,7 +74,7 @@ fn a_preimage_has_to_be_that_of_the_item() {
     let right = DocId { item: preimage.id(), ..doc() };
     let part = Incoming { preimage: Some(&bytes), ..incoming(Form::Changes, &[], &[]) };
     assert_eq!(part.check().unwrap_err(), Refusal::PreimageMismatch);
-    assert_eq!(Incoming { doc: right, ..part }.check().unwrap().0, Some(preimage));
+    assert_eq!(Incoming { doc: right, ..part }.check().unwrap().preimage, Some(preimage));
     let rubbish = b"rubbish";
     let item = ItemId::of(rubbish);
     let part = Incoming { doc: DocId { item, ..doc() }, preimage: Some(rubbish), ..part };
@@ -77,17 +82,20 @@ fn a_preimage_has_to_be_that_of_the_item() {
 }
 
 #[test]
-fn a_change_may_not_start_beyond_what_is_known_before_it() {
+fn a_change_says_how_many_operations_come_before_it_and_not_more_than_a_document_may_have() {
     let at = |start: u64| ExpandedChange { start_op: NonZeroU64::new(start).unwrap(), ..change(vec![put("a", 1)]) };
-    assert!(incoming(Form::Changes, Change::from(at(KNOWN + 1)).raw_bytes(), &[device(1)]).check().is_ok());
-    for start in [KNOWN + 2, u64::from(u32::MAX) - 1, u64::from(u32::MAX), u64::MAX - 1] {
-        assert!([Refusal::StartOp, Refusal::Malformed].contains(&refused(at(start))), "{start}");
+    for start in [1, 2, 1_000_000] {
+        let raw = Change::from(at(start));
+        let believed = incoming(Form::Changes, raw.raw_bytes(), &[device(1)]).check().unwrap();
+        assert_eq!(believed.before, start - 1);
     }
-    let far = Incoming { known_ops: u64::MAX, ..incoming(Form::Changes, &[], &[]) };
-    let raw = Change::from(at(u64::from(u32::MAX) - 1));
-    let lineage = [device(1)];
-    let far = Incoming { raw: raw.raw_bytes(), lineage: &lineage, ..far };
-    assert_eq!(far.check().unwrap_err(), Refusal::TooManyOps);
+    let most = limits::DOCUMENT_OPS as u64;
+    for start in [most, u64::from(u32::MAX) - 1, u64::from(u32::MAX), u64::MAX - 1] {
+        assert!([Refusal::TooManyOps, Refusal::Malformed].contains(&refused(at(start))), "{start}");
+    }
+    let two = [at(9), ExpandedChange { seq: 2, ..at(2) }].map(Change::from);
+    let raw: Vec<u8> = two.iter().flat_map(|change| change.raw_bytes().to_vec()).collect();
+    assert_eq!(incoming(Form::Changes, &raw, &[device(1)]).check().unwrap().before, 7);
 }
 
 #[test]
@@ -221,7 +229,7 @@ fn operations_on_what_is_not_there_are_left_out_and_harm_nothing() {
 /// The change passes the check of its bytes, does not count, and the facet opens again with it.
 fn harmless(document: &Document, change: &Change, what: &str) {
     let lineage = [device(1)];
-    let (_, changes) = incoming(Form::Changes, change.raw_bytes(), &lineage).check().expect(what);
+    let Believed { changes, .. } = incoming(Form::Changes, change.raw_bytes(), &lineage).check().expect(what);
     let mut document = document.clone();
     let heads = document.heads();
     let applied = document.apply(changes).expect(what);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_core::{
-    document::{ApplyError, DocId, Document, Edit, Editor, Form, Incoming, Preimage, TextEdit, Writer},
+    document::{ApplyError, Believed, DocId, Document, Edit, Editor, Form, Incoming, Preimage, TextEdit, Writer},
     domain::{Facets, Plan, goal, note, schema},
     view::{Device, Row, derive},
 };
@@ -19,7 +19,8 @@ struct Part {
     preimage: Preimage,
     writer: Writer,
     author: Device,
-    known_ops: u64,
+    /// Operations that the author had.
+    known: u64,
     raw: Vec<u8>,
 }
 
@@ -42,10 +43,10 @@ impl Replica {
         let mut parts = Vec::new();
         for (writer, edits) in &plan.0 {
             let facet = self.facet(preimage, *writer);
-            let known_ops = facet.ops();
+            let known = facet.ops();
             let changes = facet.edit(&mut Editor { device: author.0, now: 5, rng }, edits).unwrap();
             let raw = changes.iter().flat_map(|change| change.raw_bytes().to_vec()).collect();
-            parts.push(Part { preimage: preimage.clone(), writer: *writer, author, known_ops, raw });
+            parts.push(Part { preimage: preimage.clone(), writer: *writer, author, known, raw });
         }
         parts
     }
@@ -61,9 +62,9 @@ impl Replica {
             preimage: Some(&encoded),
             member: part.author.1,
             lineage: &lineage,
-            known_ops: part.known_ops,
         };
-        let (_, changes) = incoming.check().unwrap();
+        let Believed { changes, before, .. } = incoming.check().unwrap();
+        assert!(before <= part.known);
         match self.facet(&part.preimage, part.writer).apply(changes) {
             Ok(applied) => {
                 assert!(applied.left_out.is_empty());

@@ -176,6 +176,47 @@ fn a_leave_keeps_what_its_author_had() {
 }
 
 #[test]
+fn what_somebody_keeps_counts_with_its_past_although_they_know_of_the_cut() {
+    let mut story = two_and_one();
+    story.say("w", "A1", "a", Content);
+    story.say("x", "A1", "", Content);
+    story.say("y", "A1", "", Content);
+    story.say("k", "A0", "a", Cut("A1"));
+    story.say("v", "B0", "k x", Content);
+    assert_eq!(both(&story, "w"), (false, false), "naming is not keeping");
+    story.keep("b", "B0", "", "x");
+    assert_eq!(["w", "x", "y"].map(|label| both(&story, label)), [(true, false), (true, false), (false, false)]);
+    story.keep("o", "A0", "k", "y");
+    assert_eq!(["w", "x", "y"].map(|label| both(&story, label)), [(true, true); 3]);
+}
+
+#[test]
+fn nobody_keeps_their_own_content_beyond_their_cut_nor_for_a_key_that_does_not_count() {
+    let mut story = two_and_one();
+    story.say("b", "A0", "a", Add("A2"));
+    story.say("w", "A1", "b", Content);
+    story.say("k", "A0", "b", Cut("A1"));
+    story.say("l", "A0", "", Cut("A2"));
+    story.keep("s", "A1", "", "w");
+    story.keep("u", "A2", "l", "w");
+    assert_eq!(both(&story, "w"), (false, false));
+    story.keep("t", "A2", "b", "w");
+    assert_eq!(both(&story, "w"), (false, false), "A2 is cut itself");
+}
+
+#[test]
+fn what_is_kept_next_counts_here_as_if_it_were_kept_already() {
+    let mut story = two_and_one();
+    story.say("w", "A1", "a", Content);
+    story.say("x", "A1", "", Content);
+    story.say("k", "A0", "a", Cut("A1"));
+    let (dag, contents) = story.all();
+    let counting = contents.counting(&dag).keeping(keys("B0").device, &[story.id("w")]);
+    let counted = ["w", "x"].map(|label| [Shared, Own].map(|facet| counting.counts(&story.id(label), facet)));
+    assert_eq!(counted, [[true, false], [false, false]]);
+}
+
+#[test]
 fn a_control_view_does_not_go_through_content_that_control_names() {
     let mut story = two_and_one();
     // B0's entry names A1's content without the control before it; whoever names B0's entry knows that content is
@@ -192,6 +233,7 @@ fn a_control_view_does_not_go_through_content_that_control_names() {
             device: keys(&told.by).device,
             prev: told.prev.map(|prev| story.told[prev].id),
             after: story.heads(&told.after),
+            keeps: story.heads(&told.keeps),
         }
     };
     assert!(contents.insert(&dag, &fresh("u")), "it waits for control only");

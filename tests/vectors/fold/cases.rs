@@ -18,6 +18,7 @@ use crate::world::{
 pub(super) fn all() -> Vec<(&'static str, History)> {
     vec![
         ("entries of a cut device beyond the cut", late()),
+        ("what is kept although a cut sets it aside", kept()),
         ("two devices cut each other", mutual_cut()),
         ("a control chain forks", fork()),
         ("the founder lets in two people", rivals()),
@@ -72,6 +73,17 @@ fn late() -> History {
     write(&mut told, "ben's words", &BEN, &["confirmation", "later words"]);
     write(&mut told, "ben's next words", &BEN, &["cut", "last words"]);
     write(&mut told, "eve's words", &EVE, &["late device"]);
+    told
+}
+
+fn kept() -> History {
+    let mut told = together();
+    write(&mut told, "second's words", &ANNA_SECOND, &["confirmation"]);
+    write(&mut told, "second's next words", &ANNA_SECOND, &[]);
+    write(&mut told, "second's last words", &ANNA_SECOND, &[]);
+    cut(&mut told, "cut", &ANNA, &[], &ANNA_SECOND);
+    told.receipt("ben keeps", &BEN, &["cut"], &["second's words"]);
+    told.receipt("anna keeps", &ANNA, &["cut"], &["second's next words"]);
     told
 }
 
@@ -250,7 +262,7 @@ fn cut(told: &mut History, name: &'static str, by: &'static Holder, after: &[&st
 }
 
 fn write(told: &mut History, name: &'static str, by: &'static Holder, after: &[&str]) {
-    told.receipt(name, by, after);
+    told.receipt(name, by, after, &[]);
 }
 
 fn mint(

@@ -69,6 +69,8 @@ CREATE TABLE entries (
     state     INTEGER NOT NULL,             -- 0 stored, 1 applied, 2 set aside, 3 quarantined
     reason    TEXT,                         -- why it is quarantined
     after     BLOB,                         -- of opened content: what it names
+    keeps     BLOB,                         -- of opened content: what it keeps beyond a cut, if anything
+    kept      INTEGER NOT NULL DEFAULT 0,   -- 1 while this device keeps it beyond a cut and has yet to say so
     relayed   INTEGER NOT NULL DEFAULT 0    -- 1 once a relay said it is on its disk
 ) STRICT;
 CREATE UNIQUE INDEX entries_by_id ON entries (space, id);

@@ -34,6 +34,16 @@ pub struct ContentNode {
     pub prev: Option<EntryId>,
     /// What its author had processed, beyond what `prev` says.
     pub after: After,
+    /// What its author keeps although a cut sets it aside.
+    pub keeps: After,
+}
+
+impl ContentNode {
+    /// Content that it names: predecessor, content heads, and what it keeps.
+    fn named(&self) -> impl Iterator<Item = EntryId> + '_ {
+        let heads = self.after.0.iter().chain(&self.keeps.0).filter(|head| head.chain == Chain::Content);
+        self.prev.into_iter().chain(heads.map(|head| head.id))
+    }
 }
 
 /// Content entries of one space, each with its whole past. It only grows, beside one [`Dag`].
@@ -49,8 +59,10 @@ pub struct Contents {
 pub(super) struct Written {
     pub(super) id: EntryId,
     pub(super) device: DeviceId,
-    /// Content that it names itself: predecessor and content heads.
+    /// Content that it names itself: predecessor, content heads, what it keeps.
     pub(super) parents: Vec<usize>,
+    /// What it keeps.
+    pub(super) keeps: Vec<usize>,
     /// Control entries that it names itself.
     pub(super) heads: Vec<usize>,
     /// Its control view.
@@ -67,8 +79,7 @@ impl Contents {
 
     /// The first entry that must come before `node`: it names the entry, and that is neither here nor in the `dag`.
     pub fn missing(&self, dag: &Dag, node: &ContentNode) -> Option<EntryId> {
-        let named = node.after.0.iter().filter(|head| head.chain == Chain::Content).map(|head| head.id);
-        let content = node.prev.into_iter().chain(named).find(|id| !self.contains(id));
+        let content = node.named().find(|id| !self.contains(id));
         content.or_else(|| dag.missing(None, &node.after))
     }
 
@@ -77,22 +88,24 @@ impl Contents {
         if self.contains(&node.id) || self.missing(dag, node).is_some() {
             return false;
         }
-        let named = node.after.0.iter().filter(|head| head.chain == Chain::Content).map(|head| head.id);
-        let mut parents: Vec<_> = node.prev.into_iter().chain(named).filter_map(|id| self.at(&id)).collect();
-        parents.sort_unstable();
-        parents.dedup();
-        let heads: Vec<_> = node.after.control().filter_map(|head| dag.graph().at(&head.id)).collect();
+        let (parents, heads) = self.names(dag, node);
         let control = self.control(dag, &parents, &heads);
         let author = self.state(dag, &control);
         let eligible = author.roster.devices.get(&node.device).is_some_and(|it| it.live && it.role != Role::Invite);
+        let keeps = node.keeps.0.iter().filter_map(|head| self.at(&head.id)).collect();
         self.ids.insert(node.id, self.all.len());
-        self.all.push(Written { id: node.id, device: node.device, parents, heads, control, eligible });
+        self.all.push(Written { id: node.id, device: node.device, parents, keeps, heads, control, eligible });
         true
     }
 
-    /// What the author of an entry that is here knew of the membership: the fold of the control entries in its past.
-    pub fn view(&self, dag: &Dag, id: &EntryId) -> Option<Arc<Fold>> {
-        self.at(id).map(|at| dag.fold_of_set(Bits::clone(&self.all[at].control)))
+    /// What the author of an entry knew of the membership: the fold of the control entries in its past. None if that
+    /// past is not here.
+    pub fn view(&self, dag: &Dag, node: &ContentNode) -> Option<Arc<Fold>> {
+        if self.missing(dag, node).is_some() {
+            return None;
+        }
+        let (parents, heads) = self.names(dag, node);
+        Some(dag.fold_of_set(Bits::clone(&self.control(dag, &parents, &heads))))
     }
 
     /// True if the entry is here.
@@ -112,6 +125,14 @@ impl Contents {
 
     pub(super) fn at(&self, id: &EntryId) -> Option<usize> {
         self.ids.get(id).copied()
+    }
+
+    /// Content and control entries that an entry names itself.
+    fn names(&self, dag: &Dag, node: &ContentNode) -> (Vec<usize>, Vec<usize>) {
+        let mut parents: Vec<_> = node.named().filter_map(|id| self.at(&id)).collect();
+        parents.sort_unstable();
+        parents.dedup();
+        (parents, node.after.control().filter_map(|head| dag.graph().at(&head.id)).collect())
     }
 
     /// The union of the views of parents and of named control entries with their past; shared where nothing is added.

@@ -18,7 +18,10 @@ use super::{
     graph::Graph,
     roster::{Bound, State},
 };
-use crate::{id::EntryId, log::heads::Chain};
+use crate::{
+    id::{DeviceId, EntryId},
+    log::heads::Chain,
+};
 
 /// Whom a piece of content belongs to, which decides who can endorse it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -34,7 +37,15 @@ pub struct Counting<'a> {
     contents: &'a Contents,
     history: History<'a>,
     state: Arc<State>,
+    kept: Kept,
     aside: [OnceCell<Bits>; 2],
+}
+
+/// Content that a device is about to keep: it counts as if an entry of that device kept it.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Kept {
+    pub(super) by: Option<DeviceId>,
+    pub(super) content: Vec<usize>,
 }
 
 impl Contents {
@@ -43,11 +54,19 @@ impl Contents {
     pub fn counting<'a>(&'a self, dag: &'a Dag) -> Counting<'a> {
         let history = History::new(dag, self);
         let state = Arc::clone(dag.fold().state());
-        Counting { contents: self, history, state, aside: [OnceCell::new(), OnceCell::new()] }
+        Counting { contents: self, history, state, kept: Kept::default(), aside: <[OnceCell<_>; 2]>::default() }
     }
 }
 
 impl Counting<'_> {
+    /// The same, if `device` kept these entries in its next one.
+    pub fn keeping<'b>(mut self, device: DeviceId, entries: impl IntoIterator<Item = &'b EntryId>) -> Self {
+        let content = entries.into_iter().filter_map(|id| self.contents.at(id)).collect();
+        self.kept = Kept { by: Some(device), content };
+        self.aside = <[OnceCell<_>; 2]>::default();
+        self
+    }
+
     /// True if the entry is here and counts for content of this facet.
     pub fn counts(&self, id: &EntryId, facet: Facet) -> bool {
         let Some(at) = self.contents.at(id) else { return false };
@@ -80,7 +99,7 @@ impl Counting<'_> {
         cell.get_or_init(|| {
             let (mut aside, question) = self.sort();
             if !question.is_empty() {
-                let counted = Endorsement::new(&self.history, &self.state, facet, &question, &aside).decide();
+                let counted = Endorsement::new(&self.history, &self.state, facet, &question, &aside).decide(&self.kept);
                 aside.union(&question.without(&counted));
             }
             aside

@@ -1,8 +1,8 @@
 //! Content beyond a cut: whether somebody who did not know better had it in view and is believed (rules 6, 7 and 10).
 //!
 //! An entry `s` endorses content `e` if `s` counts or stands, is by another device (for an own facet: of the same
-//! member), and `e` counts in the view of `s`. That view is judged by the same rule, so what counts in the view of every
-//! entry is worked out from the oldest to the newest.
+//! member), and `e` counts in the view of `s`, or `s` keeps `e` or something that has `e` in its past. That view is
+//! judged by the same rule, so what counts in the view of every entry is worked out from the oldest to the newest.
 //!
 //! Only entries *in question* need that; all others count in each view that has them. Endorsement by one of those is for
 //! good. So a view is: which questions are in its past, which of them are endorsed for good, and the control fold; equal
@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use super::{
     bits::Bits,
-    counting::{Facet, History, Place},
+    counting::{Facet, History, Kept, Place},
     roster::{Roster, State},
     validity::Effect,
 };
@@ -47,6 +47,8 @@ struct View {
     state: Arc<State>,
     /// Content among them that counts in this view.
     counted: Rc<Bits>,
+    /// Content among them that the entry keeps, with its past.
+    kept: Rc<Bits>,
 }
 
 impl<'a> Endorsement<'a> {
@@ -89,8 +91,8 @@ impl<'a> Endorsement<'a> {
         this
     }
 
-    /// The content in question that counts.
-    pub(super) fn decide(mut self) -> Bits {
+    /// The content in question that counts, with what is about to be kept.
+    pub(super) fn decide(mut self, kept: &Kept) -> Bits {
         for place in std::mem::take(&mut self.order) {
             let view = self.view(place);
             self.views.insert(place, view);
@@ -98,6 +100,9 @@ impl<'a> Endorsement<'a> {
         let past: Bits = (0..self.questions.len()).collect();
         let mut settled = Bits::default();
         self.views.iter().for_each(|(place, view)| settled.union(&self.settles(*place, view)));
+        if let Some(by) = kept.by {
+            settled.union(&self.may_be_endorsed(&self.state.roster, &by, self.with_past(&kept.content)));
+        }
         let counted = self.counted(self.state, &past, &settled);
         let content = counted.iter().filter_map(|number| match self.questions[number] {
             Place::Content(at) => Some(at),
@@ -141,7 +146,25 @@ impl<'a> Endorsement<'a> {
             .into_iter()
             .find(|view| Arc::ptr_eq(&view.state, &state) && view.past == past && view.settled == settled);
         let counted = same.map_or_else(|| Rc::new(self.counted(&state, &past, &settled)), |view| view.counted);
-        View { past, settled, state, counted }
+        let kept = match place {
+            Place::Control(_) => Rc::default(),
+            Place::Content(at) => Rc::new(self.with_past(&self.history.contents.all[at].keeps)),
+        };
+        View { past, settled, state, counted, kept }
+    }
+
+    /// Questions among this content and in its past.
+    fn with_past(&self, content: &[usize]) -> Bits {
+        let mut all = Bits::default();
+        for place in content.iter().map(|at| Place::Content(*at)) {
+            if let Some(view) = self.views.get(&place) {
+                all.union(&view.past);
+            }
+            if let Some(number) = self.numbers.get(&place) {
+                all.insert(*number);
+            }
+        }
+        all
     }
 
     fn state_of(&mut self, place: Place) -> Arc<State> {
@@ -166,16 +189,22 @@ impl<'a> Endorsement<'a> {
             }
             Place::Control(at) => (self.history.graph().nodes[at].device, self.endorses(at) && self.is_solid(at)),
         };
-        if !solid || view.counted.is_empty() {
+        if !solid || view.counted.is_empty() && view.kept.is_empty() {
             return Bits::default();
         }
-        let mut settled = Bits::clone(&view.counted);
+        let mut endorsed = Bits::clone(&view.counted);
+        endorsed.union(&view.kept);
+        self.may_be_endorsed(&view.state.roster, &author, endorsed)
+    }
+
+    /// The part of some content that a device may endorse.
+    fn may_be_endorsed(&self, roster: &Roster, by: &DeviceId, mut content: Bits) -> Bits {
         for (device, mask) in &self.authors {
-            if !self.may_endorse(&view.state.roster, &author, device) {
-                settled.subtract(mask);
+            if !self.may_endorse(roster, by, device) {
+                content.subtract(mask);
             }
         }
-        settled
+        content
     }
 
     /// Which content in `past` counts in the fold `state`. Whoever endorses comes later, so the newest is decided first.
@@ -208,7 +237,9 @@ impl<'a> Endorsement<'a> {
                 }
             };
             if believed && let Some(view) = self.views.get(&place) {
-                said.entry(device).or_default().union(&view.counted);
+                let said = said.entry(device).or_default();
+                said.union(&view.counted);
+                said.union(&view.kept);
             }
         }
         counted

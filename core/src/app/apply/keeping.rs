@@ -1,0 +1,89 @@
+//! What waits here to be sealed, when something that it depends on is set aside by a cut.
+//!
+//! Somebody typed on what was there. So this device keeps those entries: they count here at once, and for everybody once
+//! the next sealed entry names them as kept. What cannot be kept either (its author's key belongs to nobody any more)
+//! leaves the changes in the queue, shown, and never sealed: no reader could apply them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alliance_replica::{id::EntryId, limits};
+use serde_json::json;
+
+use super::{Settling, parts};
+use crate::{
+    app::AppError,
+    document::{Change, ChangeHash, DocId, Writer},
+};
+
+impl Settling<'_, '_> {
+    /// Puts the waiting changes back into documents that were derived anew. True if some of them depend on what does
+    /// not count, and that has become kept: everything has to be derived once more.
+    pub(super) fn requeue(&mut self) -> Result<bool, AppError> {
+        let space = self.space.id();
+        let mut waiting: BTreeMap<DocId, Vec<Change>> = BTreeMap::new();
+        for change in self.tx.waiting(&space)? {
+            let doc = DocId { item: change.item, writer: Writer::from(change.writer) };
+            if let Ok(change) = Change::try_from(change.bytes.as_slice()) {
+                waiting.entry(doc).or_default().push(change);
+            }
+        }
+        let mut lacking: BTreeMap<DocId, BTreeSet<ChangeHash>> = BTreeMap::new();
+        for (doc, changes) in waiting {
+            let Some(preimage) = self.preimage(&doc.item)? else { continue };
+            let document = self.documents.open(self.tx, &space, &preimage, doc)?;
+            let missing = document.missing(&changes);
+            if !missing.is_empty() {
+                lacking.insert(doc, missing.into_iter().collect());
+            } else if document.apply(changes).is_ok() {
+                self.documents.record(self.tx, &space, doc, &[], true, None)?;
+                self.touch(doc.item);
+            }
+        }
+        if lacking.is_empty() {
+            return Ok(false);
+        }
+        let before = self.space.kept.clone();
+        for id in self.carriers(&lacking)? {
+            if self.space.kept.insert(id) {
+                self.tx.set_kept(&space, &id, true)?;
+            }
+        }
+        if self.space.kept != before && self.space.recount() {
+            return Ok(true);
+        }
+        for doc in lacking.keys() {
+            let about = json!({ "item": doc.item.to_string() });
+            self.tx.note_security(self.now, &space, "waiting-change-set-aside", &about)?;
+        }
+        Ok(false)
+    }
+
+    /// Forgets what is kept once nothing waits here any more.
+    pub(super) fn forget_kept(&mut self) -> Result<(), AppError> {
+        if !self.space.kept.is_empty() && self.tx.count_waiting(&self.space.id())? == 0 {
+            self.space.release_kept(self.tx)?;
+        }
+        Ok(())
+    }
+
+    /// Entries set aside that carry these changes.
+    fn carriers(&mut self, lacking: &BTreeMap<DocId, BTreeSet<ChangeHash>>) -> Result<Vec<EntryId>, AppError> {
+        let aside: BTreeSet<_> = self.space.aside.iter().flatten().copied().collect();
+        let mut carriers = Vec::new();
+        for id in aside {
+            let Ok(content) = self.open(&id)? else { continue };
+            let mut budget = limits::INFLATED;
+            let carries = content.parts.iter().any(|part| {
+                let doc = DocId { item: part.item, writer: Writer::from(part.writer) };
+                let Some(hashes) = lacking.get(&doc) else { return false };
+                let raw = part.unpack(&mut budget).unwrap_or_default();
+                let changes = parts::form(part.form).changes(&raw).unwrap_or_default();
+                changes.iter().any(|change| hashes.contains(&change.hash()))
+            });
+            if carries {
+                carriers.push(id);
+            }
+        }
+        Ok(carriers)
+    }
+}

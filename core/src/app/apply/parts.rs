@@ -1,0 +1,166 @@
+//! The parts of an entry: believed by their bytes, then applied to their documents, all of them or none.
+
+use std::collections::BTreeMap;
+
+use alliance_replica::{
+    id::{EntryId, ItemId},
+    limits,
+};
+
+use super::{Author, For, Need, Settling, Verdict};
+use crate::{
+    app::AppError,
+    document::{ApplyError, Change, DocId, Form, Incoming, Preimage, Refusal, Writer},
+    keys::{Content, content},
+};
+
+/// A part that is well formed and its author's to write.
+pub(super) struct Believed {
+    doc: DocId,
+    /// What the item's id is the hash of, if it came along, and its bytes.
+    preimage: Option<(Preimage, Vec<u8>)>,
+    changes: Vec<Change>,
+    /// Operations that come before these changes.
+    before: u64,
+}
+
+/// Checks all parts of an entry by their bytes and their author, or says what is wrong with one.
+pub(super) fn believe(content: &Content, author: &Author) -> Result<Vec<Believed>, &'static str> {
+    let mut budget = limits::INFLATED;
+    let mut believed = Vec::new();
+    for part in &content.parts {
+        let doc = DocId { item: part.item, writer: Writer::from(part.writer) };
+        let raw = part.unpack(&mut budget).map_err(|_| "inflates-wrongly")?;
+        let (form, preimage) = (form(part.form), part.preimage.as_deref());
+        let incoming = Incoming { doc, form, raw: &raw, preimage, member: author.member, lineage: &author.lineage };
+        let checked = incoming.check().map_err(reason)?;
+        let preimage = checked.preimage.zip(part.preimage.clone());
+        believed.push(Believed { doc, preimage, changes: checked.changes, before: checked.before });
+    }
+    Ok(believed)
+}
+
+/// The form of a part, as documents know it.
+pub(super) fn form(form: content::Form) -> Form {
+    match form {
+        content::Form::Changes => Form::Changes,
+        content::Form::Snapshot => Form::Snapshot,
+    }
+}
+
+impl Settling<'_, '_> {
+    /// Applies the parts that count; nothing is applied unless all of them can be.
+    pub(super) fn apply(
+        &mut self,
+        id: &EntryId,
+        mut parts: Vec<Believed>,
+        shared: bool,
+        own: bool,
+    ) -> Result<Verdict, AppError> {
+        let came: BTreeMap<ItemId, (Preimage, Vec<u8>)> =
+            parts.iter_mut().filter_map(|part| Some((part.doc.item, part.preimage.take()?))).collect();
+        parts.retain(|part| if part.doc.writer == Writer::Everyone { shared } else { own });
+        let mut preimages = Vec::new();
+        for part in &parts {
+            let here = came.get(&part.doc.item).map(|(preimage, _)| preimage.clone());
+            let Some(preimage) = here.map_or_else(|| self.preimage(&part.doc.item), |here| Ok(Some(here)))? else {
+                return Ok(Verdict::Waits(For::Document(part.doc, Need::Preimage)));
+            };
+            let document = self.documents.open(self.tx, &self.space.row.space, &preimage, part.doc)?;
+            let missing = document.missing(&part.changes);
+            if !missing.is_empty() {
+                return Ok(Verdict::Waits(For::Document(part.doc, Need::Changes(missing))));
+            }
+            if self.operations(&part.doc, &preimage)? < part.before {
+                return Ok(Verdict::Waits(For::Document(part.doc, Need::Operations(part.before))));
+            }
+            preimages.push(preimage);
+        }
+        let alone = self.space.counts_alone(id);
+        let docs: Vec<_> = parts.iter().map(|part| part.doc).collect();
+        let tx = self.tx;
+        let whole = tx.all_or_nothing(|| {
+            for (part, preimage) in parts.into_iter().zip(preimages) {
+                let came = came.get(&part.doc.item).map(|(_, bytes)| bytes.as_slice());
+                if !self.write(part, &preimage, came, alone)? {
+                    return Ok(false);
+                }
+            }
+            Ok::<_, AppError>(true)
+        })?;
+        if !whole {
+            docs.iter().for_each(|doc| self.documents.forget_one(&self.space.row.space, *doc));
+            return Ok(Verdict::Quarantined("cannot-be-applied"));
+        }
+        docs.into_iter().for_each(|doc| self.touch(doc.item));
+        Ok(Verdict::Applied)
+    }
+
+    /// Writes one part; false if Automerge does not take what should be right.
+    fn write(
+        &mut self,
+        part: Believed,
+        preimage: &Preimage,
+        came: Option<&[u8]>,
+        alone: bool,
+    ) -> Result<bool, AppError> {
+        let (space, doc) = (self.space.id(), part.doc);
+        if let Some(came) = came {
+            self.tx.insert_item(&space, &doc.item, came, true)?;
+        }
+        let writer = doc.writer.member();
+        if alone && !self.tx.waiting_in(&space, &doc.item, writer.as_ref())?.is_empty() {
+            for change in &part.changes {
+                self.tx.unqueue(&space, &doc.item, writer.as_ref(), &change.hash().0)?;
+            }
+        }
+        let document = self.documents.open(self.tx, &space, preimage, doc)?;
+        match document.apply(part.changes) {
+            Ok(applied) => {
+                self.documents.record(self.tx, &space, doc, &applied.counted, applied.whole, None)?;
+                Ok(true)
+            }
+            Err(ApplyError::MissingDependency { .. } | ApplyError::Automerge(_)) => Ok(false),
+        }
+    }
+
+    /// True if a document has what an entry waits for.
+    pub(super) fn has(&mut self, doc: DocId, need: &Need) -> Result<bool, AppError> {
+        let Some(preimage) = self.preimage(&doc.item)? else { return Ok(false) };
+        Ok(match need {
+            Need::Preimage => true,
+            Need::Operations(before) => self.operations(&doc, &preimage)? >= *before,
+            Need::Changes(hashes) => {
+                let document = self.documents.open(self.tx, &self.space.row.space, &preimage, doc)?;
+                hashes.iter().all(|hash| document.knows(hash))
+            }
+        })
+    }
+
+    /// Operations of a facet that others can know of: not those that wait here to be sealed.
+    fn operations(&mut self, doc: &DocId, preimage: &Preimage) -> Result<u64, AppError> {
+        let waiting = self.tx.waiting_in(&self.space.row.space, &doc.item, doc.writer.member().as_ref())?;
+        let ops = |bytes: &Vec<u8>| Change::try_from(bytes.as_slice()).map_or(0, |change| change.len() as u64);
+        let unsealed: u64 = waiting.iter().map(ops).sum();
+        let here = self.documents.open(self.tx, &self.space.row.space, preimage, *doc)?.ops();
+        Ok(here.saturating_sub(unsealed))
+    }
+
+    /// What an item's id is the hash of, if it is known here.
+    pub(super) fn preimage(&self, item: &ItemId) -> Result<Option<Preimage>, AppError> {
+        let known = self.tx.preimage(&self.space.id(), item)?;
+        Ok(known.and_then(|known| Preimage::decode(&known).ok()))
+    }
+}
+
+fn reason(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::PreimageMismatch => "item-is-not-what-it-is-said-to-be",
+        Refusal::ForeignFacet => "facet-of-another-member",
+        Refusal::ForeignActor => "change-by-another-device",
+        Refusal::TooManyOps => "too-many-operations",
+        Refusal::Deflated => "compressed-inside",
+        Refusal::UnknownOperation => "unknown-operation",
+        Refusal::Malformed => "malformed",
+    }
+}

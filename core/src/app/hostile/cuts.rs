@@ -1,0 +1,118 @@
+//! Devices that are cut while others write.
+
+use super::*;
+
+/// What Anna's tablet wrote, and the cut of it, which does not know of that.
+struct Beyond {
+    tablet: DeviceSecret,
+    preimage: Preimage,
+    before: Verified,
+    cut: Verified,
+    written: Verified,
+}
+
+fn beyond_a_cut(stage: &mut Stage) -> Beyond {
+    let (base, anna) = (stage.base.clone(), stage.anna());
+    let tablet = DeviceSecret::generate(&mut stage.rng);
+    let before = stage.add(&anna, None, &base, &tablet, None);
+    let cut = Record::Cut(Cut { device: tablet.id(), reason: Reason::Lost });
+    let cut = control(&stage.space, &anna, Some(&before), &[], cut);
+    let after: Vec<_> = base.iter().copied().chain([before.head()]).collect();
+    let (preimage, _, raw) = note(stage, &tablet, &tablet, "on the tablet");
+    let written = stage.content(&tablet, None, &after, vec![part(&preimage, true, &raw)]);
+    Beyond { tablet, preimage, before, cut, written }
+}
+
+/// Anna's tablet is cut; her phone, which had not heard of it, names what the tablet wrote beyond the cut.
+#[test]
+fn an_endorsement_that_comes_last_counts_as_one_that_comes_first() {
+    let mut stage = Stage::new();
+    let (base, anna) = (stage.base.clone(), stage.anna());
+    let (tablet, phone) = (DeviceSecret::generate(&mut stage.rng), DeviceSecret::generate(&mut stage.rng));
+    let one = stage.add(&anna, None, &base, &tablet, None);
+    let two = stage.add(&anna, Some(&one), &base, &phone, None);
+    let cut = Record::Cut(Cut { device: tablet.id(), reason: Reason::Lost });
+    let cut = control(&stage.space, &anna, Some(&two), &[], cut);
+    let after: Vec<_> = base.iter().copied().chain([two.head()]).collect();
+    let (preimage, _, raw) = note(&mut stage, &tablet, &tablet, "on the tablet");
+    let written = stage.content(&tablet, None, &after, vec![part(&preimage, true, &raw)]);
+    let named: Vec<_> = after.iter().copied().chain([written.head()]).collect();
+    let endorses = stage.content(&phone, None, &named, Vec::new());
+    let (_folder, mut other) = stage.copy();
+    stage.give(&[one.clone(), two.clone(), written.clone(), endorses.clone(), cut.clone()]);
+    give(&mut other, &stage.space, &[one, two, cut, written.clone(), endorses], &mut stage.rng);
+    assert_eq!(state(&mut stage.ben, &stage.space, &written.id), Some(State::Applied));
+    other.unload();
+    assert_eq!(state(&mut other, &stage.space, &written.id), Some(State::Applied));
+    assert_eq!(stage.ben.heads(stage.space).expect("heads"), other.heads(stage.space).expect("heads"));
+}
+
+/// Ben types into a note that Anna's tablet wrote beyond its cut, before he hears of the cut; then he seals.
+#[test]
+fn what_was_typed_upon_something_set_aside_later_reaches_others() {
+    let mut stage = Stage::new();
+    let Beyond { preimage, before, cut, written, .. } = beyond_a_cut(&mut stage);
+    let (_folder, mut other) = stage.copy();
+    stage.give(&[before.clone(), written.clone()]);
+    stage.type_in(preimage.id(), "on the tablet and by Ben");
+    stage.give(&[cut.clone()]);
+    assert_eq!(state(&mut stage.ben, &stage.space, &written.id), Some(State::Applied), "it is kept");
+    stage.ben.unload();
+    stage.seal();
+    assert_eq!(stage.waiting(), 0);
+    let device = stage.device();
+    let mine = stage.ben.space(&stage.space).expect("space").row.last.expect("sealed");
+    let sealed = written_by(&mut stage.ben, &stage.space, &device, &mut other);
+    give(&mut other, &stage.space, &[before, cut, written.clone()], &mut stage.rng);
+    assert_eq!(state(&mut other, &stage.space, &written.id), Some(State::SetAside), "nobody keeps it there");
+    give(&mut other, &stage.space, &sealed, &mut stage.rng);
+    for profile in [&mut stage.ben, &mut other] {
+        profile.unload();
+        assert_eq!(state(profile, &stage.space, &mine), Some(State::Applied), "what Ben sealed");
+        assert_eq!(state(profile, &stage.space, &written.id), Some(State::Applied), "what he typed upon");
+        assert!(profile.space(&stage.space).expect("space").kept.is_empty());
+    }
+    let heads = stage.ben.heads(stage.space).expect("heads");
+    assert!(heads.contains_key(&preimage.id()));
+    assert_eq!(heads, other.heads(stage.space).expect("heads"));
+}
+
+/// The same, but the tablet's key turns out to belong to two people, so to nobody: what it wrote can never count.
+#[test]
+fn what_was_typed_upon_something_that_nobody_can_keep_waits_and_stops_nothing_else() {
+    let mut stage = Stage::new();
+    let Beyond { tablet, preimage, before, written, .. } = beyond_a_cut(&mut stage);
+    let (_folder, mut other) = stage.copy();
+    stage.give(&[before.clone(), written.clone()]);
+    stage.type_in(preimage.id(), "on the tablet and by Ben");
+    let Profile { store, spaces, documents } = &mut stage.ben;
+    let claim = store
+        .write::<_, AppError>(|tx| {
+            let space = receive::loaded(spaces, tx, &stage.space)?;
+            let consent = tablet.keys().consent(tablet.signing(), &stage.space, &space.row.member);
+            let record = AddDevice { device: tablet.keys(), role: AddedRole::Ordinary, renews: None, consent };
+            let claim = space.append(tx, Record::AddDevice(record))?;
+            let cut = space.append(tx, Record::Cut(Cut { device: tablet.id(), reason: Reason::Lost }))?;
+            let since = apply::Since { control: true, ..Default::default() };
+            apply::settle(tx, space, documents, since, 1_800_000_002)?;
+            space.store_row(tx)?;
+            Ok([claim, cut])
+        })
+        .expect("claims");
+    assert_eq!(state(&mut stage.ben, &stage.space, &written.id), Some(State::SetAside));
+    stage.write("something else");
+    stage.seal();
+    assert_eq!(stage.waiting(), 1, "what was typed is still there");
+    let kinds: Vec<_> = stage.ben.security().expect("reads").into_iter().map(|event| event.kind).collect();
+    assert!(kinds.contains(&"waiting-change-set-aside".to_owned()), "{kinds:?}");
+    let device = stage.device();
+    let sealed = written_by(&mut stage.ben, &stage.space, &device, &mut other);
+    assert!(claim.iter().all(|id| sealed.iter().any(|entry| entry.id == *id)));
+    let last = sealed.last().expect("sealed").id;
+    give(&mut other, &stage.space, &[before, written], &mut stage.rng);
+    give(&mut other, &stage.space, &sealed, &mut stage.rng);
+    assert_eq!(state(&mut other, &stage.space, &last), Some(State::Applied), "what Ben sealed");
+    stage.ben.unload();
+    stage.seal();
+    assert_eq!(stage.waiting(), 1);
+}

@@ -1,0 +1,104 @@
+//! Keys: whom they are for, and how many there can be.
+
+use alliance_replica::log::control::{Epoch, Parent};
+
+use super::*;
+use crate::keys::Keyring;
+
+/// Anna adds more devices than one epoch may wrap its key for.
+#[test]
+fn many_devices_of_another_member_do_not_stop_sealing() {
+    let mut stage = Stage::new();
+    let (base, anna) = (stage.base.clone(), stage.anna());
+    let mut last: Option<Verified> = None;
+    let mut all = Vec::new();
+    for _ in 0..260 {
+        let new = DeviceSecret::generate(&mut stage.rng);
+        let add = stage.add(&anna, last.as_ref(), &base, &new, None);
+        last = Some(add.clone());
+        all.push(add);
+    }
+    stage.give(&all);
+    let mut world = World { now: 1_800_000_001, rng: &mut stage.rng };
+    let note = note_intent("mine", "words");
+    stage.ben.add(Place::Alliance(stage.space), &note, &mut world).expect("adds");
+    stage.seal();
+    let loaded = stage.ben.space(&stage.space).expect("space");
+    assert!(loaded.row.last.is_some());
+    assert_eq!(loaded.log.fold().wrap_targets().len(), 263, "with Ben, Anna and his words");
+    assert_eq!(loaded.log.fold().usable_epochs(&loaded.device()).len(), 1, "all of them hold its key");
+}
+
+/// Anna mints more epochs than one record can name as parents, and two that pretend to open each other.
+#[test]
+fn no_epoch_is_left_behind_however_many_there_are() {
+    let mut stage = Stage::new();
+    let (base, anna) = (stage.base.clone(), stage.anna());
+    let (space, ben) = (stage.space, stage.ben.space(&stage.space).expect("space").secret.keys());
+    let mut ring = Keyring::new(space);
+    let mut tip: Option<Verified> = None;
+    let mut minted = Vec::new();
+    let keys: Vec<_> = (0..300).map(|_| EpochKey::generate(&mut stage.rng)).collect();
+    for key in &keys {
+        ring.insert(key.clone());
+    }
+    for (at, key) in keys.iter().enumerate() {
+        let epoch = key.id(&space);
+        let wraps = vec![key.wrap(&space, &anna.id(), &ben, &mut stage.rng)];
+        // The first two open each other; the fifth pretends to open the fourth.
+        let parents = match at {
+            0 => vec![key.seal_parent(&space, &keys[1], &mut stage.rng)],
+            1 => vec![key.seal_parent(&space, &keys[0], &mut stage.rng)],
+            4 => vec![Parent { epoch: keys[3].id(&space), sealed: [0; 72] }],
+            _ => Vec::new(),
+        };
+        let record = Record::Epoch(Epoch { id: epoch, parents, wraps });
+        let entry = control(&space, &anna, tip.as_ref(), if at == 0 { &base } else { &[] }, record);
+        tip = Some(entry.clone());
+        minted.push(entry);
+    }
+    stage.give(&minted);
+    stage.write("mine");
+    stage.seal();
+    // Whoever has the key of Ben's last epoch has all of them.
+    let loaded = stage.ben.space(&space).expect("space");
+    let usable = loaded.log.fold().usable_epochs(&loaded.device());
+    let entry = usable.last().expect("minted");
+    let Some((_, Control { record: Record::Epoch(epoch), .. })) = loaded.log.dag().record(entry) else { panic!() };
+    let mut fresh = Keyring::new(space);
+    fresh.insert(loaded.keyring.key(&epoch.id).expect("here").clone());
+    fresh.learn(loaded.log.dag().entries().map(|(id, by, control)| (id, by, &control.record)), &[]);
+    assert_eq!(fresh.epochs().collect::<Vec<_>>(), loaded.keyring.epochs().collect::<Vec<_>>());
+    assert!(keys.iter().all(|key| fresh.key(&key.id(&space)).is_some()));
+}
+
+/// Ben made two invitations; Anna used one. Whoever finds the other one reads nothing that is written from now on.
+#[test]
+fn a_second_invitation_opens_nothing_once_the_other_person_is_in() {
+    let mut stage = Stage::new();
+    let spare = DeviceSecret::generate(&mut stage.rng);
+    // As if it had been made before: a fresh stage with two invitations written by the seal gate.
+    let mut rng = ChaCha20Rng::seed_from_u64(9);
+    let folder = TempDir::new().expect("folder");
+    let person = Person { name: "Ben".into(), role: "coach".into() };
+    let mut world = World { now: 1_800_000_000, rng: &mut rng };
+    let (mut ben, _) = Profile::create(&folder.path().join("p.db"), &person, &mut world).expect("profile");
+    let space = ben.new_alliance("Two", Some("http://relay.test"), &mut world).expect("alliance");
+    let used = ben.invite(space, 1_900_000_000, &mut world).expect("invites").device_secret();
+    let lost = ben.invite(space, 1_900_000_000, &mut world).expect("invites").device_secret();
+    ben.seal(&space, false, &mut world).expect("seals");
+    let anna = spare;
+    let member = MemberId::of(&anna.id());
+    let consent = anna.keys().consent(anna.signing(), &space, &member);
+    let redeem = Redeem { device: anna.keys(), recovery: None, consent, recovery_consent: None };
+    let after = ben.space(&space).expect("space").log.after(None);
+    let redeem = control(&space, &used, None, &after.0, Record::Redeem(redeem));
+    give(&mut ben, &space, &[redeem], &mut rng);
+    let mut world = World { now: 1_800_000_001, rng: &mut rng };
+    ben.add(Place::Alliance(space), &note_intent("a", "b"), &mut world).expect("adds");
+    ben.seal(&space, false, &mut world).expect("seals");
+    let loaded = ben.space(&space).expect("space");
+    assert!(loaded.log.fold().other_member().is_some(), "Anna is in");
+    let targets = loaded.log.fold().wrap_targets();
+    assert!(targets.iter().all(|keys| keys.device != lost.id()), "the lost invitation still gets every new epoch");
+}

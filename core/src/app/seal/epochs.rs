@@ -1,0 +1,141 @@
+//! The keys under which is sealed: a usable epoch, one that only has to be granted, or a fresh one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alliance_replica::{
+    id::{EntryId, EpochId},
+    log::control::{Keys, Record},
+};
+
+use super::Gate;
+use crate::{
+    app::AppError,
+    keys::{self, EpochKey},
+};
+
+/// Devices, and parents, that one record names, so that with all its heads it stays within the limit of its body.
+const AT_ONCE: usize = 128;
+
+impl Gate<'_, '_, '_> {
+    /// True if a live device has no key for what would be sealed now, or for something that was sealed before.
+    pub(super) fn lacks_keys(&self) -> bool {
+        let fold = self.space.log.fold();
+        let others = fold.devices().filter(|(device, it)| it.live && **device != self.space.device()).count();
+        others > 0 && (self.usable().is_none() || self.open_heads().iter().any(|head| !self.lacking(head).is_empty()))
+    }
+
+    /// The key to seal under: of a usable epoch, of one that only needs granting, or a fresh one. Whoever lives can open
+    /// all that was sealed before, once this is written: a device that is new has the key of the one head, and where
+    /// there are several a fresh epoch becomes their child.
+    pub(super) fn epoch(&mut self) -> Result<EpochKey, AppError> {
+        let heads = self.open_heads();
+        if heads.iter().all(|head| self.lacking(head).is_empty()) {
+            if let Some(key) = self.usable() {
+                return Ok(key);
+            }
+        } else if let [head] = heads.as_slice()
+            && let Some(entry) = self.grantable(head)
+        {
+            self.grant(entry, head, &self.lacking(head))?;
+            if let Some(key) = self.usable() {
+                return Ok(key);
+            }
+        }
+        self.merge(heads)
+    }
+
+    /// Mints an epoch that opens all others.
+    fn merge(&mut self, mut parents: Vec<EpochId>) -> Result<EpochKey, AppError> {
+        while parents.len() > AT_ONCE {
+            // One head opens everything behind it, if need be through a head of heads.
+            let (_, head) = self.mint(&[], &parents.split_off(parents.len() - AT_ONCE))?;
+            parents.insert(0, head);
+        }
+        let targets = self.space.log.fold().wrap_targets();
+        let (now, later) = targets.split_at(targets.len().min(AT_ONCE));
+        let (entry, epoch) = self.mint(now, &parents)?;
+        self.grant(entry, &epoch, later)?;
+        self.space.keyring.key(&epoch).cloned().ok_or_else(|| keys::epoch::Error::Unknown(epoch).into())
+    }
+
+    /// Draws a fresh epoch's key; returns its entry and its name.
+    fn mint(&mut self, recipients: &[Keys], parents: &[EpochId]) -> Result<(EntryId, EpochId), AppError> {
+        let me = self.space.device();
+        let (key, epoch) = self.space.keyring.mint(&me, recipients, parents, self.world.rng)?;
+        let id = epoch.id;
+        self.tx.insert_epoch(&self.space.id(), &id, key.as_bytes())?;
+        self.space.keyring.insert(key);
+        Ok((self.record(Record::Epoch(epoch))?, id))
+    }
+
+    /// Hands the key of the epoch that an entry minted on to more devices.
+    fn grant(&mut self, entry: EntryId, epoch: &EpochId, recipients: &[Keys]) -> Result<(), AppError> {
+        let me = self.space.device();
+        for recipients in recipients.chunks(AT_ONCE) {
+            let grant = self.space.keyring.grant(entry, epoch, &me, recipients, self.world.rng)?;
+            self.record(Record::Grant(grant))?;
+        }
+        Ok(())
+    }
+
+    fn usable(&self) -> Option<EpochKey> {
+        let usable = self.space.log.fold().usable_epochs(&self.space.device());
+        usable.iter().rev().find_map(|entry| self.space.keyring.key(&self.epoch_id(entry)?)).cloned()
+    }
+
+    /// The live devices to which nobody has handed on the key of an epoch.
+    fn lacking(&self, epoch: &EpochId) -> Vec<Keys> {
+        let fold = self.space.log.fold();
+        let entries = self.space.log.dag().entries().filter(|(_, _, control)| mints(&control.record, epoch));
+        let holders: BTreeSet<_> = entries.flat_map(|(entry, _, _)| fold.holders(&entry)).collect();
+        fold.wrap_targets().into_iter().filter(|keys| !holders.contains(&keys.device)).collect()
+    }
+
+    /// The entry of an epoch that may be used once it is granted to those who lack it.
+    fn grantable(&self, epoch: &EpochId) -> Option<EntryId> {
+        let grantable = self.space.log.fold().grantable_epochs(&self.space.device());
+        let dag = self.space.log.dag();
+        let minted = |entry: &EntryId| dag.record(entry).is_some_and(|(_, control)| mints(&control.record, epoch));
+        grantable.into_iter().map(|it| it.epoch).find(minted)
+    }
+
+    fn epoch_id(&self, entry: &EntryId) -> Option<EpochId> {
+        match self.space.log.dag().record(entry) {
+            Some((_, control)) => match &control.record {
+                Record::Epoch(epoch) => Some(epoch.id),
+                _ => None,
+            },
+            None => None,
+        }
+    }
+
+    /// Epochs whose keys are here and that no other such epoch opens. A parent counts only if it does open, and if it is
+    /// older than its child: nobody can make two epochs that seem to open each other.
+    fn open_heads(&self) -> Vec<EpochId> {
+        let dag = self.space.log.dag();
+        let minted = dag.entries().filter_map(|(_, _, control)| match &control.record {
+            Record::Epoch(epoch) => Some(epoch),
+            _ => None,
+        });
+        let minted: Vec<_> = minted.collect();
+        let mut first = BTreeMap::new();
+        for (at, epoch) in minted.iter().enumerate() {
+            first.entry(epoch.id).or_insert(at);
+        }
+        let mut heads: BTreeSet<_> = self.space.keyring.epochs().copied().collect();
+        for epoch in minted {
+            let Some(child) = self.space.keyring.key(&epoch.id) else { continue };
+            for parent in &epoch.parents {
+                let older = first.get(&parent.epoch) < first.get(&epoch.id);
+                if older && heads.contains(&parent.epoch) && child.open_parent(&self.space.id(), parent).is_ok() {
+                    heads.remove(&parent.epoch);
+                }
+            }
+        }
+        heads.into_iter().collect()
+    }
+}
+
+fn mints(record: &Record, epoch: &EpochId) -> bool {
+    matches!(record, Record::Epoch(minted) if minted.id == *epoch)
+}
