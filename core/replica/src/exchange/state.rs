@@ -312,3 +312,59 @@ fn set(flags: &mut Vec<bool>, index: Option<Index>) {
 fn holds(chains: &Chains, head: &Head) -> bool {
     chains.index(&head.id).is_some() || head.seq <= chains.floor(&head.device, head.chain)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        exchange::frame::{BackPoints, Frame},
+        id::{Secret, SpaceId},
+        log::{
+            control::{Control, Genesis, Keys, Record, SpaceKind},
+            entry::{Entry, Place},
+            heads::After,
+        },
+    };
+
+    /// A device's log whose content chain has so many branches.
+    fn forked(branches: u64) -> Log {
+        let secret = Secret::from_seed(&[1; 32]);
+        let founder = Keys { device: secret.public(), seal: [0; 32] };
+        let genesis = Genesis { kind: SpaceKind::Personal, founder, recovery: None };
+        let body = Control { after: After::default(), record: Record::Genesis(genesis) }.encode();
+        let space = SpaceId::of(&body);
+        let place = Place { version: 1, chain: Chain::Control, seq: 1, prev: None, epoch: None };
+        let mut log = Log::new(space);
+        let genesis = Entry::sign(&space, &secret, &place, body);
+        log.receive(&secret.public(), Chain::Control, vec![genesis.entry]);
+        for n in 0..branches {
+            let place = Place { version: 1, chain: Chain::Content, seq: 1, prev: None, epoch: Some([0; 8]) };
+            let entry = Entry::sign(&space, &secret, &place, n.to_be_bytes().to_vec());
+            log.receive(&secret.public(), Chain::Content, vec![entry.entry]);
+        }
+        log
+    }
+
+    #[test]
+    fn back_points_of_chains_that_nobody_has_take_no_memory() {
+        let log = forked(1);
+        let mut peer = Peer::default();
+        for round in 0..64_u64 {
+            let back = |n: u64| {
+                let mut id = [0; 32];
+                id[..8].copy_from_slice(&(round << 32 | n).to_be_bytes());
+                BackPoints { device: DeviceId::new(id), chain: Chain::Content, points: Vec::new() }
+            };
+            peer.on_have(&Have { channel: 1, back: (0..4096).map(back).collect(), ..Have::default() });
+            peer.next_path(&log);
+        }
+        assert!(peer.explained.len() <= crate::limits::HEADS, "{}", peer.explained.len());
+    }
+
+    #[test]
+    fn a_have_can_be_read_however_often_a_chain_is_forked() {
+        let log = forked(5000);
+        let have = Have { channel: 1, heads: log.chains().held_heads(), ..Have::default() };
+        assert!(Frame::decode(&Frame::Have(have).encode()).is_ok());
+    }
+}
