@@ -108,7 +108,7 @@ impl Stage {
         let redeem = control(&space, &invite, None, &after.0, Record::Redeem(redeem));
         let mut stage =
             Self { folder, ben, space, anna, member, base: Vec::new(), key: EpochKey::from_bytes(&[0; 32]), rng };
-        stage.give(&[redeem.clone()]);
+        stage.give(std::slice::from_ref(&redeem));
         let Profile { store, spaces, .. } = &mut stage.ben;
         store
             .write::<_, AppError>(|tx| {

@@ -47,7 +47,7 @@ fn unsealed_operations_do_not_let_a_change_count() {
     let (base, anna) = (stage.base.clone(), stage.anna());
     let (preimage, mut document, raw) = note(&mut stage, &anna, &anna, "a");
     let first = stage.content(&anna, None, &base, vec![part(&preimage, true, &raw)]);
-    stage.give(&[first.clone()]);
+    stage.give(std::slice::from_ref(&first));
     let (_folder, mut other) = stage.copy();
     // Anna's second change counts from three operations further on.
     let mut editor = Editor { device: anna.id(), now: 1, rng: &mut stage.rng };
@@ -62,7 +62,7 @@ fn unsealed_operations_do_not_let_a_change_count() {
     let intent = Intent::Note(domain::note::Intent::Edit { item: item.item, edit });
     let mut world = World { now: 1_800_000_001, rng: &mut stage.rng };
     stage.ben.change(&item, &intent, &mut world).expect("writes");
-    stage.give(&[bad.clone()]);
+    stage.give(std::slice::from_ref(&bad));
     stage.seal();
     let mine = stage.ben.space(&stage.space).expect("space").row.last.expect("sealed");
     let sealed = stage.ben.bodies(&stage.space, &[mine]).expect("there").remove(0);
@@ -85,7 +85,7 @@ fn content_that_names_an_entry_wrongly_is_refused_wherever_it_comes() {
     for wrong in [Head { seq: head.seq + 1, ..head }, Head { device: anna.id(), ..head }] {
         let after: Vec<_> = base.iter().copied().filter(|it| it.chain == Chain::Control).chain([wrong]).collect();
         let entry = stage.content(&anna, None, &after, Vec::new());
-        stage.give(&[entry.clone()]);
+        stage.give(std::slice::from_ref(&entry));
         assert_eq!(state(&mut stage.ben, &stage.space, &entry.id), Some(State::Quarantined));
     }
 }
@@ -99,7 +99,7 @@ fn content_that_does_not_open_waits_for_another_key_and_is_not_opened_again_befo
     let mut body = entry.entry.body.clone();
     body[30] ^= 1;
     entry = Entry::sign(&stage.space, anna.signing(), &entry.header.place(), body);
-    stage.give(&[entry.clone()]);
+    stage.give(std::slice::from_ref(&entry));
     assert_eq!(state(&mut stage.ben, &stage.space, &entry.id), Some(State::Stored));
     let looked = stage.ben.space(&stage.space).expect("space").steps;
     stage.write("mine");

@@ -55,7 +55,7 @@ fn what_was_typed_upon_something_set_aside_later_reaches_others() {
     let (_folder, mut other) = stage.copy();
     stage.give(&[before.clone(), written.clone()]);
     stage.type_in(preimage.id(), "on the tablet and by Ben");
-    stage.give(&[cut.clone()]);
+    stage.give(std::slice::from_ref(&cut));
     assert_eq!(state(&mut stage.ben, &stage.space, &written.id), Some(State::Applied), "it is kept");
     stage.ben.unload();
     stage.seal();
