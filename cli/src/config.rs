@@ -11,6 +11,8 @@ use std::{
 use crate::error::CliError;
 
 const FILE: &str = "profile.db";
+/// Held by who makes a profile. No profile can be named so.
+const LOCK: &str = ".lock";
 const DEFAULT: &str = "default";
 const LONGEST: usize = 64;
 
@@ -68,6 +70,22 @@ impl Home {
     /// True if there is a profile of this name.
     pub fn holds(&self, name: &ProfileName) -> bool {
         fs::metadata(self.file(name)).is_ok_and(|file| file.len() > 0)
+    }
+
+    /// Waits until no other process makes a profile here. The next one may begin when what is returned is dropped, also
+    /// by a process that is killed.
+    ///
+    /// What is locked is a small file that stays: a folder cannot be locked everywhere, and whoever took the file away
+    /// would let two in, one that waits for the old file and one that makes a new one.
+    pub fn alone(&self) -> Result<fs::File, CliError> {
+        let file = self.0.join(LOCK);
+        let lock = || {
+            make_folder(&self.0)?;
+            let file = private().create(true).truncate(false).write(true).open(&file)?;
+            file.lock()?;
+            Ok(file)
+        };
+        lock().map_err(|source| CliError::Folder { path: file.clone(), source })
     }
 
     /// Makes a folder and an empty file for a profile to be born in, readable by their owner only. The profile is not in

@@ -1,6 +1,6 @@
 //! Many programs at once, and programs that are killed: nothing that was answered is ever lost.
 
-use std::{collections::BTreeSet, thread, time::Duration};
+use std::{collections::BTreeSet, fs, thread, time::Duration};
 
 use alliance_tests::{
     program::{Person, Ran, Running},
@@ -150,6 +150,13 @@ fn no_kill_of_anybody_loses_what_was_answered() {
     assert!(promised > 0, "every command was killed: nothing was tested");
 }
 
+fn in_home(person: &Person) -> Vec<String> {
+    let files = fs::read_dir(person.home()).expect("a folder").map(|file| file.expect("a file").file_name());
+    let mut names: Vec<_> = files.map(|name| name.into_string().expect("text")).collect();
+    names.sort();
+    names
+}
+
 #[test]
 fn a_kill_in_the_middle_of_beginning_leaves_nothing_that_is_in_the_way() {
     let mut rng = ChaCha20Rng::seed_from_u64(7);
@@ -181,30 +188,44 @@ fn of_several_who_begin_at_once_in_one_place_one_succeeds() {
         let ben = Person::new("Ben");
         let begin = |n: usize| {
             let (name, words) = (format!("Ben {n}"), ben.beside(&format!("words-{n}.txt")));
-            let words = words.to_str().expect("text").to_owned();
-            ben.start(&[
-                "init",
-                "--name",
-                &name,
-                "--role",
-                "coach",
-                "--alliance",
-                "A",
-                "--recovery-file",
-                &words,
-                "--json",
-            ])
+            let words = words.to_str().expect("text");
+            let who = ["init", "--name", &name, "--role", "coach", "--alliance", &name, "--recovery-file", words];
+            ben.start(&[&who[..], &["--json"]].concat())
         };
-        let ran: Vec<_> = [0, 1, 2].map(begin).into_iter().map(Running::end).collect();
+        let ran: Vec<_> = [0, 1, 2, 3].map(begin).into_iter().map(Running::end).collect();
         let (began, refused): (Vec<_>, Vec<_>) = ran.iter().partition(|ran| ran.code == Some(0));
         assert_eq!(began.len(), 1, "round {round}: {ran:?}");
         refused.iter().for_each(|ran| assert_eq!(ran.refusal().code, "profile_exists", "{ran}"));
-        for n in 0..3 {
-            let succeeded = ran[n].code == Some(0);
-            assert_eq!(ben.beside(&format!("words-{n}.txt")).exists(), succeeded, "words of no profile: {}", ran[n]);
+        for (n, ran) in ran.iter().enumerate() {
+            let succeeded = ran.code == Some(0);
+            assert_eq!(ben.beside(&format!("words-{n}.txt")).exists(), succeeded, "words of no profile: {ran}");
         }
-        assert_eq!(ben.json(&["use"]).as_array().map(Vec::len), Some(1));
+        assert_eq!(ben.json(&["use"])[0]["title"], began[0].data()["title"], "the profile of another one");
         let spaces = ben.json(&["status"]);
         assert_eq!(spaces.as_array().map(Vec::len), Some(2), "{spaces}");
+        assert_eq!(in_home(&ben), [".lock", "default"], "a profile that was not finished is left");
     }
+}
+
+#[test]
+fn of_several_who_take_up_one_invitation_at_once_in_one_place_one_begins() {
+    let town = Town::with_ben();
+    let invitation = town.invitation();
+    town.sync(&[&town.ben]);
+    let anna = Person::new("Anna");
+    let begin = |n: usize| {
+        let name = format!("Anna {n}");
+        anna.start(&["join", &invitation, "--name", &name, "--role", "client", "--json"])
+    };
+    let ran: Vec<_> = [0, 1, 2].map(begin).into_iter().map(Running::end).collect();
+    let (began, refused): (Vec<_>, Vec<_>) = ran.iter().partition(|ran| ran.code == Some(0));
+    assert_eq!(began.len(), 1, "{ran:?}");
+    for ran in refused {
+        // Whoever comes when the profile is there, or the invitation used, is told so.
+        let code = ran.refusal().code;
+        assert!(["profile_exists", "other_person", "invitation_used"].contains(&code.as_str()), "{ran}");
+    }
+    let name = anna.json(&["member", "list"])[0]["name"].as_str().expect("a name").to_owned();
+    assert!(began[0].typed.contains(&name), "the profile of another one: {name}, {}", began[0]);
+    assert_eq!(in_home(&anna), [".lock", "default"], "a profile that was not finished is left");
 }

@@ -138,6 +138,8 @@ pub struct Born {
     /// Its recovery words.
     pub recovery: Recovery,
     home: Home,
+    /// Kept so that nobody else makes a profile meanwhile.
+    _alone: File,
 }
 
 impl Birth {
@@ -157,11 +159,15 @@ impl Birth {
     /// Makes the profile. If its words go to a file, they are on disk before anything is done with it.
     pub fn create(self, person: &Person, outside: &mut Outside<'_>) -> Result<(Profile, Born), CliError> {
         let Self { home, name, words: path } = self;
+        let alone = home.alone()?;
+        if home.holds(&name) {
+            return Err(CliError::ProfileExists { name });
+        }
         let file = path.map(|path| config::secret_file(&path).map(|file| (path, file))).transpose()?;
         let created = home.prepare(&name).and_then(|path| Ok(Profile::create(&path, person, &mut outside.world())?));
         let kept = created.and_then(|(profile, words)| Ok((profile, keep(&words, file.as_ref())?)));
         match kept {
-            Ok((profile, recovery)) => Ok((profile, Born { name, recovery, home })),
+            Ok((profile, recovery)) => Ok((profile, Born { name, recovery, home, _alone: alone })),
             Err(error) => {
                 home.discard(&name);
                 if let Some((path, _)) = file {
