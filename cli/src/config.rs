@@ -108,7 +108,8 @@ impl Home {
         let place = self.0.join(&name.0);
         // An empty folder of that name may be there.
         let _ = fs::remove_dir(&place);
-        fs::rename(self.nursery(name), &place).map_err(|source| CliError::Folder { path: place, source })?;
+        fs::rename(self.nursery(name), &place).map_err(|source| CliError::Folder { path: place.clone(), source })?;
+        sync_folder_of(&place);
         Ok(self.file(name))
     }
 
@@ -141,6 +142,18 @@ pub fn secret_file(path: &Path) -> Result<fs::File, CliError> {
     let opened = private().create_new(true).write(true).open(path);
     opened.map_err(|source| CliError::RecoveryFile { path: path.to_owned(), source })
 }
+
+/// Sees to it that a file or folder that was put in its place is still there if the computer stops.
+#[cfg(unix)]
+pub fn sync_folder_of(path: &Path) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Not every file system can do it, and none can be asked for more.
+    let _ = fs::File::open(folder).and_then(|folder| folder.sync_all());
+}
+
+/// A folder cannot be asked for that here.
+#[cfg(not(unix))]
+pub fn sync_folder_of(_: &Path) {}
 
 #[cfg(unix)]
 fn make_folder(path: &Path) -> io::Result<()> {

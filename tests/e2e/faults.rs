@@ -157,29 +157,51 @@ fn in_home(person: &Person) -> Vec<String> {
     names
 }
 
+fn has_words(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_lowercase() && c != ' ').any(|line| line.split(' ').count() == 24)
+}
+
 #[test]
-fn a_kill_in_the_middle_of_beginning_leaves_nothing_that_is_in_the_way() {
+fn a_kill_in_the_middle_of_beginning_leaves_no_profile_or_one_whose_words_were_said() {
     let mut rng = ChaCha20Rng::seed_from_u64(7);
-    for round in 0..6 {
+    for round in 0..9 {
         let ben = Person::new("Ben");
-        let init = ["init", "--name", "Ben", "--role", "coach", "--alliance", "Ben & Anna", "--json"];
-        let running = ben.start(&init);
+        let file = ben.beside("words.txt");
+        let to_file = ["--recovery-file", file.to_str().expect("text")];
+        let how = [&["--json"][..], &[], &to_file][round % 3];
+        let begin = ["init", "--name", "Ben", "--role", "coach", "--alliance", "Ben & Anna"];
+        let running = ben.start(&[&begin[..], how].concat());
         some_moment(&mut rng);
         let ran: Ran = running.kill();
-        if ran.code == Some(0) {
-            assert_eq!(ran.data()["recovery_words"].as_str().map(|words| words.split(' ').count()), Some(24));
-            continue;
-        }
+        assert!(ran.code == Some(0) || ran.signal == Some(SIGKILL), "round {round}: {ran}");
+        let words = has_words(&ran.stdout) || fs::read_to_string(&file).is_ok_and(|text| has_words(&text));
         // Either nothing is there and it can be said again, or the profile is whole.
-        let again = ben.run(&init);
+        let again = ben.run(&[&begin[..], &["--json"]].concat());
         if again.code != Some(0) {
             assert_eq!(again.refusal().code, "profile_exists", "round {round}: {again}");
-            let today = ben.run(&["today", "--json"]);
-            assert!(today.code == Some(0) || today.refusal().code == "no_alliance", "round {round}: {today}");
-            ben.json(&["new", "Ben & Anna"]);
+            assert!(words, "round {round}: the words of this profile are lost: {ran}");
         }
+        assert_eq!(in_home(&ben), [".lock", "default"], "round {round}");
         ben.json(&["note", "add", "It works"]);
     }
+}
+
+#[test]
+fn a_profile_whose_words_nobody_can_read_is_not_made() {
+    let town = Town::with_ben();
+    let invitation = town.invitation();
+    town.sync(&[&town.ben]);
+    let init = ["init", "--name", "Anna", "--role", "client", "--alliance", "Alone"];
+    let join = ["join", &invitation, "--name", "Anna", "--role", "client"];
+    for (begin, how) in [(&init[..], &[][..]), (&init, &["--json"]), (&join, &[]), (&join, &["--json"])] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = town.anna.command(&[begin, how].concat()).stdout(writer).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(1), "{begin:?} {how:?}: {output:?}");
+        assert_eq!(in_home(&town.anna), [".lock"], "{begin:?} {how:?}");
+    }
+    // Nor did anybody hear that she has come.
+    assert_eq!(town.anna.json(&join)["synced"], true);
 }
 
 #[test]
