@@ -108,6 +108,11 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// True if recovery words were said before it: it ends what [`Ui::begin`] has begun.
+    pub fn is_second(&self) -> bool {
+        matches!(self, Self::Started(_) | Self::Joined(join::Joined { is_new: true, .. }))
+    }
+
     /// How the program ends after this answer.
     pub fn exit(&self) -> Exit {
         match self {

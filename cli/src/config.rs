@@ -11,6 +11,8 @@ use std::{
 use crate::error::CliError;
 
 const FILE: &str = "profile.db";
+/// Held by who makes a profile. No profile can be named so.
+const LOCK: &str = ".lock";
 const DEFAULT: &str = "default";
 const LONGEST: usize = 64;
 
@@ -70,6 +72,22 @@ impl Home {
         fs::metadata(self.file(name)).is_ok_and(|file| file.len() > 0)
     }
 
+    /// Waits until no other process makes a profile here. The next one may begin when what is returned is dropped, also
+    /// by a process that is killed.
+    ///
+    /// What is locked is a small file that stays: a folder cannot be locked everywhere, and whoever took the file away
+    /// would let two in, one that waits for the old file and one that makes a new one.
+    pub fn alone(&self) -> Result<fs::File, CliError> {
+        let file = self.0.join(LOCK);
+        let lock = || {
+            make_folder(&self.0)?;
+            let file = private().create(true).truncate(false).write(true).open(&file)?;
+            file.lock()?;
+            Ok(file)
+        };
+        lock().map_err(|source| CliError::Folder { path: file.clone(), source })
+    }
+
     /// Makes a folder and an empty file for a profile to be born in, readable by their owner only. The profile is not in
     /// its place before [`Home::settle`], so whoever is stopped in between leaves nothing that is in the way.
     pub fn prepare(&self, name: &ProfileName) -> Result<PathBuf, CliError> {
@@ -90,7 +108,8 @@ impl Home {
         let place = self.0.join(&name.0);
         // An empty folder of that name may be there.
         let _ = fs::remove_dir(&place);
-        fs::rename(self.nursery(name), &place).map_err(|source| CliError::Folder { path: place, source })?;
+        fs::rename(self.nursery(name), &place).map_err(|source| CliError::Folder { path: place.clone(), source })?;
+        sync_folder_of(&place);
         Ok(self.file(name))
     }
 
@@ -123,6 +142,18 @@ pub fn secret_file(path: &Path) -> Result<fs::File, CliError> {
     let opened = private().create_new(true).write(true).open(path);
     opened.map_err(|source| CliError::RecoveryFile { path: path.to_owned(), source })
 }
+
+/// Sees to it that a file or folder that was put in its place is still there if the computer stops.
+#[cfg(unix)]
+pub fn sync_folder_of(path: &Path) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Not every file system can do it, and none can be asked for more.
+    let _ = fs::File::open(folder).and_then(|folder| folder.sync_all());
+}
+
+/// A folder cannot be asked for that here.
+#[cfg(not(unix))]
+pub fn sync_folder_of(_: &Path) {}
 
 #[cfg(unix)]
 fn make_folder(path: &Path) -> io::Result<()> {

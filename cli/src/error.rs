@@ -127,12 +127,6 @@ pub enum CliError {
         /// Ids and titles.
         candidates: Vec<(String, String)>,
     },
-    /// What should be shared is for both already.
-    #[error("“{title}” is for both of you already")]
-    SharedAlready {
-        /// Its title.
-        title: String,
-    },
     /// A relay's address that cannot be used.
     #[error("the relay {url} cannot be used: {why}")]
     RelayUrl {
@@ -234,9 +228,6 @@ impl CliError {
             }
             Self::UnknownAlliance { titles, .. } => ("not_found", Exit::NotFound, some_of(titles)),
             Self::ManyAlliances { candidates, .. } => ("ambiguous", Exit::Usage, Some(one_of(candidates))),
-            Self::SharedAlready { .. } => {
-                ("shared_already", Exit::Usage, Some("`alliance note list` shows which notes are private".to_owned()))
-            }
             Self::RelayUrl { .. } => {
                 ("relay_url", Exit::Failed, Some("`alliance relay set <url>` names another one".to_owned()))
             }

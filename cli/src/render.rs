@@ -205,6 +205,11 @@ pub(crate) mod tests {
     pub(crate) fn seen(value: &Answer, layout: Layout) -> String {
         let mut page = Page::new(layout);
         answer(value, &mut page);
+        printed(&page)
+    }
+
+    /// Both streams of a page, likewise.
+    pub(crate) fn printed(page: &Page) -> String {
         let parts = page.parts().iter().map(|part| match part {
             Part::Data(text) => text.clone(),
             Part::Talk(text) => format!("# {text}"),

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::{
-    command::Answer,
+    command::{Answer, init::Recovery},
     error::{CliError, Exit},
     render::{self, Layout, Page, Part},
 };
@@ -23,9 +23,9 @@ pub struct Ui {
 }
 
 #[derive(Serialize)]
-struct Data<'a> {
+struct Data<'a, T> {
     v: u32,
-    data: &'a Answer,
+    data: &'a T,
 }
 
 #[derive(Serialize)]
@@ -47,20 +47,27 @@ impl Ui {
         Self { json }
     }
 
+    /// Prints recovery words before the command that made them goes on: there is no other copy. Unlike with everything
+    /// else, it is an error if nobody reads it. With JSON it is the beginning of the envelope that [`Self::answer`] ends.
+    pub fn begin(&self, recovery: &Recovery) -> Result<(), CliError> {
+        let printed = if self.json {
+            beginning(recovery).and_then(|text| write(AutoStream::auto(io::stdout()), &text))
+        } else {
+            page(|page| render::start::recovery(recovery, page))
+        };
+        printed.map_err(CliError::Output)
+    }
+
     /// Prints what a command has to say.
     pub fn answer(&self, answer: &Answer) -> Result<(), CliError> {
         if matches!(answer, Answer::Said) {
             return Ok(());
         }
         let printed = if self.json {
-            json(&Data { v: VERSION, data: answer }).and_then(|line| write(AutoStream::auto(io::stdout()), &line))
+            let text = if answer.is_second() { end(answer) } else { json(&Data { v: VERSION, data: answer }) };
+            text.and_then(|text| write(AutoStream::auto(io::stdout()), &text))
         } else {
-            let mut page = Page::new(if io::stdout().is_terminal() { Layout::Terminal } else { Layout::Plain });
-            render::answer(answer, &mut page);
-            page.parts().iter().try_for_each(|part| match part {
-                Part::Data(text) => write(AutoStream::auto(io::stdout()), text),
-                Part::Talk(text) => write(AutoStream::auto(io::stderr()), text),
-            })
+            page(|page| render::answer(answer, page))
         };
         match printed {
             // Whoever read it has read enough.
@@ -155,6 +162,29 @@ impl Drop for Progress {
     }
 }
 
+/// Prints a page, for whoever is there to read it.
+fn page(render: impl FnOnce(&mut Page)) -> io::Result<()> {
+    let mut page = Page::new(if io::stdout().is_terminal() { Layout::Terminal } else { Layout::Plain });
+    render(&mut page);
+    page.parts().iter().try_for_each(|part| match part {
+        Part::Data(text) => write(AutoStream::auto(io::stdout()), text),
+        Part::Talk(text) => write(AutoStream::auto(io::stderr()), text),
+    })
+}
+
+/// An envelope whose data has only begun.
+fn beginning(recovery: &Recovery) -> io::Result<String> {
+    let mut text = serde_json::to_string(&Data { v: VERSION, data: recovery })?;
+    text.truncate(text.trim_end_matches('}').len());
+    Ok(text)
+}
+
+/// The rest of an envelope that has begun: more of the same object.
+fn end(answer: &Answer) -> io::Result<String> {
+    let rest = json(answer)?;
+    Ok(format!(",{}}}\n", rest.trim_start_matches('{').trim_end()))
+}
+
 fn json(value: &impl Serialize) -> io::Result<String> {
     let mut line = serde_json::to_string(value)?;
     line.push('\n');
@@ -164,4 +194,28 @@ fn json(value: &impl Serialize) -> io::Result<String> {
 fn write(mut to: impl Write, text: &str) -> io::Result<()> {
     to.write_all(text.as_bytes())?;
     to.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::join::Joined;
+
+    #[test]
+    fn words_said_first_and_the_answer_are_one_envelope() {
+        let words = Recovery::RecoveryFile("{words}".into());
+        let joined = Answer::Joined(Joined {
+            id: "0101".to_owned(),
+            profile: "default".to_owned(),
+            title: "{}".to_owned(),
+            other: None,
+            synced: false,
+            is_new: true,
+        });
+        assert!(joined.is_second());
+        let (first, second) = (beginning(&words).expect("text"), end(&joined).expect("text"));
+        assert!(!first.contains('\n') && second.ends_with("}}\n"), "{first}{second}");
+        let envelope: serde_json::Value = serde_json::from_str(&format!("{first}{second}")).expect("one value");
+        insta::assert_snapshot!("one_envelope", serde_json::to_string_pretty(&envelope).expect("serialises"));
+    }
 }

@@ -115,6 +115,12 @@ pub enum AppError {
         /// The kind.
         kind: String,
     },
+    /// What should be shared is for both already.
+    #[error("“{title}” is for both of you already")]
+    SharedAlready {
+        /// Its title.
+        title: String,
+    },
     /// A choice that is not there.
     #[error("there is no value {number} to choose for “{title}”")]
     NoSuchValue {

@@ -1,6 +1,6 @@
 //! Many programs at once, and programs that are killed: nothing that was answered is ever lost.
 
-use std::{collections::BTreeSet, thread, time::Duration};
+use std::{collections::BTreeSet, fs, thread, time::Duration};
 
 use alliance_tests::{
     program::{Person, Ran, Running},
@@ -150,29 +150,58 @@ fn no_kill_of_anybody_loses_what_was_answered() {
     assert!(promised > 0, "every command was killed: nothing was tested");
 }
 
+fn in_home(person: &Person) -> Vec<String> {
+    let files = fs::read_dir(person.home()).expect("a folder").map(|file| file.expect("a file").file_name());
+    let mut names: Vec<_> = files.map(|name| name.into_string().expect("text")).collect();
+    names.sort();
+    names
+}
+
+fn has_words(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_lowercase() && c != ' ').any(|line| line.split(' ').count() == 24)
+}
+
 #[test]
-fn a_kill_in_the_middle_of_beginning_leaves_nothing_that_is_in_the_way() {
+fn a_kill_in_the_middle_of_beginning_leaves_no_profile_or_one_whose_words_were_said() {
     let mut rng = ChaCha20Rng::seed_from_u64(7);
-    for round in 0..6 {
+    for round in 0..9 {
         let ben = Person::new("Ben");
-        let init = ["init", "--name", "Ben", "--role", "coach", "--alliance", "Ben & Anna", "--json"];
-        let running = ben.start(&init);
+        let file = ben.beside("words.txt");
+        let to_file = ["--recovery-file", file.to_str().expect("text")];
+        let how = [&["--json"][..], &[], &to_file][round % 3];
+        let begin = ["init", "--name", "Ben", "--role", "coach", "--alliance", "Ben & Anna"];
+        let running = ben.start(&[&begin[..], how].concat());
         some_moment(&mut rng);
         let ran: Ran = running.kill();
-        if ran.code == Some(0) {
-            assert_eq!(ran.data()["recovery_words"].as_str().map(|words| words.split(' ').count()), Some(24));
-            continue;
-        }
+        assert!(ran.code == Some(0) || ran.signal == Some(SIGKILL), "round {round}: {ran}");
+        let words = has_words(&ran.stdout) || fs::read_to_string(&file).is_ok_and(|text| has_words(&text));
         // Either nothing is there and it can be said again, or the profile is whole.
-        let again = ben.run(&init);
+        let again = ben.run(&[&begin[..], &["--json"]].concat());
         if again.code != Some(0) {
             assert_eq!(again.refusal().code, "profile_exists", "round {round}: {again}");
-            let today = ben.run(&["today", "--json"]);
-            assert!(today.code == Some(0) || today.refusal().code == "no_alliance", "round {round}: {today}");
-            ben.json(&["new", "Ben & Anna"]);
+            assert!(words, "round {round}: the words of this profile are lost: {ran}");
         }
+        assert_eq!(in_home(&ben), [".lock", "default"], "round {round}");
         ben.json(&["note", "add", "It works"]);
     }
+}
+
+#[test]
+fn a_profile_whose_words_nobody_can_read_is_not_made() {
+    let town = Town::with_ben();
+    let invitation = town.invitation();
+    town.sync(&[&town.ben]);
+    let init = ["init", "--name", "Anna", "--role", "client", "--alliance", "Alone"];
+    let join = ["join", &invitation, "--name", "Anna", "--role", "client"];
+    for (begin, how) in [(&init[..], &[][..]), (&init, &["--json"]), (&join, &[]), (&join, &["--json"])] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = town.anna.command(&[begin, how].concat()).stdout(writer).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(1), "{begin:?} {how:?}: {output:?}");
+        assert_eq!(in_home(&town.anna), [".lock"], "{begin:?} {how:?}");
+    }
+    // Nor did anybody hear that she has come.
+    assert_eq!(town.anna.json(&join)["synced"], true);
 }
 
 #[test]
@@ -181,30 +210,44 @@ fn of_several_who_begin_at_once_in_one_place_one_succeeds() {
         let ben = Person::new("Ben");
         let begin = |n: usize| {
             let (name, words) = (format!("Ben {n}"), ben.beside(&format!("words-{n}.txt")));
-            let words = words.to_str().expect("text").to_owned();
-            ben.start(&[
-                "init",
-                "--name",
-                &name,
-                "--role",
-                "coach",
-                "--alliance",
-                "A",
-                "--recovery-file",
-                &words,
-                "--json",
-            ])
+            let words = words.to_str().expect("text");
+            let who = ["init", "--name", &name, "--role", "coach", "--alliance", &name, "--recovery-file", words];
+            ben.start(&[&who[..], &["--json"]].concat())
         };
-        let ran: Vec<_> = [0, 1, 2].map(begin).into_iter().map(Running::end).collect();
+        let ran: Vec<_> = [0, 1, 2, 3].map(begin).into_iter().map(Running::end).collect();
         let (began, refused): (Vec<_>, Vec<_>) = ran.iter().partition(|ran| ran.code == Some(0));
         assert_eq!(began.len(), 1, "round {round}: {ran:?}");
         refused.iter().for_each(|ran| assert_eq!(ran.refusal().code, "profile_exists", "{ran}"));
-        for n in 0..3 {
-            let succeeded = ran[n].code == Some(0);
-            assert_eq!(ben.beside(&format!("words-{n}.txt")).exists(), succeeded, "words of no profile: {}", ran[n]);
+        for (n, ran) in ran.iter().enumerate() {
+            let succeeded = ran.code == Some(0);
+            assert_eq!(ben.beside(&format!("words-{n}.txt")).exists(), succeeded, "words of no profile: {ran}");
         }
-        assert_eq!(ben.json(&["use"]).as_array().map(Vec::len), Some(1));
+        assert_eq!(ben.json(&["use"])[0]["title"], began[0].data()["title"], "the profile of another one");
         let spaces = ben.json(&["status"]);
         assert_eq!(spaces.as_array().map(Vec::len), Some(2), "{spaces}");
+        assert_eq!(in_home(&ben), [".lock", "default"], "a profile that was not finished is left");
     }
+}
+
+#[test]
+fn of_several_who_take_up_one_invitation_at_once_in_one_place_one_begins() {
+    let town = Town::with_ben();
+    let invitation = town.invitation();
+    town.sync(&[&town.ben]);
+    let anna = Person::new("Anna");
+    let begin = |n: usize| {
+        let name = format!("Anna {n}");
+        anna.start(&["join", &invitation, "--name", &name, "--role", "client", "--json"])
+    };
+    let ran: Vec<_> = [0, 1, 2].map(begin).into_iter().map(Running::end).collect();
+    let (began, refused): (Vec<_>, Vec<_>) = ran.iter().partition(|ran| ran.code == Some(0));
+    assert_eq!(began.len(), 1, "{ran:?}");
+    for ran in refused {
+        // Whoever comes when the profile is there, or the invitation used, is told so.
+        let code = ran.refusal().code;
+        assert!(["profile_exists", "other_person", "invitation_used"].contains(&code.as_str()), "{ran}");
+    }
+    let name = anna.json(&["member", "list"])[0]["name"].as_str().expect("a name").to_owned();
+    assert!(began[0].typed.contains(&name), "the profile of another one: {name}, {}", began[0]);
+    assert_eq!(in_home(&anna), [".lock", "default"], "a profile that was not finished is left");
 }

@@ -3,6 +3,7 @@
 //! Everything is the real code; only the wires are queues and time stands still until a test moves it.
 
 pub mod believable;
+pub mod forge;
 pub mod program;
 pub mod search;
 pub mod socket;
@@ -25,6 +26,7 @@ use alliance_sync_server::{
     replica::{ConnectionId, Now, Output, Relay},
     store::{MemoryStore, Store},
 };
+use forge::Said;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use tempfile::TempDir;
@@ -264,6 +266,11 @@ impl<S: Store> World<S> {
     /// # Panics
     /// If the exchange does not end.
     pub fn try_sync(&mut self, name: &str) -> Result<bool, SessionError> {
+        self.exchange(name, None)
+    }
+
+    /// Syncs; when all is quiet the relay says what is given, if anything is.
+    fn exchange(&mut self, name: &str, mut said: Option<Said>) -> Result<bool, SessionError> {
         let relays = self.act(name, |profile, _| profile.relays());
         let Some(relay) = relays.into_iter().next() else { return Ok(true) };
         let mut session = Session::new(&relay, &mut Outside { now: self.now, rng: &mut self.rng });
@@ -273,13 +280,15 @@ impl<S: Store> World<S> {
             let mut sent = false;
             while let Some(frame) = session.poll_transmit(&mut laptop.profile)? {
                 watch(&mut self.wire, &frame, |wire| &mut wire.up);
+                said.iter_mut().for_each(|said| said.hear(&frame));
                 self.relay.handle(connection, &frame, now(self.now));
                 sent = true;
             }
             self.relay.commit();
-            let frames = self.drain(connection);
+            let mut frames = self.drain(connection);
             if frames.is_empty() && !sent {
-                break;
+                let Some(said) = said.take() else { break };
+                frames = said.frames();
             }
             let laptop = self.people.get_mut(name).expect("a person");
             let mut outside = Outside { now: self.now, rng: &mut self.rng };

@@ -302,12 +302,7 @@ impl Person {
     /// # Panics
     /// If it cannot be started.
     pub fn start_with(&self, arguments: &[&str], input: &str) -> Running {
-        let mut command = Command::new(programs().join("alliance"));
-        command.args(arguments).env("ALLIANCE_HOME", &self.home).env("ALLIANCE_TZ", "UTC");
-        for name in ["ALLIANCE_PROFILE", "ALLIANCE_NOW", "CLICOLOR_FORCE"] {
-            command.env_remove(name);
-        }
-        self.clock.map(|now| command.env("ALLIANCE_NOW", now.to_string()));
+        let mut command = self.command(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let outputs = [read(child.stdout.take().expect("piped")), read(child.stderr.take().expect("piped"))];
@@ -315,6 +310,17 @@ impl Person {
         _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
         let typed = format!("{}$ alliance {}", self.name, arguments.join(" "));
         Running { child: Some(child), typed, outputs }
+    }
+
+    /// A command at this person's computer.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(programs().join("alliance"));
+        command.args(arguments).env("ALLIANCE_HOME", &self.home).env("ALLIANCE_TZ", "UTC");
+        for name in ["ALLIANCE_PROFILE", "ALLIANCE_NOW", "CLICOLOR_FORCE"] {
+            command.env_remove(name);
+        }
+        self.clock.map(|now| command.env("ALLIANCE_NOW", now.to_string()));
+        command
     }
 
     /// Runs a command to its end, whatever that is.

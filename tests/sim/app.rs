@@ -6,6 +6,7 @@ use alliance_core::{
     domain::{goal, note},
     keys::Invitation,
 };
+use alliance_replica::id::SpaceId;
 use alliance_tests::{RELAY, START, World};
 
 fn note(title: &str, body: &str) -> Intent {
@@ -56,7 +57,7 @@ fn both_edit_the_same_note_and_goal_offline_and_both_see_both() {
     assert_eq!(ben, anna);
 }
 
-fn titles(world: &mut World, name: &str, space: alliance_replica::id::SpaceId) -> Vec<String> {
+fn titles(world: &mut World, name: &str, space: SpaceId) -> Vec<String> {
     let mut titles: Vec<_> =
         world.act(name, |profile, _| profile.list(space, "note", true)).into_iter().map(|note| note.title).collect();
     titles.sort();
@@ -198,4 +199,39 @@ fn many_edits_of_one_version_arrive_in_one_snapshot() {
     assert_eq!(titles(&mut world, "Anna", space).len(), 20);
     let [ben, anna] = ["Ben", "Anna"].map(|name| world.act(name, |profile, _| profile.heads(space)));
     assert_eq!(ben, anna);
+}
+
+/// What a profile keeps with its safety words: all that they depend on, then the words.
+fn kept_words(world: &World, name: &str, space: SpaceId) -> (rusqlite::Connection, String, Vec<u8>) {
+    let file = world.people[name].folder.path().join("profile.db");
+    let file = rusqlite::Connection::open(file).expect("a profile");
+    let key = format!("safety words:{space}");
+    let kept = file.query_row("SELECT value FROM meta WHERE key = ?1", [&key], |row| row.get(0)).expect("kept words");
+    (file, key, kept)
+}
+
+#[test]
+fn safety_words_are_computed_once_and_again_when_anything_they_depend_on_is_another() {
+    let mut world = World::new(9);
+    let space = world.ben_and_anna();
+    let words = |world: &mut World| world.act("Ben", |profile, _| profile.members(space)).safety_words.expect("words");
+    let right = words(&mut world);
+    assert_eq!(world.act("Anna", |profile, _| profile.members(space)).safety_words.as_deref(), Some(&*right));
+    let (file, key, kept) = kept_words(&world, "Ben", space);
+    let input = kept.strip_suffix(right.as_bytes()).expect("the words are last").to_vec();
+    assert_eq!(input.len(), 16 + 2 * 4 * 32, "the space, and four public keys of each member");
+    let keep = |value: &[u8]| file.execute("UPDATE meta SET value = ?2 WHERE key = ?1", (&key, value)).expect("kept");
+    // Words that nobody computed can only be the kept ones.
+    let other = [&*input, b"a b c d e f"].concat();
+    keep(&other);
+    assert_eq!(words(&mut world), "a b c d e f");
+    for at in (8..input.len()).step_by(32) {
+        let mut changed = other.clone();
+        changed[at] ^= 1;
+        keep(&changed);
+        assert_eq!(words(&mut world), right, "byte {at}");
+        assert_eq!(kept_words(&world, "Ben", space).2, kept, "byte {at}");
+    }
+    keep(&[&*input, &[0xff]].concat());
+    assert_eq!(words(&mut world), right, "not even text");
 }

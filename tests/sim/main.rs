@@ -3,4 +3,5 @@
 
 mod app;
 mod exchange;
+mod hostile;
 mod trace;

@@ -20,6 +20,7 @@ use crate::{
     env::Outside,
     error::CliError,
     net::relay::RelayUrl,
+    ui::Ui,
 };
 
 /// Arguments of `init`.
@@ -57,12 +58,10 @@ pub struct Started {
     pub title: String,
     /// The relay, if one was named.
     pub relay: Option<String>,
-    /// The recovery words, or where they are.
-    #[serde(flatten)]
-    pub recovery: Recovery,
 }
 
-/// The recovery words, which are shown once and kept nowhere, or the file they were written to.
+/// The recovery words, which are shown once and kept nowhere, or the file they were written to. Said before the profile
+/// is in its place: see [`Born::settle`].
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Recovery {
@@ -116,11 +115,11 @@ impl Init {
             }
         };
         drop(profile);
-        born.settle()?;
-        let Person { name, role } = person;
         let profile = born.name.to_string();
+        born.settle(context.ui)?;
+        let Person { name, role } = person;
         let (id, relay) = (space.to_string(), relay.map(str::to_owned));
-        Ok(Answer::Started(Started { id, profile, name, role, title: self.alliance, relay, recovery: born.recovery }))
+        Ok(Answer::Started(Started { id, profile, name, role, title: self.alliance, relay }))
     }
 }
 
@@ -135,9 +134,10 @@ pub struct Birth {
 pub struct Born {
     /// Its name.
     pub name: ProfileName,
-    /// Its recovery words.
-    pub recovery: Recovery,
+    recovery: Recovery,
     home: Home,
+    /// Kept so that nobody else makes a profile meanwhile.
+    _alone: File,
 }
 
 impl Birth {
@@ -154,14 +154,18 @@ impl Birth {
         Ok(Self { home, name, words })
     }
 
-    /// Makes the profile. If its words go to a file, they are on disk before anything is done with it.
+    /// Makes the profile, but not in its place. If its words go to a file, they are on disk then.
     pub fn create(self, person: &Person, outside: &mut Outside<'_>) -> Result<(Profile, Born), CliError> {
         let Self { home, name, words: path } = self;
+        let alone = home.alone()?;
+        if home.holds(&name) {
+            return Err(CliError::ProfileExists { name });
+        }
         let file = path.map(|path| config::secret_file(&path).map(|file| (path, file))).transpose()?;
         let created = home.prepare(&name).and_then(|path| Ok(Profile::create(&path, person, &mut outside.world())?));
         let kept = created.and_then(|(profile, words)| Ok((profile, keep(&words, file.as_ref())?)));
         match kept {
-            Ok((profile, recovery)) => Ok((profile, Born { name, recovery, home })),
+            Ok((profile, recovery)) => Ok((profile, Born { name, recovery, home, _alone: alone })),
             Err(error) => {
                 home.discard(&name);
                 if let Some((path, _)) = file {
@@ -174,15 +178,21 @@ impl Birth {
 }
 
 impl Born {
-    /// Puts the profile, which nobody has open, into its place; returns its file.
-    pub fn settle(&self) -> Result<PathBuf, CliError> {
-        self.home.settle(&self.name)
+    /// Says the words, or where they are, and puts the profile, which nobody has open, into its place; returns its file.
+    ///
+    /// The words come first: whoever is stopped at any moment has either no profile, and can begin again with new words,
+    /// or a profile whose words were said. If they cannot be said, there is no profile. With JSON they are the beginning
+    /// of the one envelope, which the answer ends: whoever reads an envelope without an end, or an exit code other than 0,
+    /// may have words of a profile that is not there, never a profile without words.
+    pub fn settle(self, ui: &Ui) -> Result<PathBuf, CliError> {
+        let settled = ui.begin(&self.recovery).and_then(|()| self.home.settle(&self.name));
+        settled.inspect_err(|_| self.undo())
     }
 
     /// Takes the profile away again, because it could not be brought to any use.
-    pub fn undo(self) {
+    pub fn undo(&self) {
         self.home.discard(&self.name);
-        if let Recovery::RecoveryFile(path) = self.recovery {
+        if let Recovery::RecoveryFile(path) = &self.recovery {
             let _ = std::fs::remove_file(path);
         }
     }
@@ -194,7 +204,9 @@ fn keep(words: &Words, file: Option<&(PathBuf, File)>) -> Result<Recovery, CliEr
     let write = |mut file: &File| -> io::Result<()> {
         file.write_all(words.as_bytes())?;
         file.write_all(b"\n")?;
-        file.sync_all()
+        file.sync_all()?;
+        config::sync_folder_of(path);
+        Ok(())
     };
     write(file).map_err(|source| CliError::RecoveryFile { path: path.clone(), source })?;
     Ok(Recovery::RecoveryFile(path.clone()))

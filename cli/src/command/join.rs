@@ -10,11 +10,7 @@ use alliance_replica::id::SpaceId;
 use clap::Args;
 use serde::Serialize;
 
-use super::{
-    Answer, Context,
-    init::{Birth, Recovery},
-    sync,
-};
+use super::{Answer, Context, init::Birth, sync};
 use crate::{
     env::Outside,
     error::CliError,
@@ -54,9 +50,9 @@ pub struct Joined {
     pub other: Option<String>,
     /// False if what the other person wrote could not be fetched yet.
     pub synced: bool,
-    /// The recovery words of a new profile, or where they are.
-    #[serde(flatten)]
-    pub recovery: Option<Recovery>,
+    /// True if a profile was made for it, whose recovery words have been said.
+    #[serde(skip)]
+    pub is_new: bool,
 }
 
 impl Join {
@@ -83,17 +79,18 @@ impl Join {
             }
             return Err(error.into());
         }
-        if let Some(born) = &born {
+        let is_new = born.is_some();
+        if let Some(born) = born {
             drop(profile);
-            profile = Profile::open(&born.settle()?)?;
+            profile = Profile::open(&born.settle(context.ui)?)?;
         }
         // From here on the alliance is joined, whatever the network does: the next sync fetches what is missing.
         let synced = runtime.block_on(fetch(context, &mut profile, space));
         let info = profile.alliances()?.into_iter().find(|info| info.space == space);
         let (title, other) = info.map_or_else(Default::default, |info| (info.title, info.other));
         let (_, name) = context.home()?;
-        let (id, profile, recovery) = (space.to_string(), name.to_string(), born.map(|born| born.recovery));
-        Ok(Answer::Joined(Joined { id, profile, title, other, synced, recovery }))
+        let (id, profile) = (space.to_string(), name.to_string());
+        Ok(Answer::Joined(Joined { id, profile, title, other, synced, is_new }))
     }
 }
 

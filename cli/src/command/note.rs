@@ -114,8 +114,5 @@ impl Edit {
 fn share(context: &Context<'_>, text: &str) -> Result<Done, CliError> {
     let mut profile = context.profile()?;
     let (space, item) = item::find(context, &mut profile, Some(note::KIND.name), text)?;
-    if item.space == space {
-        return Err(CliError::SharedAlready { title: profile.item(&item)?.summary.title });
-    }
     Ok(Done::new("Shared", profile.share(&item, space, &mut context.outside().world())?))
 }

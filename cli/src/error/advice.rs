@@ -36,6 +36,9 @@ pub(super) fn app(error: &AppError) -> Advice {
         AppError::NotShareable { .. } => {
             ("invalid", Exit::Usage, Some("`alliance note share <id>` shares a note".to_owned()))
         }
+        AppError::SharedAlready { .. } => {
+            ("shared_already", Exit::Usage, Some("`alliance note list` shows which notes are private".to_owned()))
+        }
         AppError::RelayAddress { .. } => {
             ("relay_url", Exit::Usage, Some("it looks like http://127.0.0.1:8787".to_owned()))
         }

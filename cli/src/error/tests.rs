@@ -66,6 +66,7 @@ fn every_app_error() -> Vec<AppError> {
     let text = "run".to_owned();
     all.extend([
         AppError::NotShareable { kind: "goal".to_owned() },
+        AppError::SharedAlready { title: "Run".to_owned() },
         AppError::RelayAddress { url: "x".to_owned() },
         AppError::Seal(keys::seal::Error::TooLarge(9)),
         AppError::NotFound { kind: "goal".to_owned(), text: text.clone() },
@@ -120,7 +121,6 @@ fn every_own_error() -> Vec<CliError> {
         CliError::UnknownAlliance { name: "x".to_owned(), titles: vec!["Ben & Anna".to_owned()] },
         CliError::UnknownAlliance { name: "x".to_owned(), titles: Vec::new() },
         CliError::ManyAlliances { name: "b".to_owned(), candidates: pairs() },
-        CliError::SharedAlready { title: "Run".to_owned() },
         CliError::RelayUrl { url: "https://a".to_owned(), why: "https:// cannot be used yet" },
         CliError::NoRelayInInvitation,
         CliError::Cancelled,

@@ -16,7 +16,6 @@ pub fn started(started: &Started, page: &mut Page) {
         "Welcome, {}. “{}” is ready, and everything in it stays on this computer.",
         started.name, started.title
     ));
-    recovery(&started.recovery, page);
     match started.relay {
         Some(_) => {
             page.talk("Next: `alliance sync`, then `alliance invite` makes the word that lets the other person in.");
@@ -32,9 +31,8 @@ pub fn joined(joined: &Joined, page: &mut Page) {
         "" => page.talk("You have joined the alliance."),
         title => page.talk(&format!("You have joined “{title}”{with}.")),
     }
-    match &joined.recovery {
-        Some(words) => recovery(words, page),
-        None => page.talk("The recovery words of this profile stay as they are and hold for this alliance too."),
+    if !joined.is_new {
+        page.talk("The recovery words of this profile stay as they are and hold for this alliance too.");
     }
     if !joined.synced {
         page.talk("What is there could not be fetched yet: `alliance sync` tries again.");
@@ -50,7 +48,8 @@ pub fn invited(invited: &Invited, page: &mut Page) {
     page.talk(&format!("It can be used until {}. Run `alliance sync` before they do.", invited.expires));
 }
 
-fn recovery(recovery: &Recovery, page: &mut Page) {
+/// The words that bring everything back.
+pub fn recovery(recovery: &Recovery, page: &mut Page) {
     match recovery {
         Recovery::RecoveryFile(path) => {
             page.talk(&format!("Your 24 recovery words are in {} and nowhere else.", path.display()));
@@ -80,40 +79,50 @@ fn recovery(recovery: &Recovery, page: &mut Page) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Layout, tests::seen};
+    use super::super::{
+        Layout,
+        tests::{printed, seen},
+    };
     use super::*;
     use crate::command::{Answer, init::Shown};
 
-    fn answer(recovery: Recovery) -> Answer {
-        let words = |text: &str| text.to_owned();
-        Answer::Started(Started {
-            id: words("0101"),
-            profile: words("default"),
-            name: words("Ben"),
-            role: words("coach"),
-            title: words("Ben & Anna"),
-            relay: None,
-            recovery,
-        })
+    fn shown(layout: Layout) -> String {
+        let words: Vec<_> = (1..=24).map(|n| format!("word{n}")).collect();
+        said(&Recovery::RecoveryWords(Shown::new(words.join(" ").into())), layout)
     }
 
-    fn shown() -> Answer {
-        let words: Vec<_> = (1..=24).map(|n| format!("word{n}")).collect();
-        answer(Recovery::RecoveryWords(Shown::new(words.join(" ").into())))
+    fn said(words: &Recovery, layout: Layout) -> String {
+        assert!(!format!("{words:?}").contains("word1"), "in a debug output");
+        let mut page = Page::new(layout);
+        recovery(words, &mut page);
+        printed(&page)
     }
 
     #[test]
     fn the_words_are_shown_once_and_explained() {
-        insta::assert_snapshot!("words_terminal", seen(&shown(), Layout::Terminal));
-        insta::assert_snapshot!("words_plain", seen(&shown(), Layout::Plain));
-        insta::assert_snapshot!("words_json", serde_json::to_string_pretty(&shown()).expect("serialises"));
-        assert!(!format!("{:?}", shown()).contains("word1"), "not in a debug output");
+        insta::assert_snapshot!("words_terminal", shown(Layout::Terminal));
+        insta::assert_snapshot!("words_plain", shown(Layout::Plain));
     }
 
     #[test]
     fn words_in_a_file_are_nowhere_else() {
-        let filed = answer(Recovery::RecoveryFile("words.txt".into()));
-        insta::assert_snapshot!("words_filed", seen(&filed, Layout::Terminal));
-        insta::assert_snapshot!("words_filed_json", serde_json::to_string_pretty(&filed).expect("serialises"));
+        insta::assert_snapshot!("words_filed", said(&Recovery::RecoveryFile("words.txt".into()), Layout::Terminal));
+    }
+
+    #[test]
+    fn who_has_begun_is_told_how_to_go_on() {
+        let words = |text: &str| text.to_owned();
+        let started = |relay| {
+            Answer::Started(Started {
+                id: words("0101"),
+                profile: words("default"),
+                name: words("Ben"),
+                role: words("coach"),
+                title: words("Ben & Anna"),
+                relay,
+            })
+        };
+        insta::assert_snapshot!("started", seen(&started(None), Layout::Terminal));
+        insta::assert_snapshot!("started_json", serde_json::to_string_pretty(&started(None)).expect("serialises"));
     }
 }

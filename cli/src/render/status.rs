@@ -72,6 +72,7 @@ fn event(kind: &str) -> (&str, bool) {
         "relay-key-changed" => ("the relay has another key than before: nothing was sent", true),
         "relay-lost-data" => ("the relay had lost what it once had; it was sent again", true),
         "entry-refused" => ("something that arrived was refused", true),
+        "entry-does-not-open" => ("something that arrived cannot be opened", true),
         "record-without-effect" => ("a change of membership had no effect", true),
         "device-wrote-two-histories" => ("a computer wrote two histories: it was copied or restored", true),
         "two-people-were-confirmed" => ("two people were let in by one invitation", true),

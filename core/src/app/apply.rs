@@ -243,11 +243,16 @@ impl Settling<'_, '_> {
         };
         Ok(match seal::open(&self.space.keyring, &stored.device, &header.place(), body) {
             Ok(opened) => Content::decode(&opened.plaintext).map_err(|_| Verdict::Quarantined("malformed")),
+            Err(seal::Error::UnknownEpoch(_)) => Err(Verdict::Waits(For::Key(self.space.keyring.epochs().count()))),
             // Eight bytes of an epoch's id can be met on purpose: a key that comes later may be the right one.
-            Err(seal::Error::UnknownEpoch(_) | seal::Error::Sealed(_) | seal::Error::Uncommitted) => {
+            Err(seal::Error::Sealed(_) | seal::Error::Uncommitted) => {
+                if self.bodies.contains_key(id) {
+                    let about = json!({ "entry": id.to_string(), "device": stored.device.to_string() });
+                    self.tx.note_security(self.now, &self.space.id(), "entry-does-not-open", &about)?;
+                }
                 Err(Verdict::Waits(For::Key(self.space.keyring.epochs().count())))
             }
-            Err(_) => Err(Verdict::Quarantined("does-not-open")),
+            Err(_) => Err(Verdict::Quarantined("padding")),
         })
     }
 

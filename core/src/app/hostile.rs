@@ -191,6 +191,7 @@ impl Stage {
     }
 
     /// A copy of Ben's profile, as another replica.
+    #[expect(clippy::disallowed_methods, reason = "a person copies a folder")]
     fn copy(&mut self) -> (TempDir, Profile) {
         self.ben.unload();
         let folder = TempDir::new().expect("folder");

@@ -102,6 +102,9 @@ impl Profile {
             if source.preimage.kind.as_str() != note::KIND.name {
                 return Err(AppError::NotShareable { kind: source.preimage.kind.as_str().to_owned() });
             }
+            if source.space == into {
+                return Err(AppError::SharedAlready { title: query::read_row(tx, item)?.title });
+            }
             let copy = note::copy(source.item, &documents.facets(tx, &source.space, &source.preimage, source.item)?);
             let row = tx.space(&into)?.ok_or(AppError::UnknownSpace)?;
             let target = Target::new(&row, note::KIND.name, None, world.rng);

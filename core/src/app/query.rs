@@ -411,8 +411,10 @@ pub(super) fn named_relays(tx: &Tx<'_>, space: &SpaceId) -> Result<Vec<alliance:
     })
 }
 
+/// The row of a space's own item: the one whose id follows from the founder, whatever else says it is of that kind.
 fn own_item(tx: &Tx<'_>, space: &SpaceId) -> Result<Option<view::Row>, AppError> {
-    tx.rows(space, Some(alliance::KIND.name), 1)?.pop().map(|stored| parse(&stored)).transpose()
+    let item = alliance::preimage(profile::genesis(tx, space)?.founder.device).id();
+    tx.row(space, &item)?.map(|stored| parse(&stored)).transpose()
 }
 
 /// The row of an item.

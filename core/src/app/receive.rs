@@ -48,7 +48,8 @@ impl Profile {
                 taken.heads.extend(received.known);
                 taken.unlinked |= received.unlinked;
                 if let Some((entry, refusal)) = received.refused {
-                    let about = json!({ "entry": entry.to_string(), "device": device.to_string(), "reason": refusal.to_string() });
+                    let about =
+                        json!({ "entry": entry.to_string(), "device": device.to_string(), "reason": whole(&refusal) });
                     tx.note_security(world.now, &space.id(), "entry-refused", &about)?;
                     taken.refused = Some(entry);
                 }
@@ -67,8 +68,7 @@ impl Profile {
                     tx.remove_invitation(&space.id(), &used.id())?;
                 }
             }
-            let since =
-                Since { bodies: arrived.bodies, control: !arrived.control.is_empty(), ..Since::default() };
+            let since = Since { bodies: arrived.bodies, control: !arrived.control.is_empty(), ..Since::default() };
             taken.changed = apply::settle(tx, space, documents, since, world.now)?.len() as u64;
             space.store_row(tx)?;
             Ok(taken)
@@ -148,6 +148,12 @@ pub(super) fn loaded<'a>(
     let loaded = spaces.get_mut(space).ok_or(AppError::UnknownSpace)?;
     loaded.refresh(tx)?;
     Ok(loaded)
+}
+
+/// An error with what caused it.
+fn whole(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Entries that are new here.

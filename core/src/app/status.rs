@@ -15,7 +15,7 @@ use alliance_replica::{
 use super::{AllianceInfo, AllianceState, AppError, Profile, profile, query, short_device, space::Space};
 use crate::{
     keys::safety::{self, Introduced},
-    store::{SecurityEvent, Tx},
+    store::{SecurityEvent, StoreError, Tx},
 };
 
 /// A member of an alliance.
@@ -82,10 +82,7 @@ impl Profile {
     /// The two members of an alliance, and the words by which they know that nobody stands between them.
     pub fn members(&mut self, space: SpaceId) -> Result<Members, AppError> {
         let introduced = introductions(self.space(&space)?);
-        let words = match introduced {
-            Some(both) => Some(safety::words(&space, both)?),
-            None => None,
-        };
+        let words = introduced.map(|both| self.safety_words(&space, both)).transpose()?;
         let Self { store, spaces, .. } = self;
         store.read(|tx| {
             let loaded = super::receive::loaded(spaces, tx, &space)?;
@@ -107,6 +104,22 @@ impl Profile {
             let alliance = query::alliance(tx, &space, profile::current(tx)?)?;
             Ok(Members { alliance, me: member(me)?, other: other.map(member).transpose()?, safety_words: words })
         })
+    }
+
+    /// The safety words, kept from when they were computed first: that takes a while. They are kept behind all that they
+    /// depend on, so they hold for nothing else. None of it is secret.
+    fn safety_words(&mut self, space: &SpaceId, both: [Introduced; 2]) -> Result<String, AppError> {
+        let (key, input) = (format!("safety words:{space}"), safety::input(space, both));
+        let kept = self.store.read::<_, AppError>(|tx| Ok(tx.meta(&key)?))?;
+        let kept = kept.and_then(|kept| String::from_utf8(kept.strip_prefix(&*input)?.to_vec()).ok());
+        if let Some(words) = kept {
+            return Ok(words);
+        }
+        let words = safety::words(space, both)?;
+        let kept = [&*input, words.as_bytes()].concat();
+        // Where they cannot be kept they are computed again.
+        let _ = self.store.write::<_, StoreError>(|tx| tx.set_meta(&key, &kept));
+        Ok(words)
     }
 
     /// What waits here, what the relay has, and what the other person's devices have; all spaces, the personal one last.

@@ -27,13 +27,17 @@ pub struct Introduced {
 /// Takes 64 MiB and about a fifth of a second, so that whoever wants two alliances with equal words pays that for each
 /// of 2⁶⁶ tries. The words never change: compute them once and keep them.
 pub fn words(space: &SpaceId, members: [Introduced; 2]) -> Result<String, OutOfMemory> {
-    let mut members = members.map(encode);
-    members.sort_unstable();
-    let input = [&space.as_bytes()[..], &members[0], &members[1]].concat();
-    let bits: [u8; 9] = primitives::stretch(&input, SALT)?;
+    let bits: [u8; 9] = primitives::stretch(&input(space, members), SALT)?;
     let bits = bits.iter().fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte)) >> (9 * 8 - WORDS * BITS);
     let word = |at: usize| primitives::word((bits >> (BITS * (WORDS - 1 - at)) & 0x7ff) as u16);
     Ok(std::array::from_fn::<_, WORDS, _>(word).join(" "))
+}
+
+/// All that the words depend on: public bytes only. Whoever keeps words keeps this with them.
+pub(crate) fn input(space: &SpaceId, members: [Introduced; 2]) -> Vec<u8> {
+    let mut members = members.map(encode);
+    members.sort_unstable();
+    [&space.as_bytes()[..], &members[0], &members[1]].concat()
 }
 
 /// Both keys of both devices; zeros stand for a recovery key that is not there.

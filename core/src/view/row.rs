@@ -155,8 +155,15 @@ pub fn derive(preimage: &Preimage, facets: &Facets<'_>, devices: &[Device], priv
         row.conflicts.extend(conflicts(*writer, document, &known, devices));
         row.heads.push(FacetHeads { writer: writer.member(), heads: document.heads() });
     }
-    row.title = one_line(row.text(Writer::Everyone, "title"));
+    row.title = facets.get(&Writer::Everyone).map(title).unwrap_or_default();
     row
+}
+
+/// The last of the titles that are words: another program may have put something else beside them.
+fn title(document: &&Document) -> String {
+    let register = document.register("title");
+    let words = register.values().iter().rev().find_map(|value| value.scalar.text());
+    words.map(one_line).unwrap_or_default()
 }
 
 fn read(document: &Document, known: &[Field]) -> BTreeMap<String, Shown> {
@@ -338,5 +345,11 @@ pub(crate) mod tests {
         let title = [Edit::Put("title".into(), Some(" a\n\u{1b}[2J\tb ".into()))];
         edit(facets.get_mut(&Writer::Everyone).expect("there"), 2, &title);
         assert_eq!(derive(&preimage, &made(&facets), &devices(), false).title, "a [2J b");
+        let number = [Edit::Put("title".into(), Some(Scalar::Int(9)))];
+        let mut beside = facets[&Writer::Everyone].clone();
+        edit(&mut beside, 1, &number);
+        edit(facets.get_mut(&Writer::Everyone).expect("there"), 2, &[Edit::Put("title".into(), Some("c".into()))]);
+        facets.get_mut(&Writer::Everyone).expect("there").apply(beside.changes(&[])).expect("applies");
+        assert_eq!(derive(&preimage, &made(&facets), &devices(), false).title, "c");
     }
 }
