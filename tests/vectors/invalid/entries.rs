@@ -43,6 +43,12 @@ fn without(keys: &[u64]) -> Vec<u8> {
     cbor::map(&fields)
 }
 
+fn twisted(twist: &dyn Fn(&mut Fields)) -> Vec<u8> {
+    let mut fields = fields();
+    twist(&mut fields);
+    cbor::map(&fields)
+}
+
 pub(super) fn headers() -> Vec<Value> {
     let right = cbor::map(&fields());
     let bytes = |length| cbor::bytes(&vec![0; length]);
@@ -56,6 +62,13 @@ pub(super) fn headers() -> Vec<Value> {
         ("truncated-header", right[..right.len() - 1].to_vec()),
         ("trailing-bytes", [&right[..], &[0]].concat()),
         ("header-not-a-map", cbor::array(&[cbor::number(1)])),
+        ("key-twice", twisted(&|fields| fields.insert(1, fields[0].clone()))),
+        ("keys-out-of-order", twisted(&|fields| fields.swap(0, 1))),
+        ("number-longer-than-needed", with(2, vec![0x18, 2])),
+        ("absent-as-null", with(9, vec![0xf6])),
+        ("tag-in-what-is-not-known", with(9, vec![0xc1, 0])),
+        ("break-in-what-is-not-known", with(9, vec![0xff])),
+        ("map-without-length", [&[0xbf], &right[1..], &[0xff]].concat()),
         ("key-not-a-number", [&[0xa1, 0x61][..], b"a", &[0]].concat()),
         ("seq-0", with(2, cbor::number(0))),
         ("seq-missing", without(&[2])),
