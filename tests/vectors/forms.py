@@ -53,7 +53,7 @@ class Reader:
             for _ in range(value):
                 if major == 5:
                     key = self.expect(0)
-                    if key <= last:
+                    if key <= last or key >= 1 << 32:
                         raise Refused("not well formed")
                     last = key
                 self.skip(depth + 1)

@@ -78,6 +78,8 @@ pub fn list<'b, C, T: Decode<'b, C>, const MAX: usize>(d: &mut Decoder<'b>, ctx:
 
 /// Deepest nesting; a record needs five.
 const DEPTH: usize = 16;
+/// Highest key of a map: what every decoder can hold.
+const KEY: u64 = u32::MAX as u64;
 
 /// An array or a map whose end is not reached.
 struct Open {
@@ -95,7 +97,7 @@ fn deterministic(bytes: &[u8]) -> Result<(), Error> {
         let wrong = |why| Err(Error::message(why).at(start));
         let Some((major, value, size)) = head(&bytes[at..]) else { return wrong("not a number in its shortest form") };
         if let Some(map) = open.last_mut().filter(|it| it.is_map && it.left % 2 == 0) {
-            if major != 0 || map.last_key.is_some_and(|last| last >= value) {
+            if major != 0 || value > KEY || map.last_key.is_some_and(|last| last >= value) {
                 return wrong("keys are not rising numbers");
             }
             map.last_key = Some(value);
@@ -165,7 +167,7 @@ mod tests {
 
     #[test]
     fn there_is_one_encoding_of_a_value() {
-        let right: [&[u8]; 9] = [
+        let right: [&[u8]; 10] = [
             &[0x17],
             &[0x18, 0x18],
             &[0x38, 0x18],
@@ -174,6 +176,7 @@ mod tests {
             &[0x82, 0x80, 0xa0],
             &[0xa2, 0, 0xa1, 5, 0x81, 1, 1, 0xf5],
             &[0xa1, 0x18, 0x18, 0xf4],
+            &[0xa1, 0x1a, 0xff, 0xff, 0xff, 0xff, 0],
             &[0x1b, 0, 0, 0, 1, 0, 0, 0, 0],
         ];
         for bytes in right {
@@ -182,7 +185,7 @@ mod tests {
                 assert!(deterministic(&bytes[..length]).is_err(), "{length} bytes of {bytes:02x?}");
             }
         }
-        let wrong: [(&str, &[u8]); 17] = [
+        let wrong: [(&str, &[u8]); 25] = [
             ("long", &[0x18, 0x17]),
             ("long", &[0x19, 0, 0xff]),
             ("long", &[0x1a, 0, 0, 0xff, 0xff]),
@@ -194,12 +197,20 @@ mod tests {
             ("break", &[0xa1, 0, 0xff]),
             ("key twice", &[0xa2, 0, 1, 0, 1]),
             ("keys out of order", &[0xa2, 1, 1, 0, 1]),
+            ("key twice inside", &[0x81, 0xa1, 7, 0xa2, 0, 1, 0, 1]),
             ("negative key", &[0xa1, 0x20, 1]),
+            ("key beyond 32 bits", &[0xa1, 0x1b, 0, 0, 0, 1, 0, 0, 0, 0, 1]),
+            ("more pairs than can be counted", &[0xbb, 255, 255, 255, 255, 255, 255, 255, 255, 0, 0]),
+            ("more pairs than there are", &[0xbb, 127, 255, 255, 255, 255, 255, 255, 255, 0, 0]),
             ("text as key", &[0xa1, 0x61, b'a', 1]),
             ("text that is none", &[0x61, 0xff]),
             ("tag", &[0xc0, 0]),
             ("null", &[0xf6]),
+            ("undefined", &[0xf7]),
+            ("simple value", &[0xe0]),
+            ("long truth", &[0xf8, 0x15]),
             ("floating point", &[0xf9, 0, 0]),
+            ("no number", &[0xfb, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0]),
         ];
         for (what, bytes) in wrong {
             assert!(deterministic(bytes).is_err(), "{what}");

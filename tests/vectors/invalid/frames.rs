@@ -48,6 +48,8 @@ pub(super) fn frames() -> Vec<Value> {
             path(vec![0x81, 0x83, 0x5b, 255, 255, 255, 255, 255, 255, 255, 255]),
             0,
         ),
+        ("nested-without-end", [&[4], &[0x81; 4096][..]].concat(), 0),
+        ("nested-without-end-in-what-is-not-known", frame(9, &[(0, cbor::number(8)), (7, vec![0x81; 4096])]), 0),
         ("a frame of the largest size, of a later kind", vec![200], limits::FRAME),
         ("oversized-frame-of-a-later-kind", vec![200], limits::FRAME + 1),
         ("oversized-frame", right, limits::FRAME),
@@ -59,7 +61,7 @@ pub(super) fn frames() -> Vec<Value> {
             Ok(_) => "none",
             Err(refusal) => malformed(&refusal),
         };
-        json!({ "name": name, "bytes": shown(&whole, &[&[0], &entry]), "refusal": refusal })
+        json!({ "name": name, "bytes": shown(&whole, &[&[0], &entry, &[0x81]]), "refusal": refusal })
     };
     frames.into_iter().map(vector).collect()
 }
