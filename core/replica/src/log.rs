@@ -9,6 +9,7 @@ pub mod control;
 pub mod entry;
 pub mod heads;
 pub mod membership;
+mod quota;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -20,6 +21,7 @@ use control::{Control, Record};
 use entry::{Entry, Invalid, Place, Verified};
 use heads::{After, Chain, Head};
 use membership::{Dag, Fold};
+use quota::Quota;
 
 use crate::{
     Malformed,
@@ -32,6 +34,7 @@ pub struct Log {
     space: SpaceId,
     chains: Chains,
     dag: Dag,
+    quota: Quota,
     /// What content entries name, as far as somebody with the keys has said so.
     afters: BTreeMap<EntryId, After>,
     /// Control entries that are held but whose past is not complete.
@@ -81,18 +84,23 @@ pub enum Refusal {
     /// Its author is unknown, and too many such entries wait already.
     #[error("author is unknown")]
     Author,
-    /// The space has as many control entries as it may.
-    #[error("space has too many control entries")]
+    /// Its author's member has as many control entries in the space as it may.
+    #[error("member has too many control entries")]
     TooMany,
 }
 
 impl Log {
     /// The empty log of a space.
     pub fn new(space: SpaceId) -> Self {
+        Self::with_quota(space, Quota::default())
+    }
+
+    fn with_quota(space: SpaceId, quota: Quota) -> Self {
         Self {
             space,
             chains: Chains::default(),
             dag: Dag::new(space),
+            quota,
             afters: BTreeMap::new(),
             pending: Vec::new(),
             strangers: VecDeque::new(),
@@ -249,9 +257,6 @@ impl Log {
         if header.chain != chain {
             return Err(Refusal::Chain);
         }
-        if chain == Chain::Control && self.chains.arrivals(chain).len() >= limits::CONTROL_ENTRIES {
-            return Err(Refusal::TooMany);
-        }
         // Whether somebody else introduces the author after the genesis of this space is still to be seen.
         if !self.chains.is_empty() && !self.dag.introduces(device) {
             return self.let_wait(device, header.prev, entry).map(|()| None);
@@ -268,7 +273,11 @@ impl Log {
         if is_genesis != self.chains.is_empty() || is_genesis && SpaceId::of(&entry.entry.body) != self.space {
             return Err(Refusal::Genesis);
         }
-        Ok(control)
+        let (account, record) = (self.dag.account(&entry.device), control.as_ref().map(|control| &control.record));
+        match account.zip(record) {
+            Some((account, record)) if !self.quota.allows(&account, record) => Err(Refusal::TooMany),
+            _ => Ok(control),
+        }
     }
 
     fn link(&self, entry: &Verified) -> Result<(), Refusal> {
@@ -338,8 +347,11 @@ impl Log {
     fn insert(&mut self, entry: Verified, control: Option<Control>, state: State) {
         let Some(_) = self.chains.insert(&entry, state) else { return };
         if let Some(control) = control {
+            let device = entry.device;
             self.pending.push((entry, control));
             self.settle();
+            // The author of the genesis is known only now.
+            self.dag.account(&device).into_iter().for_each(|account| self.quota.count(account));
         }
     }
 

@@ -8,6 +8,7 @@ use alliance_replica::{
         frame::{Code, Entries, Frame, Have, Whisper},
     },
     id::{Signature, SpaceId},
+    limits,
     log::{
         control::{Cut, Forget, Reason, Record},
         entry::{Entry, Place},
@@ -342,6 +343,31 @@ fn a_space_leaves_memory_with_its_last_reader() {
         assert_eq!(world.relay.loaded(), 0);
     }
     assert_eq!(world.relay.store().len(), 39);
+}
+
+#[test]
+fn who_fills_a_space_does_not_close_it_to_the_other_nor_to_its_own_cuts() {
+    let mut world = World::new();
+    let (mut ben, mut anna) = pair(&mut world);
+    ben.add_device(3);
+    world.settle(&mut [&mut ben, &mut anna]);
+    let mut tablet = Laptop::new(3, ben.space());
+    world.open(&mut tablet);
+    let forget = || Record::Forget(Forget { item: alliance_replica::id::Id::new([1; 16]) });
+    // Genesis, invitation, redemption, confirmation, device.
+    (5..limits::CONTROL_ENTRIES).for_each(|_| _ = ben.control(forget()));
+    world.settle(&mut [&mut ben, &mut anna, &mut tablet]);
+    assert_eq!(ben.take_ended(), []);
+    let over = ben.control(forget());
+    world.settle(&mut [&mut ben, &mut anna, &mut tablet]);
+    assert_eq!(ben.take_ended(), [Code::Limit]);
+    let cut = tablet.control(Record::Cut(Cut { device: ben.device(), reason: Reason::Lost }));
+    let other = anna.control(forget());
+    world.settle(&mut [&mut anna, &mut tablet]);
+    assert!(anna.has(&cut) && anna.durable.contains(&other) && tablet.has(&other) && !anna.has(&over));
+    assert_eq!((anna.take_ended(), tablet.take_ended()), (vec![], vec![]));
+    world.open(&mut ben);
+    assert_eq!(ben.take_ended(), [Code::NotMember]);
 }
 
 #[test]
