@@ -250,9 +250,9 @@ def read_control(data):
 def read_frame(data):
     if not data:
         raise Refused("impossible")
+    if len(data) > LIMITS["frame"]:
+        raise Refused("too large")
     if data[0] >= len(FRAMES):
-        if len(data) - 1 > LIMITS["frame"]:
-            raise Refused("too large")
         return dict(kind="unknown", frame=dict(kind=data[0]))
     name, form = FRAMES[data[0]]
     return dict(kind=name, frame=whole(form, data[1:], LIMITS["frame"]))

@@ -11,7 +11,7 @@ pub const HEADER: usize = 160;
 pub const CONTROL_BODY: usize = 64 * 1024;
 /// Most bytes of a sealed content body.
 pub const CONTENT_BODY: usize = 1024 * 1024;
-/// Most bytes of one frame.
+/// Most bytes of one frame, with the byte that says its kind: of one WebSocket message.
 pub const FRAME: usize = CONTENT_BODY + 64 * 1024;
 /// Bytes of entries after which a sender closes an `Entries` frame.
 pub const PATH_BYTES: usize = 256 * 1024;
