@@ -59,7 +59,9 @@ class Chains:
             raise Refused("chain")
         check_entry(self.space, device, entry)
         place = (device, chain, header["seq"] - 1)
-        if "prev" in header and self.held.get(header["prev"]) != place:
+        if "prev" in header and header["prev"] not in self.held:
+            raise Refused("unlinked")
+        if "prev" in header and self.held[header["prev"]] != place:
             raise Refused("predecessor")
         genesis = False
         if chain == "control":

@@ -13,7 +13,7 @@ class Refused(Exception):
 
 
 class Reader:
-    """CBOR, as far as the protocol uses it. A form below is a function that reads one value from a reader."""
+    """Deterministic CBOR. A form below is a function that reads one value from a reader."""
 
     def __init__(self, data):
         self.data, self.at = data, 0
@@ -30,9 +30,9 @@ class Reader:
         if info < 24:
             return major, info
         if info < 28:
-            return major, int.from_bytes(self.take(1 << (info - 24)), "big")
-        if info == 31 and major in (4, 5):
-            return major, None
+            value = int.from_bytes(self.take(1 << (info - 24)), "big")
+            if value >= (24 if info == 24 else 1 << (8 << (info - 25))):
+                return major, value
         raise Refused("not well formed")
 
     def expect(self, wanted):
@@ -41,31 +41,31 @@ class Reader:
             raise Refused("not well formed")
         return value
 
-    def at_break(self):
-        if self.at < len(self.data) and self.data[self.at] == 0xFF:
-            self.at += 1
-            return True
-        return False
-
-    def is_null(self):
-        if self.at < len(self.data) and self.data[self.at] == 0xF6:
-            self.at += 1
-            return True
-        return False
-
-    def skip(self):
-        """Passes over one value of any kind."""
+    def skip(self, depth=0):
+        """Passes over one value, which is deterministic."""
         major, value = self.head()
-        if major in (2, 3):
+        if major == 2:
             self.take(value)
-        elif major == 6:
-            self.skip()
-        elif major in (4, 5) and value is None:
-            while not self.at_break():
-                self.skip()
-        elif major in (4, 5):
-            for _ in range(value * (major - 3)):
-                self.skip()
+        elif major == 3:
+            decoded(self.take(value))
+        elif major in (4, 5) and depth < 16:
+            last = -1
+            for _ in range(value):
+                if major == 5:
+                    key = self.expect(0)
+                    if key <= last or key >= 1 << 32:
+                        raise Refused("not well formed")
+                    last = key
+                self.skip(depth + 1)
+        elif major > 1 and (major, value) not in ((7, 20), (7, 21)):
+            raise Refused("not well formed")
+
+
+def decoded(data):
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise Refused("not well formed") from None
 
 
 def number(bits):
@@ -90,10 +90,7 @@ def bytes_of(length=None):
 
 def text(allowed=None, most=None):
     def read(reader):
-        try:
-            value = reader.take(reader.expect(3)).decode()
-        except UnicodeDecodeError:
-            raise Refused("not well formed") from None
+        value = decoded(reader.take(reader.expect(3)))
         if allowed and not (1 <= len(value) <= most and set(value) <= allowed):
             raise Refused("not well formed")
         return value
@@ -114,7 +111,7 @@ def one_of(*names):
 def list_of(form, most):
     def read(reader):
         length = reader.expect(4)
-        if length is None or length > most:
+        if length > most:
             raise Refused("not well formed")
         return [form(reader) for _ in range(length)]
 
@@ -124,7 +121,7 @@ def list_of(form, most):
 def tuple_of(**fields):
     def read(reader):
         length = reader.expect(4)
-        if length is None or length < len(fields):
+        if length < len(fields):
             raise Refused("not well formed")
         value = {name: form(reader) for name, form in fields.items()}
         for _ in range(length - len(fields)):
@@ -139,22 +136,16 @@ def map_of(**fields):
 
     def read(reader):
         names, value = list(fields), {}
-        count = reader.expect(5)
-        while count != 0:
-            if count is None and reader.at_break():
-                break
-            count = count and count - 1
+        for _ in range(reader.expect(5)):
             key = reader.expect(0)
             if key >= len(names):
                 reader.skip()
                 continue
             form = fields[names[key]]
-            if isinstance(form, list):
-                form = (lambda reader, inner=form[0]: None if reader.is_null() else inner(reader))
-            value[names[key]] = form(reader)
+            value[names[key]] = form[0](reader) if isinstance(form, list) else form(reader)
         if any(name not in value and not isinstance(fields[name], list) for name in names):
             raise Refused("not well formed")
-        return {name: field for name, field in value.items() if field is not None}
+        return value
 
     return read
 
@@ -162,6 +153,7 @@ def map_of(**fields):
 def whole(form, data, limit):
     if len(data) > limit:
         raise Refused("too large")
+    Reader(data).skip()
     reader = Reader(data)
     value = form(reader)
     if reader.at != len(data):
@@ -260,9 +252,9 @@ def read_control(data):
 def read_frame(data):
     if not data:
         raise Refused("impossible")
+    if len(data) > LIMITS["frame"]:
+        raise Refused("too large")
     if data[0] >= len(FRAMES):
-        if len(data) - 1 > LIMITS["frame"]:
-            raise Refused("too large")
         return dict(kind="unknown", frame=dict(kind=data[0]))
     name, form = FRAMES[data[0]]
     return dict(kind=name, frame=whole(form, data[1:], LIMITS["frame"]))

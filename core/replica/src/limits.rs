@@ -11,7 +11,7 @@ pub const HEADER: usize = 160;
 pub const CONTROL_BODY: usize = 64 * 1024;
 /// Most bytes of a sealed content body.
 pub const CONTENT_BODY: usize = 1024 * 1024;
-/// Most bytes of one frame.
+/// Most bytes of one frame, with the byte that says its kind: of one WebSocket message.
 pub const FRAME: usize = CONTENT_BODY + 64 * 1024;
 /// Bytes of entries after which a sender closes an `Entries` frame.
 pub const PATH_BYTES: usize = 256 * 1024;
@@ -26,8 +26,10 @@ pub const HEADS: usize = 4096;
 pub const BACK_POINTS: usize = 64 * 16;
 /// Most device keys wrapped by one epoch or grant, and most parents of one epoch.
 pub const WRAPS: usize = 256;
-/// Most control entries in a space.
-pub const CONTROL_ENTRIES: usize = 16 * 1024;
+/// Most control entries of a member's devices and invitations in a space.
+pub const CONTROL_ENTRIES: usize = 6 * 1024;
+/// Most cuts and leaves of a member beyond that, and most control entries of its recovery keys.
+pub const CONTROL_RESERVE: usize = 1024;
 /// Most entries that wait for a predecessor or for their author to become known, a space.
 pub const WAITING: usize = 1024;
 /// Most bytes of such waiting entries, a space.

@@ -9,17 +9,19 @@ pub mod control;
 pub mod entry;
 pub mod heads;
 pub mod membership;
+mod quota;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
-use chain::{Chains, State};
+use chain::{Chains, Link, State};
 use control::{Control, Record};
 use entry::{Entry, Invalid, Place, Verified};
 use heads::{After, Chain, Head};
 use membership::{Dag, Fold};
+use quota::Quota;
 
 use crate::{
     Malformed,
@@ -32,6 +34,7 @@ pub struct Log {
     space: SpaceId,
     chains: Chains,
     dag: Dag,
+    quota: Quota,
     /// What content entries name, as far as somebody with the keys has said so.
     afters: BTreeMap<EntryId, After>,
     /// Control entries that are held but whose past is not complete.
@@ -72,24 +75,32 @@ pub enum Refusal {
     /// A genesis that does not make this space.
     #[error("genesis is not the one of this space")]
     Genesis,
-    /// Its predecessor is not of its chain, or does not come just before it.
+    /// Its predecessor is not held; it may still come.
+    #[error("predecessor is not known")]
+    Unlinked,
+    /// Its predecessor is held, and is not of its chain or does not come just before it.
     #[error("predecessor is not the one before it")]
     Predecessor,
     /// Its author is unknown, and too many such entries wait already.
     #[error("author is unknown")]
     Author,
-    /// The space has as many control entries as it may.
-    #[error("space has too many control entries")]
+    /// Its author's member has as many control entries in the space as it may.
+    #[error("member has too many control entries")]
     TooMany,
 }
 
 impl Log {
     /// The empty log of a space.
     pub fn new(space: SpaceId) -> Self {
+        Self::with_quota(space, Quota::default())
+    }
+
+    fn with_quota(space: SpaceId, quota: Quota) -> Self {
         Self {
             space,
             chains: Chains::default(),
             dag: Dag::new(space),
+            quota,
             afters: BTreeMap::new(),
             pending: Vec::new(),
             strangers: VecDeque::new(),
@@ -129,7 +140,7 @@ impl Log {
             match self.judge(device, chain, entry) {
                 Ok(Some((entry, control))) => self.take(entry, control, &mut received.new),
                 Ok(None) => {}
-                Err(Refusal::Predecessor) => {
+                Err(Refusal::Unlinked) => {
                     received.unlinked = true;
                     break;
                 }
@@ -147,9 +158,7 @@ impl Log {
     pub fn restore(&mut self, device: &DeviceId, entry: Entry, state: State) -> Result<(), Refusal> {
         let entry = entry.trusted(&self.space, device)?;
         let control = decode_control(&entry)?;
-        if !self.chains.links(&entry) {
-            return Err(Refusal::Predecessor);
-        }
+        self.link(&entry)?;
         self.insert(entry, control, state);
         Ok(())
     }
@@ -248,32 +257,46 @@ impl Log {
         if header.chain != chain {
             return Err(Refusal::Chain);
         }
-        if chain == Chain::Control && self.chains.arrivals(chain).len() >= limits::CONTROL_ENTRIES {
-            return Err(Refusal::TooMany);
-        }
-        let genesis = self.chains.is_empty();
-        let stranger = !genesis && !self.dag.introduces(device);
-        let follows_stranger =
-            stranger && header.prev.is_none_or(|prev| self.strangers.iter().any(|waiting| waiting.id == prev));
-        if stranger && !follows_stranger {
-            return Err(Refusal::Predecessor);
+        // Whether somebody else introduces the author after the genesis of this space is still to be seen.
+        if !self.chains.is_empty() && !self.dag.introduces(device) {
+            return self.let_wait(device, header.prev, entry).map(|()| None);
         }
         let entry = entry.verify(&self.space, device)?;
-        if stranger {
-            return self.let_wait(entry).map(|()| None);
-        }
-        if !self.chains.links(&entry) {
-            return Err(Refusal::Predecessor);
-        }
-        let control = decode_control(&entry)?;
-        let is_genesis = matches!(&control, Some(Control { record: Record::Genesis(_), .. }));
-        if is_genesis != genesis || is_genesis && SpaceId::of(&entry.entry.body) != self.space {
-            return Err(Refusal::Genesis);
-        }
-        Ok(Some((entry, control)))
+        self.admit(&entry).map(|control| Some((entry, control)))
     }
 
-    fn let_wait(&mut self, entry: Verified) -> Result<(), Refusal> {
+    /// Judges where an entry of a known author stands; returns what it says.
+    fn admit(&self, entry: &Verified) -> Result<Option<Control>, Refusal> {
+        self.link(entry)?;
+        let control = decode_control(entry)?;
+        let is_genesis = matches!(&control, Some(Control { record: Record::Genesis(_), .. }));
+        if is_genesis != self.chains.is_empty() || is_genesis && SpaceId::of(&entry.entry.body) != self.space {
+            return Err(Refusal::Genesis);
+        }
+        let (account, record) = (self.dag.account(&entry.device), control.as_ref().map(|control| &control.record));
+        match account.zip(record) {
+            Some((account, record)) if !self.quota.allows(&account, record) => Err(Refusal::TooMany),
+            _ => Ok(control),
+        }
+    }
+
+    fn link(&self, entry: &Verified) -> Result<(), Refusal> {
+        match self.chains.link(entry) {
+            Link::Fits => Ok(()),
+            Link::Missing => Err(Refusal::Unlinked),
+            Link::Wrong => Err(Refusal::Predecessor),
+        }
+    }
+
+    /// Keeps an entry until its author is known, if it starts a chain or follows one that waits.
+    fn let_wait(&mut self, device: &DeviceId, prev: Option<EntryId>, entry: Entry) -> Result<(), Refusal> {
+        let waiting = |prev| self.strangers.iter().find(|waiting| waiting.id == prev).map(Verified::head);
+        let held = |prev| self.chains.meta(&prev).map(|meta| meta.head);
+        let before = prev.map(|prev| waiting(prev).or_else(|| held(prev)).ok_or(Refusal::Unlinked)).transpose()?;
+        let entry = entry.verify(&self.space, device)?;
+        if before.is_some_and(|before| !chain::follows(&before, &entry.head())) {
+            return Err(Refusal::Predecessor);
+        }
         let size = entry.entry.size();
         if self.strangers.iter().any(|waiting| waiting.id == entry.id) {
             return Ok(());
@@ -292,22 +315,43 @@ impl Log {
     }
 
     fn admit_strangers(&mut self, new: &mut Vec<Verified>) {
-        while let Some(at) =
-            self.strangers.iter().position(|entry| self.dag.introduces(&entry.device) && self.chains.links(entry))
-        {
+        while let Some(at) = self.strangers.iter().position(|entry| self.is_due(entry)) {
             let Some(entry) = self.strangers.remove(at) else { break };
             self.strangers_bytes -= entry.entry.size();
-            if let Ok(control) = decode_control(&entry) {
-                self.take(entry, control, new);
+            match self.admit(&entry) {
+                Ok(control) => self.take(entry, control, new),
+                Err(_) => self.forget_strangers(entry.id),
             }
         }
+    }
+
+    /// True if an entry that waits can be judged now.
+    fn is_due(&self, entry: &Verified) -> bool {
+        self.dag.introduces(&entry.device) && self.chains.link(entry) != Link::Missing
+    }
+
+    /// Drops what waits behind an entry that is not taken. If it comes again, it is told why.
+    fn forget_strangers(&mut self, id: EntryId) {
+        let mut gone = BTreeSet::from([id]);
+        let bytes = &mut self.strangers_bytes;
+        self.strangers.retain(|entry| {
+            let goes = entry.header.prev.is_some_and(|prev| gone.contains(&prev));
+            if goes {
+                gone.insert(entry.id);
+                *bytes -= entry.entry.size();
+            }
+            !goes
+        });
     }
 
     fn insert(&mut self, entry: Verified, control: Option<Control>, state: State) {
         let Some(_) = self.chains.insert(&entry, state) else { return };
         if let Some(control) = control {
+            let device = entry.device;
             self.pending.push((entry, control));
             self.settle();
+            // The author of the genesis is known only now.
+            self.dag.account(&device).into_iter().for_each(|account| self.quota.count(account));
         }
     }
 
@@ -332,3 +376,6 @@ fn decode_control(entry: &Verified) -> Result<Option<Control>, Refusal> {
         Chain::Content => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests;

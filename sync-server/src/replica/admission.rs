@@ -154,7 +154,7 @@ impl<S: Store> Relay<S> {
 /// True if every invitation with this key has run out.
 fn has_expired(fold: &Fold, key: &DeviceId, now: Now) -> bool {
     let mut invitations = fold.invitations().into_iter().filter(|it| it.invite.key.device == *key);
-    invitations.all(|it| it.invite.expires < now.unix)
+    invitations.all(|it| it.invite.has_expired(now.unix))
 }
 
 /// True if the device redeemed an invitation that is neither confirmed nor taken back.

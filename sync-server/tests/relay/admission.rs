@@ -105,6 +105,25 @@ fn an_invitation_opens_until_it_runs_out() {
 }
 
 #[test]
+fn an_invitation_is_taken_up_in_its_last_second_and_not_in_the_next() {
+    for (late, taken) in [(0, true), (1, false)] {
+        let mut world = World::new();
+        let mut ben = Laptop::founder(1);
+        world.open(&mut ben);
+        ben.invite(50, Purpose::Member, world.now.unix + 10);
+        world.settle(&mut [&mut ben]);
+        let mut anna = Laptop::new(2, ben.space());
+        world.connect(&mut anna);
+        world.open_as(&mut anna, &secret(50));
+        world.now.unix += 10 + late;
+        let redeem = anna.redeem(50);
+        world.settle(&mut [&mut ben, &mut anna]);
+        assert_eq!(world.relay.store().ids(&ben.space()).contains(&redeem), taken, "{late} seconds late");
+        assert_eq!(anna.take_ended(), [Code::Expired], "redeemed or ended, the key is dead");
+    }
+}
+
+#[test]
 fn a_used_invitation_opens_nothing() {
     let mut world = World::new();
     let (_ben, mut anna) = pair(&mut world);

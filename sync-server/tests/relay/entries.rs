@@ -3,8 +3,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use alliance_replica::{
-    exchange::frame::{Code, Entries, Frame, Have, Whisper},
+    exchange::{
+        Event,
+        frame::{Code, Entries, Frame, Have, Whisper},
+    },
     id::{Signature, SpaceId},
+    limits,
     log::{
         control::{Cut, Forget, Reason, Record},
         entry::{Entry, Place},
@@ -148,6 +152,30 @@ fn an_entry_that_does_not_link_is_answered_with_what_is_here_but_not_for_ever() 
     }
     assert_eq!(ben.take_ended(), [Code::Limit]);
     assert!(ben.came.len() < 20, "{} frames", ben.came.len());
+}
+
+#[test]
+fn an_entry_whose_predecessor_is_another_ones_place_is_refused_at_once() {
+    let mut world = World::new();
+    let (mut ben, mut anna) = pair(&mut world);
+    let note = ben.write(b"sealed");
+    world.settle(&mut [&mut ben, &mut anna]);
+    let before = world.relay.store().ids(&ben.space()).len();
+    for seq in [2, 3, u64::MAX] {
+        // Anna's entry says that it follows Ben's.
+        let place = Place { version: 1, chain: Chain::Content, seq, prev: Some(note), epoch: Some([5; 8]) };
+        let wrong = Entry::sign(&anna.space(), &anna.secret(), &place, b"sealed".to_vec());
+        let frame = entries(&anna, Chain::Content, vec![wrong.entry]);
+        anna.came.clear();
+        anna.events.clear();
+        world.send(&mut anna, &frame);
+        assert_eq!(anna.take_ended(), [Code::Entry]);
+        assert!(!anna.came.contains(&kind(&Frame::Have(Have::default()))), "nothing is asked for: {:?}", anna.came);
+        assert!(matches!(&anna.events[..], [Event::Refused(error)] if error.entry == Some(wrong.id)));
+        world.open(&mut anna);
+    }
+    assert_eq!(world.relay.store().ids(&ben.space()).len(), before);
+    assert_eq!(ben.take_ended(), [], "nobody else is concerned");
 }
 
 #[test]
@@ -315,6 +343,31 @@ fn a_space_leaves_memory_with_its_last_reader() {
         assert_eq!(world.relay.loaded(), 0);
     }
     assert_eq!(world.relay.store().len(), 39);
+}
+
+#[test]
+fn who_fills_a_space_does_not_close_it_to_the_other_nor_to_its_own_cuts() {
+    let mut world = World::new();
+    let (mut ben, mut anna) = pair(&mut world);
+    ben.add_device(3);
+    world.settle(&mut [&mut ben, &mut anna]);
+    let mut tablet = Laptop::new(3, ben.space());
+    world.open(&mut tablet);
+    let forget = || Record::Forget(Forget { item: alliance_replica::id::Id::new([1; 16]) });
+    // Genesis, invitation, redemption, confirmation, device.
+    (5..limits::CONTROL_ENTRIES).for_each(|_| _ = ben.control(forget()));
+    world.settle(&mut [&mut ben, &mut anna, &mut tablet]);
+    assert_eq!(ben.take_ended(), []);
+    let over = ben.control(forget());
+    world.settle(&mut [&mut ben, &mut anna, &mut tablet]);
+    assert_eq!(ben.take_ended(), [Code::Limit]);
+    let cut = tablet.control(Record::Cut(Cut { device: ben.device(), reason: Reason::Lost }));
+    let other = anna.control(forget());
+    world.settle(&mut [&mut anna, &mut tablet]);
+    assert!(anna.has(&cut) && anna.durable.contains(&other) && tablet.has(&other) && !anna.has(&over));
+    assert_eq!((anna.take_ended(), tablet.take_ended()), (vec![], vec![]));
+    world.open(&mut ben);
+    assert_eq!(ben.take_ended(), [Code::NotMember]);
 }
 
 #[test]

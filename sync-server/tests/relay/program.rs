@@ -223,7 +223,7 @@ fn what_is_no_frame_is_answered_with_a_code_and_the_end() {
         Message::Text("hello".into()),
         Message::Binary(vec![4; 100].into()),
         Message::Binary(Vec::new().into()),
-        Message::Binary(vec![0; limits::FRAME + 1].into()),
+        Message::Binary(vec![200; limits::FRAME + 1].into()),
     ];
     for message in wrong {
         block_on(async {
@@ -241,6 +241,27 @@ fn what_is_no_frame_is_answered_with_a_code_and_the_end() {
         });
     }
     assert!(program.get("/healthz").starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn a_frame_of_the_largest_size_arrives_and_one_of_a_byte_more_ends_the_connection() {
+    let folder = folder();
+    let program = Program::start(folder.path(), &[]);
+    block_on(async {
+        let (mut line, _) = Line::open(&program).await;
+        for (size, ends) in [(limits::FRAME, false), (limits::FRAME + 1, true)] {
+            // A kind of a later version is passed over, whatever it says.
+            line.socket.send(Message::Binary(vec![200; size].into())).await.expect("sends");
+            if !ends {
+                line.exchange.find(&secret(1));
+            }
+            match line.event().await {
+                Event::Found(_) if !ends => {}
+                Event::Closed(error) if ends => assert_eq!(error.code, Code::Frame),
+                other => panic!("{size} bytes: {other:?}"),
+            }
+        }
+    });
 }
 
 #[test]

@@ -43,6 +43,12 @@ fn without(keys: &[u64]) -> Vec<u8> {
     cbor::map(&fields)
 }
 
+fn twisted(twist: &dyn Fn(&mut Fields)) -> Vec<u8> {
+    let mut fields = fields();
+    twist(&mut fields);
+    cbor::map(&fields)
+}
+
 pub(super) fn headers() -> Vec<Value> {
     let right = cbor::map(&fields());
     let bytes = |length| cbor::bytes(&vec![0; length]);
@@ -56,7 +62,16 @@ pub(super) fn headers() -> Vec<Value> {
         ("truncated-header", right[..right.len() - 1].to_vec()),
         ("trailing-bytes", [&right[..], &[0]].concat()),
         ("header-not-a-map", cbor::array(&[cbor::number(1)])),
+        ("key-twice", twisted(&|fields| fields.insert(1, fields[0].clone()))),
+        ("keys-out-of-order", twisted(&|fields| fields.swap(0, 1))),
+        ("number-longer-than-needed", with(2, vec![0x18, 2])),
+        ("absent-as-null", with(9, vec![0xf6])),
+        ("map-without-length", [&[0xbf], &right[1..], &[0xff]].concat()),
+        ("map-of-more-than-can-be-counted", [&[0xbb][..], &[255; 8], &right[1..]].concat()),
         ("key-not-a-number", [&[0xa1, 0x61][..], b"a", &[0]].concat()),
+        ("key-below-0", [&[0xa8], &right[1..], &[0x20, 0]].concat()),
+        ("the highest key", with(0xffff_ffff, vec![0])),
+        ("key-beyond-32-bits", with(1 << 32, vec![0])),
         ("seq-0", with(2, cbor::number(0))),
         ("seq-missing", without(&[2])),
         ("prev-missing", without(&[3])),
@@ -81,11 +96,44 @@ pub(super) fn headers() -> Vec<Value> {
         ("body-hash-too-short", with(6, bytes(31))),
         ("bytes-without-length", with(6, [&[0x5f][..], &bytes(32), &[0xff]].concat())),
     ];
+    let headers = headers.into_iter().chain(values().map(|(name, value)| (name, with(9, value))));
     let vector = |(name, bytes): (&str, Vec<u8>)| {
         let refusal = Header::decode(&bytes).as_ref().map_or_else(malformed, |_| "none");
         json!({ "name": name, "bytes": hex(&bytes), "refusal": refusal })
     };
-    headers.into_iter().map(vector).collect()
+    headers.map(vector).collect()
+}
+
+/// Values for a key that nobody knows: these, too, are to be deterministic.
+fn values() -> impl Iterator<Item = (&'static str, Vec<u8>)> {
+    let inner = |value: &[u8]| [&[0x81, 0xa1, 0][..], value].concat();
+    let nested = |depth| [&vec![0x81; depth][..], &[0]].concat();
+    [
+        ("unknown: all that there may be", inner(&[0x85, 0x20, 0x41, 7, 0x62, 0xc3, 0xa9, 0xf4, 0xf5])),
+        ("unknown: tag", vec![0xc1, 0]),
+        ("unknown: break", vec![0xff]),
+        ("unknown: undefined", vec![0xf7]),
+        ("unknown: simple-value", vec![0xe0]),
+        ("unknown: long-truth", vec![0xf8, 0x15]),
+        ("unknown: reserved-head", vec![0x1c]),
+        ("unknown: floating-point", vec![0xf9, 0x3c, 0]),
+        ("unknown: not-a-number", vec![0xf9, 0x7e, 0]),
+        ("unknown: null-inside", inner(&[0xf6])),
+        ("unknown: long-number-inside", inner(&[0x18, 0x17])),
+        ("unknown: long-length-inside", inner(&[0x58, 1, 7])),
+        ("unknown: text-not-utf-8", vec![0x62, 0xc3, 0x28]),
+        ("unknown: text-without-length", vec![0x7f, 0x61, b'a', 0xff]),
+        ("unknown: list-without-length", vec![0x9f, 0xff]),
+        ("unknown: key-twice-inside", inner(&[0xa2, 0, 0, 0, 0])),
+        ("unknown: keys-out-of-order-inside", inner(&[0xa2, 1, 0, 0, 0])),
+        ("unknown: key-below-0-inside", inner(&[0xa1, 0x20, 0])),
+        ("unknown: map-of-more-than-there-is", vec![0xbb, 127, 255, 255, 255, 255, 255, 255, 255]),
+        ("unknown: list-of-more-than-there-is", vec![0x9b, 255, 255, 255, 255, 255, 255, 255, 255]),
+        ("unknown: nested as deep as may be", nested(15)),
+        ("unknown: nested-too-deep", nested(16)),
+        ("unknown: nested-without-end", vec![0x81; 60]),
+    ]
+    .into_iter()
 }
 
 pub(super) fn entries() -> Vec<Value> {

@@ -26,6 +26,13 @@ pub(super) fn frames() -> Vec<Value> {
     let right = Frame::Error(Error { code: Code::Slow, channel: None, entry: None }).encode();
     let entry = cbor::array(&[bytes(0), bytes(64), bytes(0)]);
     let path = |entries| frame(4, &[one(), (1, bytes(32)), (2, cbor::number(0)), (3, entries)]);
+    // An error with a key that nobody knows, filled up with zeros.
+    let largest = |more: usize| {
+        let filled = |length| frame(9, &[(0, cbor::number(8)), (7, cbor::bytes(&vec![0; length]))]);
+        let whole = filled(limits::FRAME - filled(1 << 16).len() + (1 << 16) + more);
+        assert_eq!(whole.len(), limits::FRAME + more);
+        whole
+    };
     let hello = |nonce| frame(0, &[one(), (1, cbor::number(1)), (2, bytes(nonce)), (3, bytes(32))]);
     let frames = [
         ("a frame that is right", right.clone(), 0),
@@ -48,9 +55,12 @@ pub(super) fn frames() -> Vec<Value> {
             path(vec![0x81, 0x83, 0x5b, 255, 255, 255, 255, 255, 255, 255, 255]),
             0,
         ),
-        ("a frame of the largest size, of a later kind", vec![200], limits::FRAME),
-        ("oversized-frame-of-a-later-kind", vec![200], limits::FRAME + 1),
-        ("oversized-frame", right, limits::FRAME),
+        ("nested-without-end", [&[4], &[0x81; 4096][..]].concat(), 0),
+        ("nested-without-end-in-what-is-not-known", frame(9, &[(0, cbor::number(8)), (7, vec![0x81; 4096])]), 0),
+        ("a frame of the largest size, of a later kind", vec![200], limits::FRAME - 1),
+        ("oversized-frame-of-a-later-kind", vec![200], limits::FRAME),
+        ("a frame of the largest size", largest(0), 0),
+        ("oversized-frame", largest(1), 0),
     ];
     let vector = |(name, bytes, zeros): (&str, Vec<u8>, usize)| {
         let whole = [&bytes[..], &vec![0; zeros]].concat();
@@ -59,7 +69,7 @@ pub(super) fn frames() -> Vec<Value> {
             Ok(_) => "none",
             Err(refusal) => malformed(&refusal),
         };
-        json!({ "name": name, "bytes": shown(&whole, &[&[0], &entry]), "refusal": refusal })
+        json!({ "name": name, "bytes": shown(&whole, &[&[0], &entry, &[0x81]]), "refusal": refusal })
     };
     frames.into_iter().map(vector).collect()
 }

@@ -1,7 +1,7 @@
 //! Entries that are right on their own and wrong where they stand.
 
 use alliance_replica::{
-    id::EntryId,
+    id::{EntryId, SpaceId},
     log::{
         Log, Refusal,
         control::{Control, Genesis, Leave, Record, SpaceKind},
@@ -47,6 +47,8 @@ pub(super) fn paths() -> Vec<Value> {
         ),
         ("a branch", second, &ANNA, Chain::Control, follows(2, "genesis"), leave.clone()),
         ("wrong-seq", first, &ANNA, Chain::Control, follows(3, "genesis"), leave.clone()),
+        ("same-seq", second, &ANNA, Chain::Control, follows(2, "second device"), leave.clone()),
+        ("prev-of-another-device-by-a-stranger", first, &BEN, Chain::Control, follows(2, "genesis"), leave.clone()),
         ("prev-unknown", first, &ANNA, Chain::Control, at(Chain::Control, 2, unknown, None), leave.clone()),
         ("prev-of-another-device", second, &ANNA_SECOND, Chain::Control, follows(2, "genesis"), leave.clone()),
         (
@@ -56,6 +58,23 @@ pub(super) fn paths() -> Vec<Value> {
             Chain::Content,
             at(Chain::Content, 3, Some(told.entry("second device").id), epoch),
             vec![0; 96],
+        ),
+        (
+            "prev-of-another-space",
+            second,
+            &ANNA,
+            Chain::Control,
+            at(
+                Chain::Control,
+                2,
+                Some(EntryId::of(
+                    &SpaceId::new(filler("space", 1)),
+                    &ANNA.device(),
+                    &told.entry("genesis").entry.header,
+                )),
+                None,
+            ),
+            leave.clone(),
         ),
         (
             "content that follows content",
@@ -83,7 +102,7 @@ pub(super) fn paths() -> Vec<Value> {
         let received = log.receive(&author.device(), chain, vec![entry]);
         let refusal = match &received.refused {
             Some((_, refusal)) => refused(refusal),
-            None if received.unlinked => "predecessor",
+            None if received.unlinked => "unlinked",
             None if received.new.len() == 1 => "none",
             None => "waits",
         };
@@ -106,6 +125,7 @@ fn refused(refusal: &Refusal) -> &'static str {
         Refusal::Control(refusal) => malformed(refusal),
         Refusal::Chain => "chain",
         Refusal::Genesis => "genesis",
+        Refusal::Unlinked => "unlinked",
         Refusal::Predecessor => "predecessor",
         Refusal::Author => "author",
         Refusal::TooMany => "too many",

@@ -314,6 +314,9 @@ impl Frame {
 
     /// Parses one frame.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        if bytes.len() > limits::FRAME {
+            return Err(Malformed::TooLarge { what: "frame", size: bytes.len(), limit: limits::FRAME });
+        }
         let (kind, body) = bytes.split_first().ok_or(Malformed::Impossible { what: "frame", why: "it is empty" })?;
         Ok(match kind {
             0 => Self::Hello(read("hello", body)?),
@@ -326,12 +329,7 @@ impl Frame {
             7 => Self::Found(read("found", body)?),
             8 => Self::Whisper(read("whisper", body)?),
             9 => Self::Error(read("error", body)?),
-            kind => {
-                if body.len() > limits::FRAME {
-                    return Err(Malformed::TooLarge { what: "frame", size: body.len(), limit: limits::FRAME });
-                }
-                Self::Unknown(*kind)
-            }
+            kind => Self::Unknown(*kind),
         })
     }
 }

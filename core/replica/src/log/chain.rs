@@ -48,6 +48,17 @@ pub struct Meta {
     low: u64,
 }
 
+/// Whether an entry can be added.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Link {
+    /// It starts its chain, its predecessor is held, or it lies at the floor.
+    Fits,
+    /// Its predecessor is not held.
+    Missing,
+    /// What it names as its predecessor is held and is something else: the entry is wrong in itself.
+    Wrong,
+}
+
 /// All entries of a space that this replica holds.
 #[derive(Default, Debug)]
 pub struct Chains {
@@ -94,19 +105,18 @@ impl Chains {
         }
     }
 
-    /// True if the entry's place can be linked: it starts its chain, its predecessor is held, or it lies at the floor.
-    pub fn links(&self, entry: &Verified) -> bool {
-        match entry.header.prev {
-            None => true,
-            Some(prev) => {
-                self.meta(&prev).is_some_and(|meta| follows(&meta.head, &entry.head()))
-                    || entry.header.chain == Chain::Content
-                        && entry.header.seq - 1 <= self.floor.get(&entry.device).copied().unwrap_or(0)
-            }
+    /// How the entry hangs together with what is held.
+    pub fn link(&self, entry: &Verified) -> Link {
+        let Some(prev) = entry.header.prev else { return Link::Fits };
+        match self.meta(&prev) {
+            Some(meta) if follows(&meta.head, &entry.head()) => Link::Fits,
+            Some(_) => Link::Wrong,
+            None if entry.header.seq - 1 <= self.floor(&entry.device, entry.header.chain) => Link::Fits,
+            None => Link::Missing,
         }
     }
 
-    /// Adds an entry that [`Chains::links`]; returns its index, or nothing if it is held already.
+    /// Adds an entry that [`Link::Fits`]; returns its index, or nothing if it is held already.
     pub fn insert(&mut self, entry: &Verified, state: State) -> Option<Index> {
         if self.by_id.contains_key(&entry.id) {
             return None;
@@ -230,6 +240,6 @@ impl Chains {
 }
 
 /// True if `entry` may name `before` as its predecessor.
-fn follows(before: &Head, entry: &Head) -> bool {
-    before.device == entry.device && before.chain == entry.chain && before.seq + 1 == entry.seq
+pub(super) fn follows(before: &Head, entry: &Head) -> bool {
+    before.device == entry.device && before.chain == entry.chain && before.seq.checked_add(1) == Some(entry.seq)
 }

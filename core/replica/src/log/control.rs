@@ -138,9 +138,16 @@ pub struct Invite {
     /// Whom it is for.
     #[n(1)]
     pub purpose: Purpose,
-    /// Unix seconds after which relay and inviter refuse it; not part of the fold.
+    /// Last second, since 1970, in which relay and inviter take it; not part of the fold.
     #[n(2)]
     pub expires: u64,
+}
+
+impl Invite {
+    /// True once its last second has passed.
+    pub fn has_expired(&self, now: u64) -> bool {
+        now > self.expires
+    }
 }
 
 /// The invitation's key takes up the invitation.

@@ -8,8 +8,9 @@
 //! *Costs*, for `n` control entries: `n / 8` bytes of past an entry. A fold of entries that neither introduce nor end
 //! anything is that of their predecessors, plus `n / 64` words. Any other costs one pass over the entries and, only where
 //! a cut leaves something aside, `n / 64` words for each entry that may endorse. A hostile member can make every entry
-//! the dear kind: at the limit of 16 384 entries that is some milliseconds each to take in, about a minute and some
-//! 64 MiB for all. Nothing recurs, so depth costs no stack.
+//! the dear kind, up to the 8 192 that its devices, invitations and recovery keys may add: that is up to some
+//! milliseconds each to take in. Where both members are hostile, 16 384 entries take about a minute and some 64 MiB.
+//! Nothing recurs, so depth costs no stack.
 
 mod bits;
 mod content;
@@ -25,7 +26,7 @@ mod validity;
 
 pub use content::{ContentNode, Contents};
 pub use counting::{Counting, Facet};
-pub use dag::Dag;
+pub use dag::{Account, Dag};
 pub use epochs::Grantable;
 pub use fold::{Fold, Fork, Invitation};
 pub use roster::{DeviceState, Role};

@@ -9,11 +9,11 @@ use super::{
     bits::Bits,
     fold::Fold,
     graph::{Graph, Node},
-    roster::State,
+    roster::{Role, State},
     validity::{Candidate, Flaw, judge},
 };
 use crate::{
-    id::{DeviceId, EntryId, SpaceId},
+    id::{DeviceId, EntryId, MemberId, SpaceId},
     log::{
         control::Control,
         heads::{After, Chain, Head},
@@ -22,6 +22,15 @@ use crate::{
 
 /// How many folds of pasts are kept to start the next ones from; about one for each head that several devices extend.
 const RECENT: usize = 8;
+
+/// Whose control entries are counted together.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Account {
+    /// Those of a member's devices and of the invitations that they made.
+    Devices(MemberId),
+    /// Those of a member's recovery keys.
+    Recovery(MemberId),
+}
 
 /// Control entries, each with its whole past. It only grows.
 #[derive(Clone, Debug)]
@@ -81,7 +90,16 @@ impl Dag {
 
     /// True if a valid entry introduces the device, standing or not. Entries of other authors have no effect.
     pub fn introduces(&self, device: &DeviceId) -> bool {
-        self.graph.introduced.contains(device)
+        self.graph.introduced.contains_key(device)
+    }
+
+    /// On whose account the control entries of a device are; nothing if no valid entry introduces it. It may change once,
+    /// when a key that was invited turns out to be a device's.
+    pub fn account(&self, device: &DeviceId) -> Option<Account> {
+        self.graph.introduced.get(device).map(|(member, role)| match role {
+            Role::Recovery => Account::Recovery(*member),
+            Role::Ordinary | Role::Invite => Account::Devices(*member),
+        })
     }
 
     /// The fold of everything here.

@@ -10,11 +10,11 @@ use std::{
 
 use super::{
     bits::Bits,
-    roster::State,
-    validity::{Effect, Flaw, Valid},
+    roster::{Role, State},
+    validity::{Effect, Flaw, Introduction, Valid},
 };
 use crate::{
-    id::{DeviceId, EntryId, SpaceId},
+    id::{DeviceId, EntryId, MemberId, SpaceId},
     log::control::{Control, Record},
 };
 
@@ -55,7 +55,11 @@ pub(super) struct Graph {
     pub(super) epochs: Vec<usize>,
     /// Valid grants of an epoch in their past.
     pub(super) grants: BTreeMap<EntryId, Vec<usize>>,
-    pub(super) introduced: BTreeSet<DeviceId>,
+    /// Keys that valid entries introduce, standing or not, with the member for whom they count and their role.
+    pub(super) introduced: BTreeMap<DeviceId, (MemberId, Role)>,
+    founders: Option<MemberId>,
+    /// The first other member who came.
+    other: Option<MemberId>,
     followed: Bits,
 }
 
@@ -71,7 +75,9 @@ impl Graph {
             facts: Vec::new(),
             epochs: Vec::new(),
             grants: BTreeMap::new(),
-            introduced: BTreeSet::new(),
+            introduced: BTreeMap::new(),
+            founders: None,
+            other: None,
             followed: Bits::default(),
         }
     }
@@ -143,7 +149,7 @@ impl Graph {
         let at = self.nodes.len();
         match &node.verdict {
             Ok(Valid { effect: Effect::Introduces(keys), .. }) => {
-                self.introduced.extend(keys.iter().map(|key| key.keys.device));
+                keys.iter().for_each(|key| self.introduce(key));
                 self.facts.push(at);
             }
             Ok(Valid { effect: Effect::Nothing, .. }) | Err(_) => {}
@@ -170,5 +176,20 @@ impl Graph {
         self.chains.entry(node.device).or_default().push(at);
         self.ids.insert(node.id, at);
         self.nodes.push(Arc::new(node));
+    }
+    /// Notes for whom a key counts. Who is merely invited does not say so itself: an invitation of the other's key must
+    /// not make its entries count for the inviter. Members beyond two come by a fork of the founder's, who answers for them.
+    fn introduce(&mut self, key: &Introduction) {
+        let founders = *self.founders.get_or_insert(key.member);
+        if key.admits {
+            self.other.get_or_insert(key.member);
+        }
+        let member = if self.other == Some(key.member) { key.member } else { founders };
+        let known = self.introduced.entry(key.keys.device).or_insert((member, key.role));
+        match (known.1, key.role) {
+            (Role::Invite, Role::Ordinary | Role::Recovery) => *known = (member, key.role),
+            (Role::Ordinary, Role::Recovery) => known.1 = Role::Recovery,
+            _ => {}
+        }
     }
 }
