@@ -93,6 +93,9 @@ pub enum AppError {
     /// Not enough memory for the safety words.
     #[error("there is not enough memory to compute the safety words")]
     Memory(#[from] keys::safety::OutOfMemory),
+    /// This person's computers have written as many records into an alliance's log as it holds.
+    #[error("too many computers, keys and invitations were changed in this alliance")]
+    TooManyRecords,
     /// No item is meant.
     #[error("there is no {kind} “{text}” here")]
     NotFound {

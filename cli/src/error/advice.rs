@@ -36,6 +36,9 @@ pub(super) fn app(error: &AppError) -> Advice {
         AppError::NotShareable { .. } => {
             ("invalid", Exit::Usage, Some("`alliance note share <id>` shares a note".to_owned()))
         }
+        AppError::TooManyRecords => {
+            failed("records", "found a new alliance with `alliance new`; this one stays readable")
+        }
         AppError::SharedAlready { .. } => {
             ("shared_already", Exit::Usage, Some("`alliance note list` shows which notes are private".to_owned()))
         }

@@ -67,6 +67,7 @@ fn every_app_error() -> Vec<AppError> {
     all.extend([
         AppError::NotShareable { kind: "goal".to_owned() },
         AppError::SharedAlready { title: "Run".to_owned() },
+        AppError::TooManyRecords,
         AppError::RelayAddress { url: "x".to_owned() },
         AppError::Seal(keys::seal::Error::TooLarge(9)),
         AppError::NotFound { kind: "goal".to_owned(), text: text.clone() },

@@ -233,6 +233,11 @@ impl Log {
         Place { version: 1, chain, seq: tip.map_or(1, |tip| tip.seq + 1), prev: tip.map(|tip| tip.id), epoch }
     }
 
+    /// False if nobody would take another such record of this device: its member has written too many.
+    pub fn may_append(&self, device: &DeviceId, record: &Record) -> bool {
+        self.dag.account(device).is_none_or(|account| self.quota.allows(&account, record))
+    }
+
     /// Appends one's own control record; the entry is to be written to disk before it is sent.
     pub fn append(&mut self, author: &Secret, last: Option<&EntryId>, record: Record) -> Verified {
         let place = self.next_place(&author.public(), Chain::Control, last, None);

@@ -12,7 +12,7 @@ use alliance_replica::{
         Broken, Event, Exchange, Role,
         frame::{Ack, Channel, Code, Entries},
     },
-    id::{ReplicaKey, Secret, SpaceId},
+    id::{EntryId, ReplicaKey, Secret, SpaceId},
     log::heads::Head,
 };
 use zeroize::Zeroizing;
@@ -326,10 +326,10 @@ impl Session {
         if taken.unlinked {
             self.exchange.say_have(channel, &loaded.log);
         }
-        if let Some(entry) = taken.refused {
-            self.exchange.refuse(channel, Code::Entry, Some(entry));
+        if let Some((entry, code)) = taken.refused {
+            self.exchange.refuse(channel, code, Some(entry));
             self.channels.remove(&channel);
-            self.events.push_back(SessionEvent::Refused { space, code: Code::Entry });
+            self.events.push_back(SessionEvent::Refused { space, code });
         }
         let tally = self.tallies.entry(space).or_default();
         tally.received += taken.new;
@@ -393,7 +393,7 @@ impl Session {
         }
         match profile.seal(&space, received, world) {
             // What one space cannot do stops no other.
-            Err(AppError::Epoch(_) | AppError::Seal(_) | AppError::Pack(_)) => {
+            Err(AppError::Epoch(_) | AppError::Seal(_) | AppError::Pack(_) | AppError::TooManyRecords) => {
                 profile.unload();
                 self.exchange.refuse(channel, Code::Limit, None);
                 self.channels.remove(&channel);
@@ -431,6 +431,6 @@ pub(super) struct Taken {
     pub(super) changed: u64,
     /// An entry could not be linked.
     pub(super) unlinked: bool,
-    /// An entry was refused.
-    pub(super) refused: Option<alliance_replica::id::EntryId>,
+    /// An entry was refused, and under which code.
+    pub(super) refused: Option<(EntryId, Code)>,
 }

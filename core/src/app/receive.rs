@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use alliance_replica::{
-    exchange::frame::Entries,
+    exchange::frame::{Code, Entries},
     id::{EntryId, ReplicaKey, SpaceId},
     log::{
+        Refusal,
         chain::State,
         entry::{Entry, Verified},
         heads::Chain,
@@ -51,7 +52,11 @@ impl Profile {
                     let about =
                         json!({ "entry": entry.to_string(), "device": device.to_string(), "reason": whole(&refusal) });
                     tx.note_security(world.now, &space.id(), "entry-refused", &about)?;
-                    taken.refused = Some(entry);
+                    let code = match refusal {
+                        Refusal::Author | Refusal::TooMany => Code::Limit,
+                        _ => Code::Entry,
+                    };
+                    taken.refused = Some((entry, code));
                 }
             }
             taken.new = arrived.count;

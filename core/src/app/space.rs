@@ -131,6 +131,9 @@ impl Space {
 
     /// Appends a control record of this device and writes it to the file.
     pub(super) fn append(&mut self, tx: &Tx<'_>, record: Record) -> Result<EntryId, AppError> {
+        if !self.log.may_append(&self.row.device, &record) {
+            return Err(AppError::TooManyRecords);
+        }
         let entry = self.log.append(self.secret.signing(), self.row.last_control.as_ref(), record);
         tx.insert_entry(&self.id(), &entry, State::Applied)?;
         self.row.last_control = Some(entry.id);
