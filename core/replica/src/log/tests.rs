@@ -258,3 +258,41 @@ fn the_quotas_are_those_of_the_protocol() {
     assert_eq!(fill(devices, &cut(1)), limits::CONTROL_RESERVE);
     assert_eq!(fill(words, &forget()), limits::CONTROL_RESERVE);
 }
+
+/// Attack: whoever holds an invitation's key fills the account of the inviter, the reserve for cuts too.
+#[test]
+fn who_holds_an_invitation_does_not_fill_the_inviters_account() {
+    let mut log = pair();
+    while takes(&mut log, 50, forget()) {}
+    while takes(&mut log, 50, cut(77)) {}
+    assert!(takes(&mut log, 2, forget()), "the other has all of theirs");
+    assert!(takes(&mut log, 1, cut(50)), "the founder can still cut");
+    assert!(takes(&mut log, 1, forget()), "the founder can still write");
+}
+
+/// Attack: control entries that wait for something that never comes are all looked through at each new one.
+#[test]
+fn control_entries_that_wait_cost_no_quadratic_time() {
+    let missing = Head { device: device(1), chain: Chain::Control, seq: 99, id: EntryId::new([9; 32]) };
+    let time = |count: u64| {
+        let mut log = founded();
+        let mut heads = vec![log.dag().heads()[&device(1)][0]; limits::AFTER - 1];
+        heads.push(missing);
+        let mut prev = Some(heads[0].id);
+        let mut made = Vec::new();
+        for n in 0..count {
+            let control = Control { after: crate::log::heads::After(heads.clone()), record: forget() };
+            let place = Place { version: 1, chain: Chain::Control, seq: n + 2, prev, epoch: None };
+            let entry = Entry::sign(&log.space(), &secret(1), &place, control.encode());
+            prev = Some(entry.id);
+            made.push(entry);
+        }
+        let start = std::time::Instant::now();
+        for entry in made {
+            log.restore(&entry.device, entry.entry, State::Stored).expect("links");
+        }
+        start.elapsed()
+    };
+    let (one, four) = (time(150), time(600));
+    assert!(four < one * 8, "150 take {one:?}, 600 take {four:?}");
+}
