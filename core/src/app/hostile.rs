@@ -1,8 +1,8 @@
 //! What a hostile member sends, and what an honest replica makes of it: the test plays Anna with her keys in its hands.
 
-mod attack2;
 mod content;
 mod cuts;
+mod kept;
 mod keys;
 
 use alliance_replica::{

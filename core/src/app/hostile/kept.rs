@@ -1,9 +1,6 @@
-//! Attacks of the second round. What fails shows a hole.
-
-use alliance_replica::log::control::{Epoch, Wrap};
+//! What is kept beyond a cut, how much of it there can be, and what a restart in the middle changes: nothing.
 
 use super::*;
-use crate::keys::Keyring;
 
 /// Seals any content of one of Anna's devices.
 fn sealed(stage: &mut Stage, author: &DeviceSecret, prev: Option<&Verified>, content: &Content) -> Verified {
@@ -158,7 +155,6 @@ fn keeping_one_entry_at_a_time_costs_no_rebuild_of_everything_each() {
     stage.give(&[add, cut]);
     let before = stage.ben.space(&stage.space).expect("space").steps;
     let mut written: Option<Verified> = None;
-    let start = std::time::Instant::now();
     for _ in 0..10 {
         let beyond = stage.content(&tablet, written.as_ref(), &after, Vec::new());
         stage.give(std::slice::from_ref(&beyond));
@@ -169,7 +165,7 @@ fn keeping_one_entry_at_a_time_costs_no_rebuild_of_everything_each() {
         tip = Some(keeps);
     }
     let steps = stage.ben.space(&stage.space).expect("space").steps - before;
-    assert!(steps < 200, "20 empty entries on 100 took {steps} steps, {:?}", start.elapsed());
+    assert!(steps < 200, "20 empty entries on 100 took {steps} steps");
 }
 
 /// Ben typed upon more entries of a cut tablet than one entry can keep: an honest tablet that was offline for long.
@@ -229,85 +225,6 @@ fn many_beyond_a_cut(stage: &mut Stage, count: usize, chained: bool) -> Beyond {
         notes.push(preimage.id());
     }
     Beyond { before, cut, all, notes }
-}
-
-/// Anna mints an epoch that says it is for everybody; the wrap for Ben's phone is noise.
-#[test]
-fn another_member_cannot_lock_one_of_ones_own_devices_out_of_what_one_writes() {
-    let mut stage = Stage::new();
-    let (space, anna) = (stage.space, stage.anna());
-    let phone = DeviceSecret::generate(&mut stage.rng);
-    let Profile { store, spaces, documents } = &mut stage.ben;
-    store
-        .write::<_, AppError>(|tx| {
-            let space = receive::loaded(spaces, tx, &space)?;
-            let consent = phone.keys().consent(phone.signing(), &space.id(), &space.row.member);
-            let record = AddDevice { device: phone.keys(), role: AddedRole::Ordinary, renews: None, consent };
-            space.append(tx, Record::AddDevice(record))?;
-            let since = apply::Since { control: true, ..Default::default() };
-            apply::settle(tx, space, documents, since, 1_800_000_002)?;
-            space.store_row(tx)
-        })
-        .expect("adds");
-    stage.write("one");
-    stage.seal();
-    let opens = |stage: &mut Stage| {
-        let loaded = stage.ben.space(&space).expect("space");
-        let last = loaded.row.last.expect("sealed");
-        let prefix = loaded.log.chains().meta(&last).and_then(|meta| meta.epoch).expect("epoch");
-        let mut ring = Keyring::new(space);
-        ring.learn(loaded.log.dag().entries().map(|(id, by, control)| (id, by, &control.record)), &[&phone]);
-        ring.candidates(prefix).next().is_some()
-    };
-    assert!(opens(&mut stage), "the phone reads what Ben writes");
-    let loaded = stage.ben.space(&space).expect("space");
-    let ben = loaded.device();
-    let after: Vec<_> = loaded.log.after(None).0.into_iter().filter(|it| it.chain == Chain::Control).collect();
-    let targets = loaded.log.fold().wrap_targets();
-    let key = EpochKey::generate(&mut stage.rng);
-    let wraps = targets.iter().filter(|keys| keys.device != anna.id()).map(|keys| match keys.device == ben {
-        true => key.wrap(&space, &anna.id(), keys, &mut stage.rng),
-        false => Wrap { device: keys.device, sealed: [7; 80] },
-    });
-    let parents = vec![key.seal_parent(&space, &stage.key, &mut ChaCha20Rng::seed_from_u64(7))];
-    let record = Record::Epoch(Epoch { id: key.id(&space), parents, wraps: wraps.collect() });
-    let entry = control(&space, &anna, None, &after, record);
-    stage.give(std::slice::from_ref(&entry));
-    for n in 0..3 {
-        stage.write(&format!("two {n}"));
-        stage.seal();
-    }
-    assert!(opens(&mut stage), "Ben's phone cannot read what Ben's laptop writes any more");
-}
-
-/// Anna has many devices, then cuts one after the other. Every cut asks Ben for a fresh epoch.
-#[test]
-fn a_member_does_not_use_up_the_others_control_entries() {
-    let mut stage = Stage::new();
-    let (base, anna) = (stage.base.clone(), stage.anna());
-    let (mut last, mut all, mut devices) = (None::<Verified>, Vec::new(), Vec::new());
-    for _ in 0..400 {
-        let new = DeviceSecret::generate(&mut stage.rng);
-        let add = stage.add(&anna, last.as_ref(), &base, &new, None);
-        last = Some(add.clone());
-        all.push(add);
-        devices.push(new.id());
-    }
-    stage.give(&all);
-    stage.seal();
-    let me = stage.device();
-    let written =
-        |stage: &mut Stage| stage.ben.space(&stage.space).expect("space").log.chains().highest(&me, Chain::Control);
-    let before = written(&mut stage);
-    for device in devices.iter().take(4) {
-        let cut = Record::Cut(Cut { device: *device, reason: Reason::Lost });
-        let cut = control(&stage.space, &anna, last.as_ref(), &[], cut);
-        stage.give(std::slice::from_ref(&cut));
-        last = Some(cut);
-        stage.seal();
-    }
-    let spent = written(&mut stage) - before;
-    assert!(spent <= 4, "4 cuts of Anna's cost Ben {spent} entries, and he has nothing to say");
 }
 
 /// What was refused is judged anew after an update. Until then, and when it is refused again, it endorses nothing.
