@@ -15,6 +15,7 @@ pub mod security;
 pub mod status;
 pub mod sync;
 pub mod today;
+pub mod verify;
 
 use std::path::PathBuf;
 
@@ -63,6 +64,8 @@ pub enum Command {
     Sync(sync::Sync),
     /// The relay through which you exchange
     Relay(relay::Relay),
+    /// Look whether the relay really holds what it said it has
+    Verify,
     /// What happened to keys and membership
     Security,
     /// See two people work together, in a temporary folder
@@ -97,6 +100,8 @@ pub enum Answer {
     Status(Vec<status::Status>),
     /// What came and went.
     Synced(sync::Synced),
+    /// What the relays hold.
+    Verified(Vec<verify::Found>),
     /// The relays in use.
     Relays(Vec<relay::Known>),
     /// The security log.
@@ -117,6 +122,7 @@ impl Answer {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Synced(synced) if synced.rows.iter().any(|row| row.refused.is_some()) => Exit::Failed,
+            Self::Verified(rows) if !rows.iter().all(|row| row.whole) => Exit::Failed,
             _ => Exit::Ok,
         }
     }
@@ -138,6 +144,7 @@ pub fn run(command: Option<Command>, context: &Context<'_>) -> Result<Answer, Cl
         Command::Status => status::run(context),
         Command::Sync(sync) => sync.run(context),
         Command::Relay(relay) => relay.run(context),
+        Command::Verify => verify::run(context),
         Command::Security => security::run(context),
         Command::Demo(demo) => demo.run(context),
     }

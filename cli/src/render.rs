@@ -154,6 +154,7 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::Members(members) => member::members(members, page),
         Answer::Status(spaces) => status::status(spaces, page),
         Answer::Synced(synced) => sync::synced(synced, page),
+        Answer::Verified(rows) => sync::verified(rows, page),
         Answer::Relays(relays) => alliance::relays(relays, page),
         Answer::Security(lines) => status::security(lines, page),
         // Both were printed while they ran.

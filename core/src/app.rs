@@ -17,6 +17,7 @@ mod receive;
 mod seal;
 mod space;
 mod status;
+mod verify;
 
 use std::collections::BTreeMap;
 
@@ -29,6 +30,7 @@ pub use joining::Joining;
 pub use profile::{AllianceInfo, AllianceState, Person, RelayInfo};
 pub use query::{Choice, ChoiceValue, Item, Owner, Summary, Today, Who};
 pub use status::{DeviceStatus, Member, Members, SpaceStatus};
+pub use verify::{Held, Verify};
 
 use crate::{
     document::EditError,
