@@ -159,9 +159,15 @@ mod tests {
 
     #[test]
     fn an_edit_says_what_to_change() {
-        assert!(parse(&["goal", "edit", "g3k"]).is_err());
-        assert!(parse(&["note", "edit", "n3k"]).is_err());
+        assert!(parse(&["goal", "edit"]).is_err());
         assert!(parse(&["goal", "edit", "g3k", "--status", "paused"]).is_ok());
+        assert!(parse(&["goal", "edit", "g3k", "--status", "won"]).is_err());
+        assert!(parse(&["goal", "rate", "g3k", "-1", "-m", "- slow"]).is_ok());
+        assert!(parse(&["goal", "rate", "g3k", "+2"]).is_ok());
+        assert!(parse(&["goal", "rate", "g3k", "3"]).is_err());
+        assert!(parse(&["goal", "milestone", "tick", "g3k", "1"]).is_ok());
+        assert!(parse(&["feedback", "give", "more", "Silence"]).is_ok());
+        assert!(parse(&["feedback", "give", "praise", "Silence"]).is_err());
         assert!(parse(&["note", "edit", "n3k", "-m", "-"]).is_ok());
     }
 

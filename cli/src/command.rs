@@ -3,7 +3,9 @@
 pub mod alliance;
 pub mod conflict;
 pub mod demo;
+pub mod feedback;
 pub mod goal;
+pub mod history;
 pub mod init;
 pub mod invite;
 pub mod item;
@@ -11,10 +13,12 @@ pub mod join;
 pub mod member;
 pub mod note;
 pub mod relay;
+pub mod search;
 pub mod security;
 pub mod status;
 pub mod sync;
 pub mod today;
+pub mod undo;
 pub mod verify;
 
 use std::path::PathBuf;
@@ -54,6 +58,16 @@ pub enum Command {
     Goal(goal::Goal),
     /// Notes: shared, or private to you
     Note(note::Note),
+    /// Feedback in both directions: keep, more of, less of, noticed
+    Feedback(feedback::Feedback),
+    /// Find words in everything you can see
+    Search(search::Search),
+    /// What was written by whom, by day
+    History(history::History),
+    /// Take back what you did last, if it still stands
+    Undo,
+    /// Do again what you took back
+    Redo,
     /// Where you both changed the same thing, and which value is kept
     Conflict(conflict::Conflict),
     /// Who belongs to the alliance, and the words that prove it
@@ -90,6 +104,10 @@ pub enum Answer {
     Items(item::List),
     /// One item as a whole.
     Item(item::Item),
+    /// Items in which words were found.
+    Found(Vec<search::Found>),
+    /// What was written.
+    History(Vec<history::Line>),
     /// What is going on.
     Today(today::Today),
     /// Fields with several values.
@@ -139,6 +157,11 @@ pub fn run(command: Option<Command>, context: &Context<'_>) -> Result<Answer, Cl
         Command::Join(join) => join.run(context),
         Command::Goal(goal) => goal.run(context),
         Command::Note(note) => note.run(context),
+        Command::Feedback(feedback) => feedback.run(context),
+        Command::Search(search) => search.run(context),
+        Command::History(history) => history.run(context),
+        Command::Undo => undo::undo(context),
+        Command::Redo => undo::redo(context),
         Command::Conflict(conflict) => conflict.run(context),
         Command::Member(member) => member.run(context),
         Command::Status => status::run(context),
@@ -197,6 +220,11 @@ impl<'a> Context<'a> {
             Err(AppError::Store(StoreError::Missing)) => Err(CliError::NoProfile { name, others: home.names()? }),
             opened => Ok(opened?),
         }
+    }
+
+    /// What was said with `--alliance`.
+    pub fn named_alliance(&self) -> Option<&str> {
+        self.options.alliance.as_deref()
     }
 
     /// The alliance that is meant: the one named with `--alliance`, else the one chosen with `use`.

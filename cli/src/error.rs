@@ -138,6 +138,29 @@ pub enum CliError {
     /// An invitation that leads to no relay.
     #[error("the invitation names no relay")]
     NoRelayInInvitation,
+    /// A day that cannot be understood.
+    #[error("“{text}” is not one day")]
+    NotADay {
+        /// What was said.
+        text: String,
+    },
+    /// There are no words, and no terminal on which an editor could open.
+    #[error("there are no words")]
+    NoText,
+    /// The editor did not end well.
+    #[error("the editor `{editor}` did not end well")]
+    Editor {
+        /// Its command.
+        editor: String,
+    },
+    /// A setting that does not exist, or cannot be so.
+    #[error("“{name}” cannot be set so")]
+    Setting {
+        /// The setting.
+        name: String,
+        /// What can be.
+        want: &'static str,
+    },
     /// The person ended it.
     #[error("ended before it was done")]
     Cancelled,
@@ -236,6 +259,20 @@ impl CliError {
                 Exit::Failed,
                 Some("ask the other person to run `alliance relay set <url>` and `alliance invite` again".to_owned()),
             ),
+            Self::NotADay { .. } => {
+                ("not_a_day", Exit::Usage, Some("say it as fri, tomorrow, in 3 weeks, 27 Nov or 2026-11-27".to_owned()))
+            }
+            Self::NoText => (
+                "no_text",
+                Exit::Usage,
+                Some("-m <text> says it, -m - reads it from stdin; on a terminal your editor opens".to_owned()),
+            ),
+            Self::Editor { .. } => (
+                "editor",
+                Exit::Cancelled,
+                Some("nothing was changed; `alliance config set editor <command>` names another one".to_owned()),
+            ),
+            Self::Setting { want, .. } => ("setting", Exit::Usage, Some((*want).to_owned())),
             Self::Cancelled => {
                 ("cancelled", Exit::Cancelled, Some("all is saved here; `alliance sync` goes on".to_owned()))
             }

@@ -7,11 +7,13 @@
 pub mod args;
 pub mod command;
 pub mod config;
+pub mod editor;
 pub mod env;
 pub mod error;
 pub mod net;
 pub mod render;
 pub mod ui;
+pub mod when;
 
 use std::{ffi::OsString, panic, process::ExitCode};
 

@@ -4,8 +4,10 @@
 //! wrote never reach a terminal with control characters in them.
 
 pub mod alliance;
+pub mod history;
 pub mod item;
 pub mod member;
+pub mod search;
 pub mod start;
 pub mod status;
 pub mod sync;
@@ -129,6 +131,14 @@ impl Page {
     }
 }
 
+impl Cell {
+    /// A cell of several looks.
+    pub fn pieces(before: &str, pieces: &[(&str, Style)]) -> Self {
+        let text: String = pieces.iter().map(|(text, style)| format!("{style}{}{style:#}", plain(text))).collect();
+        Self { text: format!("{before}{text}"), style: Style::new() }
+    }
+}
+
 /// Plain words.
 pub fn cell(text: impl AsRef<str>) -> Cell {
     styled(text, Style::new())
@@ -149,6 +159,8 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::Done(done) => item::done(done, page),
         Answer::Items(list) => item::list(list, page),
         Answer::Item(whole) => item::item(whole, page),
+        Answer::Found(hits) => search::found(hits, page),
+        Answer::History(lines) => history::history(lines, page),
         Answer::Today(day) => today::today(day, page),
         Answer::Choices(choices) => item::choices(choices, page),
         Answer::Members(members) => member::members(members, page),

@@ -47,6 +47,11 @@ impl Ui {
         Self { json }
     }
 
+    /// True if there is a person at a terminal who can be asked, or can edit.
+    pub fn is_interactive(&self) -> bool {
+        !self.json && io::stdin().is_terminal() && io::stdout().is_terminal()
+    }
+
     /// Prints recovery words before the command that made them goes on: there is no other copy. Unlike with everything
     /// else, it is an error if nobody reads it. With JSON it is the beginning of the envelope that [`Self::answer`] ends.
     pub fn begin(&self, recovery: &Recovery) -> Result<(), CliError> {

@@ -6,18 +6,22 @@
 
 mod documents;
 mod gates;
+mod journal;
 mod logs;
 mod migrate;
 mod relays;
 mod rows;
+mod search;
 mod secrets;
 mod security;
 
 pub use documents::{Facet, Waiting};
 pub use gates::Tx;
+pub use journal::Act;
 pub use logs::{StoredEntry, StoredState};
 pub use relays::RelayRow;
 pub use rows::StoredRow;
+pub use search::Hit;
 pub use secrets::{EpochRow, Invited, SpaceRow};
 pub use security::SecurityEvent;
 

@@ -12,3 +12,4 @@ mod readme;
 mod relay;
 mod secrecy;
 mod story;
+mod things;

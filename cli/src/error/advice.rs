@@ -2,7 +2,7 @@
 
 use alliance_core::{
     app::{AppError, NotInvited, SessionError},
-    document::EditError,
+    document::{EditError, UndoError},
     domain::RuleError,
     keys::invitation,
     store::StoreError,
@@ -31,7 +31,7 @@ pub(super) fn app(error: &AppError) -> Advice {
             failed("keys", "nothing was lost: `alliance sync` tries again, `alliance security` shows what happened")
         }
         AppError::Memory(_) => failed("memory", "the six words need 64 MB of memory for a moment; close something"),
-        AppError::NotFound { kind, .. } => ("not_found", Exit::NotFound, Some(shows(kind))),
+        AppError::NotFound { kind, like, .. } => ("not_found", Exit::NotFound, Some(like_or_shows(kind, like))),
         AppError::Ambiguous { candidates, .. } => ("ambiguous", Exit::Usage, Some(one_of(candidates))),
         AppError::NotShareable { .. } => {
             ("invalid", Exit::Usage, Some("`alliance note share <id>` shares a note".to_owned()))
@@ -50,6 +50,15 @@ pub(super) fn app(error: &AppError) -> Advice {
             Exit::NotFound,
             Some("`alliance conflict list` shows the values and their numbers".to_owned()),
         ),
+        AppError::NothingToUndo => {
+            ("nothing_to_undo", Exit::NotFound, Some("`alliance history` shows what was written".to_owned()))
+        }
+        AppError::NotUndone { why: UndoError::Made, .. } => {
+            failed("not_undone", "nothing that was made is deleted; change it instead")
+        }
+        AppError::NotUndone { .. } => {
+            failed("not_undone", "`alliance history <id>` shows what it was, to write it again")
+        }
         AppError::NoAlliance => (
             "no_alliance",
             Exit::NotFound,
@@ -75,6 +84,11 @@ fn rule(error: &RuleError) -> Advice {
         RuleError::NotYours { .. } => {
             ("not_yours", Exit::NotYours, Some("ask the other person to do it: only they can".to_owned()))
         }
+        RuleError::ForTheOther => {
+            ("not_yours", Exit::NotYours, Some("it is for the other person to answer".to_owned()))
+        }
+        RuleError::NotADay { .. } => usage("say it as 2026-11-27"),
+        RuleError::NoneSuch { .. } => usage("`alliance goal show <id>` shows them with their numbers"),
         RuleError::OnlyShown => usage("install the newest `alliance`"),
     }
 }
@@ -197,6 +211,14 @@ pub(super) fn net(error: &NetError) -> Advice {
         _ => LATER,
     };
     (code, Exit::NotReached, Some(hint.to_owned()))
+}
+
+fn like_or_shows(kind: &str, like: &[(String, String)]) -> String {
+    if like.is_empty() {
+        return shows(kind);
+    }
+    let lines = like.iter().map(|(short, title)| format!("\n  {short}  {title}"));
+    format!("{}; did you mean:{}", shows(kind), lines.collect::<String>())
 }
 
 fn shows(kind: &str) -> String {

@@ -1,6 +1,6 @@
 use alliance_core::{
     app::NotInvited,
-    document::EditError,
+    document::{EditError, UndoError},
     domain::{self, RuleError},
     keys::{self, invitation},
     store::StoreError,
@@ -53,6 +53,9 @@ fn every_app_error() -> Vec<AppError> {
         RuleError::NotALine { field },
         RuleError::NotAllowed { field: "status", allowed: domain::goal::STATUSES },
         RuleError::NotYours { owner: MemberId::new([1; 16]) },
+        RuleError::ForTheOther,
+        RuleError::NotADay { field: "date" },
+        RuleError::NoneSuch { field: "milestone", text: "km".to_owned() },
         RuleError::OnlyShown,
     ];
     all.extend(rules.map(AppError::from));
@@ -70,10 +73,13 @@ fn every_app_error() -> Vec<AppError> {
         AppError::TooManyRecords,
         AppError::RelayAddress { url: "x".to_owned() },
         AppError::Seal(keys::seal::Error::TooLarge(9)),
-        AppError::NotFound { kind: "goal".to_owned(), text: text.clone() },
-        AppError::NotFound { kind: "item".to_owned(), text: text.clone() },
+        AppError::NotFound { kind: "goal".to_owned(), text: text.clone(), like: pairs() },
+        AppError::NotFound { kind: "item".to_owned(), text: text.clone(), like: Vec::new() },
         AppError::Ambiguous { text, candidates: pairs() },
         AppError::NoSuchValue { title: "Run".to_owned(), number: 3 },
+        AppError::NothingToUndo,
+        AppError::NotUndone { title: "Run".to_owned(), why: UndoError::Made },
+        AppError::NotUndone { title: "Run".to_owned(), why: UndoError::Grows { field: "ratings".to_owned() } },
         AppError::NoAlliance,
         AppError::UnknownSpace,
         AppError::NoRelay,
@@ -159,7 +165,7 @@ fn exit_codes_are_those_that_scripts_rely_on() {
     assert_eq!(exit(AppError::NoRelay.into()), 1);
     assert_eq!(exit(AppError::Ambiguous { text: String::new(), candidates: pairs() }.into()), 2);
     assert_eq!(exit(CliError::Cancelled), 3);
-    assert_eq!(exit(AppError::NotFound { kind: "goal".to_owned(), text: String::new() }.into()), 5);
+    assert_eq!(exit(AppError::NotFound { kind: "goal".to_owned(), text: String::new(), like: Vec::new() }.into()), 5);
     assert_eq!(exit(AppError::from(RuleError::NotYours { owner: MemberId::new([1; 16]) }).into()), 6);
     assert_eq!(exit(NetError::Closed.into()), 7);
     assert_eq!(exit(CliError::Bug), 255);
