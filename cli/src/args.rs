@@ -29,7 +29,7 @@ pub struct Options {
     /// Print JSON: {"v":1,"data":…} on stdout, {"v":1,"error":…} on stderr
     #[arg(long, global = true, help_heading = HEADING)]
     pub json: bool,
-    /// Profile on this computer [default: $ALLIANCE_PROFILE, else the only one, else "default"]
+    /// Profile on this computer [default: $ALLIANCE_PROFILE, else what `config` says, else the only one]
     #[arg(long, global = true, value_name = "NAME", help_heading = HEADING)]
     pub profile: Option<ProfileName>,
     /// The alliance that is meant, by its title [default: the one chosen with `use`]

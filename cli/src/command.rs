@@ -1,6 +1,9 @@
 //! The commands: each turns its arguments into a value that [`crate::render`] shows and `--json` prints as it is.
 
+pub mod about;
 pub mod alliance;
+pub mod completions;
+pub mod config;
 pub mod conflict;
 pub mod demo;
 pub mod feedback;
@@ -33,7 +36,7 @@ use serde::Serialize;
 
 use crate::{
     args::Options,
-    config::{Home, ProfileName},
+    config::{Home, ProfileName, Settings},
     env::{Env, Outside},
     error::{CliError, Exit},
     ui::Ui,
@@ -48,6 +51,8 @@ pub enum Command {
     Init(init::Init),
     /// Start another alliance
     New(alliance::New),
+    /// What the alliance is called, what it is for, and when you look back at it
+    About(about::About),
     /// Choose the alliance that commands mean
     Use(alliance::Use),
     /// Make the one word that lets the other person in
@@ -82,6 +87,15 @@ pub enum Command {
     Verify,
     /// What happened to keys and membership
     Security,
+    /// Settings: editor, colour, profile
+    Config(config::Config),
+    /// Write a script that completes commands and ids in your shell
+    Completions(completions::Completions),
+    /// Write manual pages
+    Man(completions::Man),
+    /// Ids that may come next; for the scripts
+    #[command(hide = true)]
+    CompleteIds(completions::CompleteIds),
     /// See two people work together, in a temporary folder
     Demo(demo::Demo),
 }
@@ -106,6 +120,14 @@ pub enum Answer {
     Item(item::Item),
     /// Items in which words were found.
     Found(Vec<search::Found>),
+    /// The alliance itself.
+    About(about::Shown),
+    /// The settings.
+    Settings(Vec<config::Row>),
+    /// A text for another program, as it is.
+    Text(String),
+    /// Ids that may come next.
+    Ids(Vec<completions::Id>),
     /// What was written.
     History(Vec<history::Line>),
     /// What is going on.
@@ -169,6 +191,11 @@ pub fn run(command: Option<Command>, context: &Context<'_>) -> Result<Answer, Cl
         Command::Relay(relay) => relay.run(context),
         Command::Verify => verify::run(context),
         Command::Security => security::run(context),
+        Command::About(about) => about.run(context),
+        Command::Config(config) => config.run(context),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
+        Command::CompleteIds(ids) => ids.run(context),
         Command::Demo(demo) => demo.run(context),
     }
 }
@@ -193,15 +220,20 @@ impl<'a> Context<'a> {
         Outside::new(self.env)
     }
 
+    /// The folder of profiles.
+    pub fn folder(&self) -> Result<Home, CliError> {
+        Ok(Home::new(self.env.home()?))
+    }
+
     /// The folder of profiles, and the profile that is meant.
     pub fn home(&self) -> Result<(Home, ProfileName), CliError> {
-        let home = Home::new(self.env.home()?);
+        let home = self.folder()?;
         let named = match (&self.options.profile, self.env.profile()?) {
             (Some(name), _) => Some(name.clone()),
             (None, Some(name)) => {
                 Some(name.parse().map_err(|want| CliError::Variable { name: "ALLIANCE_PROFILE", want })?)
             }
-            (None, None) => None,
+            (None, None) => Settings::read(&home)?.profile.and_then(|name| name.parse().ok()),
         };
         let name = home.choose(named)?;
         Ok((home, name))

@@ -38,20 +38,21 @@ impl fmt::Display for ProfileName {
     }
 }
 
-/// Settings for all profiles, in `<home>/config.json`; what is not set follows the environment.
+/// Settings for all profiles, in `<home>/.settings.json`; what is not set follows the environment.
 #[derive(Clone, PartialEq, Eq, Default, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub struct Settings {
     /// The editor's command; else `VISUAL`, `EDITOR`, `vi`.
     pub editor: Option<String>,
-    /// `always` or `never`; else on terminals, and never with `NO_COLOR`.
+    /// `always`, `never` or `auto`; else on terminals, and never with `NO_COLOR`.
     pub colour: Option<String>,
     /// The profile that is meant if none is named.
     pub profile: Option<String>,
 }
 
 impl Settings {
-    const FILE: &str = "config.json";
+    /// No profile can be named so.
+    const FILE: &str = ".settings.json";
 
     /// The settings; none if nobody has made any.
     pub fn read(home: &Home) -> Result<Self, CliError> {

@@ -154,10 +154,10 @@ pub enum CliError {
         editor: String,
     },
     /// A setting that does not exist, or cannot be so.
-    #[error("“{name}” cannot be set so")]
+    #[error("{name} cannot be set so")]
     Setting {
         /// The setting.
-        name: String,
+        name: &'static str,
         /// What can be.
         want: &'static str,
     },

@@ -110,6 +110,11 @@ impl Page {
         }
     }
 
+    /// A text for another program, as it is: nobody else's words.
+    pub fn verbatim(&mut self, text: &str) {
+        self.data(text.strip_suffix('\n').unwrap_or(text));
+    }
+
     /// An empty line, on a terminal.
     pub fn gap(&mut self) {
         if self.is_terminal() {
@@ -160,6 +165,14 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::Items(list) => item::list(list, page),
         Answer::Item(whole) => item::item(whole, page),
         Answer::Found(hits) => search::found(hits, page),
+        Answer::About(about) => alliance::about(about, page),
+        Answer::Settings(rows) => page.table(
+            rows.iter()
+                .map(|row| vec![cell(row.id), styled(row.value.as_deref().unwrap_or_default(), STRONG)])
+                .collect(),
+        ),
+        Answer::Text(text) => page.verbatim(text),
+        Answer::Ids(ids) => page.table(ids.iter().map(|it| vec![cell(&it.id), cell(&it.title)]).collect()),
         Answer::History(lines) => history::history(lines, page),
         Answer::Today(day) => today::today(day, page),
         Answer::Choices(choices) => item::choices(choices, page),

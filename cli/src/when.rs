@@ -59,6 +59,16 @@ pub fn shown(day: Date) -> String {
     day.strftime("%a %-d %b %Y").to_string()
 }
 
+/// Until or on when, as it is kept: a day in its one form, other words as they are; and what was understood, after
+/// `word`, if it is a day.
+pub fn kept(env: &Env, typed: Option<String>, word: &str) -> Result<(Option<String>, Option<String>), CliError> {
+    let Some(typed) = typed else { return Ok((None, None)) };
+    Ok(match day(&typed, env.today()?) {
+        Some(day) => (Some(day.to_string()), Some(format!("{word} {}", shown(day)))),
+        None => (Some(typed), None),
+    })
+}
+
 /// The day that is meant, seen from today; none if the words mean no single day.
 pub fn day(text: &str, today: Date) -> Option<Date> {
     let text = text.trim().to_lowercase();

@@ -208,6 +208,79 @@ fn what_one_did_last_is_taken_back_and_merges_and_is_done_again() {
 }
 
 #[test]
+fn the_alliance_itself_has_a_purpose_and_a_day_to_look_back() {
+    let mut town = Town::together();
+    town.ben = town.ben.at(1_767_603_600);
+    let (ben, anna) = (&town.ben, &town.anna);
+    let ran = ben.run(&["about", "--purpose", "To dare more.", "--review", "in 3 months"]);
+    assert!(ran.stderr.contains("look back on Sun 5 Apr 2026"), "{ran}");
+    town.meet();
+    let about = anna.json(&["about"]);
+    assert_eq!((&about["purpose"], &about["review"]), (&json!("To dare more."), &json!("2026-04-05")));
+    anna.json(&["about", "--review", "in May"]);
+    ben.json(&["about", "--review", "in June"]);
+    town.meet();
+    let about = ben.json(&["about"]);
+    assert_eq!(about["conflicts"][0]["values"].as_array().map(Vec::len), Some(2), "{about}");
+    ben.json(&["conflict", "keep", about["short"].as_str().expect("an id"), "1"]);
+    town.meet();
+    assert_eq!(anna.json(&["about"])["conflicts"], json!([]));
+}
+
+#[test]
+fn settings_hold_for_every_command_and_bad_ones_are_refused() {
+    let ben = alone();
+    ben.json(&["config", "set", "colour", "always"]);
+    assert!(ben.ok(&["today"]).contains("\u{1b}["), "colour in a pipe");
+    ben.json(&["config", "set", "colour"]);
+    assert!(!ben.ok(&["today"]).contains("\u{1b}["));
+    assert_eq!(ben.refused(&["config", "set", "colour", "pink"]).code, "setting");
+    assert_eq!(ben.refused(&["config", "set", "profile", "../x"]).code, "setting");
+    ben.json(&["config", "set", "profile", "another"]);
+    assert_eq!(ben.refused(&["today"]).code, "no_profile");
+    ben.json(&["--profile", "default", "today"]);
+    assert_eq!(ben.json(&["config"])[2], json!({ "id": "profile", "value": "another" }));
+}
+
+#[test]
+fn a_shell_completes_ids_where_they_belong_and_pages_are_written() {
+    let ben = alone();
+    let goal = short(&ben.json(&["goal", "add", "Run"]));
+    ben.json(&["note", "add", "First session"]);
+    let script = ben.ok(&["completions", "bash"]);
+    let file = ben.beside("completions.bash");
+    std::fs::write(&file, script).expect("written");
+    let typed = ben.command(&[]);
+    let complete = |line: &str| {
+        let words: Vec<_> = line.split(' ').collect();
+        let ask = format!(
+            "source '{}'; COMP_WORDS=('{}' {}); COMP_CWORD={}; _alliance_ids \"${{COMP_WORDS[0]}}\" '{}' '{}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            file.display(),
+            typed.get_program().to_str().expect("a path"),
+            words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" "),
+            words.len(),
+            words.last().expect("a word"),
+            words.get(words.len().wrapping_sub(2)).copied().unwrap_or("alliance"),
+        );
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &ask]);
+        for (name, value) in typed.get_envs() {
+            value.map(|value| bash.env(name, value));
+        }
+        let ran = bash.output().expect("bash runs");
+        String::from_utf8_lossy(&ran.stdout).split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(complete("goal show "), [goal.as_str()]);
+    assert_eq!(complete(&format!("goal edit {}", &goal[..2])), [goal.as_str()]);
+    assert_eq!(complete("goal milestone tick "), [goal.as_str()]);
+    assert!(complete("goal sh").contains(&"show".to_owned()));
+    let folder = ben.beside("man");
+    ben.ok(&["man", folder.to_str().expect("text")]);
+    let page = std::fs::read_to_string(folder.join("alliance-goal-rate.1")).expect("a page");
+    assert!(page.contains("how far it has come"), "{page}");
+}
+
+#[test]
 fn a_slip_in_a_title_is_answered_with_what_is_there() {
     let ben = alone();
     ben.json(&["goal", "add", "Run a half marathon", "--horizon", "in 3 weeks"]);

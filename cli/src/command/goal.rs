@@ -8,7 +8,12 @@ use alliance_core::{
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 
 use super::{Answer, Context, item};
-use crate::{args::Title, command::item::Done, error::CliError, when::When};
+use crate::{
+    args::Title,
+    command::item::Done,
+    error::CliError,
+    when::{self, When},
+};
 
 /// Arguments of `goal`; without a verb it lists.
 #[derive(Args, Debug)]
@@ -212,7 +217,7 @@ impl Add {
         let mut profile = context.profile()?;
         let space = context.space(&mut profile)?;
         let why = why.map(|typed| item::text(context, typed)).transpose()?.unwrap_or_default();
-        let (horizon, until) = until(context, horizon)?;
+        let (horizon, until) = when::kept(context.env, horizon, "until")?;
         let (title, status) = (title.join(), Some(status));
         let add = goal::Add { title, why, area, horizon, status, importance, difficulty, both };
         let intent = Intent::Goal(goal::Intent::Add(add));
@@ -233,7 +238,7 @@ impl Edit {
             why => Some(edited(&mut profile, "why", why)?),
         };
         let reason = reason.map(|typed| edited(&mut profile, "reason", Some(typed))).transpose()?;
-        let (horizon, until) = until(context, horizon)?;
+        let (horizon, until) = when::kept(context.env, horizon, "until")?;
         let levels = Vec::new();
         let edit = goal::Edit { title, why, area, not_area, horizon, status, reason, importance, difficulty, levels };
         let done = change(context, &mut profile, &item, "Changed", goal::Intent::Edit { item: item.item, edit })?;
@@ -267,7 +272,7 @@ impl Rate {
         let note = message.map(|typed| item::text(context, typed)).transpose()?.unwrap_or_default();
         let rating = Rating { date: day.to_string(), level, note };
         let done = change(context, &mut profile, &item, "Rated", goal::Intent::Rate { item: item.item, rating })?;
-        Ok(Done { said: Some(format!("{level} on {}", crate::when::shown(day))), ..done })
+        Ok(Done { said: Some(format!("{level} on {}", when::shown(day))), ..done })
     }
 }
 
@@ -309,13 +314,4 @@ fn change(
 ) -> Result<Done, CliError> {
     let done = profile.change(item, &Intent::Goal(intent), &mut context.outside().world())?;
     Ok(Done::new(verb, done))
-}
-
-/// A horizon as it is kept, and what was understood if it is a day.
-fn until(context: &Context<'_>, typed: Option<String>) -> Result<(Option<String>, Option<String>), CliError> {
-    let Some(typed) = typed else { return Ok((None, None)) };
-    Ok(match crate::when::day(&typed, context.env.today()?) {
-        Some(day) => (Some(day.to_string()), Some(format!("until {}", crate::when::shown(day)))),
-        None => (Some(typed), None),
-    })
 }

@@ -7,7 +7,10 @@ use super::{
     query::{self, Seen, Summary},
     undo,
 };
-use crate::store::{StoredRow, Tx};
+use crate::{
+    domain::recovery,
+    store::{StoredRow, Tx},
+};
 
 /// Letters of short ids: Crockford's 32, of which none looks like another.
 const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -36,7 +39,9 @@ impl Profile {
                 let its = query::read_row(tx, &last)?.kind;
                 return if kind.is_none_or(|kind| kind == its) { Ok(last) } else { Err(none()) };
             }
-            let mut by_id = seen.summaries(tx, rows_by_id(&seen, tx, text)?)?;
+            // By its id also the alliance itself, whose fields may have several values.
+            let rows = rows_by_id(&seen, tx, text)?.into_iter().filter(|row| row.kind != recovery::KIND.name);
+            let mut by_id = seen.each(tx, rows)?;
             by_id.retain(|row| kind.is_none_or(|kind| row.kind == kind) && is_id(row, text));
             let titles = if by_id.len() == 1 { Vec::new() } else { seen.rows(tx, kind)? };
             let wanted = text.trim().to_lowercase();

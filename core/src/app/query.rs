@@ -182,6 +182,14 @@ impl Profile {
         })
     }
 
+    /// An alliance's own item.
+    pub fn alliance_item(&mut self, space: SpaceId) -> Result<ItemRef, AppError> {
+        let item = self
+            .store
+            .read::<_, AppError>(|tx| Ok(alliance::preimage(profile::genesis(tx, &space)?.founder.device)))?;
+        Ok(ItemRef { space, item: item.id() })
+    }
+
     /// Every field with more than one value, in an alliance and in private.
     pub fn conflicts(&mut self, space: SpaceId) -> Result<Vec<Choice>, AppError> {
         self.store.read(|tx| Seen::new(tx, space)?.all_choices(tx))
@@ -274,8 +282,15 @@ impl Seen {
     }
 
     pub(super) fn summaries(&self, tx: &Tx<'_>, rows: Vec<StoredRow>) -> Result<Vec<Summary>, AppError> {
-        let shown = rows.into_iter().filter(|row| is_shown(&row.kind));
-        shown
+        self.each(tx, rows.into_iter().filter(|row| is_shown(&row.kind)))
+    }
+
+    pub(super) fn each(
+        &self,
+        tx: &Tx<'_>,
+        rows: impl IntoIterator<Item = StoredRow>,
+    ) -> Result<Vec<Summary>, AppError> {
+        rows.into_iter()
             .map(|stored| self.summary(tx, ItemRef { space: stored.space, item: stored.item }, parse(&stored)?))
             .collect()
     }
