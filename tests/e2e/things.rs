@@ -41,6 +41,10 @@ fn both_say_how_far_a_goal_has_come_and_tick_a_milestone_once() {
     let town = Town::together();
     let (ben, anna) = (&town.ben, &town.anna);
     let goal = short(&anna.json(&["goal", "add", "Run", "--importance", "3", "--difficulty", "2"]));
+    let begun = anna.json(&["history", &goal]);
+    let fields: Vec<_> = begun[0]["fields"].as_array().expect("a list").iter().map(|it| it["field"].clone()).collect();
+    assert_eq!(begun.as_array().map(Vec::len), Some(1), "one person, one day: {begun}");
+    assert!(fields.contains(&json!("title")) && fields.contains(&json!("status")), "of both facets: {begun}");
     for words in ["Shoes", "5 km", "10 km"] {
         anna.json(&["goal", "milestone", "add", &goal, words]);
     }

@@ -74,8 +74,28 @@ impl Profile {
             all.sort_by_key(|found| found.stretch.day);
             all.reverse();
             all.truncate(calendar.most);
-            all.into_iter().map(|found| chapter(tx, documents, &seen, found)).collect()
+            let mut chapters: Vec<Chapter> = Vec::new();
+            for found in all {
+                let next = chapter(tx, documents, &seen, found)?;
+                match chapters.last_mut().filter(|last| last.goes_on_in(&next)) {
+                    Some(last) => {
+                        last.begins |= next.begins;
+                        last.fields.extend(next.fields);
+                    }
+                    None => chapters.push(next),
+                }
+            }
+            Ok(chapters)
         })
+    }
+}
+
+impl Chapter {
+    /// True for what the same person wrote to the same item on the same day, in another facet.
+    fn goes_on_in(&self, next: &Self) -> bool {
+        let where_and_who = |it: &Self| (it.day, it.summary.item, it.by.clone());
+        let apart = self.fields.keys().all(|field| !next.fields.contains_key(field));
+        where_and_who(self) == where_and_who(next) && apart
     }
 }
 
@@ -103,8 +123,8 @@ fn chapter(tx: &Tx<'_>, documents: &mut Documents, seen: &Seen, found: Found) ->
     let document = documents.open(tx, &item.space, &preimage, DocId { item: item.item, writer })?;
     let (old, new) = (document.fields_at(&before), document.fields_at(&after));
     let mut fields = view::became(&old, &new);
-    if preimage.kind.as_str() == goal::KIND.name {
-        fields.values_mut().for_each(without_places);
+    for (_, became) in fields.iter_mut().filter(|(field, _)| matches!(field.as_str(), "milestones" | "ticked")) {
+        without_places(became);
     }
     let by: BTreeSet<_> = by;
     Ok(Chapter {
@@ -120,12 +140,7 @@ fn chapter(tx: &Tx<'_>, documents: &mut Documents, seen: &Seen, found: Found) ->
 fn without_places(became: &mut Became) {
     if let Became::Elements { added, removed } = became {
         for element in added.iter_mut().chain(removed) {
-            if let Some((place, words)) = element.split_once(' ')
-                && place.len() == 4
-                && place.bytes().all(|byte| byte.is_ascii_digit())
-            {
-                *element = words.to_owned();
-            }
+            *element = goal::Milestone::words_of(element).to_owned();
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Conflict;
 use crate::{
     document::{Authors, ChangeHash, Document, Preimage, Scalar, Writer, read::Plain},
-    domain::{self, Facets, Field, Holds},
+    domain::{self, Facets, Field, Holds, goal::Milestone},
 };
 
 /// Characters of a text that a list shows at most.
@@ -118,13 +118,18 @@ impl Row {
     /// All words of the item but its title, for search.
     pub fn words(&self) -> String {
         let own = self.members.iter().flat_map(|member| &member.fields);
-        let shown = self.fields.iter().chain(own).filter(|(name, _)| *name != "title").map(|(_, shown)| shown);
-        let fields = shown.flat_map(|shown| match shown {
-            Shown::Nothing => [].iter(),
-            Shown::One(value) => std::slice::from_ref(value).iter(),
-            Shown::Many(values) => values.iter(),
+        // What is ticked stands among the milestones.
+        let shown = self.fields.iter().chain(own).filter(|(name, _)| !matches!(name.as_str(), "title" | "ticked"));
+        let fields = shown.flat_map(|(name, shown)| {
+            let values = match shown {
+                Shown::Nothing => [].iter(),
+                Shown::One(value) => std::slice::from_ref(value).iter(),
+                Shown::Many(values) => values.iter(),
+            };
+            let words = move |text| if name == "milestones" { Milestone::words_of(text) } else { text };
+            values.filter_map(Scalar::text).map(words)
         });
-        let values = fields.chain(self.choices().map(|(.., choice)| &choice.value)).filter_map(Scalar::text);
+        let values = fields.chain(self.choices().filter_map(|(.., choice)| choice.value.text()));
         values.collect::<Vec<_>>().join("\n")
     }
 }

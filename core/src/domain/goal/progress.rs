@@ -105,8 +105,7 @@ impl Milestone {
         let mut read: Vec<_> = milestones
             .iter()
             .map(|element| {
-                let placed = element.split_once(' ').and_then(|(place, words)| Some((place.parse().ok()?, words)));
-                let (place, words) = placed.unwrap_or((u32::MAX, element));
+                let (place, words) = placed(element).unwrap_or((u32::MAX, element));
                 Self { place, words: words.to_owned(), ticked: ticked.contains(element) }
             })
             .collect();
@@ -114,9 +113,21 @@ impl Milestone {
         read
     }
 
+    /// The words of an element of the set of milestones.
+    pub fn words_of(element: &str) -> &str {
+        placed(element).map_or(element, |(_, words)| words)
+    }
+
     fn element(&self) -> String {
         if self.place == u32::MAX { self.words.clone() } else { format!("{:04} {}", self.place, self.words) }
     }
+}
+
+/// Place and words of an element; none if another program wrote it in another form.
+fn placed(element: &str) -> Option<(u32, &str)> {
+    let (place, words) = element.split_once(' ')?;
+    let formed = place.len() >= 4 && place.bytes().all(|byte| byte.is_ascii_digit());
+    Some((place.parse().ok().filter(|_| formed)?, words))
 }
 
 /// The milestones of a goal, from its shared facet.
@@ -260,6 +271,7 @@ mod tests {
     #[test]
     fn a_milestone_is_meant_by_its_number_its_words_or_a_part_that_no_other_has() {
         let there = Milestone::read(&["0002 5 km".into(), "0001 Shoes".into(), "0003 10 km".into(), "odd".into()], &[]);
+        assert_eq!((Milestone::words_of("0002 5 km"), Milestone::words_of("10 km")), ("5 km", "10 km"));
         let words = |which: &str| meant(which, &there).map(|it| it.words.clone());
         assert_eq!(words("1"), Ok("Shoes".into()));
         assert_eq!(
