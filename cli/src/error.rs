@@ -135,6 +135,24 @@ pub enum CliError {
         /// Why not.
         why: &'static str,
     },
+    /// A file with an authority's certificate.
+    #[error("{} is no certificate to trust", path.display())]
+    RootFile {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: io::Error,
+    },
+    /// A token that no relay gives. It is not said which.
+    #[error("a token is one word of at most 512 letters, digits and signs")]
+    Token,
+    /// A token for a relay that would hear it in the clear.
+    #[error("a token for {url} would be said in the clear")]
+    TokenInClear {
+        /// The relay.
+        url: String,
+    },
     /// An invitation that leads to no relay.
     #[error("the invitation names no relay")]
     NoRelayInInvitation,
@@ -253,6 +271,13 @@ impl CliError {
             Self::ManyAlliances { candidates, .. } => ("ambiguous", Exit::Usage, Some(one_of(candidates))),
             Self::RelayUrl { .. } => {
                 ("relay_url", Exit::Failed, Some("`alliance relay set <url>` names another one".to_owned()))
+            }
+            Self::RootFile { .. } => {
+                ("root", Exit::Failed, Some("it is a file in PEM, from whoever runs the relay".to_owned()))
+            }
+            Self::Token => ("token", Exit::Usage, Some("copy it whole, as the relay's operator gave it".to_owned())),
+            Self::TokenInClear { .. } => {
+                ("token", Exit::Usage, Some("use the relay's https:// address; nothing was kept".to_owned()))
             }
             Self::NoRelayInInvitation => (
                 "no_relay",

@@ -7,6 +7,8 @@ mod copies;
 mod faults;
 mod hostile;
 mod invitations;
+mod live;
+mod moving;
 mod profiles;
 mod readme;
 mod relay;

@@ -9,7 +9,7 @@ use super::{Answer, Context, sync};
 use crate::{
     error::CliError,
     net::{
-        relay::{End, Link, RelayUrl, Talk, converse},
+        relay::{End, Link, Talk, converse},
         stop::Stop,
     },
 };
@@ -58,11 +58,11 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
 }
 
 async fn look(context: &Context<'_>, profile: &mut Profile, relay: &RelayInfo) -> Result<Vec<Found>, CliError> {
-    let url: RelayUrl = relay.url.parse().map_err(|why| CliError::RelayUrl { url: relay.url.clone(), why })?;
+    let way = super::sync::way(relay)?;
     let mut stop = Stop::new().map_err(CliError::Runtime)?;
-    let progress = context.ui.progress(&format!("Connecting to {url}"));
+    let progress = context.ui.progress(&format!("Connecting to {}", way.url));
     let link = tokio::select! {
-        link = Link::connect(&url) => link?,
+        link = Link::connect(&way) => link?,
         () = stop.wished() => return Err(CliError::Cancelled),
     };
     let mut looking = Looking(Look::new(profile, relay, &mut context.outside().world()).map_err(CliError::from)?);

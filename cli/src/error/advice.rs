@@ -9,7 +9,10 @@ use alliance_core::{
 };
 
 use super::Exit;
-use crate::{config::ProfileName, net::relay::NetError};
+use crate::{
+    config::ProfileName,
+    net::{relay::NetError, tls::Untrusted},
+};
 
 /// Name for programs, how the program ends, what helps.
 pub(super) type Advice = (&'static str, Exit, Option<String>);
@@ -43,7 +46,7 @@ pub(super) fn app(error: &AppError) -> Advice {
             ("shared_already", Exit::Usage, Some("`alliance note list` shows which notes are private".to_owned()))
         }
         AppError::RelayAddress { .. } => {
-            ("relay_url", Exit::Usage, Some("it looks like http://127.0.0.1:8787".to_owned()))
+            ("relay_url", Exit::Usage, Some("it looks like https://relay.example".to_owned()))
         }
         AppError::NoSuchValue { .. } => (
             "not_found",
@@ -145,7 +148,7 @@ fn invitation_hint(error: &invitation::Error) -> &'static str {
         invitation::Error::Mistyped => "copy it whole, from alliance: to the end, and put it in quotation marks",
         invitation::Error::Newer(_) => "install the newest `alliance`, or ask for an invitation from an older one",
         invitation::Error::Malformed(_) => "ask the other person for a new one: `alliance invite`",
-        invitation::Error::Url => "`alliance relay set <url>` names a relay as http://127.0.0.1:8787",
+        invitation::Error::Url => "`alliance relay set <url>` names a relay as https://relay.example",
     }
 }
 
@@ -200,13 +203,23 @@ const LATER: &str = "all is saved here; `alliance sync` tries again";
 pub(super) fn net(error: &NetError) -> Advice {
     let code = match error {
         NetError::Unreachable { .. } => "relay_unreachable",
+        NetError::Untrusted { .. } => "relay_untrusted",
         NetError::NotARelay { .. } => "not_a_relay",
         NetError::Broke(_) | NetError::Closed => "relay_gone",
-        NetError::Silent => "relay_silent",
+        NetError::Silent | NetError::Slept => "relay_silent",
     };
     let hint = match error {
         NetError::NotARelay { .. } => {
             "all is saved here; `alliance relay show` shows the address, `alliance relay set <url>` changes it"
+        }
+        NetError::Untrusted { why: Untrusted::Issuer, .. } => {
+            "nothing was sent; if the relay has an authority of its own, `alliance relay set <url> --root <file>`"
+        }
+        NetError::Untrusted { why: Untrusted::Early, .. } => {
+            "nothing was sent; see whether this computer's clock is right"
+        }
+        NetError::Untrusted { .. } => {
+            "nothing was sent; tell whoever runs the relay, or see whether the address is right"
         }
         _ => LATER,
     };

@@ -11,7 +11,7 @@ use alliance_replica::{
 };
 
 use super::*;
-use crate::{command::demo::DemoError, render};
+use crate::{command::demo::DemoError, net::tls::Untrusted, render};
 
 fn denied() -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, "permission denied")
@@ -95,6 +95,12 @@ fn every_network_error() -> Vec<CliError> {
     let refused = io::Error::new(io::ErrorKind::ConnectionRefused, "connection refused");
     vec![
         NetError::Unreachable { url: url(), source: refused }.into(),
+        NetError::Untrusted { url: url(), why: Untrusted::Issuer }.into(),
+        NetError::Untrusted { url: url(), why: Untrusted::Name }.into(),
+        NetError::Untrusted { url: url(), why: Untrusted::Expired }.into(),
+        NetError::Untrusted { url: url(), why: Untrusted::Early }.into(),
+        NetError::Untrusted { url: url(), why: Untrusted::Other }.into(),
+        NetError::Slept.into(),
         NetError::NotARelay { url: url(), source: tungstenite() }.into(),
         NetError::Broke(tungstenite()).into(),
         NetError::Closed.into(),
@@ -109,6 +115,7 @@ fn every_network_error() -> Vec<CliError> {
 fn every_own_error() -> Vec<CliError> {
     let name = || "anna".parse::<ProfileName>().expect("a name");
     let path = || PathBuf::from("words.txt");
+    let url = "http://relay.example";
     let exists = io::Error::new(io::ErrorKind::AlreadyExists, "there is a file already");
     vec![
         CliError::Variable { name: "ALLIANCE_NOW", want: "unix seconds" },
@@ -128,7 +135,10 @@ fn every_own_error() -> Vec<CliError> {
         CliError::UnknownAlliance { name: "x".to_owned(), titles: vec!["Ben & Anna".to_owned()] },
         CliError::UnknownAlliance { name: "x".to_owned(), titles: Vec::new() },
         CliError::ManyAlliances { name: "b".to_owned(), candidates: pairs() },
-        CliError::RelayUrl { url: "https://a".to_owned(), why: "https:// cannot be used yet" },
+        CliError::RelayUrl { url: "ftp://a".to_owned(), why: "a relay's address begins with https:// or http://" },
+        CliError::RootFile { path: path(), source: denied() },
+        CliError::Token,
+        CliError::TokenInClear { url: url.to_owned() },
         CliError::NoRelayInInvitation,
         CliError::Cancelled,
         CliError::Input(denied()),

@@ -78,7 +78,9 @@ pub fn relays(relays: &[Known], page: &mut Page) {
             .iter()
             .map(|relay| {
                 let key = relay.key.as_deref().map_or("not met yet", |key| key.get(..16).unwrap_or(key));
-                vec![styled(&relay.id, ID), styled(key, FAINT)]
+                let left = relay.left.len() == relay.spaces.len();
+                let more = if left { "left; visited until all have moved" } else { "" };
+                vec![styled(&relay.id, ID), styled(key, FAINT), styled(more, FAINT)]
             })
             .collect(),
     );
