@@ -7,5 +7,6 @@ pub mod config;
 pub mod driver;
 pub mod error;
 pub mod http;
+pub mod policy;
 pub mod replica;
 pub mod store;
