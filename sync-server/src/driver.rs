@@ -63,6 +63,7 @@ enum Input {
     Frame { id: ConnectionId, frame: Bytes, came: Instant, _room: [OwnedSemaphorePermit; 2] },
     Unreadable { id: ConnectionId },
     Written { id: ConnectionId, bytes: usize },
+    Stuck { id: ConnectionId },
     Disconnect { id: ConnectionId },
     Check { answer: oneshot::Sender<bool> },
     Metrics { answer: oneshot::Sender<Option<String>> },
@@ -152,6 +153,11 @@ impl Line {
     /// A frame of so many bytes has left the process.
     pub fn written(&self, bytes: usize) {
         self.driver.put(Input::Written { id: self.id, bytes });
+    }
+
+    /// The peer has taken in nothing for too long.
+    pub fn stuck(&self) {
+        self.driver.put(Input::Stuck { id: self.id });
     }
 }
 
@@ -261,6 +267,7 @@ impl<S: Store> Pump<S> {
             }
             Input::Unreadable { id } => self.relay.unreadable(id),
             Input::Written { id, bytes } => self.relay.written(id, bytes),
+            Input::Stuck { id } => self.relay.stuck(id),
             Input::Disconnect { id } => {
                 self.ends.remove(&id);
                 self.relay.disconnect(id);

@@ -60,18 +60,21 @@ async fn run(driver: Driver, origin: Origin, socket: WebSocket) {
     };
     let id = line.id();
     debug!(connection = id.0, "connected");
-    let (sink, stream) = socket.split();
+    let (sink, mut stream) = socket.split();
     let reader = line.reader();
     // Whichever ends first ends both; a reader that cannot go on lets the writer say why.
     tokio::select! {
-        () = write(line, sink, &time) => {}
-        () = read(reader, stream, time.idle()) => {}
+        () = write(line, sink, &time) => {
+            // What is closed with something unread is reset, and the last words may be lost with it.
+            _ = timeout(GOODBYE, async { while let Some(Ok(_)) = stream.next().await {} }).await;
+        }
+        () = read(reader, &mut stream, time.idle()) => {}
     }
     debug!(connection = id.0, "disconnected");
 }
 
 /// Hands frames over until the peer is gone. If it says goodbye, or something that is no frame, the writer has the last word.
-async fn read(reader: Reader, mut stream: SplitStream<WebSocket>, patience: Duration) {
+async fn read(reader: Reader, stream: &mut SplitStream<WebSocket>, patience: Duration) {
     loop {
         reader.rest().await;
         match timeout(patience, stream.next()).await {
@@ -117,7 +120,8 @@ async fn write(mut line: Line, mut sink: SplitSink<WebSocket, Message>, time: &T
             biased;
             sent = timeout(time.stuck(), sink.send(message)) => match sent {
                 Ok(Ok(())) => line.written(size),
-                _ => return,
+                Ok(Err(_)) => return,
+                Err(_) => return line.stuck(),
             },
             Ok(last) = &mut line.last => {
                 _ = timeout(GOODBYE, sink.send(Message::Binary(last.into()))).await;
