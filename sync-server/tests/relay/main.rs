@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod admission;
+mod doors;
 mod entries;
 mod faults;
 mod healing;
+mod limits;
 mod program;
 mod world;
