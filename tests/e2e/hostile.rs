@@ -121,7 +121,8 @@ fn connections_that_are_cut_off_anywhere_or_say_nothing_hurt_nobody() {
         let mut stream = TcpStream::connect(&address).expect("connects");
         stream.write_all(request.as_bytes()).expect("writes");
     }
-    for _ in 0..100 {
+    // As many as one address may have, with room for two people: beyond that the door is shut (doors.rs of the relay).
+    for _ in 0..40 {
         silent.push(Socket::connect(&address));
     }
     assert_well(&town, "While many are silent");
