@@ -39,7 +39,7 @@ pub enum Verb {
     /// The next `alliance sync` takes everything there, and tells the other person's computer through the relay that you
     /// used before: they do nothing. If that relay is gone for good, the other person has to say the same once.
     Set {
-        /// Its address, as https://relay.example; http:// only on this computer or in a network you trust
+        /// Its address, as `https://relay.example`; `http://` only on this computer or in a network you trust
         url: RelayUrl,
         /// File with the certificate of the authority behind the relay's, as PEM, if it is not a public one
         #[arg(long, value_name = "PATH")]

@@ -30,7 +30,7 @@ pub(super) enum Mode<'a> {
     Watch(&'a Notices),
 }
 
-/// An exchange with a relay, as [`converse`] pumps it.
+/// An exchange with a relay, as `converse` pumps it.
 pub(super) struct Exchange<'a> {
     context: &'a Context<'a>,
     profile: &'a mut Profile,
