@@ -235,3 +235,29 @@ fn safety_words_are_computed_once_and_again_when_anything_they_depend_on_is_anot
     keep(&[&*input, &[0xff]].concat());
     assert_eq!(words(&mut world), right, "not even text");
 }
+
+#[test]
+fn the_secret_of_an_invitation_is_gone_from_both_profiles_once_the_other_person_is_in() {
+    let mut world = World::new(10);
+    world.person("Ben", "coach");
+    let space = world.act("Ben", |profile, world| profile.new_alliance("Two", Some(RELAY), world));
+    let spare = world.act("Ben", |profile, world| profile.invite(space, START as u64 + 86_400, world));
+    let used = world.act("Ben", |profile, world| profile.invite(space, START as u64 + 86_400, world));
+    world.sync("Ben");
+    world.person("Anna", "client");
+    world.join("Anna", Invitation::parse(&used.reveal()).expect("an invitation"));
+    let secrets = [spare, used].map(|it| it.device_secret().to_bytes());
+    for name in ["Anna", "Ben", "Anna"] {
+        world.sync(name);
+    }
+    for name in ["Ben", "Anna"] {
+        let folder = world.people[name].folder.path().to_owned();
+        world.reopen(name);
+        for file in std::fs::read_dir(&folder).expect("a folder") {
+            let bytes = std::fs::read(file.expect("a file").path()).expect("read");
+            for half in secrets.iter().flat_map(|secret| secret.chunks(32)) {
+                assert!(bytes.windows(32).all(|window| window != half), "{name} keeps it");
+            }
+        }
+    }
+}

@@ -80,7 +80,9 @@ impl Scene {
         scene.tablet = tablet;
         scene.deliver(&added, Chain::Control).expect("an honest entry");
         assert_eq!(scene.reasons("Ben"), [""; 0]);
-        ["Ben", "Anna", "Ben"].into_iter().for_each(|name| scene.world.sync(name));
+        // Anna's own program hands on keys to the tablet, which the thief of her keys has to follow.
+        ["Ben", "Anna", "Ben", "Anna", "Ben"].into_iter().for_each(|name| scene.world.sync(name));
+        scene.laptop = Forger::steal(&scene.world, "Anna", space);
         scene.heads = scene.heads_of("Ben");
         scene.titles = scene.titles_of("Ben");
         scene

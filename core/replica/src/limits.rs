@@ -30,6 +30,10 @@ pub const WRAPS: usize = 256;
 pub const CONTROL_ENTRIES: usize = 6 * 1024;
 /// Most cuts and leaves of a member beyond that, and most control entries of its recovery keys.
 pub const CONTROL_RESERVE: usize = 1024;
+/// Most records by which a member's devices, or its recovery keys, add a device or make an invitation in a space.
+pub const INTRODUCTIONS: usize = 256;
+/// Most entries by a key that is only an invitation's; all of them redemptions.
+pub const REDEMPTIONS: usize = 16;
 /// Most entries that wait for a predecessor or for their author to become known, a space.
 pub const WAITING: usize = 1024;
 /// Most bytes of such waiting entries, a space.

@@ -20,7 +20,7 @@ use chain::{Chains, Link, State};
 use control::{Control, Record};
 use entry::{Entry, Invalid, Place, Verified};
 use heads::{After, Chain, Head};
-use membership::{Dag, Fold};
+use membership::{Account, Dag, Fold};
 use quota::Quota;
 
 use crate::{
@@ -37,8 +37,10 @@ pub struct Log {
     quota: Quota,
     /// What content entries name, as far as somebody with the keys has said so.
     afters: BTreeMap<EntryId, After>,
-    /// Control entries that are held but whose past is not complete.
-    pending: Vec<(Verified, Control)>,
+    /// Control entries that are held but whose past is not complete, and how much of what they name is lacking.
+    pending: BTreeMap<EntryId, (Verified, Control, usize)>,
+    /// What is lacking, and who waits for it.
+    awaited: BTreeMap<EntryId, Vec<EntryId>>,
     /// Entries of authors that nobody has introduced yet; not held, not acknowledged.
     strangers: VecDeque<Verified>,
     strangers_bytes: usize,
@@ -102,7 +104,8 @@ impl Log {
             dag: Dag::new(space),
             quota,
             afters: BTreeMap::new(),
-            pending: Vec::new(),
+            pending: BTreeMap::new(),
+            awaited: BTreeMap::new(),
             strangers: VecDeque::new(),
             strangers_bytes: 0,
         }
@@ -278,11 +281,13 @@ impl Log {
         if is_genesis != self.chains.is_empty() || is_genesis && SpaceId::of(&entry.entry.body) != self.space {
             return Err(Refusal::Genesis);
         }
-        let (account, record) = (self.dag.account(&entry.device), control.as_ref().map(|control| &control.record));
-        match account.zip(record) {
-            Some((account, record)) if !self.quota.allows(&account, record) => Err(Refusal::TooMany),
-            _ => Ok(control),
-        }
+        let allowed = match (self.dag.account(&entry.device), &control) {
+            (None, _) => true,
+            (Some(account), Some(control)) => self.quota.allows(&account, &control.record),
+            // Who is only invited writes nothing before they are in.
+            (Some(account), None) => !matches!(account, Account::Invited(_)),
+        };
+        if allowed { Ok(control) } else { Err(Refusal::TooMany) }
     }
 
     fn link(&self, entry: &Verified) -> Result<(), Refusal> {
@@ -352,25 +357,33 @@ impl Log {
     fn insert(&mut self, entry: Verified, control: Option<Control>, state: State) {
         let Some(_) = self.chains.insert(&entry, state) else { return };
         if let Some(control) = control {
-            let device = entry.device;
-            self.pending.push((entry, control));
-            self.settle();
+            let (device, introduces) = (entry.device, quota::introduces(&control.record));
+            self.settle(entry, control);
             // The author of the genesis is known only now.
-            self.dag.account(&device).into_iter().for_each(|account| self.quota.count(account));
+            self.dag.account(&device).into_iter().for_each(|account| self.quota.count(account, introduces));
         }
     }
 
-    /// Moves every control entry whose past is complete into the membership.
-    fn settle(&mut self) {
-        while let Some(at) = self
-            .pending
-            .iter()
-            .position(|(entry, control)| self.dag.missing(entry.header.prev, &control.after).is_none())
-        {
-            let (entry, control) = self.pending.swap_remove(at);
+    /// Puts a control entry into the membership once its past is complete, and then what waited for it.
+    fn settle(&mut self, entry: Verified, control: Control) {
+        let mut open = vec![(entry, control)];
+        while let Some((entry, control)) = open.pop() {
+            let lacking = self.dag.lacking(entry.header.prev, &control.after);
+            if !lacking.is_empty() {
+                lacking.iter().for_each(|id| self.awaited.entry(*id).or_default().push(entry.id));
+                self.pending.insert(entry.id, (entry, control, lacking.len()));
+                continue;
+            }
             let head = entry.head();
             self.dag.insert(head.id, head.device, head.seq, entry.header.prev, control);
             self.chains.set_state(&head.id, State::Applied);
+            for waiting in self.awaited.remove(&head.id).unwrap_or_default() {
+                let Some((_, _, lacking)) = self.pending.get_mut(&waiting) else { continue };
+                *lacking -= 1;
+                if *lacking == 0 {
+                    open.extend(self.pending.remove(&waiting).map(|(entry, control, _)| (entry, control)));
+                }
+            }
         }
     }
 }

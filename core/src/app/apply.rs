@@ -21,6 +21,8 @@ use alliance_replica::{
 };
 use serde_json::json;
 
+use counting::Recount;
+
 use super::{AppError, documents::Documents, intent::write_row, receive::Bodies, space::Space};
 use crate::{
     document::{ChangeHash, DocId},
@@ -112,16 +114,14 @@ pub(super) fn settle(
     let steps = space.steps;
     let touched = sealed.into_iter().map(|item| (item, steps)).collect();
     let mut settling = Settling { tx, space, documents, bodies, touched, steps, now };
-    if control && settling.space.recount() {
-        settling.rebuild()?;
+    if control {
+        settling.recount()?;
     }
     settling.run()?;
     // Content that arrived may speak for content beyond a cut.
     if settling.space.sets_aside() || settling.space.log.fold().devices().any(|(_, it)| it.cut) {
         settling.forget_kept()?;
-        while settling.space.recount() {
-            settling.rebuild()?;
-        }
+        while settling.recount()? {}
     }
     let Settling { tx, space, documents, touched, steps, .. } = settling;
     space.steps = steps;
@@ -169,6 +169,10 @@ impl Settling<'_, '_> {
         self.space.log.set_state(id, state);
         self.tx.set_entry_state(&self.space.id(), id, state, reason)?;
         self.bodies.remove(id);
+        if state == State::Quarantined && self.space.contents.contains(id) {
+            // It endorses nothing after all.
+            self.space.recall_contents();
+        }
         if let Some(reason) = reason {
             let device = self.space.log.chains().meta(id).map(|meta| meta.head.device.to_string());
             let about = json!({ "entry": id.to_string(), "device": device, "reason": reason });
@@ -209,8 +213,8 @@ impl Settling<'_, '_> {
         };
         let named = content.named();
         if self.space.log.after_of(id).is_none() {
-            self.tx.set_entry_after(&self.space.id(), id, &named, &content.keeps)?;
-            self.space.learn_after(*id, named.clone(), content.keeps.clone());
+            self.tx.set_entry_after(&self.space.id(), id, &content.after, &content.keeps)?;
+            self.space.learn_after(*id, content.after.clone(), content.keeps.clone());
         }
         if !self.space.log.is_ready(id) {
             return Ok(Verdict::Waits(For::Past));
@@ -265,6 +269,28 @@ impl Settling<'_, '_> {
         Some(Author { member: it.member, lineage })
     }
 
+    /// Brings up to date which entries count, and the documents with it; true if that changed.
+    fn recount(&mut self) -> Result<bool, AppError> {
+        match self.space.recount() {
+            Recount::Same => return Ok(false),
+            Recount::More(entries) => {
+                for id in &entries {
+                    self.space.log.set_state(id, State::Stored);
+                    self.tx.set_entry_state(&self.space.id(), id, State::Stored, None)?;
+                    self.space.blocked.remove(id);
+                }
+                self.space.waiting.extend(entries);
+                self.run()?;
+                // What waits here may have lacked just that.
+                if self.requeue()? {
+                    self.rebuild()?;
+                }
+            }
+            Recount::Less => self.rebuild()?,
+        }
+        Ok(true)
+    }
+
     fn touch(&mut self, item: ItemId) {
         self.touched.insert(item, self.steps);
     }
@@ -279,6 +305,7 @@ impl Settling<'_, '_> {
             let all = chains.arrivals(Chain::Content).iter().map(|index| chains.at(*index));
             let again: Vec<_> = all.filter(|meta| meta.state != State::Quarantined).map(|meta| meta.head.id).collect();
             again.iter().for_each(|id| self.space.log.set_state(id, State::Stored));
+            self.tx.reopen_entries(&space)?;
             self.space.blocked.clear();
             self.space.waiting = again;
             self.run()?;

@@ -2,6 +2,7 @@
 
 mod content;
 mod cuts;
+mod kept;
 mod keys;
 
 use alliance_replica::{

@@ -92,6 +92,10 @@ impl Gate<'_, '_, '_> {
             return Ok(());
         }
         let key = self.epoch()?;
+        while self.space.kept_heads().len() > limits::AFTER {
+            // What is sealed next may depend on any of it.
+            self.append(&key, Vec::new())?;
+        }
         while !waiting.is_empty() {
             let left = self.seal(&key, waiting)?;
             waiting = left;
@@ -276,20 +280,21 @@ impl Gate<'_, '_, '_> {
     fn append(&mut self, key: &EpochKey, parts: Vec<Part>) -> Result<(), AppError> {
         let (space, me) = (self.space.id(), self.space.device());
         let tip = self.space.log.tip(&me, Chain::Content, self.space.row.last.as_ref());
-        let chains = self.space.log.chains();
-        let kept = self.space.kept.iter().filter_map(|id| chains.meta(id)).map(|meta| meta.head);
-        let keeps = After::new(kept.take(limits::AFTER));
+        let keeps = After::new(self.space.kept_heads().into_iter().take(limits::AFTER));
         let content = Content { after: self.space.after(tip.map(|tip| tip.id).as_ref()), parts, keeps };
         let (place, body) = seal::seal(key, &space, &me, tip.as_ref(), &content.encode(), self.world.rng)?;
         let entry = Entry::sign(&space, self.space.secret.signing(), &place, body);
         self.space.log.append_content(entry.clone());
-        self.space.learn_after(entry.id, content.named(), content.keeps.clone());
+        self.space.learn_after(entry.id, content.after.clone(), content.keeps.clone());
         self.tx.insert_entry(&space, &entry, State::Applied)?;
-        self.tx.set_entry_after(&space, &entry.id, &content.named(), &content.keeps)?;
+        self.tx.set_entry_after(&space, &entry.id, &content.after, &content.keeps)?;
         if let Some(node) = self.space.node(&entry.id) {
             self.space.contents.insert(self.space.log.dag(), &node);
         }
-        self.space.release_kept(self.tx)?;
+        let chains = self.space.log.chains();
+        let said = content.keeps.0.iter().filter_map(|head| chains.index(&head.id));
+        let said: Vec<_> = said.flat_map(|at| chains.path_down(at)).map(|at| chains.at(at).head.id).collect();
+        self.space.release_kept(self.tx, said)?;
         for part in &content.parts {
             if let Some(preimage) = &part.preimage {
                 self.tx.insert_item(&space, &part.item, preimage, true)?;

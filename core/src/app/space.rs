@@ -11,7 +11,7 @@ use alliance_replica::{
         Log,
         chain::State,
         control::Record,
-        heads::{After, Chain},
+        heads::{After, Chain, Head},
         membership::Contents,
     },
 };
@@ -52,7 +52,7 @@ impl Space {
         let row = tx.space(space)?.ok_or(AppError::UnknownSpace)?;
         let mut log = Log::new(*space);
         let mut waiting = Vec::new();
-        let (mut relayed, mut keeps, mut kept) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        let (mut relayed, mut named, mut kept) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
         for stored in tx.entries(space)? {
             let is_content = stored.entry.body.is_empty();
             log.restore(&stored.device, stored.entry, stored.state.state)
@@ -61,10 +61,7 @@ impl Space {
                 waiting.push(stored.id);
             }
             if let Some(after) = stored.state.after {
-                log.learn_after(stored.id, after);
-            }
-            if !stored.state.keeps.0.is_empty() {
-                keeps.insert(stored.id, stored.state.keeps);
+                named.push((stored.id, after, stored.state.keeps));
             }
             if stored.state.kept {
                 kept.insert(stored.id);
@@ -77,16 +74,19 @@ impl Space {
         }
         let secret = DeviceSecret::from_bytes(&row.secret);
         let (contents, aside) = (Contents::new(), <[BTreeSet<_>; 2]>::default());
-        let (blocked, steps) = (BTreeMap::new(), 0);
+        let (blocked, keeps, steps) = (BTreeMap::new(), BTreeMap::new(), 0);
         let mut loaded =
             Self { row, secret, log, keyring, waiting, contents, aside, keeps, kept, blocked, steps, relayed };
+        named.into_iter().for_each(|(id, after, keeps)| loaded.learn_after(id, after, keeps));
         loaded.recall_contents();
+        loaded.recount();
         Ok(loaded)
     }
 
     /// Puts every content entry whose past is processed, and which is not wrong in itself, among the contents. They were
     /// looked at in another order than they arrived.
-    fn recall_contents(&mut self) {
+    pub(super) fn recall_contents(&mut self) {
+        self.contents = Contents::new();
         let chains = self.log.chains();
         let all = chains.arrivals(Chain::Content).iter().map(|index| chains.at(*index));
         let mut open: Vec<_> = all
@@ -104,7 +104,6 @@ impl Space {
                 break;
             }
         }
-        self.recount();
     }
 
     /// Loads the space anew if another process changed it.
@@ -181,12 +180,35 @@ impl Space {
         Ok(())
     }
 
-    /// This device has said what it keeps, or has nothing to say any more.
-    pub(super) fn release_kept(&mut self, tx: &Tx<'_>) -> Result<(), AppError> {
-        for entry in std::mem::take(&mut self.kept) {
-            tx.set_kept(&self.id(), &entry, false)?;
+    /// This device has said that it keeps these, or has nothing to say about them any more.
+    pub(super) fn release_kept(
+        &mut self,
+        tx: &Tx<'_>,
+        said: impl IntoIterator<Item = EntryId>,
+    ) -> Result<(), AppError> {
+        for entry in said {
+            if self.kept.remove(&entry) {
+                tx.set_kept(&self.id(), &entry, false)?;
+            }
         }
         Ok(())
+    }
+
+    /// What this device keeps and has yet to say, as few heads as say it: each stands for what is before it in its
+    /// chain.
+    pub(super) fn kept_heads(&self) -> Vec<Head> {
+        let chains = self.log.chains();
+        let before = |id: &EntryId| chains.index(id).into_iter().flat_map(|at| chains.path_down(at).skip(1));
+        let mut covered = BTreeSet::new();
+        for id in &self.kept {
+            for at in before(id) {
+                // What is below was walked already.
+                if !covered.insert(chains.at(at).head.id) {
+                    break;
+                }
+            }
+        }
+        self.kept.iter().filter(|id| !covered.contains(*id)).filter_map(|id| Some(chains.meta(id)?.head)).collect()
     }
 
     /// Notes in the file what this process changed, and that it did.

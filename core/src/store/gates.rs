@@ -1,6 +1,6 @@
 //! The one way to change a profile: an immediate transaction, fsynced when it returns.
 
-use std::{ops::Deref, time::Duration};
+use std::{cell::Cell, ops::Deref, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
@@ -12,18 +12,28 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// An open transaction. Reads through it see what it has written.
 pub struct Tx<'a> {
     inner: Transaction<'a>,
+    erased: Cell<bool>,
 }
 
 impl Store {
     /// Runs `change` alone among all processes; what it did is on disk when this returns, or nothing is.
     pub fn write<T, E: From<StoreError>>(&mut self, change: impl FnOnce(&Tx<'_>) -> Result<T, E>) -> Result<T, E> {
-        let inner = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(|error| E::from(error.into()))?;
-        let tx = Tx { inner };
-        let value = change(&tx)?;
-        tx.inner.commit().map_err(|error| E::from(error.into()))?;
+        let (value, erased) = {
+            let inner = self
+                .connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .map_err(|error| E::from(error.into()))?;
+            let tx = Tx { inner, erased: Cell::new(false) };
+            let value = change(&tx)?;
+            let erased = tx.erased.get();
+            tx.inner.commit().map_err(|error| E::from(error.into()))?;
+            (value, erased)
+        };
+        if erased {
+            // What was erased is still in the log of writes; while others read, it goes with the next one.
+            let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
+            emptied.map_err(|error| E::from(error.into()))?;
+        }
         Ok(value)
     }
 
@@ -33,11 +43,16 @@ impl Store {
             .connection
             .transaction_with_behavior(TransactionBehavior::Deferred)
             .map_err(|error| E::from(error.into()))?;
-        look(&Tx { inner })
+        look(&Tx { inner, erased: Cell::new(false) })
     }
 }
 
 impl Tx<'_> {
+    /// Notes that a secret was erased: once this is committed, nothing of it stays in the file or beside it.
+    pub(super) fn note_erased(&self) {
+        self.erased.set(true);
+    }
+
     /// Runs `change` inside this transaction: all that it does stays, or nothing if it returns false.
     pub fn all_or_nothing<E: From<StoreError>>(&self, change: impl FnOnce() -> Result<bool, E>) -> Result<bool, E> {
         let run = |sql| self.execute_batch(sql).map_err(|error| E::from(error.into()));

@@ -129,10 +129,23 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Every entry that was wrong in itself is to be judged again.
+    /// Every content entry of a space that was looked at, and is not wrong in itself, is to be looked at again.
+    pub fn reopen_entries(&self, space: &SpaceId) -> Result<(), StoreError> {
+        let states = (State::Stored as u8, State::Applied as u8, State::SetAside as u8);
+        self.execute(
+            "UPDATE entries SET state = ?2 WHERE space = ?1 AND chain = ?5 AND state IN (?3, ?4)",
+            (space.as_ref(), states.0, states.1, states.2, Chain::Content as u8),
+        )?;
+        Ok(())
+    }
+
+    /// Every entry that was wrong in itself is to be judged again; what it names counts for nothing before that.
     pub fn forgive_entries(&self) -> Result<(), StoreError> {
         let (stored, quarantined) = (State::Stored as u8, State::Quarantined as u8);
-        self.execute("UPDATE entries SET state = ?1, reason = NULL WHERE state = ?2", (stored, quarantined))?;
+        self.execute(
+            "UPDATE entries SET state = ?1, reason = NULL, after = NULL, keeps = NULL WHERE state = ?2",
+            (stored, quarantined),
+        )?;
         self.execute("UPDATE spaces SET generation = generation + 1", ())?;
         Ok(())
     }

@@ -181,6 +181,7 @@ impl Tx<'_> {
     /// Erases an invitation with its secret.
     pub fn remove_invitation(&self, space: &SpaceId, device: &DeviceId) -> Result<(), StoreError> {
         self.execute("DELETE FROM invitations WHERE space = ?1 AND device = ?2", (space.as_ref(), device.as_ref()))?;
+        self.note_erased();
         Ok(())
     }
 

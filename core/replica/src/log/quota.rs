@@ -3,7 +3,8 @@
 //!
 //! Counted as entries are taken, in the order of arrival. Cuts and leaves have room beyond what everything else may
 //! fill, and recovery keys have room of their own: who holds a stolen device can fill what devices share, the words can
-//! still cut it.
+//! still cut it. A key that is only an invitation's writes a few redemptions and nothing else. Keys that are introduced
+//! are counted too: each of them is one more for whom the other member seals.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,14 @@ use crate::limits;
 pub(super) struct Quota {
     entries: usize,
     reserve: usize,
-    taken: BTreeMap<Account, usize>,
+    taken: BTreeMap<Account, Taken>,
+}
+
+/// What is taken on one account.
+#[derive(Clone, Copy, Default, Debug)]
+struct Taken {
+    entries: usize,
+    introductions: usize,
 }
 
 impl Quota {
@@ -30,14 +38,24 @@ impl Quota {
             (Account::Recovery(_), _) => self.reserve,
             (Account::Devices(_), Record::Cut(_) | Record::Leave(_)) => self.entries + self.reserve,
             (Account::Devices(_), _) => self.entries,
+            (Account::Invited(_), Record::Redeem(_)) => limits::REDEMPTIONS,
+            (Account::Invited(_), _) => 0,
         };
-        self.taken.get(account).is_none_or(|taken| *taken < most)
+        let taken = self.taken.get(account).copied().unwrap_or_default();
+        taken.entries < most && !(introduces(record) && taken.introductions >= limits::INTRODUCTIONS)
     }
 
-    /// Counts an entry that is taken.
-    pub(super) fn count(&mut self, account: Account) {
-        *self.taken.entry(account).or_default() += 1;
+    /// Counts an entry with this record that is taken.
+    pub(super) fn count(&mut self, account: Account, introduces: bool) {
+        let taken = self.taken.entry(account).or_default();
+        taken.entries += 1;
+        taken.introductions += usize::from(introduces);
     }
+}
+
+/// True if the record introduces a key.
+pub(super) fn introduces(record: &Record) -> bool {
+    matches!(record, Record::AddDevice(_) | Record::Invite(_))
 }
 
 impl Default for Quota {

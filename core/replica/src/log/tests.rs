@@ -178,9 +178,8 @@ fn who_fills_a_space_fills_it_for_nobody_else_and_can_still_cut() {
     let record = adds(&log, 3);
     assert!(takes(&mut log, 1, record));
     while takes(&mut log, 3, forget()) {}
-    assert_eq!(log.chains().arrivals(Chain::Control).len(), FEW);
-    let join = redeem(&log, 1);
-    for (author, record) in [(1, forget()), (51, join), (1, invite(52, Purpose::OwnDevice))] {
+    assert_eq!(log.chains().arrivals(Chain::Control).len(), FEW + 1, "the redemption is on nobody's account");
+    for (author, record) in [(1, forget()), (1, invite(52, Purpose::OwnDevice))] {
         assert!(!takes(&mut log, author, record), "{author} is on the founder's account");
     }
     assert!((0..FEW).all(|_| takes(&mut log, 2, forget())), "the other has room of its own");
@@ -236,7 +235,7 @@ fn members_made_by_a_fork_count_for_the_founder() {
     confirms.iter().for_each(|confirm| assert_eq!(offer(&mut log, confirm).new.len(), 1));
     assert!([2, 3].iter().all(|seed| log.dag().introduces(&device(*seed))));
     while takes(&mut log, 3, forget()) {}
-    assert_eq!(log.chains().len(), FEW);
+    assert_eq!(log.chains().len(), FEW + 2, "redemptions are on nobody's account");
     assert!(takes(&mut log, 103, forget()), "as the founder's words");
     assert!((0..FEW).all(|_| takes(&mut log, 2, forget())), "who came first is not shut out");
     assert!((0..RESERVE).all(|_| takes(&mut log, 102, forget())));
@@ -249,7 +248,7 @@ fn the_quotas_are_those_of_the_protocol() {
     let mut fill = |account, record: &Record| {
         let mut taken = 0;
         while quota.allows(&account, record) {
-            quota.count(account);
+            quota.count(account, quota::introduces(record));
             taken += 1;
         }
         taken
@@ -257,4 +256,53 @@ fn the_quotas_are_those_of_the_protocol() {
     assert_eq!(fill(devices, &forget()), limits::CONTROL_ENTRIES);
     assert_eq!(fill(devices, &cut(1)), limits::CONTROL_RESERVE);
     assert_eq!(fill(words, &forget()), limits::CONTROL_RESERVE);
+    let key = membership::Account::Invited(device(9));
+    assert_eq!(fill(key, &forget()), 0);
+    let mut quota = Quota::default();
+    let mut fill = |account, record: &Record| {
+        let mut taken = 0;
+        while quota.allows(&account, record) {
+            quota.count(account, quota::introduces(record));
+            taken += 1;
+        }
+        taken
+    };
+    assert_eq!(fill(devices, &invite(50, Purpose::OwnDevice)), limits::INTRODUCTIONS);
+    assert_eq!(fill(devices, &forget()), limits::CONTROL_ENTRIES - limits::INTRODUCTIONS);
+}
+
+#[test]
+fn who_holds_an_invitation_does_not_fill_the_inviters_account() {
+    let mut log = pair();
+    while takes(&mut log, 50, forget()) {}
+    while takes(&mut log, 50, cut(77)) {}
+    assert!(takes(&mut log, 2, forget()), "the other has all of theirs");
+    assert!(takes(&mut log, 1, cut(50)), "the founder can still cut");
+    assert!(takes(&mut log, 1, forget()), "the founder can still write");
+}
+
+#[test]
+fn control_entries_that_wait_are_looked_at_when_what_they_lack_comes_and_not_before() {
+    let mut log = founded();
+    let genesis = log.dag().heads()[&device(1)][0];
+    let (first, second) = (sign(&log, 1, forget()), sign(&log, 1, cut(1)));
+    let lacks = |id| Head { device: device(1), chain: Chain::Control, seq: 2, id };
+    let mut prev = None;
+    for n in 0..20 {
+        let heads = vec![genesis, lacks(first.id), lacks(second.id), genesis];
+        let control = Control { after: crate::log::heads::After(heads), record: forget() };
+        let place = Place { version: 1, chain: Chain::Control, seq: n + 3, prev, epoch: None };
+        let place =
+            if n == 0 { Place { seq: 2, prev: Some(genesis.id), ..place } } else { Place { seq: n + 2, ..place } };
+        let entry = Entry::sign(&log.space(), &secret(1), &place, control.encode());
+        prev = Some(entry.id);
+        log.restore(&entry.device, entry.entry, State::Stored).expect("links");
+    }
+    let waiting = |log: &Log| (log.pending.len(), log.awaited.values().map(Vec::len).sum::<usize>());
+    assert_eq!(waiting(&log), (20, 20 * 2 + 19), "each notes once what it lacks: two heads, and its predecessor");
+    log.restore(&first.device, first.entry, State::Stored).expect("links");
+    assert_eq!(log.pending.len(), 20);
+    log.restore(&second.device, second.entry, State::Stored).expect("links");
+    assert_eq!(waiting(&log), (0, 0));
+    assert!(log.dag().contains(&prev.expect("signed")));
 }

@@ -5,12 +5,23 @@ use std::collections::BTreeSet;
 use alliance_replica::{
     id::EntryId,
     log::{
-        heads::{After, Head},
+        chain::{Meta, State},
+        heads::{After, Chain, Head},
         membership::{ContentNode, Counting, Facet},
     },
 };
 
 use crate::app::space::Space;
+
+/// What a recount found.
+pub(in crate::app) enum Recount {
+    /// Nothing changed.
+    Same,
+    /// More counts than before: these entries, which were looked at already, in order of arrival.
+    More(Vec<EntryId>),
+    /// Something counts no longer.
+    Less,
+}
 
 impl Space {
     /// Whether an entry counts for shared facets and for own ones. Its past is processed.
@@ -53,21 +64,32 @@ impl Space {
         Some(ContentNode { id: *id, device, prev: meta.prev, after, keeps })
     }
 
-    /// Takes note of what a content entry names, and of what it keeps among it.
-    pub(in crate::app) fn learn_after(&mut self, id: EntryId, named: After, keeps: After) {
+    /// Takes note of what a content entry names, and of what it keeps; it waits for both.
+    pub(in crate::app) fn learn_after(&mut self, id: EntryId, after: After, keeps: After) {
+        let named = After::new(after.0.into_iter().chain(keeps.0.iter().copied()));
         self.log.learn_after(id, named);
         if !keeps.0.is_empty() {
             self.keeps.insert(id, keeps);
         }
     }
 
-    /// Brings up to date which processed entries do not count; true if that changed.
-    pub(in crate::app) fn recount(&mut self) -> bool {
+    /// Brings up to date which processed entries do not count.
+    pub(in crate::app) fn recount(&mut self) -> Recount {
         let counting = self.counting();
         let aside = [Facet::Shared, Facet::Own].map(|facet| counting.set_aside(facet).collect::<BTreeSet<_>>());
-        let changed = aside.iter().zip(&self.aside).any(|(new, old)| new != old);
-        self.aside = aside;
-        changed
+        let old = std::mem::replace(&mut self.aside, aside);
+        let less = self.aside.iter().zip(&old).any(|(new, old)| !new.is_subset(old));
+        let more: BTreeSet<_> = old.iter().zip(&self.aside).flat_map(|(old, new)| old - new).collect();
+        match (less, more.is_empty()) {
+            (true, _) => Recount::Less,
+            (false, true) => Recount::Same,
+            (false, false) => {
+                let chains = self.log.chains();
+                let arrived = chains.arrivals(Chain::Content).iter().map(|at| chains.at(*at));
+                let again = |meta: &&Meta| more.contains(&meta.head.id) && meta.state != State::Stored;
+                Recount::More(arrived.filter(again).map(|meta| meta.head.id).collect())
+            }
+        }
     }
 
     fn counting(&self) -> Counting<'_> {

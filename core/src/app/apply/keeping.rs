@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alliance_replica::{id::EntryId, limits};
 use serde_json::json;
 
-use super::{Settling, parts};
+use super::{Settling, counting::Recount, parts};
 use crate::{
     app::AppError,
     document::{Change, ChangeHash, DocId, Writer},
@@ -32,11 +32,16 @@ impl Settling<'_, '_> {
             let Some(preimage) = self.preimage(&doc.item)? else { continue };
             let document = self.documents.open(self.tx, &space, &preimage, doc)?;
             let missing = document.missing(&changes);
+            // What depends on nothing that is missing goes on.
+            for change in changes {
+                if change.deps().iter().all(|hash| document.knows(hash)) && document.apply(vec![change]).is_err() {
+                    break;
+                }
+            }
+            self.documents.record(self.tx, &space, doc, &[], true, None)?;
+            self.touch(doc.item);
             if !missing.is_empty() {
                 lacking.insert(doc, missing.into_iter().collect());
-            } else if document.apply(changes).is_ok() {
-                self.documents.record(self.tx, &space, doc, &[], true, None)?;
-                self.touch(doc.item);
             }
         }
         if lacking.is_empty() {
@@ -48,7 +53,7 @@ impl Settling<'_, '_> {
                 self.tx.set_kept(&space, &id, true)?;
             }
         }
-        if self.space.kept != before && self.space.recount() {
+        if self.space.kept != before && !matches!(self.space.recount(), Recount::Same) {
             return Ok(true);
         }
         for doc in lacking.keys() {
@@ -61,7 +66,8 @@ impl Settling<'_, '_> {
     /// Forgets what is kept once nothing waits here any more.
     pub(super) fn forget_kept(&mut self) -> Result<(), AppError> {
         if !self.space.kept.is_empty() && self.tx.count_waiting(&self.space.id())? == 0 {
-            self.space.release_kept(self.tx)?;
+            let kept = self.space.kept.clone();
+            self.space.release_kept(self.tx, kept)?;
         }
         Ok(())
     }

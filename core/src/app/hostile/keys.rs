@@ -1,6 +1,6 @@
 //! Keys: whom they are for, and how many there can be.
 
-use alliance_replica::log::control::{Epoch, Parent};
+use alliance_replica::log::control::{Epoch, Parent, Wrap};
 
 use super::*;
 use crate::keys::Keyring;
@@ -12,7 +12,7 @@ fn many_devices_of_another_member_do_not_stop_sealing() {
     let (base, anna) = (stage.base.clone(), stage.anna());
     let mut last: Option<Verified> = None;
     let mut all = Vec::new();
-    for _ in 0..260 {
+    for _ in 0..250 {
         let new = DeviceSecret::generate(&mut stage.rng);
         let add = stage.add(&anna, last.as_ref(), &base, &new, None);
         last = Some(add.clone());
@@ -25,7 +25,7 @@ fn many_devices_of_another_member_do_not_stop_sealing() {
     stage.seal();
     let loaded = stage.ben.space(&stage.space).expect("space");
     assert!(loaded.row.last.is_some());
-    assert_eq!(loaded.log.fold().wrap_targets().len(), 263, "with Ben, Anna and his words");
+    assert_eq!(loaded.log.fold().wrap_targets().len(), 253, "with Ben, Anna and his words");
     assert_eq!(loaded.log.fold().usable_epochs(&loaded.device()).len(), 1, "all of them hold its key");
 }
 
@@ -101,4 +101,83 @@ fn a_second_invitation_opens_nothing_once_the_other_person_is_in() {
     assert!(loaded.log.fold().other_member().is_some(), "Anna is in");
     let targets = loaded.log.fold().wrap_targets();
     assert!(targets.iter().all(|keys| keys.device != lost.id()), "the lost invitation still gets every new epoch");
+}
+
+/// Anna mints an epoch that says it is for everybody; the wrap for Ben's phone is noise.
+#[test]
+fn another_member_cannot_lock_one_of_ones_own_devices_out_of_what_one_writes() {
+    let mut stage = Stage::new();
+    let (space, anna) = (stage.space, stage.anna());
+    let phone = DeviceSecret::generate(&mut stage.rng);
+    let Profile { store, spaces, documents } = &mut stage.ben;
+    store
+        .write::<_, AppError>(|tx| {
+            let space = receive::loaded(spaces, tx, &space)?;
+            let consent = phone.keys().consent(phone.signing(), &space.id(), &space.row.member);
+            let record = AddDevice { device: phone.keys(), role: AddedRole::Ordinary, renews: None, consent };
+            space.append(tx, Record::AddDevice(record))?;
+            let since = apply::Since { control: true, ..Default::default() };
+            apply::settle(tx, space, documents, since, 1_800_000_002)?;
+            space.store_row(tx)
+        })
+        .expect("adds");
+    stage.write("one");
+    stage.seal();
+    let opens = |stage: &mut Stage| {
+        let loaded = stage.ben.space(&space).expect("space");
+        let last = loaded.row.last.expect("sealed");
+        let prefix = loaded.log.chains().meta(&last).and_then(|meta| meta.epoch).expect("epoch");
+        let mut ring = Keyring::new(space);
+        ring.learn(loaded.log.dag().entries().map(|(id, by, control)| (id, by, &control.record)), &[&phone]);
+        ring.candidates(prefix).next().is_some()
+    };
+    assert!(opens(&mut stage), "the phone reads what Ben writes");
+    let loaded = stage.ben.space(&space).expect("space");
+    let ben = loaded.device();
+    let after: Vec<_> = loaded.log.after(None).0.into_iter().filter(|it| it.chain == Chain::Control).collect();
+    let targets = loaded.log.fold().wrap_targets();
+    let key = EpochKey::generate(&mut stage.rng);
+    let wraps = targets.iter().filter(|keys| keys.device != anna.id()).map(|keys| match keys.device == ben {
+        true => key.wrap(&space, &anna.id(), keys, &mut stage.rng),
+        false => Wrap { device: keys.device, sealed: [7; 80] },
+    });
+    let parents = vec![key.seal_parent(&space, &stage.key, &mut ChaCha20Rng::seed_from_u64(7))];
+    let record = Record::Epoch(Epoch { id: key.id(&space), parents, wraps: wraps.collect() });
+    let entry = control(&space, &anna, None, &after, record);
+    stage.give(std::slice::from_ref(&entry));
+    for n in 0..3 {
+        stage.write(&format!("two {n}"));
+        stage.seal();
+    }
+    assert!(opens(&mut stage), "Ben's phone cannot read what Ben's laptop writes any more");
+}
+
+/// Anna has many devices, then cuts one after the other. Every cut asks Ben for a fresh epoch.
+#[test]
+fn a_member_does_not_use_up_the_others_control_entries() {
+    let mut stage = Stage::new();
+    let (base, anna) = (stage.base.clone(), stage.anna());
+    let (mut last, mut all, mut devices) = (None::<Verified>, Vec::new(), Vec::new());
+    for _ in 0..250 {
+        let new = DeviceSecret::generate(&mut stage.rng);
+        let add = stage.add(&anna, last.as_ref(), &base, &new, None);
+        last = Some(add.clone());
+        all.push(add);
+        devices.push(new.id());
+    }
+    stage.give(&all);
+    stage.seal();
+    let me = stage.device();
+    let written =
+        |stage: &mut Stage| stage.ben.space(&stage.space).expect("space").log.chains().highest(&me, Chain::Control);
+    let before = written(&mut stage);
+    for device in devices.iter().take(4) {
+        let cut = Record::Cut(Cut { device: *device, reason: Reason::Lost });
+        let cut = control(&stage.space, &anna, last.as_ref(), &[], cut);
+        stage.give(std::slice::from_ref(&cut));
+        last = Some(cut);
+        stage.seal();
+    }
+    let spent = written(&mut stage) - before;
+    assert!(spent <= 4, "4 cuts of Anna's cost Ben {spent} entries, and he has nothing to say");
 }

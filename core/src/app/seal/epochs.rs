@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_replica::{
-    id::{EntryId, EpochId},
+    id::{DeviceId, EntryId, EpochId},
     log::control::{Keys, Record},
 };
 
@@ -17,11 +17,18 @@ use crate::{
 const AT_ONCE: usize = 128;
 
 impl Gate<'_, '_, '_> {
-    /// True if a live device has no key for what would be sealed now, or for something that was sealed before.
+    /// True if there is somebody to hand a key to before there is anything to say: they lack the key of the one head, or
+    /// they are a device of this member and lack any. Nobody else can make this device write because of what they do.
     pub(super) fn lacks_keys(&self) -> bool {
-        let fold = self.space.log.fold();
-        let others = fold.devices().filter(|(device, it)| it.live && **device != self.space.device()).count();
-        others > 0 && (self.usable().is_none() || self.open_heads().iter().any(|head| !self.lacking(head).is_empty()))
+        let (fold, mine) = (self.space.log.fold(), self.space.row.member);
+        let heads = self.open_heads();
+        if heads.is_empty() {
+            return fold.devices().any(|(device, it)| it.live && *device != self.space.device());
+        }
+        let lacking: Vec<_> = heads.iter().flat_map(|head| self.lacking(head)).collect();
+        let own = |keys: &Keys| fold.device(&keys.device).is_some_and(|it| it.member == mine);
+        let grants = matches!(heads.as_slice(), [head] if self.current(head).is_some());
+        lacking.iter().any(|keys| grants || own(keys))
     }
 
     /// The key to seal under: of a usable epoch, of one that only needs granting, or a fresh one. Whoever lives can open
@@ -34,7 +41,7 @@ impl Gate<'_, '_, '_> {
                 return Ok(key);
             }
         } else if let [head] = heads.as_slice()
-            && let Some(entry) = self.grantable(head)
+            && let Some(entry) = self.current(head)
         {
             self.grant(entry, head, &self.lacking(head))?;
             if let Some(key) = self.usable() {
@@ -83,20 +90,34 @@ impl Gate<'_, '_, '_> {
         usable.iter().rev().find_map(|entry| self.space.keyring.key(&self.epoch_id(entry)?)).cloned()
     }
 
-    /// The live devices to which nobody has handed on the key of an epoch.
+    /// The live devices to which nobody has handed on the key of an epoch. Nobody but themselves can open a wrap, so for
+    /// other devices and words of one's own member only what that member's devices wrote is believed.
     fn lacking(&self, epoch: &EpochId) -> Vec<Keys> {
-        let fold = self.space.log.fold();
-        let entries = self.space.log.dag().entries().filter(|(_, _, control)| mints(&control.record, epoch));
-        let holders: BTreeSet<_> = entries.flat_map(|(entry, _, _)| fold.holders(&entry)).collect();
-        fold.wrap_targets().into_iter().filter(|keys| !holders.contains(&keys.device)).collect()
+        let (fold, dag, me) = (self.space.log.fold(), self.space.log.dag(), self.space.device());
+        let member = |device: &DeviceId| fold.device(device).map(|it| it.member);
+        let mine = Some(self.space.row.member);
+        let minted: BTreeSet<_> =
+            dag.entries().filter(|(_, _, control)| mints(&control.record, epoch)).map(|(entry, ..)| entry).collect();
+        let all: BTreeSet<_> = minted.iter().flat_map(|entry| fold.holders(entry)).collect();
+        let mut own = BTreeSet::from([me]);
+        for (entry, author, control) in dag.entries().filter(|(_, author, _)| member(author) == mine) {
+            let wraps = match &control.record {
+                Record::Epoch(record) if minted.contains(&entry) => &record.wraps,
+                Record::Grant(record) if minted.contains(&record.epoch) => &record.wraps,
+                _ => continue,
+            };
+            own.extend(wraps.iter().map(|wrap| wrap.device).chain([author]));
+        }
+        let holds = |keys: &Keys| if member(&keys.device) == mine { &own } else { &all }.contains(&keys.device);
+        fold.wrap_targets().into_iter().filter(|keys| !holds(keys)).collect()
     }
 
-    /// The entry of an epoch that may be used once it is granted to those who lack it.
-    fn grantable(&self, epoch: &EpochId) -> Option<EntryId> {
-        let grantable = self.space.log.fold().grantable_epochs(&self.space.device());
-        let dag = self.space.log.dag();
+    /// The entry of an epoch that may be used, at the latest once it is granted to those who lack it.
+    fn current(&self, epoch: &EpochId) -> Option<EntryId> {
+        let (fold, dag, me) = (self.space.log.fold(), self.space.log.dag(), self.space.device());
         let minted = |entry: &EntryId| dag.record(entry).is_some_and(|(_, control)| mints(&control.record, epoch));
-        grantable.into_iter().map(|it| it.epoch).find(minted)
+        let grantable = fold.grantable_epochs(&me).into_iter().map(|it| it.epoch);
+        fold.usable_epochs(&me).into_iter().chain(grantable).find(minted)
     }
 
     fn epoch_id(&self, entry: &EntryId) -> Option<EpochId> {

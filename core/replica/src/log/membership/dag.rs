@@ -1,7 +1,7 @@
 //! The causally closed set of control entries that a replica holds of one space.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, OnceLock},
 };
 
@@ -26,10 +26,12 @@ const RECENT: usize = 8;
 /// Whose control entries are counted together.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Account {
-    /// Those of a member's devices and of the invitations that they made.
+    /// Those of a member's devices.
     Devices(MemberId),
     /// Those of a member's recovery keys.
     Recovery(MemberId),
+    /// Those of a key that is only an invitation's.
+    Invited(DeviceId),
 }
 
 /// Control entries, each with its whole past. It only grows.
@@ -44,6 +46,12 @@ impl Dag {
     /// The empty set of a space.
     pub fn new(space: SpaceId) -> Self {
         Self { graph: Arc::new(Graph::new(space)), recent: VecDeque::new(), full: OnceLock::new() }
+    }
+
+    /// Every entry that must come before one with this predecessor and `after` and is not here yet.
+    pub fn lacking(&self, prev: Option<EntryId>, after: &After) -> BTreeSet<EntryId> {
+        let named: BTreeSet<_> = prev.into_iter().chain(after.control().map(|head| head.id)).collect();
+        named.into_iter().filter(|id| !self.contains(id)).collect()
     }
 
     /// The first entry that must come before one with this predecessor and `after`: it names the control entry, and that
@@ -98,7 +106,8 @@ impl Dag {
     pub fn account(&self, device: &DeviceId) -> Option<Account> {
         self.graph.introduced.get(device).map(|(member, role)| match role {
             Role::Recovery => Account::Recovery(*member),
-            Role::Ordinary | Role::Invite => Account::Devices(*member),
+            Role::Ordinary => Account::Devices(*member),
+            Role::Invite => Account::Invited(*device),
         })
     }
 
