@@ -7,6 +7,7 @@ pub mod config;
 pub mod driver;
 pub mod error;
 pub mod http;
+pub mod metrics;
 pub mod policy;
 pub mod replica;
 pub mod store;

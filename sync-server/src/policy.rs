@@ -100,7 +100,7 @@ pub struct Connections {
 pub struct Memory {
     /// Bytes that may wait for one connection; a reader that lets more wait is dropped as too slow.
     pub outbound_bytes: u64,
-    /// Bytes that may wait for all connections; beyond it whoever lets the most wait is dropped.
+    /// Bytes that may wait for all connections; beyond it whoever lets most wait is dropped.
     pub outbound_bytes_total: u64,
     /// Bytes of frames of one connection that wait to be handled.
     pub inbound_bytes: u64,
@@ -108,6 +108,10 @@ pub struct Memory {
     pub inbound_bytes_total: u64,
     /// Bytes that all candidates together may show before it is decided.
     pub candidate_bytes_total: u64,
+    /// Bytes of entries of unknown authors that wait, in all spaces, until somebody introduces their author.
+    pub waiting_bytes_total: u64,
+    /// Spaces in memory at a time, open ones and idle ones.
+    pub spaces: u32,
     /// Spaces that stay in memory when nobody has them open, the last used ones.
     pub idle_spaces: u32,
     /// Entries of all of these together; a longer space does not stay.
@@ -118,11 +122,11 @@ pub struct Memory {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Time {
-    /// From a connection's first byte until both keys are proven.
+    /// Until a request is complete, from then until both keys are proven, and until a candidate has shown why it belongs.
     pub handshake_seconds: u32,
     /// How often a silent peer is asked whether it is there.
     pub ping_seconds: u32,
-    /// A peer that says nothing for so long, not even that it is there, is gone.
+    /// A peer that says nothing for so long, not even that it is there, is gone; so is one that has no space open.
     pub idle_seconds: u32,
     /// A peer that takes in nothing for so long is gone.
     pub stuck_seconds: u32,
@@ -180,6 +184,8 @@ impl Policy {
             ("memory.inbound_bytes", memory.inbound_bytes, frame, u32::MAX.into()),
             ("memory.inbound_bytes_total", memory.inbound_bytes_total, frame, u32::MAX.into()),
             ("memory.candidate_bytes_total", memory.candidate_bytes_total, frame, most),
+            ("memory.waiting_bytes_total", memory.waiting_bytes_total, frame, most),
+            ("memory.spaces", memory.spaces.into(), 1, count),
             ("memory.idle_spaces", memory.idle_spaces.into(), 0, count),
             ("memory.idle_entries", memory.idle_entries, 0, most),
             ("time.handshake_seconds", time.handshake_seconds.into(), 1, day),
@@ -202,6 +208,7 @@ impl Policy {
                 memory.outbound_bytes,
             ),
             ("memory.inbound_bytes_total", memory.inbound_bytes_total, "memory.inbound_bytes", memory.inbound_bytes),
+            ("memory.spaces", memory.spaces.into(), "memory.idle_spaces", memory.idle_spaces.into()),
             ("time.idle_seconds", time.idle_seconds.into(), "time.ping_seconds", time.ping_seconds.into()),
         ];
         let wrong = ordered.into_iter().find(|(_, value, _, least)| value < least);
@@ -254,6 +261,8 @@ impl Default for Memory {
             inbound_bytes: 2 * limits::FRAME as u64,
             inbound_bytes_total: 32 * MIB,
             candidate_bytes_total: 64 * MIB,
+            waiting_bytes_total: 64 * MIB,
+            spaces: 16_384,
             idle_spaces: 64,
             idle_entries: 100_000,
         }

@@ -2,19 +2,24 @@
 //!
 //! Order of calls: [`Relay::new`]; [`Relay::connect`] for every connection, then each frame that arrives goes to
 //! [`Relay::handle`]; after every call, [`Relay::poll`] until it has nothing more; [`Relay::written`] once a frame has left
-//! the process; [`Relay::commit`] at the latest when [`Relay::commit_due`] says so. No call waits for anything but the
-//! store. Time and randomness come in as parameters; sockets, threads and clocks are the driver's.
+//! the process; [`Relay::commit`] at the latest when [`Relay::commit_due`] says so; [`Relay::tick`] every second or so.
+//! After each frame, [`Relay::rest`] says until when nothing more is to be read from that connection. No call waits for
+//! anything but the store. Time and randomness come in as parameters; sockets, threads and clocks are the driver's.
 //!
 //! Invariants: an entry is forwarded as soon as it is verified, acknowledged only once the store has it. A `Have` names
 //! only what the store has. Nothing is sent to a device that the membership does not admit. A space is in memory only
-//! while somebody has it open.
+//! while somebody has it open, but for a few that were used last. Memory is bounded by the policy whatever peers do.
 
+mod account;
 mod admission;
 mod candidate;
 mod commit;
 mod connection;
 mod fanout;
 mod intake;
+mod pace;
+mod parting;
+mod reason;
 mod space;
 
 use std::{
@@ -27,19 +32,26 @@ use alliance_replica::{
         Event, Exchange, Role,
         frame::{self, Channel, Code, Frame},
     },
-    id::{DeviceId, EntryId, ReplicaKey, Secret, SpaceId},
+    id::{DeviceId, ReplicaKey, Secret, SpaceId},
     limits,
 };
 use tracing::{debug, error, info};
 
-use crate::store::{Store, StoreError};
+use crate::{
+    metrics::{Counters, Status},
+    policy::{Address, Policy, TokenHash},
+    store::{Store, StoreError},
+};
 use candidate::Candidates;
 use commit::Batch;
 use connection::{Connection, Seat};
-use space::Space;
+use pace::{Next, Paces};
+pub use reason::Reason;
+use space::{Idle, Space};
 
-/// Most bytes that may wait for one connection before it is dropped as too slow.
-const QUEUED: usize = 8 * 1024 * 1024;
+/// First bytes of the frames that open a space and look for a key.
+const OPEN: u8 = 2;
+const FIND: u8 = 6;
 
 /// Number of a connection, given by the driver and never used again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -52,6 +64,15 @@ pub struct Now {
     pub unix: u64,
     /// Time since any fixed moment, by a clock that does not go back: for how long something waits.
     pub elapsed: Duration,
+}
+
+/// Where a connection comes from, and what it showed on its way in.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Origin {
+    /// The client; nothing where a transport has no addresses, and then no limit of addresses counts.
+    pub address: Option<Address>,
+    /// The hash of the token that it showed, right or wrong.
+    pub token: Option<TokenHash>,
 }
 
 /// What the driver has to do.
@@ -82,10 +103,18 @@ pub enum Output {
 pub struct Relay<S> {
     store: S,
     secret: Secret,
+    policy: Policy,
+    paces: Paces,
+    counters: Counters,
     connections: BTreeMap<ConnectionId, Connection>,
     spaces: BTreeMap<SpaceId, Space>,
+    idle: Idle,
     candidates: Candidates,
     batch: Batch,
+    /// Bytes handed to the driver that have not left, of all connections.
+    queued: usize,
+    /// The latest moment that was told.
+    elapsed: Duration,
     /// Connections whose exchange may have something to send.
     dirty: BTreeSet<ConnectionId>,
     out: VecDeque<Output>,
@@ -93,16 +122,28 @@ pub struct Relay<S> {
 }
 
 impl<S: Store> Relay<S> {
-    /// A relay over a store. `fresh` is randomness for its key, used only if the store has none yet.
-    pub fn new(mut store: S, fresh: &[u8; 32]) -> Result<Self, StoreError> {
+    /// A relay over a store, with the default policy. `fresh` is randomness for its key, used only if the store has none
+    /// yet.
+    pub fn new(store: S, fresh: &[u8; 32]) -> Result<Self, StoreError> {
+        Self::with_policy(store, fresh, Policy::default())
+    }
+
+    /// A relay over a store that does what a policy says, which is valid.
+    pub fn with_policy(mut store: S, fresh: &[u8; 32], policy: Policy) -> Result<Self, StoreError> {
         let secret = Secret::from_seed(&store.secret(fresh)?);
         Ok(Self {
             store,
             secret,
+            paces: Paces::new(&policy),
+            idle: Idle::new(&policy.memory),
+            candidates: Candidates::new(&policy),
+            policy,
+            counters: Counters::default(),
             connections: BTreeMap::new(),
             spaces: BTreeMap::new(),
-            candidates: Candidates::default(),
             batch: Batch::default(),
+            queued: 0,
+            elapsed: Duration::ZERO,
             dirty: BTreeSet::new(),
             out: VecDeque::new(),
             stopping: false,
@@ -124,27 +165,71 @@ impl<S: Store> Relay<S> {
         &mut self.store
     }
 
+    /// What the relay was told to do.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Number of spaces in memory.
     pub fn loaded(&self) -> usize {
         self.spaces.len()
     }
 
-    /// Takes in a connection. `nonce` is fresh randomness.
+    /// What can be counted now. Asks the store, so not for every frame.
+    pub fn status(&self) -> Result<Status, StoreError> {
+        Ok(Status {
+            counters: self.counters.clone(),
+            connections: self.connections.len(),
+            candidates: self.candidates.count(),
+            loaded: self.spaces.len(),
+            queued: self.queued,
+            totals: self.store.totals()?,
+            times: self.store.times(),
+        })
+    }
+
+    /// Takes in a connection of which nothing is known. `nonce` is fresh randomness.
     pub fn connect(&mut self, id: ConnectionId, nonce: [u8; 32]) {
+        let now = Now { unix: 0, elapsed: self.elapsed };
+        self.connect_from(id, nonce, Origin::default(), now);
+    }
+
+    /// Takes in a connection. `nonce` is fresh randomness.
+    pub fn connect_from(&mut self, id: ConnectionId, nonce: [u8; 32], origin: Origin, now: Now) {
+        self.elapsed = self.elapsed.max(now.elapsed);
         let exchange = Exchange::new(Role::Responder, Secret::from_seed(&self.secret.seed()), nonce);
-        self.connections.insert(id, Connection::new(exchange));
+        let limits = &self.policy.connections;
+        let fits = self.connections.len() < limits.total as usize;
+        let may = |address: &Address| self.paces.connect(address, limits.per_address, now.elapsed);
+        let may = origin.address.as_ref().is_none_or(may);
+        self.connections.insert(id, Connection::new(exchange, origin, now.elapsed));
         self.dirty.insert(id);
         if self.stopping {
             self.close(id, Code::Closing);
+        } else if !(fits && may) {
+            self.close(id, Reason::Connections);
         }
     }
 
     /// Takes one frame.
     pub fn handle(&mut self, id: ConnectionId, frame: &[u8], now: Now) {
-        let Some(connection) = self.connections.get_mut(&id).filter(|connection| !connection.closing) else { return };
+        self.elapsed = self.elapsed.max(now.elapsed);
+        if self.connections.get(&id).is_none_or(|connection| connection.closing) {
+            return;
+        }
         self.dirty.insert(id);
+        self.counters.frames_in += 1;
+        self.counters.bytes_in += frame.len() as u64;
+        if !self.keeps_pace(id, frame, now) {
+            return;
+        }
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.heard = now.elapsed;
         match connection.exchange.handle(frame) {
-            Ok(Some(event)) => self.on_event(id, event, now),
+            Ok(Some(event)) => {
+                self.count_for_device(id, &event, frame.len(), now);
+                self.on_event(id, event, now);
+            }
             Ok(None) => {}
             Err(broken) => {
                 info!(connection = id.0, reason = %broken, "connection is broken off");
@@ -156,6 +241,12 @@ impl<S: Store> Relay<S> {
         }
     }
 
+    /// Until when, by [`Now::elapsed`], nothing more is to be read from a connection; nothing if reading may go on. Who is
+    /// read from all the same is sent away in the end.
+    pub fn rest(&self, id: ConnectionId) -> Option<Duration> {
+        self.connections.get(&id).map(|connection| connection.rest).filter(|rest| *rest > self.elapsed)
+    }
+
     /// Takes note of something that is not a frame at all: too large, or of the wrong kind.
     pub fn unreadable(&mut self, id: ConnectionId) {
         self.close(id, Code::Frame);
@@ -164,7 +255,9 @@ impl<S: Store> Relay<S> {
     /// Takes note that a frame of so many bytes has left the process.
     pub fn written(&mut self, id: ConnectionId, bytes: usize) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        connection.queued = connection.queued.saturating_sub(bytes);
+        let bytes = bytes.min(connection.queued);
+        connection.queued -= bytes;
+        self.queued -= bytes;
         if connection.take_throttled() {
             let channels: Vec<_> = connection.seats.keys().copied().collect();
             channels.into_iter().for_each(|channel| self.pump(id, channel));
@@ -174,7 +267,7 @@ impl<S: Store> Relay<S> {
     /// Takes note that a connection is gone.
     pub fn disconnect(&mut self, id: ConnectionId) {
         self.leave_all(id);
-        self.connections.remove(&id);
+        self.forget(id);
     }
 
     /// Commits and says goodbye to everybody; whoever connects from now on is sent away.
@@ -198,9 +291,16 @@ impl<S: Store> Relay<S> {
                 continue;
             };
             connection.queued += frame.len();
-            if connection.queued > QUEUED && !connection.closing {
-                self.drop_slow(to);
+            self.queued += frame.len();
+            if connection.queued as u64 > self.policy.memory.outbound_bytes && !connection.closing {
+                self.drop_slow(to, Code::Slow.into());
                 continue;
+            }
+            if self.queued as u64 > self.policy.memory.outbound_bytes_total {
+                self.drop_slowest();
+                if !self.connections.contains_key(&to) {
+                    continue;
+                }
             }
             // Only what is on disk may be named as held. If that fails, whoever has the space open is being sent away.
             if fanout::is_have(&frame) && !self.batch.is_empty() {
@@ -209,18 +309,74 @@ impl<S: Store> Relay<S> {
                     continue;
                 }
             }
+            self.counters.frames_out += 1;
+            self.counters.bytes_out += frame.len() as u64;
             return Some(Output::Send { to, frame });
         }
     }
 
-    /// Looks whether the store can be read.
-    pub fn check(&self) -> Result<(), StoreError> {
+    /// Looks whether the store can be read and written. It writes.
+    pub fn check(&mut self) -> Result<(), StoreError> {
         self.store.check()
+    }
+
+    /// Counts a frame for the address that it comes from, before anything is spent on it; true if it may be handled.
+    fn keeps_pace(&mut self, id: ConnectionId, frame: &[u8], now: Now) -> bool {
+        let Some(address) = self.connections.get(&id).and_then(|connection| connection.address) else { return true };
+        let next = self.paces.frame(&address, frame.len(), now.elapsed);
+        if !self.go_on(id, next, now) {
+            return false;
+        }
+        if !matches!(frame.first(), Some(&(OPEN | FIND))) || self.paces.may_open(&address, now.elapsed) {
+            return true;
+        }
+        match Frame::decode(frame) {
+            Ok(Frame::Open(open)) => self.end(id, open.channel, Reason::Opens, None),
+            _ => self.close(id, Reason::Opens),
+        }
+        false
+    }
+
+    /// Counts a frame for the device whose channel it came on.
+    fn count_for_device(&mut self, id: ConnectionId, event: &Event, bytes: usize, now: Now) {
+        let channel = match event {
+            Event::Have { channel } => *channel,
+            Event::Entries(entries) => entries.channel,
+            Event::Acked(ack) => ack.channel,
+            Event::Whisper(whisper) => whisper.channel,
+            _ => return,
+        };
+        if let Some(Seat::Seated { device, .. }) = self.seat(id, channel) {
+            let device = *device;
+            let next = self.paces.device_frame(&device, bytes, now.elapsed);
+            self.go_on(id, next, now);
+        }
+    }
+
+    /// Notes how a connection may go on; false if it is sent away.
+    fn go_on(&mut self, id: ConnectionId, next: Next, now: Now) -> bool {
+        let Some(connection) = self.connections.get_mut(&id) else { return false };
+        match next {
+            Next::After(pause) => connection.rest = connection.rest.max(now.elapsed + pause),
+            Next::Over => self.close(id, Reason::Rate),
+        }
+        next != Next::Over
+    }
+
+    /// Drops whoever lets most wait, so that who reads need not suffer for it.
+    fn drop_slowest(&mut self) {
+        let slowest = self.connections.iter().max_by_key(|(_, connection)| connection.queued);
+        if let Some((id, _)) = slowest.map(|(id, connection)| (*id, connection.queued)) {
+            self.drop_slow(id, Code::Slow.into());
+        }
     }
 
     fn on_event(&mut self, id: ConnectionId, event: Event, now: Now) {
         match event {
-            Event::Proven { .. } => debug!(connection = id.0, "peer has proven its key"),
+            Event::Proven { .. } => {
+                debug!(connection = id.0, "peer has proven its key");
+                self.connections.get_mut(&id).into_iter().for_each(|connection| connection.proven = true);
+            }
             Event::Opening { channel, space, device } => self.on_opening(id, channel, space, device, now),
             Event::Have { channel } => self.on_have(id, channel, now),
             Event::Entries(entries) => self.on_entries(id, entries, now),
@@ -267,56 +423,9 @@ impl<S: Store> Relay<S> {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.offered = 0;
         if connection.closing {
-            self.connections.remove(&id);
+            self.forget(id);
             self.out.push_back(Output::Close { to: id });
         }
-    }
-
-    /// Ends a channel with a reason.
-    fn end(&mut self, id: ConnectionId, channel: Channel, code: Code, entry: Option<EntryId>) {
-        self.leave(id, Some(channel));
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.exchange.refuse(channel, code, entry);
-            self.dirty.insert(id);
-        }
-    }
-
-    /// Ends a connection with a reason, once what was said before is sent.
-    fn close(&mut self, id: ConnectionId, code: Code) {
-        self.leave_all(id);
-        if let Some(connection) = self.connections.get_mut(&id).filter(|connection| !connection.closing) {
-            connection.closing = true;
-            connection.exchange.close(code);
-            self.dirty.insert(id);
-        }
-    }
-
-    fn drop_slow(&mut self, id: ConnectionId) {
-        info!(connection = id.0, "connection reads too slowly");
-        self.disconnect(id);
-        let frame = Frame::Error(frame::Error { code: Code::Slow, channel: None, entry: None }).encode();
-        self.out.push_back(Output::Drop { to: id, frame });
-    }
-
-    /// Forgets a seat that its holder gave up or lost.
-    fn leave(&mut self, id: ConnectionId, channel: Option<Channel>) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        let Some((channel, seat)) = channel.and_then(|it| Some((it, connection.seats.remove(&it)?))) else { return };
-        match seat {
-            Seat::Candidate(candidate) => self.candidates.remove(&candidate),
-            Seat::Seated { space, .. } | Seat::Ending { space, .. } => {
-                if let Some(space) = self.spaces.get_mut(&space) {
-                    space.seats.remove(&(id, channel));
-                }
-                self.evict(&space);
-            }
-        }
-    }
-
-    fn leave_all(&mut self, id: ConnectionId) {
-        let channels = self.connections.get(&id).into_iter().flat_map(|connection| connection.seats.keys());
-        let channels: Vec<_> = channels.copied().collect();
-        channels.into_iter().for_each(|channel| self.leave(id, Some(channel)));
     }
 
     fn seat(&self, id: ConnectionId, channel: Channel) -> Option<&Seat> {

@@ -12,8 +12,13 @@ use std::{io, path::PathBuf};
 
 use alliance_replica::{
     id::{DeviceId, EntryId, SpaceId},
-    log::entry::{Entry, Verified},
+    log::{
+        entry::{Entry, Verified},
+        heads::Chain,
+    },
 };
+
+use crate::metrics::Histogram;
 
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
@@ -36,8 +41,50 @@ pub trait Store {
     /// The spaces in which a device is live, at most `limit`.
     fn spaces_of(&self, device: &DeviceId, limit: usize) -> Result<Vec<SpaceId>, StoreError>;
 
-    /// Looks whether the store can be read.
-    fn check(&self) -> Result<(), StoreError>;
+    /// How much content a space may have, if that was said for this space.
+    fn content_limit(&self, space: &SpaceId) -> Result<Option<u64>, StoreError>;
+
+    /// Says how much content a space may have, or that the policy does. False if the space is unknown.
+    fn set_content_limit(&mut self, space: &SpaceId, limit: Option<u64>) -> Result<bool, StoreError>;
+
+    /// What the store has, all spaces together.
+    fn totals(&self) -> Result<Totals, StoreError>;
+
+    /// How long the store took, since it was opened.
+    fn times(&self) -> StoreTimes;
+
+    /// Looks whether the store can be read and written. It writes.
+    fn check(&mut self) -> Result<(), StoreError>;
+}
+
+/// What a store has.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Totals {
+    /// Spaces.
+    pub spaces: u64,
+    /// Entries of all spaces.
+    pub entries: u64,
+    /// Bytes of content entries.
+    pub content_bytes: u64,
+    /// Bytes of control entries.
+    pub control_bytes: u64,
+}
+
+/// How long a store took; nothing is counted where nothing is waited for.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct StoreTimes {
+    /// Commits that wrote something.
+    pub commits: Histogram,
+}
+
+impl Totals {
+    /// What entries add to a space.
+    fn of(entries: &[Verified]) -> Self {
+        let bytes =
+            |chain| entries.iter().filter(move |it| it.header.chain == chain).map(|it| it.entry.size() as u64).sum();
+        let (content_bytes, control_bytes) = (bytes(Chain::Content), bytes(Chain::Control));
+        Self { spaces: 0, entries: entries.len() as u64, content_bytes, control_bytes }
+    }
 }
 
 /// What one commit adds to one space.

@@ -22,7 +22,7 @@ pub enum Admission {
     },
     /// Whoever brings one of these spaces.
     List {
-        /// Their names, which `alliance relay show` tells.
+        /// Their names.
         spaces: Vec<SpaceName>,
     },
 }

@@ -33,9 +33,6 @@ impl Network {
 pub struct Address(IpAddr);
 
 impl Address {
-    /// Where a client that the relay need not tell from others comes from: a test, or a transport without addresses.
-    pub const UNKNOWN: Self = Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-
     /// The client of an address.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {

@@ -1,7 +1,7 @@
 //! Who may open a space, pull from it and append to it. Every such decision is taken here.
 //!
-//! Membership alone decides, and whether an invitation has run out. Policies about new spaces (tokens, allow-lists) belong
-//! into [`admit_new_space`].
+//! Who belongs to a space that is held here is decided by its membership alone, and by whether an invitation has run out.
+//! The policy has a word only where a space is not held: new, or lost.
 
 use alliance_replica::{
     exchange::frame::{Channel, Code, Entries},
@@ -15,7 +15,7 @@ use alliance_replica::{
 };
 use tracing::{debug, info};
 
-use super::{ConnectionId, Now, Relay, candidate::Candidate, connection::Seat};
+use super::{ConnectionId, Now, Reason, Relay, candidate::Candidate, connection::Seat};
 use crate::{error, store::Store};
 
 /// What an admitted device may do.
@@ -50,11 +50,6 @@ pub(super) fn judge(log: &Log, device: &DeviceId, now: Now) -> Verdict {
     }
 }
 
-/// Whether a space that is not known here may be made by whoever shows its control entries. Everyone may.
-pub(super) fn admit_new_space(_space: &SpaceId) -> Result<(), Code> {
-    Ok(())
-}
-
 /// The devices that are live in a space, for whoever asks where a key is.
 pub(super) fn live(log: &Log) -> Vec<DeviceId> {
     let fold = log.fold();
@@ -78,6 +73,9 @@ impl<S: Store> Relay<S> {
         device: DeviceId,
         now: Now,
     ) {
+        if !self.has_room_for(&space) {
+            return self.end(id, channel, Reason::Memory, None);
+        }
         if let Err(problem) = self.load(&space) {
             tracing::error!(space = ?space, reason = error::chain(&problem), "space cannot be read");
             return self.end(id, channel, Code::Storage, None);
@@ -98,13 +96,13 @@ impl<S: Store> Relay<S> {
             // It may know what is not known here. Its Have will tell.
             Some(Verdict::Unknown) | None => {
                 self.evict(&space);
-                let candidate = Box::new(Candidate::new(space, device));
+                let candidate = Box::new(Candidate::new(space, device, now.elapsed));
                 match self.candidates.add(&candidate) {
                     Ok(()) => {
                         let seats = self.connections.get_mut(&id).map(|connection| &mut connection.seats);
                         seats.map(|seats| seats.insert(channel, Seat::Candidate(candidate)));
                     }
-                    Err(code) => self.end(id, channel, code, None),
+                    Err(why) => self.end(id, channel, why, None),
                 }
             }
         }
@@ -122,7 +120,18 @@ impl<S: Store> Relay<S> {
         if let (Some(connection), Some(here)) = (self.connections.get_mut(&id), self.spaces.get_mut(&space)) {
             connection.seats.insert(channel, Seat::Seated { space, device, standing, unlinked: 0 });
             here.seats.insert((id, channel));
+            self.idle.remove(&space);
         }
+    }
+
+    /// Whether a connection may bring a space that is not held here.
+    pub(super) fn admit_new_space(&mut self, id: ConnectionId, space: &SpaceId, now: Now) -> Result<(), Reason> {
+        let Some(connection) = self.connections.get(&id) else { return Err(Code::Closing.into()) };
+        if !self.policy.admission.admits(space, connection.token.as_ref()) {
+            return Err(Code::Token.into());
+        }
+        let may = connection.address.is_none_or(|address| self.paces.may_bring_space(&address, now.elapsed));
+        if may { Ok(()) } else { Err(Reason::Spaces) }
     }
 
     /// Judges everybody in a space again, after its membership changed.
@@ -130,8 +139,7 @@ impl<S: Store> Relay<S> {
         for (id, channel) in self.seats_of(space) {
             let Some(here) = self.spaces.get(space) else { return };
             let seat = self.connections.get_mut(&id).and_then(|connection| connection.seats.get_mut(&channel));
-            let Some(seat @ Seat::Seated { .. }) = seat else { continue };
-            let Seat::Seated { device, standing, .. } = seat else { continue };
+            let Some(Seat::Seated { device, standing, .. }) = seat else { continue };
             let code = match judge(&here.log, device, now) {
                 Verdict::Admitted(now) => {
                     *standing = now;
@@ -142,11 +150,7 @@ impl<S: Store> Relay<S> {
             };
             info!(connection = id.0, space = ?space, code = ?code, "device is no longer admitted");
             // What it sent is still acknowledged: a device that leaves has to know that its leaving is on disk.
-            if self.batch.awaits(id, channel) {
-                *seat = Seat::Ending { space: *space, code };
-            } else {
-                self.end(id, channel, code, None);
-            }
+            self.end_after_acks(id, channel, code.into(), None);
         }
     }
 }

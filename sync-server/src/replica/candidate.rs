@@ -5,7 +5,7 @@
 //! it, they go into the space, new or not, and the candidate takes its seat; if they never do, nothing is stored. A space
 //! in this state costs bounded memory and no disk, and its opener learns nothing about the space.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use alliance_replica::{
     exchange::frame::{Channel, Code, Entries},
@@ -20,18 +20,14 @@ use alliance_replica::{
 use tracing::info;
 
 use super::{
-    ConnectionId, Now, Relay, Seat,
-    admission::{self, Standing, Verdict, judge},
+    ConnectionId, Now, Reason, Relay, Seat,
+    admission::{Standing, Verdict, judge},
     space::Space,
 };
-use crate::{error, store::Store};
+use crate::{error, policy::Policy, store::Store};
 
-/// Most candidates at a time.
-const CANDIDATES: usize = 1024;
 /// Most bytes of entries of one candidate: as many as may be under way unacknowledged.
 const BYTES: usize = 4 * 1024 * 1024;
-/// Most bytes of entries of all candidates.
-const ALL_BYTES: usize = 64 * 1024 * 1024;
 
 /// An opener that has still to show why it belongs to the space.
 pub(super) struct Candidate {
@@ -42,25 +38,42 @@ pub(super) struct Candidate {
     bytes: usize,
     /// It was asked to send what it has.
     asked: bool,
+    since: Duration,
 }
 
 /// All candidates together, so that they stay bounded.
-#[derive(Default)]
 pub(super) struct Candidates {
     count: usize,
     bytes: usize,
+    most: usize,
+    most_bytes: u64,
 }
 
 impl Candidate {
-    pub(super) fn new(space: SpaceId, device: DeviceId) -> Self {
-        Self { space, device, log: Log::new(space), held: Vec::new(), bytes: 0, asked: false }
+    pub(super) fn new(space: SpaceId, device: DeviceId, since: Duration) -> Self {
+        Self { space, device, log: Log::new(space), held: Vec::new(), bytes: 0, asked: false, since }
+    }
+
+    /// When it opened the space.
+    pub(super) fn since(&self) -> Duration {
+        self.since
     }
 }
 
 impl Candidates {
-    pub(super) fn add(&mut self, candidate: &Candidate) -> Result<(), Code> {
-        if self.count >= CANDIDATES {
-            return Err(Code::Limit);
+    pub(super) fn new(policy: &Policy) -> Self {
+        let most = policy.connections.candidates as usize;
+        Self { count: 0, bytes: 0, most, most_bytes: policy.memory.candidate_bytes_total }
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(super) fn add(&mut self, candidate: &Candidate) -> Result<(), Reason> {
+        if self.count >= self.most {
+            return Err(Reason::Candidates);
         }
         self.count += 1;
         self.bytes += candidate.bytes;
@@ -72,10 +85,11 @@ impl Candidates {
         self.bytes -= candidate.bytes;
     }
 
-    fn grow(&mut self, candidate: &mut Candidate, bytes: usize) -> Result<(), Code> {
+    fn grow(&mut self, candidate: &mut Candidate, bytes: usize) -> Result<(), Reason> {
         candidate.bytes += bytes;
         self.bytes += bytes;
-        if candidate.bytes >= BYTES || self.bytes >= ALL_BYTES { Err(Code::Limit) } else { Ok(()) }
+        let is_too_much = candidate.bytes >= BYTES || self.bytes as u64 >= self.most_bytes;
+        if is_too_much { Err(Reason::Candidates) } else { Ok(()) }
     }
 }
 
@@ -89,16 +103,24 @@ impl<S: Store> Relay<S> {
             return self.end(id, channel, Code::Storage, None);
         }
         let knows_more = self.named_control(id, channel).iter().any(|head| !self.holds(&space, &head.id));
-        let allowed = match self.spaces.contains_key(&space) {
-            true => Ok(()),
-            false => admission::admit_new_space(&space),
-        };
-        match allowed {
-            Ok(()) if knows_more => self.ask(id, channel),
-            Ok(()) => self.turn_away(id, channel, now),
-            Err(code) => self.end(id, channel, code, None),
+        if !knows_more {
+            self.turn_away(id, channel, now);
+        } else if self.was_asked(id, channel) || self.spaces.contains_key(&space) {
+            self.ask(id, channel);
+        } else {
+            match self.admit_new_space(id, &space, now) {
+                Ok(()) => self.ask(id, channel),
+                Err(why) => {
+                    info!(connection = id.0, space = ?space, reason = why.name(), "a new space is not taken");
+                    self.end(id, channel, why, None);
+                }
+            }
         }
         self.evict(&space);
+    }
+
+    fn was_asked(&self, id: ConnectionId, channel: Channel) -> bool {
+        matches!(self.seat(id, channel), Some(Seat::Candidate(candidate)) if candidate.asked)
     }
 
     /// Tells a candidate that nothing is here, so that it sends what it has.
@@ -120,8 +142,8 @@ impl<S: Store> Relay<S> {
             return self.turn_away(id, channel, now);
         }
         let bytes = entries.entries.iter().map(|entry| entry.size()).sum();
-        if let Err(code) = self.candidates.grow(candidate, bytes) {
-            return self.end(id, channel, code, None);
+        if let Err(why) = self.candidates.grow(candidate, bytes) {
+            return self.end(id, channel, why, None);
         }
         let Received { new, unlinked, refused, .. } =
             candidate.log.receive(&entries.device, entries.chain, entries.entries);

@@ -114,7 +114,11 @@ impl<S: Store> Relay<S> {
         let appends: Vec<_> = batch.spaces.iter_mut().map(|(space, pending)| self.append_of(*space, pending)).collect();
         let result = if appends.is_empty() { Ok(()) } else { self.store.append(&appends) };
         match result {
-            Ok(()) => debug!(spaces = appends.len(), entries = batch.entries, bytes = batch.bytes, "committed"),
+            Ok(()) => {
+                debug!(spaces = appends.len(), entries = batch.entries, bytes = batch.bytes, "committed");
+                self.counters.commits += u64::from(!appends.is_empty());
+                self.counters.entries += batch.entries as u64;
+            }
             Err(problem) => self.on_failed_commit(&appends, &problem),
         }
         for (id, channel) in batch.awaiting {
@@ -137,9 +141,9 @@ impl<S: Store> Relay<S> {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.exchange.acknowledge(channel);
         self.dirty.insert(id);
-        if let Some(Seat::Ending { code, .. }) = connection.seats.get(&channel) {
-            let code = *code;
-            self.end(id, channel, code, None);
+        if let Some(Seat::Ending { why, entry, .. }) = connection.seats.get(&channel) {
+            let (why, entry) = (*why, *entry);
+            self.end(id, channel, why, entry);
         }
     }
 
@@ -164,10 +168,12 @@ impl<S: Store> Relay<S> {
     }
 
     fn on_failed_commit(&mut self, appends: &[Append], problem: &StoreError) {
+        self.counters.failed_commits += 1;
         error!(spaces = appends.len(), reason = crate::error::chain(problem), "nothing could be written");
         for append in appends {
             let seats = self.seats_of(&append.space);
             self.spaces.remove(&append.space);
+            self.idle.remove(&append.space);
             for (id, _) in seats {
                 // What was about to be said names entries that are lost.
                 let said = self.connections.get_mut(&id).map(|connection| &mut connection.exchange);

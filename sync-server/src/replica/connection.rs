@@ -1,16 +1,14 @@
 //! One connection: its exchange, the seats it has taken in spaces, and how much waits for it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use alliance_replica::{
-    exchange::{
-        Exchange,
-        frame::{Channel, Code},
-    },
-    id::{DeviceId, SpaceId},
+    exchange::{Exchange, frame::Channel},
+    id::{DeviceId, EntryId, SpaceId},
 };
 
-use super::{admission::Standing, candidate::Candidate};
+use super::{Origin, Reason, admission::Standing, candidate::Candidate};
+use crate::policy::{Address, TokenHash};
 
 /// Bytes that may wait for a connection before no more entries are fetched for it.
 const ROOM: usize = 1024 * 1024;
@@ -25,6 +23,14 @@ pub(super) struct Connection {
     pub(super) offered: usize,
     /// No frame is taken any more; it closes once everything is handed out.
     pub(super) closing: bool,
+    /// The peer has proven its key.
+    pub(super) proven: bool,
+    pub(super) address: Option<Address>,
+    pub(super) token: Option<TokenHash>,
+    /// When it came, when its last frame came, and until when it is to rest.
+    pub(super) since: Duration,
+    pub(super) heard: Duration,
+    pub(super) rest: Duration,
     throttled: bool,
 }
 
@@ -41,12 +47,25 @@ pub(super) enum Seat {
         unlinked: u32,
     },
     /// The opener is no longer admitted; the channel ends once what it sent before is acknowledged.
-    Ending { space: SpaceId, code: Code },
+    Ending { space: SpaceId, why: Reason, entry: Option<EntryId> },
 }
 
 impl Connection {
-    pub(super) fn new(exchange: Exchange) -> Self {
-        Self { exchange, seats: BTreeMap::new(), queued: 0, offered: 0, closing: false, throttled: false }
+    pub(super) fn new(exchange: Exchange, origin: Origin, now: Duration) -> Self {
+        Self {
+            exchange,
+            seats: BTreeMap::new(),
+            queued: 0,
+            offered: 0,
+            closing: false,
+            proven: false,
+            address: origin.address,
+            token: origin.token,
+            since: now,
+            heard: now,
+            rest: Duration::ZERO,
+            throttled: false,
+        }
     }
 
     /// True if more may be sent at once.

@@ -4,13 +4,19 @@ use std::collections::BTreeSet;
 
 use alliance_replica::{
     exchange::frame::{Channel, Code, Entries},
-    id::{EntryId, SpaceId},
-    log::{Received, Refusal, entry::Verified, heads::Chain},
+    id::{DeviceId, EntryId, SpaceId},
+    limits,
+    log::{
+        Received, Refusal,
+        entry::{Entry, Verified},
+        heads::Chain,
+    },
 };
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::{
-    ConnectionId, Now, Relay, Seat,
+    ConnectionId, Now, Reason, Relay, Seat,
+    account::Share,
     admission::{Verdict, judge},
 };
 use crate::{error, store::Store};
@@ -36,10 +42,46 @@ impl<S: Store> Relay<S> {
             debug!(connection = id.0, space = ?space, "entries of a device that is not confirmed are passed over");
             return;
         }
-        let Entries { channel, device, chain, entries } = entries;
-        let ids: BTreeSet<_> = entries.iter().map(|entry| EntryId::of(&space, &device, &entry.header)).collect();
-        let received = here.log.receive(&device, chain, entries);
+        let Entries { channel, device: author, chain, mut entries } = entries;
+        if !self.may_wait(&space, &author, entries.iter().map(Entry::size).sum()) {
+            return self.end(id, channel, Reason::Waiting, None);
+        }
+        let Some(here) = self.spaces.get_mut(&space) else { return };
+        let fitting = here.account.fitting(&self.policy.quota, &here.log, &author, chain, &entries);
+        let over = entries.get(fitting).map(|entry| EntryId::of(&space, &author, &entry.header));
+        let is_own = Share::of(&here.log, &author) == Share::of(&here.log, &device);
+        entries.truncate(fitting);
+        let ids: BTreeSet<_> = entries.iter().map(|entry| EntryId::of(&space, &author, &entry.header)).collect();
+        let received = here.log.receive(&author, chain, entries);
         self.take(id, channel, &space, &ids, received, now);
+        if let Some(entry) = over {
+            self.on_full(id, channel, &space, entry, is_own);
+        }
+    }
+
+    /// A share is full. Whose it is is told; who brings the other's entries goes on, and they are never acknowledged.
+    fn on_full(&mut self, id: ConnectionId, channel: Channel, space: &SpaceId, entry: EntryId, is_own: bool) {
+        info!(connection = id.0, space = ?space, is_own, "a share of the space is full");
+        if is_own {
+            self.end_after_acks(id, channel, Reason::Quota, Some(entry));
+        } else {
+            self.counters.refuse(Reason::Quota);
+        }
+    }
+
+    /// True unless too much would wait, in all spaces, for authors whom nobody has introduced.
+    fn may_wait(&mut self, space: &SpaceId, author: &DeviceId, bytes: usize) -> bool {
+        if self.spaces.get(space).is_none_or(|here| here.log.dag().introduces(author)) {
+            return true;
+        }
+        let all: usize = self.spaces.values().map(|space| space.waiting).sum();
+        let Some(here) = self.spaces.get_mut(space) else { return false };
+        if (all + bytes) as u64 > self.policy.memory.waiting_bytes_total {
+            return false;
+        }
+        // The log of a space lets no more wait than this.
+        here.waiting = (here.waiting + bytes).min(limits::WAITING_BYTES);
+        true
     }
 
     /// Does what has to be done about what a log received. `ids` are the entries of the frame; others may have waited
@@ -54,7 +96,10 @@ impl<S: Store> Relay<S> {
         now: Now,
     ) {
         let Received { new, known, unlinked, refused } = received;
-        let (Some(connection), Some(here)) = (self.connections.get_mut(&id), self.spaces.get(space)) else { return };
+        let (Some(connection), Some(here)) = (self.connections.get_mut(&id), self.spaces.get_mut(space)) else {
+            return;
+        };
+        new.iter().for_each(|entry| here.account.count(&entry.device, entry.header.chain, entry.entry.size()));
         let brought = new.iter().filter(|entry| ids.contains(&entry.id)).map(Verified::head);
         let arrived: Vec<_> = known.into_iter().chain(brought).collect();
         let (is_new, has_control) = (!new.is_empty(), new.iter().any(|entry| entry.header.chain == Chain::Control));
@@ -92,7 +137,7 @@ impl<S: Store> Relay<S> {
         }
         if *count > UNLINKED {
             warn!(connection = id.0, space = ?space, "entries do not link to what is here");
-            self.end(id, channel, Code::Limit, None);
+            self.end(id, channel, Reason::Unlinked, None);
         }
     }
 
@@ -107,10 +152,11 @@ impl<S: Store> Relay<S> {
     ) {
         let reason = error::chain(refusal);
         warn!(connection = id.0, space = ?space, entry = ?entry, reason, "entry is refused");
-        let code = match refusal {
-            Refusal::Author | Refusal::TooMany => Code::Limit,
-            _ => Code::Entry,
+        let why = match refusal {
+            Refusal::Author => Reason::Waiting,
+            Refusal::TooMany => Reason::Quota,
+            _ => Code::Entry.into(),
         };
-        self.end(id, channel, code, Some(entry));
+        self.end(id, channel, why, Some(entry));
     }
 }

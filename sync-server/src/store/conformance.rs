@@ -8,11 +8,11 @@ use alliance_replica::{
     },
 };
 
-use super::{Append, Store, StoreError, Stored};
+use super::{Append, Store, StoreError, Stored, Totals};
 
 /// Runs the whole suite, each check on a store of its own. `T` keeps alive whatever the store lives in.
 pub(super) fn check<S: Store, T>(open: impl Fn() -> (S, T)) {
-    let checks: [fn(&mut S); 8] = [
+    let checks: [fn(&mut S); 10] = [
         the_first_secret_stays,
         an_unknown_space_is_empty,
         order_of_arrival_is_kept_across_commits,
@@ -21,6 +21,8 @@ pub(super) fn check<S: Store, T>(open: impl Fn() -> (S, T)) {
         a_batch_is_written_whole_or_not_at_all,
         live_devices_are_those_said_last,
         loading_stops_at_the_first_error,
+        totals_count_what_was_written,
+        a_limit_is_of_one_space_that_is_known,
     ];
     for check in checks {
         let (mut store, _alive) = open();
@@ -127,6 +129,30 @@ fn loading_stops_at_the_first_error(store: &mut impl Store) {
     });
     assert!(took.is_err());
     assert_eq!(seen, 2);
+}
+
+fn totals_count_what_was_written(store: &mut impl Store) {
+    let (a, b) = (space(1), space(2));
+    assert_eq!(store.totals().expect("counts"), Totals::default());
+    store.append(&[append(a, &[1, 2]), append(b, &[3])]).expect("appends");
+    store.append(&[append(a, &[4])]).expect("appends");
+    assert!(store.append(&[append(b, &[5]), append(a, &[1])]).is_err(), "what fails is not counted");
+    let size =
+        |space: &SpaceId, numbers: &[u8]| numbers.iter().map(|n| entry(space, *n).entry.size() as u64).sum::<u64>();
+    let (content_bytes, control_bytes) = (size(&a, &[1]) + size(&b, &[3]), size(&a, &[2, 4]));
+    let wanted = Totals { spaces: 2, entries: 4, content_bytes, control_bytes };
+    assert_eq!(store.totals().expect("counts"), wanted);
+}
+
+fn a_limit_is_of_one_space_that_is_known(store: &mut impl Store) {
+    let (a, b) = (space(1), space(2));
+    assert!(!store.set_content_limit(&a, Some(7)).expect("answers"));
+    store.append(&[append(a, &[1]), append(b, &[1])]).expect("appends");
+    assert!(store.set_content_limit(&a, Some(7)).expect("answers"));
+    store.append(&[append(a, &[2])]).expect("appends");
+    assert_eq!([a, b].map(|space| store.content_limit(&space).expect("answers")), [Some(7), None]);
+    assert!(store.set_content_limit(&a, None).expect("answers"));
+    assert_eq!(store.content_limit(&a).expect("answers"), None);
 }
 
 fn wanted_id(space: &SpaceId, n: u8) -> EntryId {

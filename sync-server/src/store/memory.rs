@@ -10,7 +10,7 @@ use alliance_replica::{
     },
 };
 
-use super::{Append, Store, StoreError, Stored};
+use super::{Append, Store, StoreError, StoreTimes, Stored, Totals};
 
 /// What a relay keeps, in memory.
 #[derive(Clone, Default, Debug)]
@@ -25,6 +25,7 @@ struct Space {
     entries: Vec<Verified>,
     places: BTreeMap<EntryId, usize>,
     live: BTreeSet<DeviceId>,
+    limit: Option<u64>,
 }
 
 impl MemoryStore {
@@ -120,8 +121,31 @@ impl Store for MemoryStore {
         Ok(live.map(|(id, _)| *id).take(limit).collect())
     }
 
-    fn check(&self) -> Result<(), StoreError> {
-        Ok(())
+    fn content_limit(&self, space: &SpaceId) -> Result<Option<u64>, StoreError> {
+        Ok(self.spaces.get(space).and_then(|space| space.limit))
+    }
+
+    fn set_content_limit(&mut self, space: &SpaceId, limit: Option<u64>) -> Result<bool, StoreError> {
+        let space = self.spaces.get_mut(space);
+        Ok(space.map(|space| space.limit = limit).is_some())
+    }
+
+    fn totals(&self) -> Result<Totals, StoreError> {
+        let mut totals = Totals { spaces: self.spaces.len() as u64, ..Totals::default() };
+        for one in self.spaces.values().map(|space| Totals::of(&space.entries)) {
+            totals.entries += one.entries;
+            totals.content_bytes += one.content_bytes;
+            totals.control_bytes += one.control_bytes;
+        }
+        Ok(totals)
+    }
+
+    fn times(&self) -> StoreTimes {
+        StoreTimes::default()
+    }
+
+    fn check(&mut self) -> Result<(), StoreError> {
+        if self.full { Err(StoreError::Told) } else { Ok(()) }
     }
 }
 

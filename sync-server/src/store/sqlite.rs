@@ -7,7 +7,7 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use alliance_replica::{
@@ -19,20 +19,21 @@ use alliance_replica::{
 };
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, Transaction, TransactionBehavior};
 
-use super::{Append, Store, StoreError, Stored};
+use super::{Append, Store, StoreError, StoreTimes, Stored, Totals};
 
 const DATABASE: &str = "relay.sqlite";
 const LOCK: &str = "relay.lock";
 /// Says in the file that it is a relay's: "alrl".
 const APPLICATION: i32 = 0x616c_726c;
 /// Formats of the database: append-only steps, each run once, all in one exclusive transaction.
-const STEPS: [&str; 1] = [include_str!("migrations/0001_relay.sql")];
+const STEPS: [&str; 2] = [include_str!("migrations/0001_relay.sql"), include_str!("migrations/0002_counts.sql")];
 /// How long another program (a backup, a person with a shell) may hold the database.
 const BUSY: Duration = Duration::from_secs(5);
 
 /// What a relay keeps, in a folder.
 pub struct SqliteStore {
     connection: Connection,
+    times: StoreTimes,
     /// Held as long as the store lives: one relay a folder.
     _lock: File,
 }
@@ -56,7 +57,7 @@ impl SqliteStore {
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.set_prepared_statement_cache_capacity(32);
-        Ok(Self { connection, _lock: lock })
+        Ok(Self { connection, times: StoreTimes::default(), _lock: lock })
     }
 
     /// The number under which a space's rows are kept, if it is known.
@@ -74,6 +75,7 @@ impl Store for SqliteStore {
     }
 
     fn append(&mut self, batch: &[Append]) -> Result<(), StoreError> {
+        let start = Instant::now();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for append in batch {
             let space = match number(&transaction, &append.space)? {
@@ -81,11 +83,14 @@ impl Store for SqliteStore {
                 None => insert_space(&transaction, &append.space)?,
             };
             insert_entries(&transaction, space, &append.entries)?;
+            count_entries(&transaction, space, &append.entries)?;
             if let Some(live) = &append.live {
                 replace_live(&transaction, space, live)?;
             }
         }
-        Ok(transaction.commit()?)
+        transaction.commit()?;
+        self.times.commits.observe(start.elapsed());
+        Ok(())
     }
 
     fn load(&self, space: &SpaceId, take: &mut dyn FnMut(Stored) -> Result<(), StoreError>) -> Result<(), StoreError> {
@@ -129,9 +134,39 @@ impl Store for SqliteStore {
         Ok(spaces)
     }
 
-    fn check(&self) -> Result<(), StoreError> {
+    fn content_limit(&self, space: &SpaceId) -> Result<Option<u64>, StoreError> {
+        let mut statement = self.connection.prepare_cached("SELECT content_limit FROM spaces WHERE space = ?1")?;
+        let limit: Option<Option<i64>> = statement.query_row([space.as_ref()], |row| row.get(0)).optional()?;
+        Ok(limit.flatten().map(|limit| u64::try_from(limit).unwrap_or(0)))
+    }
+
+    fn set_content_limit(&mut self, space: &SpaceId, limit: Option<u64>) -> Result<bool, StoreError> {
+        let limit = limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
+        let sql = "UPDATE spaces SET content_limit = ?2 WHERE space = ?1";
+        Ok(self.connection.execute(sql, (space.as_ref(), limit))? > 0)
+    }
+
+    fn totals(&self) -> Result<Totals, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT count(*), coalesce(sum(entries), 0), coalesce(sum(content_bytes), 0), coalesce(sum(control_bytes), 0)
+             FROM spaces",
+        )?;
+        let count = |row: &Row<'_>, column| row.get::<_, i64>(column).map(|n| u64::try_from(n).unwrap_or(0));
+        Ok(statement.query_row([], |row| {
+            let (spaces, entries) = (count(row, 0)?, count(row, 1)?);
+            Ok(Totals { spaces, entries, content_bytes: count(row, 2)?, control_bytes: count(row, 3)? })
+        })?)
+    }
+
+    fn times(&self) -> StoreTimes {
+        self.times.clone()
+    }
+
+    fn check(&mut self) -> Result<(), StoreError> {
         self.connection.query_row("SELECT n FROM spaces LIMIT 1", [], |_| Ok(())).optional()?;
-        Ok(())
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute("UPDATE relay SET secret = secret", [])?;
+        Ok(transaction.commit()?)
     }
 }
 
@@ -192,6 +227,16 @@ fn insert_entries(transaction: &Transaction<'_>, space: i64, entries: &[Verified
         let (id, device, signature) = (entry.id.as_ref(), entry.device.as_ref(), entry.entry.signature.0.as_slice());
         row.execute((space, arrival, id, device, chain(entry.header.chain), &entry.entry.header, signature, body))?;
     }
+    Ok(())
+}
+
+fn count_entries(transaction: &Transaction<'_>, space: i64, entries: &[Verified]) -> Result<(), StoreError> {
+    let more = Totals::of(entries);
+    let [entries, content, control] =
+        [more.entries, more.content_bytes, more.control_bytes].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
+    let sql = "UPDATE spaces SET entries = entries + ?2, content_bytes = content_bytes + ?3,
+                   control_bytes = control_bytes + ?4 WHERE n = ?1";
+    transaction.prepare_cached(sql)?.execute((space, entries, content, control))?;
     Ok(())
 }
 
@@ -275,6 +320,33 @@ mod tests {
         let mut store = open(&folder);
         assert_eq!(conformance::loaded(&store, &space), before);
         assert_eq!(store.secret(&[2; 32]).expect("keeps"), secret);
+    }
+
+    #[test]
+    fn an_older_database_is_counted_when_it_is_opened() {
+        let (folder, space) = (folder(), conformance::space(1));
+        let mut store = open(&folder);
+        store
+            .append(&[conformance::append(space, &[1, 2]), conformance::append(conformance::space(2), &[3])])
+            .expect("appends");
+        let totals = store.totals().expect("counts");
+        drop(store);
+        let older = "ALTER TABLE spaces DROP COLUMN entries; ALTER TABLE spaces DROP COLUMN content_bytes;
+                     ALTER TABLE spaces DROP COLUMN control_bytes; ALTER TABLE spaces DROP COLUMN content_limit;
+                     PRAGMA user_version = 1";
+        raw(&folder).execute_batch(older).expect("goes back");
+        assert_eq!(open(&folder).totals().expect("counts"), totals);
+        assert_eq!((totals.spaces, totals.entries), (2, 3));
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_written_says_so() {
+        let folder = folder();
+        let mut store = open(&folder);
+        store.secret(&[1; 32]).expect("keeps");
+        store.check().expect("can be written");
+        store.connection.pragma_update(None, "query_only", true).expect("sets");
+        assert!(matches!(store.check(), Err(StoreError::Disk(_))));
     }
 
     #[test]

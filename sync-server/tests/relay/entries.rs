@@ -257,7 +257,7 @@ fn a_slow_reader_with_many_channels_is_given_no_more_than_has_room() {
 
 #[test]
 fn what_was_read_back_from_disk_goes_out_in_bounded_frames() {
-    let mut world = World::new();
+    let mut world = World::forgetful();
     let (mut ben, mut anna) = pair(&mut world);
     world.disconnect(&mut anna);
     let notes: Vec<_> = (0..12).map(|n| ben.write(&vec![n; 400_000])).collect();
@@ -331,7 +331,7 @@ fn whispers_reach_the_others_and_only_from_who_whispers() {
 
 #[test]
 fn a_space_leaves_memory_with_its_last_reader() {
-    let mut world = World::new();
+    let mut world = World::forgetful();
     for seed in 1..40 {
         let mut laptop = Laptop::founder(seed);
         world.open(&mut laptop);

@@ -97,7 +97,7 @@ fn a_new_space_that_could_not_be_written_is_forgotten() {
 
 #[test]
 fn a_damaged_space_is_refused_and_the_others_are_served() {
-    let mut world = World::new();
+    let mut world = World::forgetful();
     let (mut ben, mut anna) = pair(&mut world);
     let mut other = Laptop::founder(30);
     world.open(&mut other);

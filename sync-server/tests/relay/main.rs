@@ -5,5 +5,6 @@ mod admission;
 mod entries;
 mod faults;
 mod healing;
+mod limits;
 mod program;
 mod world;

@@ -18,7 +18,8 @@ use alliance_replica::{
     },
 };
 use alliance_sync_server::{
-    replica::{ConnectionId, Now, Output, Relay},
+    policy::Policy,
+    replica::{ConnectionId, Now, Origin, Output, Relay},
     store::MemoryStore,
 };
 
@@ -26,6 +27,8 @@ use alliance_sync_server::{
 pub(crate) struct World {
     pub(crate) relay: Relay<MemoryStore>,
     pub(crate) now: Now,
+    /// Where the next connection comes from.
+    pub(crate) origin: Origin,
     /// Laptops that do not read: what is sent to them stays on the way.
     pub(crate) deaf: BTreeSet<ConnectionId>,
     lines: BTreeMap<ConnectionId, Exchange>,
@@ -64,9 +67,22 @@ impl World {
 
     /// A relay that starts with what another left behind.
     pub(crate) fn with(store: MemoryStore) -> Self {
+        Self::with_policy(store, Policy::default())
+    }
+
+    /// A relay that does what a policy says.
+    pub(crate) fn with_policy(store: MemoryStore, policy: Policy) -> Self {
         let now = Now { unix: 1_000_000, elapsed: std::time::Duration::ZERO };
-        let relay = Relay::new(store, &[250; 32]).expect("the store works");
-        Self { relay, now, deaf: BTreeSet::new(), lines: BTreeMap::new(), wires: BTreeMap::new(), next: 0 }
+        let relay = Relay::with_policy(store, &[250; 32], policy).expect("the store works");
+        let origin = Origin::default();
+        Self { relay, now, origin, deaf: BTreeSet::new(), lines: BTreeMap::new(), wires: BTreeMap::new(), next: 0 }
+    }
+
+    /// A relay that keeps no space in memory which nobody has open.
+    pub(crate) fn forgetful() -> Self {
+        let mut policy = Policy::default();
+        policy.memory.idle_spaces = 0;
+        Self::with_policy(MemoryStore::default(), policy)
     }
 
     /// Connects a laptop and proves both keys.
@@ -74,9 +90,9 @@ impl World {
         self.next += 1;
         laptop.id = ConnectionId(self.next);
         laptop.closed = false;
-        let nonce = [u8::try_from(self.next).expect("few connections"); 32];
+        let nonce = [(self.next % 251) as u8; 32];
         self.lines.insert(laptop.id, Exchange::new(Role::Initiator, Secret::from_seed(&[200; 32]), nonce));
-        self.relay.connect(laptop.id, nonce);
+        self.relay.connect_from(laptop.id, nonce, self.origin, self.now);
         self.run(&mut [laptop]);
         assert!(laptop.closed || laptop.events.contains(&Event::Proven { peer: self.relay.key() }));
     }

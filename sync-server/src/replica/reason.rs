@@ -1,0 +1,93 @@
+//! Why something was refused: the code that the peer gets, and the name under which it is counted.
+
+use alliance_replica::exchange::frame::Code;
+
+/// Why a channel or a connection ends, or an entry is passed over.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Reason {
+    /// What the protocol's codes say by themselves.
+    Code(u8),
+    /// A share of a space is full.
+    Quota,
+    /// Too fast, although asked to pause.
+    Rate,
+    /// Too many spaces opened, or keys looked for, in too short a time.
+    Opens,
+    /// Too many new spaces in too short a time.
+    Spaces,
+    /// Too many connections.
+    Connections,
+    /// Too many openers that had still to show why they belong, or too many bytes of one.
+    Candidates,
+    /// Too much that waits for its author to be introduced.
+    Waiting,
+    /// Entries that do not link to what is here, again and again.
+    Unlinked,
+    /// Too much in memory.
+    Memory,
+    /// No proof, or nothing opened, in time.
+    Late,
+}
+
+impl Reason {
+    /// What the peer is told.
+    pub fn code(self) -> Code {
+        match self {
+            Self::Code(n) => CODES.iter().find(|(code, _)| *code as u8 == n).map_or(Code::Internal, |(code, _)| *code),
+            Self::Late => Code::Slow,
+            _ => Code::Limit,
+        }
+    }
+
+    /// A word for those who count.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Code(n) => CODES.iter().find(|(code, _)| *code as u8 == n).map_or("internal", |(_, name)| *name),
+            Self::Quota => "quota",
+            Self::Rate => "rate",
+            Self::Opens => "opens",
+            Self::Spaces => "spaces",
+            Self::Connections => "connections",
+            Self::Candidates => "candidates",
+            Self::Waiting => "waiting",
+            Self::Unlinked => "unlinked",
+            Self::Memory => "memory",
+            Self::Late => "late",
+        }
+    }
+}
+
+impl From<Code> for Reason {
+    fn from(code: Code) -> Self {
+        Self::Code(code as u8)
+    }
+}
+
+const CODES: [(Code, &str); 13] = [
+    (Code::Version, "version"),
+    (Code::Frame, "frame"),
+    (Code::Proof, "proof"),
+    (Code::NotMember, "not_member"),
+    (Code::UnknownSpace, "unknown_space"),
+    (Code::Expired, "expired"),
+    (Code::Entry, "entry"),
+    (Code::Limit, "limit"),
+    (Code::Slow, "slow"),
+    (Code::Closing, "closing"),
+    (Code::Storage, "storage"),
+    (Code::Internal, "internal"),
+    (Code::Token, "token"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_told_as_it_is() {
+        assert!(
+            CODES.iter().all(|(code, name)| Reason::from(*code).code() == *code && Reason::from(*code).name() == *name)
+        );
+        assert_eq!((Reason::Quota.code(), Reason::Late.code()), (Code::Limit, Code::Slow));
+    }
+}
