@@ -1,8 +1,9 @@
 //! Gives the state machine a thread, a clock, randomness and lines to its connections.
 //!
 //! The thread may wait for the disk: meanwhile what arrives queues up, and the next commit takes it together. What queues
-//! is bounded in bytes: a connection's reader waits for room before it hands over a frame. What goes out is bounded by the
-//! state machine, which is told when a frame has left.
+//! is bounded in bytes, for each connection and for all: a connection's reader waits for room before it hands over a frame,
+//! and for as long as the state machine says that it is too fast. What goes out is bounded by the state machine, which is
+//! told when a frame has left.
 
 use std::{
     collections::BTreeMap,
@@ -19,23 +20,30 @@ use axum::body::Bytes;
 use futures_util::future::{Fuse, FutureExt as _};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
-    time::{Instant, timeout_at},
+    time::{Instant, sleep_until, timeout_at},
 };
+use tracing::error;
 
 use crate::{
     error::Error,
-    replica::{ConnectionId, Now, Output, Relay},
-    store::{Store, StoreError},
+    metrics::{self, Histogram},
+    policy::Policy,
+    replica::{ConnectionId, Now, Origin, Output, Relay},
+    store::Store,
 };
 
-/// Most bytes of frames that wait for the state machine.
-const INBOUND: usize = 32 * 1024 * 1024;
+/// How often the state machine looks who has taken too long.
+const TICK: Duration = Duration::from_secs(1);
+/// How long an answer to who watches is good for, so that asking often costs nothing.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// A handle to the thread that runs a relay. It ends when all handles are gone.
 #[derive(Clone)]
 pub struct Driver {
     inputs: mpsc::UnboundedSender<Input>,
     room: Arc<Semaphore>,
+    policy: Arc<Policy>,
+    start: Instant,
     next: Arc<AtomicU64>,
 }
 
@@ -43,6 +51,7 @@ pub struct Driver {
 pub struct Line {
     driver: Driver,
     id: ConnectionId,
+    rest: Arc<AtomicU64>,
     /// Frames to send, in order; the line is to be closed when they end.
     pub frames: mpsc::UnboundedReceiver<Vec<u8>>,
     /// A last frame that replaces all that were not sent.
@@ -50,18 +59,22 @@ pub struct Line {
 }
 
 enum Input {
-    Connect { id: ConnectionId, nonce: [u8; 32], ends: Ends },
-    Frame { id: ConnectionId, frame: Bytes, _room: OwnedSemaphorePermit },
+    Connect { id: ConnectionId, nonce: [u8; 32], origin: Origin, ends: Ends },
+    Frame { id: ConnectionId, frame: Bytes, came: Instant, _room: [OwnedSemaphorePermit; 2] },
     Unreadable { id: ConnectionId },
     Written { id: ConnectionId, bytes: usize },
+    Stuck { id: ConnectionId },
     Disconnect { id: ConnectionId },
-    Check { answer: oneshot::Sender<Result<(), StoreError>> },
+    Check { answer: oneshot::Sender<bool> },
+    Metrics { answer: oneshot::Sender<Option<String>> },
     ShutDown { done: oneshot::Sender<()> },
 }
 
 struct Ends {
     frames: mpsc::UnboundedSender<Vec<u8>>,
     last: oneshot::Sender<Vec<u8>>,
+    /// Until when the reader is to rest, in milliseconds from the start.
+    rest: Arc<AtomicU64>,
 }
 
 impl Driver {
@@ -70,30 +83,45 @@ impl Driver {
         let (inputs, receiver) = mpsc::unbounded_channel();
         let (ended, has_ended) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let policy = Arc::new(relay.policy().clone());
+        let start = Instant::now();
         thread::Builder::new().name("relay".to_owned()).spawn(move || {
             let _ended = ended;
-            runtime.block_on(Pump::new(relay).run(receiver));
+            runtime.block_on(Pump::new(relay, start).run(receiver));
         })?;
-        let room = Arc::new(Semaphore::new(INBOUND));
-        Ok((Self { inputs, room, next: Arc::default() }, has_ended))
+        let room = Arc::new(Semaphore::new(permits(policy.memory.inbound_bytes_total) as usize));
+        Ok((Self { inputs, room, policy, start, next: Arc::default() }, has_ended))
+    }
+
+    /// What the relay was told to do.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// Takes in a connection.
-    pub fn connect(&self) -> Result<Line, Error> {
+    pub fn connect(&self, origin: Origin) -> Result<Line, Error> {
         let mut nonce = [0; 32];
         getrandom::fill(&mut nonce).map_err(Error::Random)?;
         let id = ConnectionId(self.next.fetch_add(1, Ordering::Relaxed));
         let (frames, out) = mpsc::unbounded_channel();
         let (last, last_out) = oneshot::channel();
-        self.put(Input::Connect { id, nonce, ends: Ends { frames, last } });
-        Ok(Line { driver: self.clone(), id, frames: out, last: last_out.fuse() })
+        let rest = Arc::<AtomicU64>::default();
+        self.put(Input::Connect { id, nonce, origin, ends: Ends { frames, last, rest: Arc::clone(&rest) } });
+        Ok(Line { driver: self.clone(), id, rest, frames: out, last: last_out.fuse() })
     }
 
-    /// Looks whether the store can be read.
-    pub async fn check(&self) -> Result<(), Error> {
+    /// True if the store can be read and written. What was found a moment ago is believed.
+    pub async fn check(&self) -> Result<bool, Error> {
         let (answer, answered) = oneshot::channel();
         self.put(Input::Check { answer });
-        Ok(answered.await.map_err(|_| Error::Stopped)??)
+        answered.await.map_err(|_| Error::Stopped)
+    }
+
+    /// What is counted, as a page; nothing if the store cannot be read. What was counted a moment ago is believed.
+    pub async fn metrics(&self) -> Result<Option<String>, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.put(Input::Metrics { answer });
+        answered.await.map_err(|_| Error::Stopped)
     }
 
     /// Commits and says goodbye to everybody.
@@ -118,12 +146,18 @@ impl Line {
 
     /// What the connection's reader uses.
     pub fn reader(&self) -> Reader {
-        Reader { driver: self.driver.clone(), id: self.id }
+        let room = Arc::new(Semaphore::new(permits(self.driver.policy.memory.inbound_bytes) as usize));
+        Reader { driver: self.driver.clone(), id: self.id, room, rest: Arc::clone(&self.rest) }
     }
 
     /// A frame of so many bytes has left the process.
     pub fn written(&self, bytes: usize) {
         self.driver.put(Input::Written { id: self.id, bytes });
+    }
+
+    /// The peer has taken in nothing for too long.
+    pub fn stuck(&self) {
+        self.driver.put(Input::Stuck { id: self.id });
     }
 }
 
@@ -137,14 +171,30 @@ impl Drop for Line {
 pub struct Reader {
     driver: Driver,
     id: ConnectionId,
+    room: Arc<Semaphore>,
+    rest: Arc<AtomicU64>,
 }
 
 impl Reader {
     /// Hands over a frame; waits while too much is waiting already.
     pub async fn frame(&self, frame: Bytes) {
-        let size = u32::try_from(frame.len().min(INBOUND)).unwrap_or(u32::MAX);
-        if let Ok(room) = Arc::clone(&self.driver.room).acquire_many_owned(size).await {
-            self.driver.put(Input::Frame { id: self.id, frame, _room: room });
+        let memory = &self.driver.policy.memory;
+        let size = permits(frame.len() as u64);
+        let own = Arc::clone(&self.room).acquire_many_owned(size.min(permits(memory.inbound_bytes))).await;
+        let all = Arc::clone(&self.driver.room).acquire_many_owned(size.min(permits(memory.inbound_bytes_total))).await;
+        if let (Ok(own), Ok(all)) = (own, all) {
+            self.driver.put(Input::Frame { id: self.id, frame, came: Instant::now(), _room: [own, all] });
+        }
+    }
+
+    /// Waits while the connection is to rest.
+    pub async fn rest(&self) {
+        loop {
+            let until = self.driver.start + Duration::from_millis(self.rest.load(Ordering::Relaxed));
+            if until <= Instant::now() {
+                return;
+            }
+            sleep_until(until).await;
         }
     }
 
@@ -164,27 +214,37 @@ struct Pump<S> {
     relay: Relay<S>,
     ends: BTreeMap<ConnectionId, Ends>,
     start: Instant,
+    ticked: Duration,
+    /// How long frames waited.
+    queue: Histogram,
+    checked: Option<(Instant, bool)>,
+    page: Option<(Instant, String)>,
 }
 
 impl<S: Store> Pump<S> {
-    fn new(relay: Relay<S>) -> Self {
-        Self { relay, ends: BTreeMap::new(), start: Instant::now() }
+    fn new(relay: Relay<S>, start: Instant) -> Self {
+        let (ends, queue) = (BTreeMap::new(), Histogram::default());
+        Self { relay, ends, start, ticked: Duration::ZERO, queue, checked: None, page: None }
     }
 
     async fn run(mut self, mut inputs: mpsc::UnboundedReceiver<Input>) {
         loop {
+            let now = self.now();
+            if self.ticked + TICK <= now.elapsed {
+                self.ticked = now.elapsed;
+                self.relay.tick(now);
+                self.deliver();
+            }
+            let next = self.ticked + TICK;
             let input = match self.relay.commit_due() {
-                Some(due) if due <= self.start.elapsed() => {
+                Some(due) if due <= now.elapsed => {
                     self.relay.commit();
                     self.deliver();
                     continue;
                 }
-                Some(due) => match timeout_at(self.start + due, inputs.recv()).await {
-                    Ok(input) => input,
-                    Err(_) => continue,
-                },
-                None => inputs.recv().await,
+                due => timeout_at(self.start + due.map_or(next, |due| due.min(next)), inputs.recv()).await,
             };
+            let Ok(input) = input else { continue };
             let Some(input) = input else { break };
             self.take(input);
         }
@@ -193,20 +253,31 @@ impl<S: Store> Pump<S> {
 
     fn take(&mut self, input: Input) {
         match input {
-            Input::Connect { id, nonce, ends } => {
+            Input::Connect { id, nonce, origin, ends } => {
                 self.ends.insert(id, ends);
-                self.relay.connect(id, nonce);
+                self.relay.connect_from(id, nonce, origin, self.now());
             }
-            Input::Frame { id, frame, .. } => self.relay.handle(id, &frame, self.now()),
+            Input::Frame { id, frame, came, .. } => {
+                self.queue.observe(came.elapsed());
+                self.relay.handle(id, &frame, self.now());
+                if let (Some(rest), Some(ends)) = (self.relay.rest(id), self.ends.get(&id)) {
+                    let rest = u64::try_from(rest.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+                    ends.rest.store(rest, Ordering::Relaxed);
+                }
+            }
             Input::Unreadable { id } => self.relay.unreadable(id),
             Input::Written { id, bytes } => self.relay.written(id, bytes),
+            Input::Stuck { id } => self.relay.stuck(id),
             Input::Disconnect { id } => {
                 self.ends.remove(&id);
                 self.relay.disconnect(id);
             }
             Input::Check { answer } => {
                 // Who asked may have stopped waiting.
-                let _ = answer.send(self.relay.check());
+                let _ = answer.send(self.check());
+            }
+            Input::Metrics { answer } => {
+                let _ = answer.send(self.page());
             }
             Input::ShutDown { done } => {
                 self.relay.shut_down();
@@ -236,8 +307,34 @@ impl<S: Store> Pump<S> {
         }
     }
 
+    fn check(&mut self) -> bool {
+        if let Some((_, is_well)) = self.checked.filter(|(when, _)| when.elapsed() < FRESH) {
+            return is_well;
+        }
+        let found = self.relay.check();
+        if let Err(problem) = &found {
+            error!(reason = crate::error::chain(problem), "the store does not work");
+        }
+        self.checked = Some((Instant::now(), found.is_ok()));
+        found.is_ok()
+    }
+
+    fn page(&mut self) -> Option<String> {
+        if self.page.as_ref().is_none_or(|(when, _)| when.elapsed() >= FRESH) {
+            let status = self.relay.status();
+            let status = status.inspect_err(|problem| error!(reason = crate::error::chain(problem), "cannot count"));
+            self.page = status.ok().map(|status| (Instant::now(), metrics::page(&status, &self.queue)));
+        }
+        self.page.as_ref().map(|(_, page)| page.clone())
+    }
+
     fn now(&self) -> Now {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Now { unix: unix.as_secs(), elapsed: self.start.elapsed() }
     }
+}
+
+/// Bytes as a semaphore counts them.
+fn permits(bytes: u64) -> u32 {
+    u32::try_from(bytes.min(Semaphore::MAX_PERMITS as u64)).unwrap_or(u32::MAX)
 }

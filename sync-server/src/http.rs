@@ -1,7 +1,10 @@
-//! The relay's doors: `/sync` for devices, `/healthz` for whoever watches. Nothing here knows what a frame means.
+//! The relay's doors: `/sync` for devices, `/healthz` and `/metrics` for whoever watches. Nothing here knows what a frame
+//! means.
 
+mod door;
 mod error;
 mod health;
+mod origin;
 mod socket;
 
 use std::{
@@ -10,19 +13,35 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, routing::get, serve::ListenerExt as _};
+use axum::{Router, routing::get, serve::Listener};
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::{driver::Driver, error::Error, replica::Relay, store::Store};
+pub use door::Sockets;
+use door::{Door, Peer};
 use error::HttpError;
 
 /// How long the last commit and the goodbyes may take when the relay stops.
 const LAST_MOMENT: Duration = Duration::from_secs(5);
 
+/// Where `/metrics` is.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Metrics {
+    /// Nowhere.
+    #[default]
+    Off,
+    /// Beside everything else, for everybody.
+    Here,
+    /// At an address of its own, with `/healthz`.
+    At(SocketAddr),
+}
+
 /// A relay that listens.
 pub struct Server {
     listener: TcpListener,
+    watchers: Option<TcpListener>,
+    metrics: Metrics,
     driver: Driver,
     ended: oneshot::Receiver<()>,
 }
@@ -32,7 +51,22 @@ impl Server {
     pub async fn bind<S: Store + Send + 'static>(address: SocketAddr, relay: Relay<S>) -> Result<Self, Error> {
         let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
         let (driver, ended) = Driver::start(relay).map_err(Error::Start)?;
-        Ok(Self { listener, driver, ended })
+        Ok(Self { listener, watchers: None, metrics: Metrics::Off, driver, ended })
+    }
+
+    /// Shows what is counted.
+    pub async fn with_metrics(mut self, metrics: Metrics) -> Result<Self, Error> {
+        self.metrics = metrics;
+        if let Metrics::At(address) = metrics {
+            let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
+            self.watchers = Some(listener);
+        }
+        Ok(self)
+    }
+
+    /// Where `/metrics` has an address of its own.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.watchers.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
     /// Where it listens.
@@ -42,23 +76,33 @@ impl Server {
 
     /// Serves until `stop` completes; then takes nothing new, writes what it has, says goodbye, and returns.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Error> {
-        let Self { listener, driver, mut ended } = self;
-        let listener = listener.tap_io(|stream| {
-            if let Err(problem) = stream.set_nodelay(true) {
-                debug!(reason = %problem, "small frames may be delayed");
-            }
-        });
+        self.run_over(|sockets| sockets, stop).await
+    }
+
+    /// As [`Server::run`], with something between the sockets and HTTP, such as TLS.
+    pub async fn run_over<L>(self, wrap: impl FnOnce(Sockets) -> L, stop: impl Future<Output = ()>) -> Result<(), Error>
+    where
+        L: Listener<Addr = SocketAddr>,
+    {
+        let Self { listener, watchers, metrics, driver, mut ended } = self;
+        let door = Door::new(wrap(Sockets(listener)), driver.policy());
+        let doors = router(driver.clone(), metrics == Metrics::Here).into_make_service_with_connect_info::<Peer>();
         let (halt, halted) = oneshot::channel::<()>();
-        let serving = axum::serve(listener, router(driver.clone())).with_graceful_shutdown(async {
+        let serving = axum::serve(door, doors).with_graceful_shutdown(async {
             // It halts as well if this function is dropped.
             _ = halted.await;
         });
         let serving = tokio::spawn(serving.into_future());
+        let watching = watchers.map(|listener| {
+            let door = Door::new(Sockets(listener), driver.policy());
+            tokio::spawn(axum::serve(door, watch(driver.clone()).into_make_service()).into_future())
+        });
+        let watching = Aborted(watching);
         tokio::select! {
             () = stop => {}
             _ = &mut ended => return Err(Error::Stopped),
         }
-        drop(halt);
+        drop((halt, watching));
         let goodbye = async {
             driver.shut_down().await;
             drop(driver);
@@ -72,11 +116,29 @@ impl Server {
     }
 }
 
+/// A task that ends with whoever started it.
+struct Aborted<T>(Option<tokio::task::JoinHandle<T>>);
+
+impl<T> Drop for Aborted<T> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
 /// Which path does what.
-fn router(driver: Driver) -> Router {
-    Router::new()
-        .route("/sync", get(socket::upgrade))
-        .route("/healthz", get(health::health))
+fn router(driver: Driver, has_metrics: bool) -> Router {
+    let router = Router::new().route("/sync", get(socket::upgrade)).route("/healthz", get(health::health));
+    let router = if has_metrics { router.route("/metrics", get(health::metrics)) } else { router };
+    finish(router, driver)
+}
+
+/// The same for whoever only watches.
+fn watch(driver: Driver) -> Router {
+    finish(Router::new().route("/metrics", get(health::metrics)).route("/healthz", get(health::health)), driver)
+}
+
+fn finish(router: Router<Driver>, driver: Driver) -> Router {
+    router
         .fallback(|| async { HttpError::NotFound })
         .method_not_allowed_fallback(|| async { HttpError::NotFound })
         .with_state(driver)

@@ -264,6 +264,13 @@ impl<S: Store> Relay<S> {
         }
     }
 
+    /// Takes note that a peer has taken in nothing for too long.
+    pub fn stuck(&mut self, id: ConnectionId) {
+        if self.connections.contains_key(&id) {
+            self.drop_slow(id, Code::Slow.into());
+        }
+    }
+
     /// Takes note that a connection is gone.
     pub fn disconnect(&mut self, id: ConnectionId) {
         self.leave_all(id);

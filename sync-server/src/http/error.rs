@@ -20,6 +20,9 @@ pub(super) enum HttpError {
     /// Not a WebSocket handshake.
     #[error("this address speaks WebSocket only")]
     Upgrade(#[source] WebSocketUpgradeRejection),
+    /// The store cannot be read or written; its error is logged where it was met.
+    #[error("the relay's store does not work")]
+    Store,
     /// The relay itself cannot.
     #[error("the relay cannot serve now")]
     Unavailable(#[from] Error),
@@ -30,6 +33,7 @@ impl IntoResponse for HttpError {
         let (status, code) = match &self {
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::Upgrade(rejection) => (rejection.status(), "websocket"),
+            Self::Store => (StatusCode::SERVICE_UNAVAILABLE, "storage"),
             Self::Unavailable(problem) => {
                 error!(reason = chain(problem), "request cannot be served");
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")

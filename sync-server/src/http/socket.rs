@@ -6,9 +6,10 @@ use alliance_replica::limits;
 use axum::{
     body::Bytes,
     extract::{
-        State, WebSocketUpgrade,
+        ConnectInfo, State, WebSocketUpgrade,
         ws::{Message, WebSocket, rejection::WebSocketUpgradeRejection},
     },
+    http::HeaderMap,
     response::Response,
 };
 use futures_util::{
@@ -18,22 +19,14 @@ use futures_util::{
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{debug, warn};
 
-use super::error::HttpError;
+use super::{door::Peer, error::HttpError, origin::origin};
 use crate::{
     driver::{Driver, Line, Reader},
     error::chain,
+    policy::Time,
+    replica::Origin,
 };
 
-/// A handshake that takes longer than this is given up.
-const HANDSHAKE: Duration = Duration::from_secs(15);
-/// Frames of a handshake.
-const HANDSHAKE_FRAMES: usize = 2;
-/// How often a peer is asked whether it is there.
-const PING: Duration = Duration::from_secs(20);
-/// A peer that says nothing for so long, not even that it is there, is gone.
-const SILENCE: Duration = Duration::from_secs(60);
-/// A peer that takes in nothing for so long is gone.
-const STUCK: Duration = Duration::from_secs(30);
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
 /// Bytes of a connection's buffers: small, since most connections are idle.
@@ -42,6 +35,8 @@ const BUFFER: usize = 4 * 1024;
 /// Turns a request into a connection.
 pub(super) async fn upgrade(
     State(driver): State<Driver>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, HttpError> {
     let upgrade = upgrade.map_err(HttpError::Upgrade)?;
@@ -50,36 +45,40 @@ pub(super) async fn upgrade(
         .write_buffer_size(0)
         .max_message_size(limits::FRAME)
         .max_frame_size(limits::FRAME);
-    Ok(upgrade.on_upgrade(move |socket| run(driver, socket)))
+    let origin = origin(peer.address.ip(), &headers, &driver.policy().trusted_proxies);
+    Ok(upgrade.on_upgrade(move |socket| {
+        peer.settle();
+        run(driver, origin, socket)
+    }))
 }
 
-async fn run(driver: Driver, socket: WebSocket) {
-    let line = match driver.connect() {
+async fn run(driver: Driver, origin: Origin, socket: WebSocket) {
+    let time = driver.policy().time.clone();
+    let line = match driver.connect(origin) {
         Ok(line) => line,
         Err(problem) => return warn!(reason = chain(&problem), "connection cannot be taken"),
     };
     let id = line.id();
     debug!(connection = id.0, "connected");
-    let (sink, stream) = socket.split();
+    let (sink, mut stream) = socket.split();
     let reader = line.reader();
     // Whichever ends first ends both; a reader that cannot go on lets the writer say why.
     tokio::select! {
-        () = write(line, sink) => {}
-        () = read(reader, stream) => {}
+        () = write(line, sink, &time) => {
+            // What is closed with something unread is reset, and the last words may be lost with it.
+            _ = timeout(GOODBYE, async { while let Some(Ok(_)) = stream.next().await {} }).await;
+        }
+        () = read(reader, &mut stream, time.idle()) => {}
     }
     debug!(connection = id.0, "disconnected");
 }
 
 /// Hands frames over until the peer is gone. If it says goodbye, or something that is no frame, the writer has the last word.
-async fn read(reader: Reader, mut stream: SplitStream<WebSocket>) {
-    let mut frames = 0;
+async fn read(reader: Reader, stream: &mut SplitStream<WebSocket>, patience: Duration) {
     loop {
-        let patience = if frames < HANDSHAKE_FRAMES { HANDSHAKE } else { SILENCE };
+        reader.rest().await;
         match timeout(patience, stream.next()).await {
-            Ok(Some(Ok(Message::Binary(frame)))) => {
-                frames += 1;
-                reader.frame(frame).await;
-            }
+            Ok(Some(Ok(Message::Binary(frame)))) => reader.frame(frame).await,
             Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
             Ok(Some(Ok(Message::Close(_)))) => {
                 reader.leave();
@@ -95,8 +94,8 @@ async fn read(reader: Reader, mut stream: SplitStream<WebSocket>) {
 }
 
 /// Sends what there is to send until the relay or the peer ends it.
-async fn write(mut line: Line, mut sink: SplitSink<WebSocket, Message>) {
-    let mut ping = interval(PING);
+async fn write(mut line: Line, mut sink: SplitSink<WebSocket, Message>, time: &Time) {
+    let mut ping = interval(time.ping());
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ping.reset();
     loop {
@@ -119,9 +118,10 @@ async fn write(mut line: Line, mut sink: SplitSink<WebSocket, Message>) {
         };
         tokio::select! {
             biased;
-            sent = timeout(STUCK, sink.send(message)) => match sent {
+            sent = timeout(time.stuck(), sink.send(message)) => match sent {
                 Ok(Ok(())) => line.written(size),
-                _ => return,
+                Ok(Err(_)) => return,
+                Err(_) => return line.stuck(),
             },
             Ok(last) = &mut line.last => {
                 _ = timeout(GOODBYE, sink.send(Message::Binary(last.into()))).await;

@@ -19,13 +19,13 @@ use alliance_replica::{
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, error::ProtocolError},
+    tungstenite::{Message, client::IntoClientRequest as _, error::ProtocolError},
 };
 
 use crate::world::{Laptop, secret};
 
 /// Longer than anything here takes, so that a test that waits in vain ends.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running relay; killed when dropped.
 struct Program {
@@ -85,29 +85,38 @@ fn command(data: &Path) -> Command {
 }
 
 /// A laptop's connection over a real socket.
-struct Line {
-    socket: WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>,
-    exchange: Exchange,
+pub(crate) struct Line {
+    pub(crate) socket: WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>,
+    pub(crate) exchange: Exchange,
 }
 
 impl Line {
     async fn open(program: &Program) -> (Self, ReplicaKey) {
-        let (socket, _) = connect_async(format!("ws://{}/sync", program.address)).await.expect("connects");
-        let exchange = Exchange::new(Role::Initiator, secret(200), [7; 32]);
-        let mut line = Self { socket, exchange };
+        let mut line = Self::connect(&program.address, None).await;
         match line.event().await {
             Event::Proven { peer } => (line, peer),
             other => panic!("{other:?}"),
         }
     }
 
-    async fn flush(&mut self) {
+    /// Connects, and shows a token if there is one.
+    pub(crate) async fn connect(address: &str, token: Option<&str>) -> Self {
+        let mut request = format!("ws://{address}/sync").into_client_request().expect("an address");
+        if let Some(token) = token {
+            let value = format!("Bearer {token}").parse().expect("a header");
+            request.headers_mut().insert("authorization", value);
+        }
+        let (socket, _) = connect_async(request).await.expect("connects");
+        Self { socket, exchange: Exchange::new(Role::Initiator, secret(200), [7; 32]) }
+    }
+
+    pub(crate) async fn flush(&mut self) {
         while let Some(frame) = self.exchange.poll_transmit() {
             self.socket.send(Message::Binary(frame.into())).await.expect("sends");
         }
     }
 
-    async fn event(&mut self) -> Event {
+    pub(crate) async fn event(&mut self) -> Event {
         loop {
             self.flush().await;
             let message = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("in time");
@@ -119,7 +128,7 @@ impl Line {
     }
 
     /// Opens the laptop's space and brings the relay up to date, until it has acknowledged everything.
-    async fn sync(&mut self, laptop: &mut Laptop) {
+    pub(crate) async fn sync(&mut self, laptop: &mut Laptop) {
         let channel = self.exchange.open(&laptop.log, &laptop.secret()).expect("is proven");
         let own: Vec<EntryId> = laptop.bodies.keys().copied().collect();
         while !own.iter().all(|id| laptop.durable.contains(id)) {
@@ -138,7 +147,7 @@ impl Line {
     }
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("starts");
     runtime.block_on(future)
 }

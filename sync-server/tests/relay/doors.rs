@@ -1,0 +1,204 @@
+//! The doors of a relay over real sockets: how many come in, who is let go, what is told to whoever watches.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    thread,
+};
+
+use alliance_replica::exchange::{Event, frame::Code};
+use alliance_sync_server::{
+    http::{Metrics, Server},
+    policy::{Admission, Policy, TokenHash},
+    replica::Relay,
+    store::{MemoryStore, SqliteStore, Store},
+};
+use futures_util::StreamExt as _;
+use tokio::sync::oneshot;
+
+use crate::{
+    program::{Line, PATIENCE, block_on},
+    world::Laptop,
+};
+
+/// A relay in a thread of its own; it stops when this is dropped.
+struct Running {
+    address: String,
+    watch: Option<SocketAddr>,
+    _stop: oneshot::Sender<()>,
+}
+
+fn start<S: Store + Send + 'static>(store: S, metrics: Metrics, change: impl FnOnce(&mut Policy)) -> Running {
+    let mut policy = Policy::default();
+    change(&mut policy);
+    assert_eq!(policy.validate(), Ok(()));
+    let relay = Relay::with_policy(store, &[250; 32], policy).expect("the store works");
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (told, tell) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        block_on(async {
+            let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), relay).await.expect("listens");
+            let server = server.with_metrics(metrics).await.expect("listens");
+            told.send((server.address().expect("listens").to_string(), server.metrics_address())).expect("is heard");
+            server.run(async { _ = stopped.await }).await.expect("serves");
+        });
+    });
+    let (address, watch) = tell.recv_timeout(PATIENCE).expect("starts");
+    Running { address, watch, _stop: stop }
+}
+
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("connects");
+    stream.set_read_timeout(Some(PATIENCE)).expect("sets");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n").expect("asks");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answers");
+    answer
+}
+
+/// Asks for the metrics until a line is there.
+fn wait_for(address: &str, line: &str) -> String {
+    let start = std::time::Instant::now();
+    loop {
+        let page = get(address, "/metrics");
+        if page.lines().any(|it| it == line) {
+            return page;
+        }
+        assert!(start.elapsed() < PATIENCE, "no {line} in {page}");
+        thread::yield_now();
+    }
+}
+
+fn anywhere() -> Metrics {
+    Metrics::At(SocketAddr::from(([127, 0, 0, 1], 0)))
+}
+
+#[test]
+fn one_connection_too_many_is_told_so_and_another_may_come_when_one_goes() {
+    let relay = start(MemoryStore::default(), anywhere(), |policy| policy.connections.per_address = 2);
+    let watch = relay.watch.expect("is watched").to_string();
+    block_on(async {
+        let [mut first, mut second] =
+            [Line::connect(&relay.address, None).await, Line::connect(&relay.address, None).await];
+        assert!(matches!(first.event().await, Event::Proven { .. }));
+        assert!(matches!(second.event().await, Event::Proven { .. }));
+        let mut third = Line::connect(&relay.address, None).await;
+        let last = third.event().await;
+        assert!(matches!(last, Event::Closed(ref error) if error.code == Code::Limit), "{last:?}");
+        wait_for(&watch, "alliance_relay_refusals_total{reason=\"connections\"} 1");
+        drop((first, third));
+        wait_for(&watch, "alliance_relay_connections 1");
+        let mut fourth = Line::connect(&relay.address, None).await;
+        assert!(matches!(fourth.event().await, Event::Proven { .. }));
+    });
+}
+
+#[test]
+fn a_socket_that_asks_nothing_is_closed_and_so_is_one_too_many() {
+    let relay = start(MemoryStore::default(), Metrics::Off, |policy| {
+        policy.time.handshake_seconds = 1;
+        policy.connections.per_address = 1;
+    });
+    let open = || {
+        let stream = TcpStream::connect(&relay.address).expect("connects");
+        stream.set_read_timeout(Some(PATIENCE)).expect("sets");
+        stream
+    };
+    let mut slow = open();
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: ").expect("sends");
+    let mute: Vec<_> = (0..16).map(|_| open()).collect();
+    let mut refused = open();
+    assert!(!matches!(refused.read(&mut [0; 9]), Ok(1..)), "the 18th socket of one address");
+    for mut stream in mute.into_iter().chain([slow]) {
+        let mut said = Vec::new();
+        // Closed or reset, but not left open.
+        let end = stream.read_to_end(&mut said);
+        assert!(!matches!(&end, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock), "{end:?}");
+    }
+    assert!(get(&relay.address, "/healthz").starts_with("HTTP/1.1 200"), "there is room again");
+}
+
+#[test]
+fn a_reader_that_takes_nothing_in_is_dropped_and_the_writer_goes_on() {
+    let relay = start(MemoryStore::default(), anywhere(), |policy| policy.time.stuck_seconds = 1);
+    let watch = relay.watch.expect("is watched").to_string();
+    let mut ben = Laptop::founder(1);
+    block_on(async {
+        let mut writer = Line::connect(&relay.address, None).await;
+        assert!(matches!(writer.event().await, Event::Proven { .. }));
+        (0..16).for_each(|n| _ = ben.write(&[n; 256 * 1024]));
+        writer.sync(&mut ben).await;
+        let mut reader = Line::connect(&relay.address, None).await;
+        assert!(matches!(reader.event().await, Event::Proven { .. }));
+        let fresh = Laptop::new(1, ben.space());
+        // On one channel no more is under way than the system buffers.
+        for _ in 0..32 {
+            reader.exchange.open(&fresh.log, &fresh.secret()).expect("is proven");
+        }
+        reader.flush().await;
+        wait_for(&watch, "alliance_relay_refusals_total{reason=\"slow\"} 1");
+        wait_for(&watch, "alliance_relay_connections 1");
+        let note = ben.write(b"sealed");
+        let mut writer = Line::connect(&relay.address, None).await;
+        assert!(matches!(writer.event().await, Event::Proven { .. }));
+        writer.sync(&mut ben).await;
+        assert!(ben.durable.contains(&note));
+        while reader.socket.next().await.is_some_and(|message| message.is_ok()) {}
+    });
+}
+
+#[test]
+fn a_token_is_shown_in_the_request_and_what_is_counted_names_nobody() {
+    for metrics in [Metrics::Here, anywhere()] {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let store = SqliteStore::open(folder.path()).expect("opens");
+        let relay = start(store, metrics, |policy| {
+            policy.admission = Admission::Token { tokens: vec![TokenHash::of("a long secret")] };
+        });
+        let mut ben = Laptop::founder(1);
+        ben.write(b"canary: words");
+        block_on(async {
+            let mut without = Line::connect(&relay.address, None).await;
+            assert!(matches!(without.event().await, Event::Proven { .. }));
+            without.exchange.open(&ben.log, &ben.secret()).expect("is proven");
+            let answer = without.event().await;
+            assert!(matches!(answer, Event::Refused(ref error) if error.code == Code::Token), "{answer:?}");
+            let mut with = Line::connect(&relay.address, Some("a long secret")).await;
+            assert!(matches!(with.event().await, Event::Proven { .. }));
+            with.sync(&mut ben).await;
+        });
+        let watch = relay.watch.map_or_else(|| relay.address.clone(), |address| address.to_string());
+        let page = wait_for(&watch, "alliance_relay_entries 2");
+        for line in [
+            "alliance_relay_spaces 1",
+            "alliance_relay_refusals_total{reason=\"token\"} 1",
+            "# TYPE alliance_relay_commit_seconds histogram",
+        ] {
+            assert!(page.lines().any(|it| it == line), "{line} in {page}");
+        }
+        let commits = page.lines().find_map(|line| line.strip_prefix("alliance_relay_commit_seconds_count "));
+        assert!(commits.is_some_and(|count| count != "0"), "{page}");
+        let names = [ben.space().to_string(), ben.device().to_string()];
+        for secret in names.iter().map(|name| &name[..8]).chain(["canary", "127.0.0.1", "secret"]) {
+            assert!(!page.contains(secret), "{secret} in {page}");
+        }
+        let here = get(&relay.address, "/metrics").starts_with("HTTP/1.1 200");
+        assert_eq!(here, metrics == Metrics::Here);
+        assert!(get(&watch, "/healthz").starts_with("HTTP/1.1 200"));
+        assert!(get(&watch, "/sync").starts_with(if metrics == Metrics::Here {
+            "HTTP/1.1 400"
+        } else {
+            "HTTP/1.1 404"
+        }));
+    }
+}
+
+#[test]
+fn a_relay_whose_disk_is_full_says_that_it_is_not_well() {
+    let mut store = MemoryStore::default();
+    store.secret(&[1; 32]).expect("keeps");
+    store.set_full(true);
+    let relay = start(store, Metrics::Off, |_| {});
+    let answer = get(&relay.address, "/healthz");
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains(r#""code":"storage""#), "{answer}");
+}
