@@ -7,6 +7,7 @@ mod copies;
 mod faults;
 mod hostile;
 mod invitations;
+mod operator;
 mod profiles;
 mod readme;
 mod relay;
