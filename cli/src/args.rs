@@ -29,7 +29,7 @@ pub struct Options {
     /// Print JSON: {"v":1,"data":…} on stdout, {"v":1,"error":…} on stderr
     #[arg(long, global = true, help_heading = HEADING)]
     pub json: bool,
-    /// Profile on this computer [default: $ALLIANCE_PROFILE, else the only one, else "default"]
+    /// Profile on this computer [default: $ALLIANCE_PROFILE, else what `config` says, else the only one]
     #[arg(long, global = true, value_name = "NAME", help_heading = HEADING)]
     pub profile: Option<ProfileName>,
     /// The alliance that is meant, by its title [default: the one chosen with `use`]
@@ -159,9 +159,15 @@ mod tests {
 
     #[test]
     fn an_edit_says_what_to_change() {
-        assert!(parse(&["goal", "edit", "g3k"]).is_err());
-        assert!(parse(&["note", "edit", "n3k"]).is_err());
+        assert!(parse(&["goal", "edit"]).is_err());
         assert!(parse(&["goal", "edit", "g3k", "--status", "paused"]).is_ok());
+        assert!(parse(&["goal", "edit", "g3k", "--status", "won"]).is_err());
+        assert!(parse(&["goal", "rate", "g3k", "-1", "-m", "- slow"]).is_ok());
+        assert!(parse(&["goal", "rate", "g3k", "+2"]).is_ok());
+        assert!(parse(&["goal", "rate", "g3k", "3"]).is_err());
+        assert!(parse(&["goal", "milestone", "tick", "g3k", "1"]).is_ok());
+        assert!(parse(&["feedback", "give", "more", "Silence"]).is_ok());
+        assert!(parse(&["feedback", "give", "praise", "Silence"]).is_err());
         assert!(parse(&["note", "edit", "n3k", "-m", "-"]).is_ok());
     }
 

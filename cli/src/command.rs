@@ -1,9 +1,14 @@
 //! The commands: each turns its arguments into a value that [`crate::render`] shows and `--json` prints as it is.
 
+pub mod about;
 pub mod alliance;
+pub mod completions;
+pub mod config;
 pub mod conflict;
 pub mod demo;
+pub mod feedback;
 pub mod goal;
+pub mod history;
 pub mod init;
 pub mod invite;
 pub mod item;
@@ -11,10 +16,13 @@ pub mod join;
 pub mod member;
 pub mod note;
 pub mod relay;
+pub mod search;
 pub mod security;
 pub mod status;
 pub mod sync;
 pub mod today;
+pub mod undo;
+pub mod verify;
 
 use std::path::PathBuf;
 
@@ -28,7 +36,7 @@ use serde::Serialize;
 
 use crate::{
     args::Options,
-    config::{Home, ProfileName},
+    config::{Home, ProfileName, Settings},
     env::{Env, Outside},
     error::{CliError, Exit},
     ui::Ui,
@@ -43,6 +51,8 @@ pub enum Command {
     Init(init::Init),
     /// Start another alliance
     New(alliance::New),
+    /// What the alliance is called, what it is for, and when you look back at it
+    About(about::About),
     /// Choose the alliance that commands mean
     Use(alliance::Use),
     /// Make the one word that lets the other person in
@@ -53,6 +63,16 @@ pub enum Command {
     Goal(goal::Goal),
     /// Notes: shared, or private to you
     Note(note::Note),
+    /// Feedback in both directions: keep, more of, less of, noticed
+    Feedback(feedback::Feedback),
+    /// Find words in everything you can see
+    Search(search::Search),
+    /// What was written by whom, by day
+    History(history::History),
+    /// Take back what you did last, if it still stands
+    Undo,
+    /// Do again what you took back
+    Redo,
     /// Where you both changed the same thing, and which value is kept
     Conflict(conflict::Conflict),
     /// Who belongs to the alliance, and the words that prove it
@@ -63,8 +83,19 @@ pub enum Command {
     Sync(sync::Sync),
     /// The relay through which you exchange
     Relay(relay::Relay),
+    /// Look whether the relay really holds what it said it has
+    Verify,
     /// What happened to keys and membership
     Security,
+    /// Settings: editor, colour, profile
+    Config(config::Config),
+    /// Write a script that completes commands and ids in your shell
+    Completions(completions::Completions),
+    /// Write manual pages
+    Man(completions::Man),
+    /// Ids that may come next; for the scripts
+    #[command(hide = true)]
+    CompleteIds(completions::CompleteIds),
     /// See two people work together, in a temporary folder
     Demo(demo::Demo),
 }
@@ -87,6 +118,18 @@ pub enum Answer {
     Items(item::List),
     /// One item as a whole.
     Item(item::Item),
+    /// Items in which words were found.
+    Found(Vec<search::Found>),
+    /// The alliance itself.
+    About(about::Shown),
+    /// The settings.
+    Settings(Vec<config::Row>),
+    /// A text for another program, as it is.
+    Text(String),
+    /// Ids that may come next.
+    Ids(Vec<completions::Id>),
+    /// What was written.
+    History(Vec<history::Line>),
     /// What is going on.
     Today(today::Today),
     /// Fields with several values.
@@ -97,6 +140,8 @@ pub enum Answer {
     Status(Vec<status::Status>),
     /// What came and went.
     Synced(sync::Synced),
+    /// What the relays hold.
+    Verified(Vec<verify::Found>),
     /// The relays in use.
     Relays(Vec<relay::Known>),
     /// The security log.
@@ -117,6 +162,7 @@ impl Answer {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Synced(synced) if synced.rows.iter().any(|row| row.refused.is_some()) => Exit::Failed,
+            Self::Verified(rows) if !rows.iter().all(|row| row.whole) => Exit::Failed,
             _ => Exit::Ok,
         }
     }
@@ -133,12 +179,23 @@ pub fn run(command: Option<Command>, context: &Context<'_>) -> Result<Answer, Cl
         Command::Join(join) => join.run(context),
         Command::Goal(goal) => goal.run(context),
         Command::Note(note) => note.run(context),
+        Command::Feedback(feedback) => feedback.run(context),
+        Command::Search(search) => search.run(context),
+        Command::History(history) => history.run(context),
+        Command::Undo => undo::undo(context),
+        Command::Redo => undo::redo(context),
         Command::Conflict(conflict) => conflict.run(context),
         Command::Member(member) => member.run(context),
         Command::Status => status::run(context),
         Command::Sync(sync) => sync.run(context),
         Command::Relay(relay) => relay.run(context),
+        Command::Verify => verify::run(context),
         Command::Security => security::run(context),
+        Command::About(about) => about.run(context),
+        Command::Config(config) => config.run(context),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
+        Command::CompleteIds(ids) => ids.run(context),
         Command::Demo(demo) => demo.run(context),
     }
 }
@@ -163,15 +220,20 @@ impl<'a> Context<'a> {
         Outside::new(self.env)
     }
 
+    /// The folder of profiles.
+    pub fn folder(&self) -> Result<Home, CliError> {
+        Ok(Home::new(self.env.home()?))
+    }
+
     /// The folder of profiles, and the profile that is meant.
     pub fn home(&self) -> Result<(Home, ProfileName), CliError> {
-        let home = Home::new(self.env.home()?);
+        let home = self.folder()?;
         let named = match (&self.options.profile, self.env.profile()?) {
             (Some(name), _) => Some(name.clone()),
             (None, Some(name)) => {
                 Some(name.parse().map_err(|want| CliError::Variable { name: "ALLIANCE_PROFILE", want })?)
             }
-            (None, None) => None,
+            (None, None) => Settings::read(&home)?.profile.and_then(|name| name.parse().ok()),
         };
         let name = home.choose(named)?;
         Ok((home, name))
@@ -190,6 +252,11 @@ impl<'a> Context<'a> {
             Err(AppError::Store(StoreError::Missing)) => Err(CliError::NoProfile { name, others: home.names()? }),
             opened => Ok(opened?),
         }
+    }
+
+    /// What was said with `--alliance`.
+    pub fn named_alliance(&self) -> Option<&str> {
+        self.options.alliance.as_deref()
     }
 
     /// The alliance that is meant: the one named with `--alliance`, else the one chosen with `use`.

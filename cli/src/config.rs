@@ -1,4 +1,4 @@
-//! Where profiles lie and which one is meant.
+//! Where profiles lie, which one is meant, and the few settings of all of them.
 //!
 //! A profile is a folder of its own, `<home>/<name>/profile.db`, that only its owner can read.
 
@@ -35,6 +35,52 @@ impl FromStr for ProfileName {
 impl fmt::Display for ProfileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// Settings for all profiles, in `<home>/.settings.json`; what is not set follows the environment.
+#[derive(Clone, PartialEq, Eq, Default, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// The editor's command; else `VISUAL`, `EDITOR`, `vi`.
+    pub editor: Option<String>,
+    /// `always`, `never` or `auto`; else on terminals, and never with `NO_COLOR`.
+    pub colour: Option<String>,
+    /// The profile that is meant if none is named.
+    pub profile: Option<String>,
+}
+
+impl Settings {
+    /// No profile can be named so.
+    const FILE: &str = ".settings.json";
+
+    /// The settings; none if nobody has made any.
+    pub fn read(home: &Home) -> Result<Self, CliError> {
+        let path = home.0.join(Self::FILE);
+        match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound || error.kind() == io::ErrorKind::NotADirectory => {
+                Ok(Self::default())
+            }
+            Err(source) => Err(CliError::Folder { path, source }),
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
+                let source = io::Error::new(io::ErrorKind::InvalidData, error);
+                CliError::Folder { path, source }
+            }),
+        }
+    }
+
+    /// Keeps the settings.
+    pub fn write(&self, home: &Home) -> Result<(), CliError> {
+        let path = home.0.join(Self::FILE);
+        let write = || {
+            make_folder(&home.0)?;
+            let mut draft = tempfile::NamedTempFile::new_in(&home.0)?;
+            serde_json::to_writer_pretty(&mut draft, self)?;
+            draft.as_file().sync_all()?;
+            draft.persist(&path)?;
+            Ok(())
+        };
+        write().map_err(|source| CliError::Folder { path: path.clone(), source })
     }
 }
 

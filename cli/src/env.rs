@@ -13,7 +13,7 @@ use alliance_core::app::World;
 use alliance_replica::limits;
 use etcetera::BaseStrategy as _;
 use getrandom::SysRng;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use rand_core::UnwrapErr;
 use serde::{Serialize, Serializer};
 
@@ -54,6 +54,12 @@ impl Env {
     /// A moment as the person reads it.
     pub fn moment(&self, seconds: i64) -> Result<Moment, CliError> {
         Ok(Moment::new(seconds, self.zone()?))
+    }
+
+    /// The day that it is where the person is.
+    pub fn today(&self) -> Result<Date, CliError> {
+        let at = Timestamp::from_second(self.now()).unwrap_or(Timestamp::MAX);
+        Ok(at.to_zoned(self.zone()?).date())
     }
 
     /// The folder of all profiles: `ALLIANCE_HOME`, else `alliance` in the folder where this system keeps data.

@@ -135,9 +135,50 @@ pub enum CliError {
         /// Why not.
         why: &'static str,
     },
+    /// A file with an authority's certificate.
+    #[error("{} is no certificate to trust", path.display())]
+    RootFile {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: io::Error,
+    },
+    /// A token that no relay gives. It is not said which.
+    #[error("a token is one word of at most 512 letters, digits and signs")]
+    Token,
+    /// A token for a relay that would hear it in the clear.
+    #[error("a token for {url} would be said in the clear")]
+    TokenInClear {
+        /// The relay.
+        url: String,
+    },
     /// An invitation that leads to no relay.
     #[error("the invitation names no relay")]
     NoRelayInInvitation,
+    /// A day that cannot be understood.
+    #[error("“{text}” is not one day")]
+    NotADay {
+        /// What was said.
+        text: String,
+    },
+    /// There are no words, and no terminal on which an editor could open.
+    #[error("there are no words")]
+    NoText,
+    /// The editor did not end well.
+    #[error("the editor `{editor}` did not end well")]
+    Editor {
+        /// Its command.
+        editor: String,
+    },
+    /// A setting that does not exist, or cannot be so.
+    #[error("{name} cannot be set so")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// What can be.
+        want: &'static str,
+    },
     /// The person ended it.
     #[error("ended before it was done")]
     Cancelled,
@@ -231,11 +272,32 @@ impl CliError {
             Self::RelayUrl { .. } => {
                 ("relay_url", Exit::Failed, Some("`alliance relay set <url>` names another one".to_owned()))
             }
+            Self::RootFile { .. } => {
+                ("root", Exit::Failed, Some("it is a file in PEM, from whoever runs the relay".to_owned()))
+            }
+            Self::Token => ("token", Exit::Usage, Some("copy it whole, as the relay's operator gave it".to_owned())),
+            Self::TokenInClear { .. } => {
+                ("token", Exit::Usage, Some("use the relay's https:// address; nothing was kept".to_owned()))
+            }
             Self::NoRelayInInvitation => (
                 "no_relay",
                 Exit::Failed,
                 Some("ask the other person to run `alliance relay set <url>` and `alliance invite` again".to_owned()),
             ),
+            Self::NotADay { .. } => {
+                ("not_a_day", Exit::Usage, Some("say it as fri, tomorrow, in 3 weeks, 27 Nov or 2026-11-27".to_owned()))
+            }
+            Self::NoText => (
+                "no_text",
+                Exit::Usage,
+                Some("-m <text> says it, -m - reads it from stdin; on a terminal your editor opens".to_owned()),
+            ),
+            Self::Editor { .. } => (
+                "editor",
+                Exit::Cancelled,
+                Some("nothing was changed; `alliance config set editor <command>` names another one".to_owned()),
+            ),
+            Self::Setting { want, .. } => ("setting", Exit::Usage, Some((*want).to_owned())),
             Self::Cancelled => {
                 ("cancelled", Exit::Cancelled, Some("all is saved here; `alliance sync` goes on".to_owned()))
             }

@@ -7,11 +7,13 @@
 pub mod args;
 pub mod command;
 pub mod config;
+pub mod editor;
 pub mod env;
 pub mod error;
 pub mod net;
 pub mod render;
 pub mod ui;
+pub mod when;
 
 use std::{ffi::OsString, panic, process::ExitCode};
 
@@ -20,6 +22,7 @@ use clap::Parser as _;
 use crate::{
     args::Args,
     command::Context,
+    config::Settings,
     env::Env,
     error::{CliError, Exit},
     ui::Ui,
@@ -48,6 +51,9 @@ fn run(arguments: Vec<OsString>, ui: &Ui) -> Exit {
 fn answer(args: Args, ui: &Ui) -> Result<Exit, CliError> {
     let env = Env::of_process()?;
     let context = Context::new(&env, ui, &args.options);
+    // Whoever has no folder, or a damaged file there, hears of it where it matters.
+    let settings = context.folder().and_then(|home| Settings::read(&home)).unwrap_or_default();
+    ui.set_colour(settings.colour.as_deref());
     let answer = command::run(args.command, &context)?;
     ui.answer(&answer)?;
     Ok(answer.exit())

@@ -3,3 +3,6 @@
 pub mod backoff;
 pub mod relay;
 pub mod stop;
+pub mod tls;
+pub mod url;
+pub mod wake;

@@ -4,8 +4,10 @@
 //! wrote never reach a terminal with control characters in them.
 
 pub mod alliance;
+pub mod history;
 pub mod item;
 pub mod member;
+pub mod search;
 pub mod start;
 pub mod status;
 pub mod sync;
@@ -108,6 +110,11 @@ impl Page {
         }
     }
 
+    /// A text for another program, as it is: nobody else's words.
+    pub fn verbatim(&mut self, text: &str) {
+        self.data(text.strip_suffix('\n').unwrap_or(text));
+    }
+
     /// An empty line, on a terminal.
     pub fn gap(&mut self) {
         if self.is_terminal() {
@@ -126,6 +133,14 @@ impl Page {
             Some(Part::Data(text)) => text.push_str(&line),
             _ => self.parts.push(Part::Data(line)),
         }
+    }
+}
+
+impl Cell {
+    /// A cell of several looks.
+    pub fn pieces(before: &str, pieces: &[(&str, Style)]) -> Self {
+        let text: String = pieces.iter().map(|(text, style)| format!("{style}{}{style:#}", plain(text))).collect();
+        Self { text: format!("{before}{text}"), style: Style::new() }
     }
 }
 
@@ -149,11 +164,22 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::Done(done) => item::done(done, page),
         Answer::Items(list) => item::list(list, page),
         Answer::Item(whole) => item::item(whole, page),
+        Answer::Found(hits) => search::found(hits, page),
+        Answer::About(about) => alliance::about(about, page),
+        Answer::Settings(rows) => page.table(
+            rows.iter()
+                .map(|row| vec![cell(row.id), styled(row.value.as_deref().unwrap_or_default(), STRONG)])
+                .collect(),
+        ),
+        Answer::Text(text) => page.verbatim(text),
+        Answer::Ids(ids) => page.table(ids.iter().map(|it| vec![cell(&it.id), cell(&it.title)]).collect()),
+        Answer::History(lines) => history::history(lines, page),
         Answer::Today(day) => today::today(day, page),
         Answer::Choices(choices) => item::choices(choices, page),
         Answer::Members(members) => member::members(members, page),
         Answer::Status(spaces) => status::status(spaces, page),
         Answer::Synced(synced) => sync::synced(synced, page),
+        Answer::Verified(rows) => sync::verified(rows, page),
         Answer::Relays(relays) => alliance::relays(relays, page),
         Answer::Security(lines) => status::security(lines, page),
         // Both were printed while they ran.

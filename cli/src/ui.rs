@@ -4,7 +4,7 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
-use anstream::AutoStream;
+use anstream::{AutoStream, ColorChoice};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -45,6 +45,20 @@ impl Ui {
     /// Prints to this process's standard output and error, as JSON or for people.
     pub fn of_process(json: bool) -> Self {
         Self { json }
+    }
+
+    /// Colours always or never, if that is set; else where they are seen and wanted.
+    pub fn set_colour(&self, set: Option<&str>) {
+        match set {
+            Some("always") => ColorChoice::Always.write_global(),
+            Some("never") => ColorChoice::Never.write_global(),
+            _ => {}
+        }
+    }
+
+    /// True if there is a person at a terminal who can be asked, or can edit.
+    pub fn is_interactive(&self) -> bool {
+        !self.json && io::stdin().is_terminal() && io::stdout().is_terminal()
     }
 
     /// Prints recovery words before the command that made them goes on: there is no other copy. Unlike with everything

@@ -6,17 +6,24 @@
 mod apply;
 mod documents;
 pub mod exchange;
+mod find;
+mod history;
 #[cfg(test)]
 mod hostile;
 mod intent;
 mod joining;
 mod membership;
+mod presence;
 mod profile;
 mod query;
 mod receive;
+mod relays;
 mod seal;
+mod search;
 mod space;
 mod status;
+mod undo;
+mod verify;
 
 use std::collections::BTreeMap;
 
@@ -24,14 +31,18 @@ use alliance_replica::id::{DeviceId, ItemId, SpaceId};
 use rand_core::CryptoRng;
 
 pub use exchange::{Session, SessionError, SessionEvent, Tally};
+pub use history::{Calendar, Chapter};
 pub use intent::{Done, Intent, Place};
 pub use joining::Joining;
-pub use profile::{AllianceInfo, AllianceState, Person, RelayInfo};
-pub use query::{Choice, ChoiceValue, Item, Owner, Summary, Today, Who};
+pub use profile::{AllianceInfo, AllianceState, Person};
+pub use query::{Choice, ChoiceValue, Item, Owner, Progress, Summary, Today, Who};
+pub use relays::RelayInfo;
+pub use search::Found;
 pub use status::{DeviceStatus, Member, Members, SpaceStatus};
+pub use verify::{Held, Verify};
 
 use crate::{
-    document::EditError,
+    document::{EditError, UndoError},
     domain::RuleError,
     keys,
     store::{Store, StoreError},
@@ -103,6 +114,8 @@ pub enum AppError {
         kind: String,
         /// What was said.
         text: String,
+        /// Short ids and titles of what may have been meant.
+        like: Vec<(String, String)>,
     },
     /// Several items are meant.
     #[error("“{text}” could mean several things")]
@@ -131,6 +144,18 @@ pub enum AppError {
         title: String,
         /// The number.
         number: usize,
+    },
+    /// Nothing was done here that could be taken back, or done again.
+    #[error("there is nothing to take back")]
+    NothingToUndo,
+    /// What was done last cannot be taken back.
+    #[error("what you last did to “{title}” cannot be taken back")]
+    NotUndone {
+        /// Its title.
+        title: String,
+        /// Why not.
+        #[source]
+        why: UndoError,
     },
     /// There is no alliance yet.
     #[error("there is no alliance here yet")]

@@ -11,9 +11,10 @@ pub mod counting;
 pub mod facet;
 pub mod fixed;
 pub mod incoming;
+pub mod past;
 pub mod read;
 mod references;
-mod text;
+pub mod text;
 pub mod write;
 
 pub use author::{ActorPrefix, Authors};
@@ -23,6 +24,7 @@ pub use counting::{Applied, ApplyError, LeftOut};
 pub use facet::{Document, LoadError};
 pub use fixed::{Schema, Shape, fixed_change, is_fixed};
 pub use incoming::{Believed, Form, Incoming, Refusal};
+pub use past::{Past, UndoError, Written};
 pub use write::{Edit, EditError, Editor, TextEdit};
 
 use std::fmt;

@@ -5,6 +5,7 @@
 //! breaking one, and what a later version wrote is kept and shown plainly.
 
 pub mod alliance;
+pub mod feedback;
 pub mod goal;
 pub mod note;
 pub mod recovery;
@@ -24,7 +25,7 @@ pub const TITLE: usize = 200;
 pub const LINE: usize = 100;
 
 /// The kinds that this program knows.
-pub const KINDS: [&Kind; 4] = [&alliance::KIND, &goal::KIND, &note::KIND, &recovery::KIND];
+pub const KINDS: [&Kind; 5] = [&alliance::KIND, &feedback::KIND, &goal::KIND, &note::KIND, &recovery::KIND];
 
 /// The facets of an item that exist here.
 pub type Facets<'d> = BTreeMap<Writer, &'d Document>;
@@ -49,19 +50,34 @@ pub struct Field {
     pub name: &'static str,
     /// What it holds.
     pub holds: Holds,
+    /// Which fixed change makes its container: the genesis is 0. What was frozen once is never moved.
+    pub since: u8,
 }
 
 impl Field {
+    const fn new(name: &'static str, holds: Holds) -> Self {
+        Self { name, holds, since: 0 }
+    }
+
     const fn register(name: &'static str) -> Self {
-        Self { name, holds: Holds::Register }
+        Self::new(name, Holds::Register)
     }
 
     const fn text(name: &'static str) -> Self {
-        Self { name, holds: Holds::Text }
+        Self::new(name, Holds::Text)
     }
 
     const fn set(name: &'static str) -> Self {
-        Self { name, holds: Holds::Set }
+        Self::new(name, Holds::Set)
+    }
+
+    const fn list(name: &'static str) -> Self {
+        Self::new(name, Holds::List)
+    }
+
+    /// The same field, made by a fixed change after the genesis.
+    const fn since(self, since: u8) -> Self {
+        Self { since, ..self }
     }
 
     fn container(&self) -> Option<(&'static str, Shape)> {
@@ -75,14 +91,14 @@ impl Field {
     }
 }
 
-/// Whose own facets a kind has.
+/// In whose own facet fields lie.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Own {
-    /// None: everything is shared.
-    Nobody,
     /// The owner's. If the item belongs to both, these fields are shared.
     Owner,
-    /// One of each member.
+    /// That of whoever does not own it.
+    Other,
+    /// Each member's.
     EachMember,
 }
 
@@ -94,21 +110,29 @@ pub struct Kind {
     /// Fields that every member writes.
     pub shared: &'static [Field],
     /// Fields of own facets.
-    pub own: &'static [Field],
-    /// Whose own facets.
-    pub whose: Own,
+    pub own: &'static [(Own, &'static [Field])],
+    /// Fields that say what it is called: the first that has words.
+    pub titles: &'static [&'static str],
 }
 
 impl Kind {
     /// The fields of one facet of an item of this kind; none if the kind does not give this member one.
     pub fn fields(&self, owner: Option<MemberId>, writer: Writer) -> Vec<Field> {
-        match (writer, self.whose) {
-            (Writer::Everyone, Own::Owner) if owner.is_none() => [self.shared, self.own].concat(),
-            (Writer::Everyone, _) => self.shared.to_vec(),
-            (Writer::Only(member), Own::Owner) if owner == Some(member) => self.own.to_vec(),
-            (Writer::Only(_), Own::EachMember) => self.own.to_vec(),
-            (Writer::Only(_), _) => Vec::new(),
-        }
+        let shared = if writer == Writer::Everyone { self.shared } else { &[] };
+        let has = |whose: Own| match (whose, writer, owner) {
+            (Own::Owner, Writer::Everyone, owner) => owner.is_none(),
+            (_, Writer::Everyone, _) => false,
+            (Own::Owner, Writer::Only(member), owner) => owner == Some(member),
+            (Own::Other, Writer::Only(member), owner) => owner.is_some_and(|owner| owner != member),
+            (Own::EachMember, Writer::Only(_), _) => true,
+        };
+        let own = self.own.iter().filter(|(whose, _)| has(*whose)).flat_map(|(_, fields)| fields.iter());
+        shared.iter().chain(own).copied().collect()
+    }
+
+    /// Every field, whoever's.
+    pub fn all_fields(&self) -> impl Iterator<Item = &'static Field> {
+        self.shared.iter().chain(self.own.iter().flat_map(|(_, fields)| fields.iter()))
     }
 }
 
@@ -119,8 +143,12 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 
 /// The fixed containers of a facet of an item; none for a kind that this program does not know.
 pub fn schema(preimage: &Preimage, writer: Writer) -> Schema {
-    let fields = kind(preimage.kind.as_str()).map(|kind| kind.fields(preimage.owner, writer));
-    Schema::new(&fields.unwrap_or_default().iter().filter_map(Field::container).collect::<Vec<_>>())
+    let fields = kind(preimage.kind.as_str()).map(|kind| kind.fields(preimage.owner, writer)).unwrap_or_default();
+    let newest = fields.iter().map(|field| field.since).max().unwrap_or(0);
+    (0..=newest).fold(Schema::default(), |schema, since| {
+        let made = fields.iter().filter(|field| field.since == since).filter_map(Field::container);
+        schema.then(&made.collect::<Vec<_>>())
+    })
 }
 
 /// What an intent does: edits, by facet.
@@ -184,6 +212,23 @@ pub enum RuleError {
         /// The owner.
         owner: MemberId,
     },
+    /// Only the one who does not own it may do that.
+    #[error("only the person whom it is for may do that")]
+    ForTheOther,
+    /// Not a day.
+    #[error("{field} is not a day as 2026-11-22")]
+    NotADay {
+        /// The field.
+        field: &'static str,
+    },
+    /// Nothing in a list, or not one thing alone, is what was said.
+    #[error("{field} “{text}” is not one of those there are")]
+    NoneSuch {
+        /// The field.
+        field: &'static str,
+        /// What was said.
+        text: String,
+    },
     /// A value that this program can only show.
     #[error("that value was written by a newer program and can only be shown")]
     OnlyShown,
@@ -245,6 +290,17 @@ fn elements(field: &'static str, add: &[String], remove: &[String]) -> Result<Ve
     remove.iter().map(edit(Edit::Remove)).chain(add.iter().map(edit(Edit::Add))).collect()
 }
 
+/// A day as people's calendars write it in files: `2026-11-22`.
+fn day(field: &'static str, text: &str) -> Result<String, RuleError> {
+    let formed = text.len() == 10
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
+    let within = || ("01"..="12").contains(&&text[5..7]) && ("01"..="31").contains(&&text[8..]);
+    if formed && within() { Ok(text.to_owned()) } else { Err(RuleError::NotADay { field }) }
+}
+
 fn source(item: ItemId) -> Edit {
     Edit::Put(SOURCE.to_owned(), Some(item.to_string().into()))
 }
@@ -293,10 +349,16 @@ pub(crate) mod tests {
     fn own_fields_of_what_belongs_to_both_are_shared() {
         let (anna, ben) = (member(1), member(2));
         let owned = preimage("goal", Some(anna));
-        assert_eq!(names(&schema(&owned, Writer::Everyone)), ["area", "why"]);
-        assert_eq!(names(&schema(&owned, Writer::Only(anna))), ["reason"]);
-        assert!(names(&schema(&owned, Writer::Only(ben))).is_empty());
-        assert_eq!(names(&schema(&preimage("goal", None), Writer::Everyone)), ["area", "reason", "why"]);
+        let shared = ["area", "level+1", "level+2", "level-1", "level-2", "level0", "milestones", "ticked", "why"];
+        assert_eq!(names(&schema(&owned, Writer::Everyone)), shared);
+        assert_eq!(names(&schema(&owned, Writer::Only(anna))), ["ratings", "reason"]);
+        assert_eq!(names(&schema(&owned, Writer::Only(ben))), ["ratings"]);
+        let of_both = names(&schema(&preimage("goal", None), Writer::Everyone));
+        assert!(of_both.contains(&"reason".to_owned()) && of_both.len() == shared.len() + 1);
+        assert_eq!(names(&schema(&preimage("goal", None), Writer::Only(ben))), ["ratings"]);
+        let feedback = preimage("feedback", Some(anna));
+        assert_eq!(names(&schema(&feedback, Writer::Only(anna))), ["body"]);
+        assert_eq!(names(&schema(&feedback, Writer::Only(ben))), ["response"]);
         assert!(names(&schema(&preimage("dream", None), Writer::Everyone)).is_empty());
     }
 
@@ -332,7 +394,7 @@ pub(crate) mod tests {
         ];
         for (preimage, writer, frozen) in hashes {
             let schema = schema(&preimage, writer);
-            let [genesis] = schema.changes() else { panic!("one genesis") };
+            let [genesis, ..] = schema.changes() else { panic!("a genesis") };
             let bytes: String = genesis.raw_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(bytes, frozen, "{preimage:?} {writer:?}");
         }
@@ -345,6 +407,15 @@ pub(crate) mod tests {
         assert_eq!(line("title", " ", 3), Err(RuleError::Empty { field: "title" }));
         assert_eq!(line("title", "ä€üß", 3), Err(RuleError::TooLong { field: "title", most: 3 }));
         assert_eq!(line("title", "a\nb", 3), Err(RuleError::NotALine { field: "title" }));
+    }
+
+    #[test]
+    fn a_day_has_one_form() {
+        assert_eq!(day("date", "2026-11-22"), Ok("2026-11-22".into()));
+        for bad in ["", "2026-13-01", "2026-00-01", "2026-01-32", "2026-1-1", "22.11.2026", "2026-11-2ä", "2026/11/22"]
+        {
+            assert_eq!(day("date", bad), Err(RuleError::NotADay { field: "date" }), "{bad}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub(crate) mod primitives;
 pub mod recovery;
 pub mod safety;
 pub mod seal;
+pub mod whisper;
 
 pub use content::{Content, Form, Part};
 pub use device::DeviceSecret;

@@ -6,24 +6,31 @@
 
 mod documents;
 mod gates;
+mod journal;
 mod logs;
 mod migrate;
 mod relays;
 mod rows;
+mod search;
 mod secrets;
 mod security;
 
 pub use documents::{Facet, Waiting};
 pub use gates::Tx;
+pub use journal::Act;
 pub use logs::{StoredEntry, StoredState};
-pub use relays::RelayRow;
+pub use relays::{RelayRow, RelayTerms, Stage};
 pub use rows::StoredRow;
+pub use search::Hit;
 pub use secrets::{EpochRow, Invited, SpaceRow};
 pub use security::SecurityEvent;
 
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
+
+/// What is damaged if it is more than a part of one space.
+pub const FILE: &str = "database file";
 
 /// What can go wrong with the profile's file.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +72,7 @@ impl From<rusqlite::Error> for StoreError {
         match error.sqlite_error_code() {
             Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Busy(error),
             Some(Code::DiskFull | Code::ReadOnly | Code::SystemIoFailure | Code::PermissionDenied) => Self::Disk(error),
-            Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::Damaged { what: "database file" },
+            Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::Damaged { what: FILE },
             _ => Self::Sqlite(error),
         }
     }

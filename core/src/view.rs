@@ -4,9 +4,13 @@
 //! reading never opens a document.
 
 pub mod conflicts;
+pub mod history;
+pub mod progress;
 pub mod row;
 pub mod today;
 
 pub use conflicts::{Choice, Conflict};
+pub use history::{Became, Stretch, became, stretches};
+pub use progress::{Progress, is_progress, progress};
 pub use row::{Device, MemberFields, Row, Shown, derive};
 pub use today::{Today, today};

@@ -132,3 +132,47 @@ fn what_a_restored_relay_lacks_is_sent_again_and_shown() {
     let status = town.ben.json(&["status"]);
     assert_eq!([&status[0]["waiting"], &status[0]["unsent"]], [&Value::from(0), &Value::from(0)], "{status}");
 }
+
+#[test]
+fn verify_tells_what_a_relay_holds_lost_or_changed() {
+    let mut town = Town::together();
+    town.ben.json(&["note", "add", "In the copy"]);
+    town.meet();
+    town.stop_relay();
+    let copy = town.backup_relay();
+    town.start_relay();
+    town.ben.json(&["note", "add", "After the copy"]);
+    town.meet();
+    let whole = town.ben.json(&["verify"]);
+    let rows = whole.as_array().expect("a row a space");
+    assert!(rows.len() == 2 && rows.iter().all(|row| row["whole"] == true && row["lost"] == 0), "{whole}");
+    assert!(town.ben.ok(&["verify"]).contains("there and here"));
+    town.stop_relay();
+    town.restore_relay(&copy);
+    town.start_relay();
+    let run = town.ben.run(&["verify", "--json"]);
+    assert_eq!(run.code, Some(1), "{run}");
+    let lost = |run: &alliance_tests::program::Ran| {
+        let rows: Value = serde_json::from_str(&run.stdout).expect("an envelope");
+        rows["data"].as_array().expect("rows").iter().map(|row| row["lost"].as_u64().expect("a number")).sum::<u64>()
+    };
+    assert!(lost(&run) > 0, "{run}");
+    town.meet();
+    assert_eq!(lost(&town.ben.run(&["verify", "--json"])), 0, "a sync sends it again");
+    // A relay cannot change what it holds: nobody signed that.
+    town.stop_relay();
+    let file = rusqlite::Connection::open(town.data().join("relay.sqlite")).expect("the relay's file");
+    let changed = file
+        .execute(
+            "UPDATE bodies SET body = zeroblob(length(body)) WHERE n IN (SELECT body FROM entries WHERE chain = 1)",
+            (),
+        )
+        .expect("changes");
+    assert!(changed > 0);
+    drop(file);
+    town.start_relay();
+    let run = town.ben.run(&["verify"]);
+    assert_eq!(run.code, Some(1), "{run}");
+    assert!(run.stderr.contains("nobody signed") || run.stderr.contains("does not show"), "{run}");
+    assert!(titles(&town.ben).contains(&"After the copy".to_owned()));
+}

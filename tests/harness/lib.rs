@@ -5,6 +5,7 @@
 pub mod believable;
 pub mod forge;
 pub mod program;
+pub mod proxy;
 pub mod search;
 pub mod socket;
 pub mod town;

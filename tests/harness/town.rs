@@ -185,7 +185,7 @@ impl Town {
 /// everything in the order of ids, nothing private.
 fn view(person: &Person, other: &str) -> Value {
     let mut all = serde_json::Map::new();
-    for list in [&["goal", "list", "--all"][..], &["note", "list"], &["conflict", "list"]] {
+    for list in [&["goal", "list", "--all"][..], &["note", "list"], &["feedback", "list"], &["conflict", "list"]] {
         let mut rows = person.json(list).as_array().expect("a list").clone();
         rows.retain(|row| row["private"] != json!(true));
         if list[0] != "conflict" {

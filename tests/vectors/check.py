@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from fold import History
-from forms import CONTENT, LIMITS, PLACE, PREIMAGE, TERMS, Refused, read_control, read_frame, read_header, whole
+from forms import CONTENT, LIMITS, PLACE, PREIMAGE, TERMS, WHISPER, Refused, read_control, read_frame, read_header, whole
 from primitives import blake3, blake3_derive_key, public_key, sign, verify
 from sealing import hkdf, open_hpke, open_xchacha, x25519
 
@@ -422,6 +422,25 @@ def check_frames():
         equal(vector["name"], read_frame(raw(vector["bytes"])), frame)
 
 
+def check_whispers():
+    said = load("whispers")
+    space = said["space"]
+    equal("epoch of whispers", name("epoch", space, said["key"]), said["epoch"])
+    for vector in said["whispers"]:
+        where, frame = vector["name"], read_frame(raw(vector["bytes"]))["frame"]
+        device, counter, sealed = vector["device"], frame["counter"].to_bytes(8, "big"), frame["sealed"]
+        equal(f"{where}: device and prefix", (frame["device"], frame["epoch"]), (device, said["epoch"][:16]))
+        parts = space, frame["epoch"], device, counter.hex(), sealed
+        equal(f"{where}: signature", signed(device, "whisper", frame["signature"], *parts), True)
+        opened = open_xchacha(raw(said["key"]), b"alliance/1 whisper" + raw(space, device) + counter, raw(sealed)) or b""
+        equal(f"{where}: commitment", opened[:16], bytes(16))
+        words, end, zeros = opened[16:].rpartition(b"\1")
+        equal(f"{where}: padding", (end, set(zeros) <= {0}, (len(opened) - 16) % 256), (b"\1", True, 0))
+        equal(f"{where}: padded no further", len(zeros) < 256, True)
+        equal(f"{where}: words", words.hex(), vector["words"])
+        equal(f"{where}: says", whole(WHISPER, words, 4096), vector["says"])
+
+
 def check_handshake():
     handshake = load("handshake")
     frames = handshake["frames"]
@@ -479,6 +498,7 @@ def check_invalid():
 check_ids()
 check_history()
 check_frames()
+check_whispers()
 check_handshake()
 check_membership()
 check_people()

@@ -54,11 +54,15 @@ fn kinds() -> Vec<Value> {
         let name = KindName::parse(kind.name).expect("a kind's name");
         for owner in [None, Some(BEN.member())] {
             let item = Preimage { kind: name.clone(), owner, creator: BEN.device(), nonce: filler("item", 3) };
-            for writer in [Writer::Everyone, Writer::Only(BEN.member())] {
+            for (writer, facet) in [
+                (Writer::Everyone, "everyone's"),
+                (Writer::Only(BEN.member()), "a member's"),
+                (Writer::Only(ANNA.member()), "another member's"),
+            ] {
                 let schema = domain::schema(&item, writer);
-                if !schema.changes().is_empty() {
+                let again = owner.is_none() && writer == Writer::Only(ANNA.member());
+                if !schema.changes().is_empty() && !again {
                     let owned = if owner.is_some() { "a member's" } else { "both" };
-                    let facet = if writer == Writer::Everyone { "everyone's" } else { "a member's" };
                     vectors.push(shown(&format!("{}, {owned}: {facet}", kind.name), &schema));
                 }
             }

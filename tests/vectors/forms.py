@@ -216,6 +216,7 @@ FRAMES = [
 ]
 
 
+WHISPER = map_of(kind=number(32), name=SHORT, hears=list_of(SHORT, 12))
 PART = map_of(
     item=SHORT, writer=[SHORT], preimage=[bytes_of()], form=one_of("changes", "snapshot"), length=number(32),
     packed=bytes_of(),

@@ -14,6 +14,7 @@ mod json;
 mod people;
 mod records;
 mod story;
+mod whispers;
 mod world;
 
 use std::{env, fs, path::PathBuf, process::Command};
@@ -49,6 +50,11 @@ fn invitations_and_words_are_what_the_file_says() {
 #[test]
 fn frames_are_what_the_files_say() {
     committed("frames", &frames::vectors());
+}
+
+#[test]
+fn whispers_are_what_the_file_says() {
+    committed("whispers", &whispers::vectors());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{Answer, Context};
-use crate::{args::Title, error::CliError, net::relay::RelayUrl};
+use crate::{args::Title, error::CliError, net::url::RelayUrl};
 
 /// Arguments of `new`.
 #[derive(Args, Debug)]

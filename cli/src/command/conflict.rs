@@ -93,7 +93,8 @@ fn keep(context: &Context<'_>, text: &str, number: usize) -> Result<Done, CliErr
     Ok(Done::new("Kept", profile.keep(&item, number, &mut context.outside().world())?))
 }
 
-fn name(who: Who) -> String {
+/// Who it is, as it is shown: `you`, or the other's name.
+pub fn name(who: Who) -> String {
     match who {
         Who::You => "you".to_owned(),
         Who::Them(name) => name,

@@ -19,7 +19,7 @@ use crate::{
     config::{self, Home, ProfileName},
     env::Outside,
     error::CliError,
-    net::relay::RelayUrl,
+    net::url::RelayUrl,
     ui::Ui,
 };
 

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use alliance_core::{
     app::{self, ItemRef, Profile},
     document::TextEdit,
+    domain::goal,
 };
 use alliance_replica::id::SpaceId;
 use serde::Serialize;
 
 use super::{Context, conflict};
-use crate::error::CliError;
+use crate::{editor, error::CliError};
 
 /// A change that was made.
 #[derive(Serialize, Debug)]
@@ -30,13 +31,16 @@ pub struct Done {
     /// What was done, for people.
     #[serde(skip)]
     pub verb: &'static str,
+    /// How something that was typed was understood, for people.
+    #[serde(skip)]
+    pub said: Option<String>,
 }
 
 impl Done {
     /// What the façade did, under this verb.
     pub fn new(verb: &'static str, done: app::Done) -> Self {
         let app::Done { item, short, kind, title, private, changed } = done;
-        Self { id: item.item.to_string(), short, kind, title, private, changed, verb }
+        Self { id: item.item.to_string(), short, kind, title, private, changed, verb, said: None }
     }
 }
 
@@ -71,6 +75,9 @@ pub struct Row {
     pub owner: &'static str,
     /// Number of fields with several values.
     pub choices: usize,
+    /// Of a goal, how far it has come.
+    #[serde(flatten)]
+    pub progress: Option<Progress>,
     /// Its other fields; in lists, the beginning of its texts.
     #[serde(flatten)]
     pub fields: BTreeMap<String, String>,
@@ -92,13 +99,79 @@ impl From<app::Summary> for Row {
             private: summary.private,
             owner,
             choices: summary.choices,
+            progress: summary.progress.map(Progress::from),
             fields: fields(summary.fields.into_iter().chain(summary.texts)),
         }
     }
 }
 
+/// How far a goal has come.
+#[derive(Serialize, Debug)]
+pub struct Progress {
+    /// What the levels mean, by their number.
+    pub levels: BTreeMap<i8, String>,
+    /// The milestones, in their order.
+    pub milestones: Vec<Milestone>,
+    /// What each said about how far it has come, by day.
+    pub ratings: Vec<Rating>,
+}
+
+/// A step on the way to a goal.
+#[derive(Serialize, Debug)]
+pub struct Milestone {
+    /// By which it is named.
+    pub number: usize,
+    /// What it is.
+    pub words: String,
+    /// True once it is reached.
+    pub ticked: bool,
+}
+
+/// What one person said about how far a goal has come.
+#[derive(Serialize, Debug)]
+pub struct Rating {
+    /// The day.
+    pub date: String,
+    /// From −2 to 2.
+    pub level: i8,
+    /// Who said it: `you`, or the other's name.
+    pub by: String,
+    /// In words.
+    pub note: String,
+}
+
+impl From<app::Progress> for Progress {
+    fn from(progress: app::Progress) -> Self {
+        let app::Progress { levels, milestones, ratings } = progress;
+        let milestone =
+            |(number, it): (usize, goal::Milestone)| Milestone { number, words: it.words, ticked: it.ticked };
+        let rating = |(by, it): (app::Who, goal::Rating)| {
+            let goal::Rating { date, level, note } = it;
+            Rating { date, level: level.number(), by: conflict::name(by), note }
+        };
+        Self {
+            levels: levels.into_iter().map(|(level, words)| (level.number(), words)).collect(),
+            milestones: (1..).zip(milestones).map(milestone).collect(),
+            ratings: ratings.into_iter().map(rating).collect(),
+        }
+    }
+}
+
 /// Names in JSON that mean the same for every kind.
-const TAKEN: [&str; 9] = ["id", "short", "kind", "title", "status", "private", "owner", "choices", "conflicts"];
+const TAKEN: [&str; 12] = [
+    "id",
+    "short",
+    "kind",
+    "title",
+    "status",
+    "private",
+    "owner",
+    "choices",
+    "conflicts",
+    "levels",
+    "milestones",
+    "ratings",
+];
 
 /// Without those that are named like something that every kind has.
 fn fields(all: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
@@ -164,13 +237,19 @@ pub fn text(context: &Context<'_>, typed: String) -> Result<String, CliError> {
     Ok(text)
 }
 
-/// A whole new text, made from the item as it stands.
+/// A whole new text of a field: what was typed, or what comes out of the person's editor. It is made from the field as it
+/// stands now, so that what somebody else writes meanwhile merges with it.
 pub fn edited(
     context: &Context<'_>,
     profile: &mut Profile,
     item: &ItemRef,
-    typed: String,
+    field: &str,
+    typed: Option<String>,
 ) -> Result<TextEdit, CliError> {
-    let from = profile.item(item)?.heads;
-    Ok(TextEdit { from: Some(from), text: text(context, typed)? })
+    let TextEdit { from, text: now } = profile.text(item, field)?;
+    let text = match typed {
+        Some(typed) => text(context, typed)?,
+        None => editor::edit(context, &now)?,
+    };
+    Ok(TextEdit { from, text })
 }

@@ -15,8 +15,9 @@ use crate::{
     env::Outside,
     error::CliError,
     net::{
-        relay::{End, Link, RelayUrl, Talk, converse},
+        relay::{End, Link, Talk, Way, converse},
         stop::Stop,
+        url::RelayUrl,
     },
 };
 
@@ -35,6 +36,9 @@ pub struct Join {
     /// Write the recovery words to this new file instead of showing them
     #[arg(long, value_name = "PATH")]
     recovery_file: Option<PathBuf>,
+    /// File with the certificate of the authority behind the relay's, as PEM, if it is not a public one
+    #[arg(long, value_name = "PATH")]
+    root: Option<PathBuf>,
 }
 
 /// An alliance that was joined.
@@ -60,11 +64,12 @@ impl Join {
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
         let invitation = Invitation::parse(&self.invitation).map_err(AppError::from)?;
         let space = invitation.terms().space;
-        let url = relay(&invitation)?;
+        let root = self.root.as_deref().map(super::relay::read_root).transpose()?;
+        let way = Way { root, ..Way::to(relay(&invitation)?) };
         let whose = Whose::find(self, space, context)?;
         let runtime = sync::runtime()?;
         let mut outside = context.outside();
-        let joining = runtime.block_on(knock(context, invitation, &url, &mut outside))?;
+        let joining = runtime.block_on(knock(context, invitation, &way, &mut outside))?;
         let (mut profile, born) = match whose {
             Whose::There(profile) => (profile, None),
             Whose::New(birth, person) => {
@@ -78,6 +83,9 @@ impl Join {
                 born.undo();
             }
             return Err(error.into());
+        }
+        if way.root.is_some() {
+            profile.set_relay_root(way.url.as_str(), way.root.clone())?;
         }
         let is_new = born.is_some();
         if let Some(born) = born {
@@ -127,13 +135,13 @@ impl Whose {
 async fn knock(
     context: &Context<'_>,
     invitation: Invitation,
-    url: &RelayUrl,
+    way: &Way,
     outside: &mut Outside<'_>,
 ) -> Result<Joining, CliError> {
     let mut stop = Stop::new().map_err(CliError::Runtime)?;
-    let progress = context.ui.progress(&format!("Connecting to {url}"));
+    let progress = context.ui.progress(&format!("Connecting to {}", way.url));
     let link = tokio::select! {
-        link = Link::connect(url) => link,
+        link = Link::connect(way) => link,
         () = stop.wished() => return Err(CliError::Cancelled),
     };
     let mut knock = Knock(Joining::new(invitation, &mut outside.world()));
@@ -148,7 +156,7 @@ async fn knock(
 /// Brings the redemption to the relay and fetches what is there; false if that has to wait for the next sync.
 async fn fetch(context: &Context<'_>, profile: &mut Profile, space: SpaceId) -> bool {
     let relays = profile.relays().unwrap_or_default();
-    let Some(relay) = relays.iter().find(|relay| relay.spaces.contains(&space)) else { return false };
+    let Some(relay) = relays.iter().find(|relay| relay.keeps(&space)) else { return false };
     sync::once(context, profile, relay).await.is_ok()
 }
 

@@ -29,7 +29,7 @@ pub enum Verb {
         /// Its id or its title
         id: String,
     },
-    /// Change a note
+    /// Change a note; without options your editor opens with its text
     Edit(Edit),
     /// Give the other person a copy of a private note
     Share {
@@ -47,6 +47,9 @@ pub struct Add {
     /// The text; - reads it from stdin
     #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true, default_value = "", hide_default_value = true)]
     pub message: String,
+    /// A tag; may be said several times
+    #[arg(long, value_name = "WORDS")]
+    pub tag: Vec<String>,
     /// Keep it to yourself: the other person does not even learn that it exists
     #[arg(long)]
     pub private: bool,
@@ -62,7 +65,6 @@ pub struct Edit {
 }
 
 #[derive(Args, Debug)]
-#[group(required = true, multiple = true)]
 struct Changes {
     /// What it is called
     #[arg(long)]
@@ -70,6 +72,12 @@ struct Changes {
     /// The whole new text; - reads it from stdin
     #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
     message: Option<String>,
+    /// A tag to add
+    #[arg(long, value_name = "WORDS")]
+    tag: Vec<String>,
+    /// A tag to remove
+    #[arg(long, value_name = "WORDS")]
+    untag: Vec<String>,
 }
 
 impl Note {
@@ -93,7 +101,7 @@ impl Add {
             false => Place::Alliance(context.space(&mut profile)?),
         };
         let body = item::text(context, self.message)?;
-        let add = note::Add { title: self.title.join(), body, ..Default::default() };
+        let add = note::Add { title: self.title.join(), body, tags: self.tag, ..Default::default() };
         let intent = Intent::Note(note::Intent::Add(add));
         Ok(Done::new("Added", profile.add(place, &intent, &mut context.outside().world())?))
     }
@@ -101,11 +109,14 @@ impl Add {
 
 impl Edit {
     fn run(self, context: &Context<'_>) -> Result<Done, CliError> {
-        let Self { id, changes: Changes { title, message } } = self;
+        let Self { id, changes: Changes { title, message, tag, untag } } = self;
         let mut profile = context.profile()?;
         let (_, item) = item::find(context, &mut profile, Some(note::KIND.name), &id)?;
-        let body = message.map(|text| item::edited(context, &mut profile, &item, text)).transpose()?;
-        let edit = note::Edit { title, body, ..Default::default() };
+        let body = match message {
+            None if title.is_some() || !tag.is_empty() || !untag.is_empty() => None,
+            message => Some(item::edited(context, &mut profile, &item, "body", message)?),
+        };
+        let edit = note::Edit { title, body, tag, untag };
         let intent = Intent::Note(note::Intent::Edit { item: item.item, edit });
         Ok(Done::new("Changed", profile.change(&item, &intent, &mut context.outside().world())?))
     }

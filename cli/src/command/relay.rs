@@ -1,11 +1,25 @@
 //! `alliance relay`: through which relay one's spaces are exchanged.
 
-use alliance_core::app::RelayInfo;
+use std::{
+    fs,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+
+use alliance_core::app::{AppError, RelayInfo};
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use super::{Answer, Context};
-use crate::{error::CliError, net::relay::RelayUrl};
+use crate::{
+    error::CliError,
+    net::{tls, url::RelayUrl},
+};
+
+/// Most bytes of a token, and of a file with a certificate.
+const LONGEST: usize = 512;
+const LARGEST: u64 = 64 * 1024;
 
 /// Arguments of `relay`; without a verb it shows.
 #[derive(Args, Debug)]
@@ -20,11 +34,45 @@ pub struct Relay {
 pub enum Verb {
     /// Show the relays in use; also what a bare `relay` does
     Show,
-    /// Exchange everything through this relay
+    /// Exchange everything through this relay from now on
+    ///
+    /// The next `alliance sync` takes everything there, and tells the other person's computer through the relay that you
+    /// used before: they do nothing. If that relay is gone for good, the other person has to say the same once.
     Set {
-        /// Its address, as http://127.0.0.1:8787
+        /// Its address, as https://relay.example; http:// only on this computer or in a network you trust
         url: RelayUrl,
+        /// File with the certificate of the authority behind the relay's, as PEM, if it is not a public one
+        #[arg(long, value_name = "PATH")]
+        root: Option<PathBuf>,
     },
+    /// Keep the token that a relay asks for before it takes a new alliance
+    Token {
+        /// The token, as its operator gave it to you; - reads it from standard input
+        #[arg(required_unless_present = "forget")]
+        token: Option<Secret>,
+        /// Forget the token
+        #[arg(long, conflicts_with = "token")]
+        forget: bool,
+        /// The relay it is for [default: the one in use]
+        #[arg(long, value_name = "URL")]
+        relay: Option<RelayUrl>,
+    },
+}
+
+/// A word that is not to be seen.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// A relay in use.
@@ -36,23 +84,73 @@ pub struct Known {
     pub key: Option<String>,
     /// The spaces it keeps, in hexadecimal.
     pub spaces: Vec<String>,
+    /// Those among them that have moved to another relay and are visited here once more.
+    pub left: Vec<String>,
+    /// True if an authority of one's own is trusted for it.
+    pub root: bool,
+    /// True if a token is kept for it.
+    pub token: bool,
 }
 
 impl From<RelayInfo> for Known {
     fn from(info: RelayInfo) -> Self {
-        let RelayInfo { url, key, spaces } = info;
-        let spaces = spaces.iter().map(ToString::to_string).collect();
-        Self { id: url, key: key.map(|key| key.to_string()), spaces }
+        let RelayInfo { url, key, spaces, left, root, token } = info;
+        Self {
+            id: url,
+            key: key.map(|key| key.to_string()),
+            spaces: spaces.iter().map(ToString::to_string).collect(),
+            left: left.iter().map(ToString::to_string).collect(),
+            root: root.is_some(),
+            token: token.is_some(),
+        }
     }
 }
 
 impl Relay {
-    /// Runs the verb; both answer with the relays in use.
+    /// Runs the verb; all answer with the relays in use.
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
         let mut profile = context.profile()?;
-        if let Some(Verb::Set { url }) = self.verb {
-            profile.set_relay(url.as_str(), &mut context.outside().world())?;
+        match self.verb {
+            None | Some(Verb::Show) => {}
+            Some(Verb::Set { url, root }) => {
+                if let Some(root) = root {
+                    profile.set_relay_root(url.as_str(), Some(read_root(&root)?))?;
+                }
+                profile.set_relay(url.as_str())?;
+            }
+            Some(Verb::Token { token, relay, .. }) => {
+                let url = match relay {
+                    Some(url) => url.to_string(),
+                    None => profile.relays()?.into_iter().next().ok_or(AppError::NoRelay)?.url,
+                };
+                let token = token.map(|token| read_token(&token, &url)).transpose()?;
+                profile.set_relay_token(&url, token)?;
+            }
         }
         Ok(Answer::Relays(profile.relays()?.into_iter().map(Known::from).collect()))
     }
+}
+
+/// The certificate of an authority, as PEM.
+pub fn read_root(path: &Path) -> Result<Vec<u8>, CliError> {
+    let unread = |source| CliError::RootFile { path: path.to_owned(), source };
+    let mut pem = Vec::new();
+    fs::File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut pem)).map_err(unread)?;
+    tls::check(&pem).map_err(|why| unread(io::Error::new(io::ErrorKind::InvalidData, why)))?;
+    Ok(pem)
+}
+
+/// A token that can be said to the relay at `url`.
+fn read_token(typed: &Secret, url: &str) -> Result<Zeroizing<String>, CliError> {
+    if url.parse::<RelayUrl>().is_ok_and(|url| !url.is_private()) {
+        return Err(CliError::TokenInClear { url: url.to_owned() });
+    }
+    let mut token = typed.0.clone();
+    if *token == "-" {
+        let mut read = Zeroizing::new(String::new());
+        io::stdin().take(2 * LONGEST as u64).read_to_string(&mut read).map_err(CliError::Input)?;
+        token = Zeroizing::new(read.trim().to_owned());
+    }
+    let formed = !token.is_empty() && token.len() <= LONGEST && token.bytes().all(|byte| byte.is_ascii_graphic());
+    formed.then_some(token).ok_or(CliError::Token)
 }

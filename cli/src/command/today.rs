@@ -26,6 +26,8 @@ pub struct Today {
     pub goals: Vec<Row>,
     /// The other person's goals that are under way.
     pub other_goals: Vec<Row>,
+    /// What the other person said or asked and waits for an answer.
+    pub feedback: Vec<Row>,
     /// Notes that changed last.
     pub notes: Vec<Row>,
     /// Fields in which one may choose between values.
@@ -36,9 +38,10 @@ pub struct Today {
 pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let mut profile = context.profile()?;
     let space = context.space(&mut profile)?;
-    let app::Today { alliance, goals, other_goals, notes, choices } = profile.today(space)?;
+    let app::Today { alliance, goals, other_goals, feedback, notes, choices } = profile.today(space)?;
     let alliance::Row { id, title, other, state, .. } = alliance.into();
     let rows = |summaries: Vec<app::Summary>| summaries.into_iter().map(Row::from).collect();
-    let (goals, other_goals, notes) = (rows(goals), rows(other_goals), rows(notes));
-    Ok(Answer::Today(Today { id, title, other, state, goals, other_goals, notes, conflicts: conflict::shown(choices) }))
+    let (goals, other_goals) = (rows(goals), rows(other_goals));
+    let (feedback, notes, conflicts) = (rows(feedback), rows(notes), conflict::shown(choices));
+    Ok(Answer::Today(Today { id, title, other, state, goals, other_goals, feedback, notes, conflicts }))
 }

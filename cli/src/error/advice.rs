@@ -2,14 +2,17 @@
 
 use alliance_core::{
     app::{AppError, NotInvited, SessionError},
-    document::EditError,
+    document::{EditError, UndoError},
     domain::RuleError,
     keys::invitation,
     store::StoreError,
 };
 
 use super::Exit;
-use crate::{config::ProfileName, net::relay::NetError};
+use crate::{
+    config::ProfileName,
+    net::{relay::NetError, tls::Untrusted},
+};
 
 /// Name for programs, how the program ends, what helps.
 pub(super) type Advice = (&'static str, Exit, Option<String>);
@@ -31,7 +34,7 @@ pub(super) fn app(error: &AppError) -> Advice {
             failed("keys", "nothing was lost: `alliance sync` tries again, `alliance security` shows what happened")
         }
         AppError::Memory(_) => failed("memory", "the six words need 64 MB of memory for a moment; close something"),
-        AppError::NotFound { kind, .. } => ("not_found", Exit::NotFound, Some(shows(kind))),
+        AppError::NotFound { kind, like, .. } => ("not_found", Exit::NotFound, Some(like_or_shows(kind, like))),
         AppError::Ambiguous { candidates, .. } => ("ambiguous", Exit::Usage, Some(one_of(candidates))),
         AppError::NotShareable { .. } => {
             ("invalid", Exit::Usage, Some("`alliance note share <id>` shares a note".to_owned()))
@@ -43,13 +46,22 @@ pub(super) fn app(error: &AppError) -> Advice {
             ("shared_already", Exit::Usage, Some("`alliance note list` shows which notes are private".to_owned()))
         }
         AppError::RelayAddress { .. } => {
-            ("relay_url", Exit::Usage, Some("it looks like http://127.0.0.1:8787".to_owned()))
+            ("relay_url", Exit::Usage, Some("it looks like https://relay.example".to_owned()))
         }
         AppError::NoSuchValue { .. } => (
             "not_found",
             Exit::NotFound,
             Some("`alliance conflict list` shows the values and their numbers".to_owned()),
         ),
+        AppError::NothingToUndo => {
+            ("nothing_to_undo", Exit::NotFound, Some("`alliance history` shows what was written".to_owned()))
+        }
+        AppError::NotUndone { why: UndoError::Made, .. } => {
+            failed("not_undone", "nothing that was made is deleted; change it instead")
+        }
+        AppError::NotUndone { .. } => {
+            failed("not_undone", "`alliance history <id>` shows what it was, to write it again")
+        }
         AppError::NoAlliance => (
             "no_alliance",
             Exit::NotFound,
@@ -75,6 +87,11 @@ fn rule(error: &RuleError) -> Advice {
         RuleError::NotYours { .. } => {
             ("not_yours", Exit::NotYours, Some("ask the other person to do it: only they can".to_owned()))
         }
+        RuleError::ForTheOther => {
+            ("not_yours", Exit::NotYours, Some("it is for the other person to answer".to_owned()))
+        }
+        RuleError::NotADay { .. } => usage("say it as 2026-11-27"),
+        RuleError::NoneSuch { .. } => usage("`alliance goal show <id>` shows them with their numbers"),
         RuleError::OnlyShown => usage("install the newest `alliance`"),
     }
 }
@@ -131,7 +148,7 @@ fn invitation_hint(error: &invitation::Error) -> &'static str {
         invitation::Error::Mistyped => "copy it whole, from alliance: to the end, and put it in quotation marks",
         invitation::Error::Newer(_) => "install the newest `alliance`, or ask for an invitation from an older one",
         invitation::Error::Malformed(_) => "ask the other person for a new one: `alliance invite`",
-        invitation::Error::Url => "`alliance relay set <url>` names a relay as http://127.0.0.1:8787",
+        invitation::Error::Url => "`alliance relay set <url>` names a relay as https://relay.example",
     }
 }
 
@@ -186,17 +203,35 @@ const LATER: &str = "all is saved here; `alliance sync` tries again";
 pub(super) fn net(error: &NetError) -> Advice {
     let code = match error {
         NetError::Unreachable { .. } => "relay_unreachable",
+        NetError::Untrusted { .. } => "relay_untrusted",
         NetError::NotARelay { .. } => "not_a_relay",
         NetError::Broke(_) | NetError::Closed => "relay_gone",
-        NetError::Silent => "relay_silent",
+        NetError::Silent | NetError::Slept => "relay_silent",
     };
     let hint = match error {
         NetError::NotARelay { .. } => {
             "all is saved here; `alliance relay show` shows the address, `alliance relay set <url>` changes it"
         }
+        NetError::Untrusted { why: Untrusted::Issuer, .. } => {
+            "nothing was sent; if the relay has an authority of its own, `alliance relay set <url> --root <file>`"
+        }
+        NetError::Untrusted { why: Untrusted::Early, .. } => {
+            "nothing was sent; see whether this computer's clock is right"
+        }
+        NetError::Untrusted { .. } => {
+            "nothing was sent; tell whoever runs the relay, or see whether the address is right"
+        }
         _ => LATER,
     };
     (code, Exit::NotReached, Some(hint.to_owned()))
+}
+
+fn like_or_shows(kind: &str, like: &[(String, String)]) -> String {
+    if like.is_empty() {
+        return shows(kind);
+    }
+    let lines = like.iter().map(|(short, title)| format!("\n  {short}  {title}"));
+    format!("{}; did you mean:{}", shows(kind), lines.collect::<String>())
 }
 
 fn shows(kind: &str) -> String {

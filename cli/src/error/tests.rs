@@ -1,6 +1,6 @@
 use alliance_core::{
     app::NotInvited,
-    document::EditError,
+    document::{EditError, UndoError},
     domain::{self, RuleError},
     keys::{self, invitation},
     store::StoreError,
@@ -11,7 +11,7 @@ use alliance_replica::{
 };
 
 use super::*;
-use crate::{command::demo::DemoError, render};
+use crate::{command::demo::DemoError, net::tls::Untrusted, render};
 
 fn denied() -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, "permission denied")
@@ -53,6 +53,9 @@ fn every_app_error() -> Vec<AppError> {
         RuleError::NotALine { field },
         RuleError::NotAllowed { field: "status", allowed: domain::goal::STATUSES },
         RuleError::NotYours { owner: MemberId::new([1; 16]) },
+        RuleError::ForTheOther,
+        RuleError::NotADay { field: "date" },
+        RuleError::NoneSuch { field: "milestone", text: "km".to_owned() },
         RuleError::OnlyShown,
     ];
     all.extend(rules.map(AppError::from));
@@ -70,10 +73,13 @@ fn every_app_error() -> Vec<AppError> {
         AppError::TooManyRecords,
         AppError::RelayAddress { url: "x".to_owned() },
         AppError::Seal(keys::seal::Error::TooLarge(9)),
-        AppError::NotFound { kind: "goal".to_owned(), text: text.clone() },
-        AppError::NotFound { kind: "item".to_owned(), text: text.clone() },
+        AppError::NotFound { kind: "goal".to_owned(), text: text.clone(), like: pairs() },
+        AppError::NotFound { kind: "item".to_owned(), text: text.clone(), like: Vec::new() },
         AppError::Ambiguous { text, candidates: pairs() },
         AppError::NoSuchValue { title: "Run".to_owned(), number: 3 },
+        AppError::NothingToUndo,
+        AppError::NotUndone { title: "Run".to_owned(), why: UndoError::Made },
+        AppError::NotUndone { title: "Run".to_owned(), why: UndoError::Grows { field: "ratings".to_owned() } },
         AppError::NoAlliance,
         AppError::UnknownSpace,
         AppError::NoRelay,
@@ -89,6 +95,12 @@ fn every_network_error() -> Vec<CliError> {
     let refused = io::Error::new(io::ErrorKind::ConnectionRefused, "connection refused");
     vec![
         NetError::Unreachable { url: url(), source: refused }.into(),
+        NetError::Untrusted { url: url(), why: Untrusted::Issuer }.into(),
+        NetError::Untrusted { url: url(), why: Untrusted::Name }.into(),
+        NetError::Untrusted { url: url(), why: Untrusted::Expired }.into(),
+        NetError::Untrusted { url: url(), why: Untrusted::Early }.into(),
+        NetError::Untrusted { url: url(), why: Untrusted::Other }.into(),
+        NetError::Slept.into(),
         NetError::NotARelay { url: url(), source: tungstenite() }.into(),
         NetError::Broke(tungstenite()).into(),
         NetError::Closed.into(),
@@ -103,6 +115,7 @@ fn every_network_error() -> Vec<CliError> {
 fn every_own_error() -> Vec<CliError> {
     let name = || "anna".parse::<ProfileName>().expect("a name");
     let path = || PathBuf::from("words.txt");
+    let url = "http://relay.example";
     let exists = io::Error::new(io::ErrorKind::AlreadyExists, "there is a file already");
     vec![
         CliError::Variable { name: "ALLIANCE_NOW", want: "unix seconds" },
@@ -122,7 +135,10 @@ fn every_own_error() -> Vec<CliError> {
         CliError::UnknownAlliance { name: "x".to_owned(), titles: vec!["Ben & Anna".to_owned()] },
         CliError::UnknownAlliance { name: "x".to_owned(), titles: Vec::new() },
         CliError::ManyAlliances { name: "b".to_owned(), candidates: pairs() },
-        CliError::RelayUrl { url: "https://a".to_owned(), why: "https:// cannot be used yet" },
+        CliError::RelayUrl { url: "ftp://a".to_owned(), why: "a relay's address begins with https:// or http://" },
+        CliError::RootFile { path: path(), source: denied() },
+        CliError::Token,
+        CliError::TokenInClear { url: url.to_owned() },
         CliError::NoRelayInInvitation,
         CliError::Cancelled,
         CliError::Input(denied()),
@@ -159,7 +175,7 @@ fn exit_codes_are_those_that_scripts_rely_on() {
     assert_eq!(exit(AppError::NoRelay.into()), 1);
     assert_eq!(exit(AppError::Ambiguous { text: String::new(), candidates: pairs() }.into()), 2);
     assert_eq!(exit(CliError::Cancelled), 3);
-    assert_eq!(exit(AppError::NotFound { kind: "goal".to_owned(), text: String::new() }.into()), 5);
+    assert_eq!(exit(AppError::NotFound { kind: "goal".to_owned(), text: String::new(), like: Vec::new() }.into()), 5);
     assert_eq!(exit(AppError::from(RuleError::NotYours { owner: MemberId::new([1; 16]) }).into()), 6);
     assert_eq!(exit(NetError::Closed.into()), 7);
     assert_eq!(exit(CliError::Bug), 255);

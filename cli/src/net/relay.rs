@@ -5,10 +5,8 @@
 //! other side take them in at once.
 
 use std::{
-    fmt,
     future::poll_fn,
     io,
-    str::FromStr,
     task::{Context, Poll},
     time::Duration,
 };
@@ -17,15 +15,28 @@ use alliance_core::app::SessionError;
 use alliance_replica::limits;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
-    tungstenite::{self, Bytes, Message, http::Uri, protocol::WebSocketConfig},
+    tungstenite::{
+        self, Bytes, Message,
+        client::IntoClientRequest as _,
+        handshake::client::Request,
+        http::{HeaderValue, header::AUTHORIZATION},
+        protocol::WebSocketConfig,
+    },
 };
+use zeroize::Zeroizing;
 
-use super::stop::Stop;
+use super::{
+    stop::Stop,
+    tls::{self, Untrusted},
+    url::RelayUrl,
+    wake::Wake,
+};
 
 /// How long reaching a relay may take.
 const CONNECT: Duration = Duration::from_secs(12);
@@ -36,55 +47,40 @@ const ASK: Duration = Duration::from_secs(20);
 /// After how much silence it is taken to be gone.
 const GONE: Duration = Duration::from_secs(45);
 
-/// The address of a relay: `http://`, a host, a port if it is not 80, and a path if it has one.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RelayUrl {
-    text: String,
-    host: String,
-    port: u16,
+/// How a relay is reached.
+#[derive(Clone)]
+pub struct Way {
+    /// Its address.
+    pub url: RelayUrl,
+    /// PEM of an authority that may sign its certificate, beside the public ones.
+    pub root: Option<Vec<u8>>,
+    /// What admits new spaces. Never said over a network in the clear.
+    pub token: Option<Zeroizing<String>>,
 }
 
-impl RelayUrl {
-    /// As it is shown and kept.
-    pub fn as_str(&self) -> &str {
-        &self.text
+impl Way {
+    /// To a relay that asks nothing.
+    pub fn to(url: RelayUrl) -> Self {
+        Self { url, root: None, token: None }
     }
 
-    fn socket(&self) -> String {
-        format!("ws{}/sync", self.text.strip_prefix("http").unwrap_or(&self.text))
-    }
-}
-
-impl fmt::Display for RelayUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl FromStr for RelayUrl {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = text.trim().trim_end_matches('/');
-        let uri: Uri = text.parse().map_err(|_| "a relay's address looks like http://127.0.0.1:8787")?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => return Err("https:// cannot be used yet: use http://"),
-            _ => return Err("a relay's address begins with http://"),
+    /// What asks the relay for a connection.
+    fn request(&self) -> Result<Request, tungstenite::Error> {
+        let mut request = self.url.socket().into_client_request()?;
+        if let Some(token) = self.token.as_ref().filter(|_| self.url.is_private()) {
+            let bearer = Zeroizing::new(format!("Bearer {}", token.as_str()));
+            let mut bearer = HeaderValue::from_str(&bearer).map_err(|_| tungstenite::Error::Utf8(String::new()))?;
+            bearer.set_sensitive(true);
+            request.headers_mut().insert(AUTHORIZATION, bearer);
         }
-        let authority = uri.authority().ok_or("a relay's address needs a host")?;
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-        if host.is_empty() || authority.as_str().contains('@') || uri.query().is_some() || text.contains('#') {
-            return Err("a relay's address is only host, port and path");
-        }
-        let port = match authority.port() {
-            Some(port) => port.as_u16(),
-            None if authority.as_str().len() > authority.host().len() => return Err("a relay's port is a number"),
-            None => 80,
-        };
-        Ok(Self { text: text.to_owned(), host: host.to_owned(), port })
+        Ok(request)
     }
 }
+
+/// What bytes go over: TCP, or TLS on it.
+trait Wire: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Wire for T {}
 
 /// Why a relay could not be talked with; everything of the person's is safe on this computer.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +93,14 @@ pub enum NetError {
         /// What the system says.
         #[source]
         source: io::Error,
+    },
+    /// Somebody answers whose certificate is not taken for the relay's.
+    #[error("the certificate of {url} is not trusted: {why}")]
+    Untrusted {
+        /// The address.
+        url: String,
+        /// Why not.
+        why: Untrusted,
     },
     /// Somebody answers, but not as a relay does.
     #[error("what answers at {url} is not a relay")]
@@ -116,6 +120,9 @@ pub enum NetError {
     /// The relay says nothing any more.
     #[error("the relay does not answer any more")]
     Silent,
+    /// This computer slept, so nobody knows what became of the connection.
+    #[error("this computer slept")]
+    Slept,
 }
 
 /// A conversation ended early.
@@ -160,16 +167,29 @@ pub trait Talk {
 
     /// Looks whether there is something new to say.
     fn tick(&mut self) -> Result<(), SessionError>;
+
+    /// Has a last word before the person ends it; nothing, unless somebody would miss it.
+    fn part(&mut self) -> Result<(), SessionError> {
+        Ok(())
+    }
 }
 
 /// A connection to a relay.
 pub struct Link {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Box<dyn Wire>>,
+    patience: Patience,
     unflushed: bool,
     write_first: bool,
     heard: Instant,
     moved: Instant,
     asked: bool,
+}
+
+/// After how much silence a relay is asked whether it is there, and taken to be gone.
+#[derive(Clone, Copy)]
+struct Patience {
+    ask: Duration,
+    gone: Duration,
 }
 
 enum Step {
@@ -180,17 +200,28 @@ enum Step {
 
 impl Link {
     /// Connects to a relay.
-    pub async fn connect(url: &RelayUrl) -> Result<Self, NetError> {
-        let unreachable = |source| NetError::Unreachable { url: url.text.clone(), source };
-        let not_a_relay = |source| NetError::NotARelay { url: url.text.clone(), source: Box::new(source) };
+    pub async fn connect(way: &Way) -> Result<Self, NetError> {
+        let Way { url, root, .. } = way;
+        let unreachable = |source| NetError::Unreachable { url: url.to_string(), source };
+        let not_a_relay = |source| NetError::NotARelay { url: url.to_string(), source: Box::new(source) };
+        let untrusted = |source| match tls::untrusted(&source) {
+            Some(why) => NetError::Untrusted { url: url.to_string(), why },
+            None => unreachable(source),
+        };
         let config = WebSocketConfig::default()
             .max_message_size(Some(limits::FRAME))
             .max_frame_size(Some(limits::FRAME))
             .max_write_buffer_size(4 * limits::FRAME);
         let connecting = async {
-            let stream = TcpStream::connect((url.host.as_str(), url.port)).await.map_err(unreachable)?;
+            let stream = TcpStream::connect((url.host(), url.port())).await.map_err(unreachable)?;
             stream.set_nodelay(true).map_err(unreachable)?;
-            client_async_with_config(url.socket(), stream, Some(config)).await.map_err(|error| match error {
+            let wire: Box<dyn Wire> = if url.is_tls() {
+                Box::new(tls::connect(url.host(), stream, root.as_deref()).await.map_err(untrusted)?)
+            } else {
+                Box::new(stream)
+            };
+            let request = way.request().map_err(not_a_relay)?;
+            client_async_with_config(request, wire, Some(config)).await.map_err(|error| match error {
                 tungstenite::Error::Io(source) => unreachable(source),
                 error => not_a_relay(error),
             })
@@ -198,7 +229,8 @@ impl Link {
         let connected = timeout(CONNECT, connecting).await;
         let (socket, _) = connected.unwrap_or_else(|_| Err(unreachable(io::ErrorKind::TimedOut.into())))?;
         let now = Instant::now();
-        Ok(Self { socket, unflushed: false, write_first: false, heard: now, moved: now, asked: false })
+        let patience = Patience { ask: ASK, gone: GONE };
+        Ok(Self { socket, patience, unflushed: false, write_first: false, heard: now, moved: now, asked: false })
     }
 
     /// Reads a message, or makes room to write one, whichever comes first; the two in turns if both can be done.
@@ -262,10 +294,11 @@ impl Link {
     /// although there is something left to say.
     fn watch(&mut self, lasts: bool, waits_to_write: bool) -> Result<(), NetError> {
         let silence = self.heard.elapsed();
-        if silence > GONE || !lasts && self.moved.elapsed() > GONE {
+        let Patience { ask, gone } = self.patience;
+        if silence > gone || !lasts && self.moved.elapsed() > gone {
             return Err(NetError::Silent);
         }
-        if silence > ASK && lasts && !self.asked && !waits_to_write {
+        if silence > ask && lasts && !self.asked && !waits_to_write {
             self.asked = true;
             self.send(Message::Ping(Bytes::new()))?;
         }
@@ -276,6 +309,24 @@ impl Link {
         // The relay notices a connection that ends without a word as well.
         let _ = timeout(PART, self.socket.close(None)).await;
     }
+
+    /// Says what is left to be said, as far as that goes quickly, and parts.
+    async fn say_and_part(mut self, talk: &mut impl Talk, begun: Option<Message>) {
+        let saying = async {
+            if let Some(message) = begun {
+                self.socket.send(message).await?;
+            }
+            // Whatever fails now is said at the next exchange, or was for the moment only.
+            if talk.part().is_ok() {
+                while let Ok(Some(frame)) = talk.transmit() {
+                    self.socket.send(Message::Binary(frame.into())).await?;
+                }
+            }
+            Ok::<(), tungstenite::Error>(())
+        };
+        let _ = timeout(PART, saying).await;
+        self.part().await;
+    }
 }
 
 /// Talks until all was said or the person wishes to end.
@@ -283,6 +334,7 @@ pub async fn converse(mut link: Link, talk: &mut impl Talk, stop: &mut Stop) -> 
     let mut pace = interval(talk.pace());
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut outgoing: Option<Message> = None;
+    let mut wake = Wake::default();
     loop {
         if outgoing.is_none() {
             outgoing = talk.transmit()?.map(|frame| Message::Binary(frame.into()));
@@ -294,7 +346,7 @@ pub async fn converse(mut link: Link, talk: &mut impl Talk, stop: &mut Stop) -> 
         let step = tokio::select! {
             biased;
             () = stop.wished() => {
-                link.part().await;
+                link.say_and_part(talk, outgoing).await;
                 return Ok(End::Stopped);
             }
             _ = pace.tick() => None,
@@ -302,6 +354,9 @@ pub async fn converse(mut link: Link, talk: &mut impl Talk, stop: &mut Stop) -> 
         };
         match step {
             None => {
+                if talk.lasts() && wake.has_slept() {
+                    return Err(NetError::Slept.into());
+                }
                 link.watch(talk.lasts(), outgoing.is_some())?;
                 talk.tick()?;
             }
@@ -334,39 +389,75 @@ fn broke(error: tungstenite::Error) -> NetError {
 
 #[cfg(test)]
 mod tests {
+    use tokio::{net::TcpListener, runtime::Builder};
+
     use super::*;
 
-    #[test]
-    fn a_relay_is_named_by_host_port_and_path() {
-        let url = |text: &str| text.parse::<RelayUrl>().expect("a relay's address");
-        let local = url(" http://127.0.0.1:8787/ ");
-        assert_eq!((local.as_str(), local.host.as_str(), local.port), ("http://127.0.0.1:8787", "127.0.0.1", 8787));
-        assert_eq!(local.socket(), "ws://127.0.0.1:8787/sync");
-        let behind = url("http://relay.example/alliance/");
-        assert_eq!((behind.socket().as_str(), behind.port), ("ws://relay.example/alliance/sync", 80));
-        let six = url("http://[::1]:8787");
-        assert_eq!((six.host.as_str(), six.socket().as_str()), ("::1", "ws://[::1]:8787/sync"));
+    /// Somebody who only listens.
+    struct Quiet;
+
+    impl Talk for Quiet {
+        fn pace(&self) -> Duration {
+            Duration::from_millis(1)
+        }
+
+        fn lasts(&self) -> bool {
+            true
+        }
+
+        fn transmit(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
+            Ok(None)
+        }
+
+        fn handle(&mut self, _: &[u8]) -> Result<bool, SessionError> {
+            Ok(false)
+        }
+
+        fn flush(&mut self) -> Result<(), SessionError> {
+            Ok(())
+        }
+
+        fn is_over(&mut self) -> Result<bool, SessionError> {
+            Ok(false)
+        }
+
+        fn tick(&mut self) -> Result<(), SessionError> {
+            Ok(())
+        }
     }
 
     #[test]
-    fn an_address_that_is_not_plainly_a_relay_is_refused() {
-        let bad = [
-            "",
-            "127.0.0.1:8787",
-            "http://",
-            "http:///x",
-            "ftp://a",
-            "ws://a",
-            "http://a b",
-            "http://ben@a",
-            "http://a?x",
-            "http://a#x",
-            "http://a:99999",
-            "http://a:",
-        ];
-        for bad in bad {
-            assert!(bad.parse::<RelayUrl>().is_err(), "{bad}");
-        }
-        assert!("https://a".parse::<RelayUrl>().expect_err("refused").starts_with("https:// cannot be used yet"));
+    fn who_does_not_answer_when_asked_is_gone_although_the_connection_stands() {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = listener.local_addr().expect("an address");
+            let way = Way::to(format!("http://{address}").parse().expect("an address"));
+            let relay = async {
+                let (stream, _) = listener.accept().await.expect("a connection");
+                tokio_tungstenite::accept_async(stream).await.expect("a socket")
+            };
+            // The socket lives as long as the test and is never read again: what is asked stays unanswered.
+            let (link, _relay) = tokio::join!(Link::connect(&way), relay);
+            let patience = Patience { ask: Duration::from_millis(5), gone: Duration::from_millis(50) };
+            let link = Link { patience, ..link.expect("a link") };
+            let mut stop = Stop::new().expect("signals");
+            let ended = converse(link, &mut Quiet, &mut stop).await.expect_err("nobody there");
+            assert!(matches!(ended, TalkError::Net(NetError::Silent)), "{ended}");
+        });
+    }
+
+    #[test]
+    fn a_token_is_said_in_private_only() {
+        let token = Some(Zeroizing::new("admit-me".to_owned()));
+        let said = |url: &str| {
+            let way = Way { token: token.clone(), ..Way::to(url.parse().expect("an address")) };
+            let request = way.request().expect("a request");
+            request.headers().get(AUTHORIZATION).map(|value| value.to_str().expect("ASCII").to_owned())
+        };
+        assert_eq!(said("https://relay.example").as_deref(), Some("Bearer admit-me"));
+        assert_eq!(said("http://127.0.0.1:8787").as_deref(), Some("Bearer admit-me"));
+        assert_eq!(said("http://localhost").as_deref(), Some("Bearer admit-me"));
+        assert_eq!(said("http://relay.example"), None);
     }
 }

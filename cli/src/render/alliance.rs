@@ -1,9 +1,13 @@
 //! Alliances and the relays through which they are exchanged.
 
-use super::{FAINT, ID, Page, STRONG, cell, styled};
-use crate::command::{
-    alliance::{Chosen, Row, State},
-    relay::Known,
+use super::{FAINT, ID, Page, STRONG, cell, item, styled};
+use crate::{
+    command::{
+        about::Shown,
+        alliance::{Chosen, Row, State},
+        relay::Known,
+    },
+    when,
 };
 
 /// An alliance that began or was chosen, or all of them.
@@ -33,6 +37,25 @@ pub fn chosen(chosen: &Chosen, page: &mut Page) {
     }
 }
 
+/// The alliance itself.
+pub fn about(about: &Shown, page: &mut Page) {
+    page.line([styled(&about.title, STRONG)]);
+    if let Some(review) = &about.review {
+        let day = review.parse().map_or_else(|_| review.clone(), when::shown);
+        page.line([styled("look back", FAINT), cell(day)]);
+    }
+    if let Some(purpose) = &about.purpose {
+        page.gap();
+        page.text(purpose);
+    } else {
+        page.talk("`alliance about --purpose <text>` says what it is for, `--review <day>` when you look back at it.");
+    }
+    if !about.conflicts.is_empty() {
+        page.gap();
+        item::choices(&about.conflicts, page);
+    }
+}
+
 /// How far an alliance has come, in words.
 pub fn state(state: State, other: Option<&str>) -> String {
     let name = other.unwrap_or("the other person");
@@ -55,7 +78,9 @@ pub fn relays(relays: &[Known], page: &mut Page) {
             .iter()
             .map(|relay| {
                 let key = relay.key.as_deref().map_or("not met yet", |key| key.get(..16).unwrap_or(key));
-                vec![styled(&relay.id, ID), styled(key, FAINT)]
+                let left = relay.left.len() == relay.spaces.len();
+                let more = if left { "left; visited until all have moved" } else { "" };
+                vec![styled(&relay.id, ID), styled(key, FAINT), styled(more, FAINT)]
             })
             .collect(),
     );

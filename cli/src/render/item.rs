@@ -1,9 +1,12 @@
 //! Items of every kind: rows, whole items, what a change did, and choices between values.
 
 use super::{Cell, FAINT, ID, LOOK, Page, STRONG, cell, count, styled};
-use crate::command::{
-    conflict::Choice,
-    item::{Done, Item, List, Row},
+use crate::{
+    command::{
+        conflict::Choice,
+        item::{Done, Item, List, Milestone, Progress, Rating, Row},
+    },
+    when,
 };
 
 /// What a change did.
@@ -14,15 +17,26 @@ pub fn done(done: &Done, page: &mut Page) {
         return;
     }
     let Done { verb, kind, .. } = done;
+    if let Some(said) = &done.said {
+        page.talk(&format!("{verb}: {said}."));
+    }
+    let article = if kind == "feedback" { "" } else { "a " };
     page.talk(&match done.private {
-        true => format!("{verb}: a {kind} that only you have."),
-        false => format!("{verb}: a {kind} for both of you. `alliance sync` exchanges it."),
+        true => format!("{verb}: {article}{kind} that only you have."),
+        false => format!("{verb}: {article}{kind} for both of you. `alliance sync` exchanges it."),
     });
 }
 
 /// Items of one kind.
 pub fn list(list: &List, page: &mut Page) {
     let List { rows: items, kind } = list;
+    if *kind == "feedback" {
+        if items.is_empty() {
+            page.talk("No feedback yet. `alliance feedback give keep <words>` gives some, `feedback ask <about>` asks for it.");
+        }
+        feedback(items, page);
+        return;
+    }
     if items.is_empty() {
         page.talk(&format!("No {kind}s yet. `alliance {kind} add <title>` makes one."));
     }
@@ -46,6 +60,24 @@ fn row(row: &Row) -> Vec<Cell> {
     vec![styled(&row.short, ID), cell(&row.title), styled(status, FAINT), styled(marks.join(", "), LOOK)]
 }
 
+/// Rows of feedback: id, from whom, what it says, about what, and whether it was answered.
+pub fn feedback(rows: &[Row], page: &mut Page) {
+    let row = |row: &Row| {
+        let field = |name: &str| row.fields.get(name).map_or("", String::as_str);
+        let from = if row.owner == "you" { "from you" } else { "to you" };
+        let marks = [("thanked", "thanked"), ("response", "answered")];
+        let marks: Vec<_> = marks.iter().filter(|(name, _)| !field(name).is_empty()).map(|(_, mark)| *mark).collect();
+        vec![
+            styled(&row.short, ID),
+            cell(from),
+            styled(field("sort"), STRONG),
+            cell(&row.title),
+            styled(marks.join(", "), FAINT),
+        ]
+    };
+    page.table(rows.iter().map(row).collect());
+}
+
 /// An item as a whole.
 pub fn item(item: &Item, page: &mut Page) {
     let Item { row, conflicts, texts } = item;
@@ -56,7 +88,10 @@ pub fn item(item: &Item, page: &mut Page) {
         fact("status", status);
     }
     for (name, value) in row.fields.iter().filter(|(name, value)| !texts.contains(name) && !value.is_empty()) {
-        fact(name, value);
+        match value.parse().ok().filter(|_| name == "horizon") {
+            Some(day) => fact(name, &when::shown(day)),
+            None => fact(name, value),
+        }
     }
     fact(
         "whose",
@@ -75,10 +110,34 @@ pub fn item(item: &Item, page: &mut Page) {
         }
         page.text(text);
     }
+    if let Some(its) = &row.progress {
+        progress(its, page);
+    }
     if !conflicts.is_empty() {
         page.gap();
         choices(conflicts, page);
     }
+}
+
+/// How far a goal has come; nothing if nobody said anything of it.
+fn progress(progress: &Progress, page: &mut Page) {
+    let Progress { levels, milestones, ratings } = progress;
+    let mut section = |name: &str, rows: Vec<Vec<Cell>>| {
+        if !rows.is_empty() {
+            page.gap();
+            page.line([styled(name, FAINT)]);
+            page.table(rows);
+        }
+    };
+    let signed = |level: i8| if level == 0 { "0".to_owned() } else { format!("{level:+}") };
+    section("levels", levels.iter().map(|(level, words)| vec![styled(signed(*level), STRONG), cell(words)]).collect());
+    let tick = |ticked| if ticked { "[x]" } else { "[ ]" };
+    let milestone = |it: &Milestone| vec![styled(it.number.to_string(), ID), cell(tick(it.ticked)), cell(&it.words)];
+    section("milestones", milestones.iter().map(milestone).collect());
+    let rating = |it: &Rating| {
+        vec![cell(&it.date), styled(signed(it.level), STRONG), styled(super::name(&it.by), FAINT), cell(&it.note)]
+    };
+    section("ratings", ratings.iter().map(rating).collect());
 }
 
 /// Fields with several values.
@@ -125,6 +184,7 @@ mod tests {
             choices: usize::from(n % 2),
             fields: [("horizon".to_owned(), "in May".to_owned()), ("title".to_owned(), title.to_owned())].into(),
             texts: [("why".to_owned(), "Because".to_owned())].into(),
+            progress: None,
         }
     }
 

@@ -1,7 +1,10 @@
 //! What came and went.
 
-use super::{Cell, FAINT, Page, STRONG, cell, count, status::PRIVATE, styled};
-use crate::command::sync::{Synced, Traffic};
+use super::{Cell, FAINT, LOOK, Page, STRONG, cell, count, status::PRIVATE, styled};
+use crate::command::{
+    sync::{Synced, Traffic},
+    verify::Found,
+};
 
 /// A row a space in which anything moved, and what to do next.
 pub fn synced(synced: &Synced, page: &mut Page) {
@@ -21,6 +24,41 @@ pub fn synced(synced: &Synced, page: &mut Page) {
         let fields = count(choices, "field has", "fields have");
         page.talk(&format!("{fields} more than one value: `alliance conflict list` shows them."));
     }
+}
+
+/// A row a space, and what to do about what is not right.
+pub fn verified(rows: &[Found], page: &mut Page) {
+    page.table(rows.iter().map(held).collect());
+    for row in rows {
+        let title = if row.personal { PRIVATE } else { &row.title };
+        if let Some(why) = row.refused {
+            page.talk(&format!("The relay does not show “{title}”: {why}."));
+        }
+        if row.lost > 0 {
+            page.talk(&format!("The relay lost some of “{title}”. It is all here: `alliance sync` sends it again."));
+        }
+        if row.wrong > 0 {
+            page.talk(&format!(
+                "The relay gave something for “{title}” that nobody signed: take another relay with `alliance relay set`."
+            ));
+        }
+    }
+    if rows.iter().all(|row| row.whole) {
+        page.talk("The relay holds all that it said it has, just as it was signed.");
+    }
+}
+
+fn held(row: &Found) -> Vec<Cell> {
+    let title = if row.personal { PRIVATE } else { &row.title };
+    let some = |number: u64, what: &str| if number == 0 { String::new() } else { format!("{number} {what}") };
+    vec![
+        styled(title, STRONG),
+        cell(format!("{} there and here", row.same)),
+        cell(some(row.more, "there and not here yet")),
+        cell(some(row.unsent, "not sent yet")),
+        styled(some(row.lost, "lost there"), LOOK),
+        styled(some(row.wrong, "wrong there"), LOOK),
+    ]
 }
 
 fn row(row: &Traffic) -> Vec<Cell> {
@@ -65,6 +103,29 @@ mod tests {
         insta::assert_snapshot!("synced_json", serde_json::to_string_pretty(&synced).expect("serialises"));
         assert_eq!(synced.exit(), Exit::Ok);
         insta::assert_snapshot!("synced_nothing", seen(&answer(vec![traffic("", 0, None)]), Layout::Terminal));
+    }
+
+    #[test]
+    fn what_a_relay_lost_or_changed_is_told_and_is_no_success() {
+        let found = |lost, wrong| Found {
+            id: "0101".to_owned(),
+            title: "Ben & Anna".to_owned(),
+            personal: false,
+            relay: "http://127.0.0.1:8787".to_owned(),
+            whole: lost + wrong == 0,
+            same: 12,
+            more: 0,
+            unsent: 1,
+            lost,
+            wrong,
+            refused: None,
+        };
+        let whole = Answer::Verified(vec![found(0, 0)]);
+        insta::assert_snapshot!("verified", seen(&whole, Layout::Terminal));
+        assert_eq!(whole.exit(), Exit::Ok);
+        let broken = Answer::Verified(vec![found(3, 1)]);
+        insta::assert_snapshot!("verified_broken", seen(&broken, Layout::Terminal));
+        assert_eq!(broken.exit(), Exit::Failed);
     }
 
     #[test]

@@ -9,19 +9,24 @@ use crate::command::{
 
 /// What is going on.
 pub fn today(today: &Today, page: &mut Page) {
-    let Today { id, title, other, state, goals, other_goals, notes, conflicts } = today;
+    let Today { id, title, other, state, goals, other_goals, feedback, notes, conflicts } = today;
     let row = Row { id: id.clone(), title: title.clone(), other: other.clone(), state: *state, current: true };
     alliance::heading(&row, page);
     section("Goals", goals, page);
     let theirs = other.as_deref().map_or_else(|| "Other goals".to_owned(), |other| format!("Goals of {other}"));
     section(&theirs, other_goals, page);
+    if !feedback.is_empty() {
+        page.gap();
+        page.line([styled("Feedback for you", STRONG)]);
+        item::feedback(feedback, page);
+    }
     section("Notes", notes, page);
     if !conflicts.is_empty() {
         page.gap();
         let fields = count(conflicts.len() as u64, "field has", "fields have");
         page.line([styled(format!("{fields} more than one value: `alliance conflict list`"), LOOK)]);
     }
-    if goals.is_empty() && other_goals.is_empty() && notes.is_empty() {
+    if goals.is_empty() && other_goals.is_empty() && feedback.is_empty() && notes.is_empty() {
         page.talk(
             "Nothing here yet. `alliance goal add <title>` and `alliance note add <title> -m <text>` are a beginning.",
         );

@@ -2,8 +2,12 @@
 //!
 //! Order of calls: every frame that arrives goes to [`Session::handle`]; when no more are at hand, [`Session::flush`]
 //! takes what arrived in one transaction, acknowledges it, seals what waits here and says what changed; then every frame
-//! of [`Session::poll_transmit`] goes out. [`Session::local_change`] says that somebody wrote to the profile.
+//! of [`Session::poll_transmit`] goes out. [`Session::local_change`] says that somebody wrote to the profile. A driver
+//! that stays calls [`Session::attend`] now and then, and [`Session::part`] before it goes.
 //! The exchange pulls before it seals, and everything it sends is on this disk before.
+
+mod spaces;
+mod whispers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -11,14 +15,14 @@ use alliance_replica::{
     exchange::{
         Broken, Event, Exchange, Role,
         frame::{Ack, Channel, Code, Entries},
+        state::Peer,
     },
     id::{EntryId, ReplicaKey, Secret, SpaceId},
     log::heads::Head,
 };
 use zeroize::Zeroizing;
 
-use super::{AppError, Profile, RelayInfo, World};
-use crate::keys::DeviceSecret;
+use super::{AppError, Profile, RelayInfo, World, presence::Room};
 
 /// Bytes of arrived entries after which a driver should not wait for more before it flushes.
 pub const BATCH: usize = 4 * 1024 * 1024;
@@ -63,6 +67,23 @@ pub enum SessionEvent {
         /// Why.
         code: Code,
     },
+    /// What is kept of a space here is damaged; all others go on.
+    Damaged {
+        /// The space.
+        space: SpaceId,
+    },
+    /// A space is exchanged elsewhere from now on, because the alliance says so.
+    Moved {
+        /// The space.
+        space: SpaceId,
+    },
+    /// The other person is here now, or not any more.
+    Here {
+        /// The alliance.
+        space: SpaceId,
+        /// Whether they are.
+        here: bool,
+    },
     /// Something of this space changed here, because something arrived.
     Changed {
         /// The space.
@@ -95,6 +116,12 @@ pub struct Session {
     heard: BTreeSet<Channel>,
     /// Spaces to which the invitation's key has brought the redemption.
     redeemed: BTreeSet<SpaceId>,
+    /// Spaces that are not opened again on this connection, and whether the relay would never take them.
+    closed: BTreeMap<SpaceId, bool>,
+    rooms: BTreeMap<SpaceId, Room>,
+    /// Milliseconds since the driver began; none unless it stays.
+    now: Option<u64>,
+    peer: Option<ReplicaKey>,
     changed_here: bool,
     events: VecDeque<SessionEvent>,
     tallies: BTreeMap<SpaceId, Tally>,
@@ -127,6 +154,10 @@ impl Session {
             acks: Vec::new(),
             heard: BTreeSet::new(),
             redeemed: BTreeSet::new(),
+            closed: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            now: None,
+            peer: None,
             changed_here: true,
             events: VecDeque::new(),
             tallies: BTreeMap::new(),
@@ -150,7 +181,8 @@ impl Session {
             Some(Event::Refused(error)) => self.on_refused(error.channel, error.code),
             Some(Event::Closed(error)) => return Err(SessionError::Closed(error.code)),
             Some(Event::Opening { channel, .. }) => self.exchange.refuse(channel, Code::NotMember, None),
-            Some(Event::Find(_) | Event::Found(_) | Event::Whisper(_)) => {}
+            Some(Event::Whisper(whisper)) => self.overhear(profile, &whisper)?,
+            Some(Event::Find(_) | Event::Found(_)) => {}
         }
         Ok(())
     }
@@ -235,37 +267,8 @@ impl Session {
         };
         self.connected = true;
         self.events.push_back(SessionEvent::Connected { first });
-        for space in self.spaces.clone() {
-            let invitation = profile.unsent_redemption(&space)?;
-            self.open(profile, &space, invitation.as_ref())?;
-        }
-        Ok(())
-    }
-
-    /// Opens a space: with the invitation's key until the relay has the redemption, with this device's key after.
-    fn open(
-        &mut self,
-        profile: &mut Profile,
-        space: &SpaceId,
-        invitation: Option<&DeviceSecret>,
-    ) -> Result<(), AppError> {
-        let loaded = profile.space(space)?;
-        let key = invitation.map_or_else(|| loaded.secret.signing(), DeviceSecret::signing);
-        if let Some(channel) = self.exchange.open(&loaded.log, key) {
-            let line = Line { space: *space, invitation: invitation.is_some(), compared: false };
-            self.channels.insert(channel, line);
-        }
-        Ok(())
-    }
-
-    fn on_refused(&mut self, channel: Option<Channel>, code: Code) {
-        let Some(line) = channel.and_then(|channel| self.channels.remove(&channel)) else { return };
-        if line.invitation {
-            // Once redeemed, the invitation's key is dead: this device may come in its own name.
-            self.redeemed.insert(line.space);
-        } else {
-            self.events.push_back(SessionEvent::Refused { space: line.space, code });
-        }
+        self.peer = Some(peer);
+        self.open_all(profile)
     }
 
     fn take_and_seal(
@@ -280,6 +283,9 @@ impl Session {
         }
         let acks = std::mem::take(&mut self.acks);
         let changed_here = std::mem::take(&mut self.changed_here);
+        if changed_here {
+            self.follow(profile, world)?;
+        }
         let busy: Vec<_> = self.channels.keys().copied().collect();
         for channel in busy {
             let Some(line) = self.channels.get(&channel) else { continue };
@@ -290,18 +296,33 @@ impl Session {
             if entries.is_empty() && acks.is_empty() && !heard && !changed_here {
                 continue;
             }
-            let received = self.take(profile, channel, space, entries, world)?;
-            self.note_stored(profile, channel, space, &acks, received, world)?;
-            if !invitation {
-                self.seal(profile, channel, space, received, world)?;
-            } else if profile.space(&space)?.redemption_is_relayed() {
-                self.redeemed.insert(space);
+            if let Err(error) = self.serve(profile, channel, (space, invitation), entries, &acks, world) {
+                self.fail(profile, Some(channel), space, error)?;
             }
         }
         for space in std::mem::take(&mut self.redeemed) {
             if !self.channels.values().any(|line| line.space == space && !line.invitation) {
                 self.open(profile, &space, None)?;
             }
+        }
+        Ok(())
+    }
+
+    fn serve(
+        &mut self,
+        profile: &mut Profile,
+        channel: Channel,
+        (space, invitation): (SpaceId, bool),
+        entries: Vec<Entries>,
+        acks: &[&Ack],
+        world: &mut World<'_>,
+    ) -> Result<(), AppError> {
+        let received = self.take(profile, channel, space, entries, world)?;
+        self.note_stored(profile, channel, space, acks, received, world)?;
+        if !invitation {
+            self.seal(profile, channel, space, received, world)?;
+        } else if profile.space(&space)?.redemption_is_relayed() {
+            self.redeemed.insert(space);
         }
         Ok(())
     }
@@ -314,7 +335,7 @@ impl Session {
         space: SpaceId,
         entries: Vec<Entries>,
         world: &mut World<'_>,
-    ) -> Result<bool, SessionError> {
+    ) -> Result<bool, AppError> {
         if entries.is_empty() {
             return Ok(false);
         }
@@ -339,6 +360,9 @@ impl Session {
         }
         if taken.changed > 0 {
             self.events.push_back(SessionEvent::Changed { space });
+            if profile.follow_relays(&space, world.now)? {
+                self.events.push_back(SessionEvent::Moved { space });
+            }
         }
         Ok(taken.new > 0)
     }
@@ -357,7 +381,7 @@ impl Session {
         for ack in acks {
             self.exchange.durable(&loaded.log, ack);
         }
-        let spoken = self.exchange.peer(channel).is_some_and(alliance_replica::exchange::state::Peer::has_spoken);
+        let spoken = self.exchange.peer(channel).is_some_and(Peer::has_spoken);
         let Some(line) = self.channels.get_mut(&channel) else { return Ok(()) };
         if !spoken || line.compared && acks.is_empty() && !received {
             return Ok(());
@@ -391,32 +415,29 @@ impl Session {
         if !allowed {
             return Ok(());
         }
-        match profile.seal(&space, received, world) {
-            // What one space cannot do stops no other.
-            Err(AppError::Epoch(_) | AppError::Seal(_) | AppError::Pack(_) | AppError::TooManyRecords) => {
-                profile.unload();
-                self.exchange.refuse(channel, Code::Limit, None);
-                self.channels.remove(&channel);
-                self.events.push_back(SessionEvent::Refused { space, code: Code::Limit });
-                Ok(())
-            }
-            sealed => sealed,
-        }
+        profile.seal(&space, received, world)
     }
 
     /// Puts one path on its way; returns false if there is none.
-    fn pump(&mut self, profile: &mut Profile) -> Result<bool, AppError> {
-        for (channel, line) in &self.channels {
-            let loaded = profile.space(&line.space)?;
-            let Some(path) = self.exchange.pump(*channel, &loaded.log) else { continue };
-            let tally = self.tallies.entry(line.space).or_default();
-            tally.sent += path.ids.len() as u64;
-            let entries = profile.bodies(&line.space, &path.ids)?;
-            self.exchange.send(*channel, path.device, path.chain, entries);
-            self.events.push_back(SessionEvent::Progress);
-            return Ok(true);
+    fn pump(&mut self, profile: &mut Profile) -> Result<bool, SessionError> {
+        let channels: Vec<_> = self.channels.iter().map(|(channel, line)| (*channel, line.space)).collect();
+        for (channel, space) in channels {
+            match self.pump_one(profile, channel, space) {
+                Ok(false) => {}
+                Ok(true) => return Ok(true),
+                Err(error) => self.fail(profile, Some(channel), space, error)?,
+            }
         }
         Ok(false)
+    }
+
+    fn pump_one(&mut self, profile: &mut Profile, channel: Channel, space: SpaceId) -> Result<bool, AppError> {
+        let Some(path) = self.exchange.pump(channel, &profile.space(&space)?.log) else { return Ok(false) };
+        let entries = profile.bodies(&space, &path.ids)?;
+        self.tallies.entry(space).or_default().sent += path.ids.len() as u64;
+        self.exchange.send(channel, path.device, path.chain, entries);
+        self.events.push_back(SessionEvent::Progress);
+        Ok(true)
     }
 }
 

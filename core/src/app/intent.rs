@@ -8,10 +8,16 @@ use alliance_replica::{
 };
 use rand_core::CryptoRng;
 
-use super::{AppError, ItemRef, Profile, World, documents::Documents, profile, query, space::Space};
+use super::{
+    AppError, ItemRef, Profile, World,
+    documents::Documents,
+    find, profile, query,
+    space::Space,
+    undo::{self, Wrote},
+};
 use crate::{
     document::{DocId, Editor, KindName, Preimage},
-    domain::{Plan, alliance, goal, note},
+    domain::{Facets, Plan, alliance, feedback, goal, note},
     store::{SpaceRow, StoreError, Tx},
     view,
 };
@@ -23,6 +29,8 @@ pub enum Intent {
     Note(note::Intent),
     /// To a goal.
     Goal(goal::Intent),
+    /// To feedback.
+    Feedback(feedback::Intent),
     /// To the alliance itself.
     Alliance(alliance::Intent),
 }
@@ -73,7 +81,7 @@ impl Profile {
             };
             let owner = intent.owner(row.member);
             let target = Target::new(&row, intent.kind(), owner, world.rng);
-            let plan = intent.plan(owner, row.member)?;
+            let plan = intent.plan(owner, row.member, &Facets::new())?;
             finish(tx, documents, &target, &plan, world)
         });
         self.settle(result)
@@ -86,9 +94,10 @@ impl Profile {
             let target = Target::existing(tx, item)?;
             if target.preimage.kind.as_str() != intent.kind() {
                 let (kind, text) = (intent.kind().to_owned(), item.item.to_string());
-                return Err(AppError::NotFound { kind, text });
+                return Err(AppError::NotFound { kind, text, like: Vec::new() });
             }
-            let plan = intent.plan(target.preimage.owner, target.member)?;
+            let facets = documents.facets(tx, &target.space, &target.preimage, target.item)?;
+            let plan = intent.plan(target.preimage.owner, target.member, &facets)?;
             finish(tx, documents, &target, &plan, world)
         });
         self.settle(result)
@@ -132,6 +141,7 @@ impl Intent {
         match self {
             Self::Note(_) => note::KIND.name,
             Self::Goal(_) => goal::KIND.name,
+            Self::Feedback(_) => feedback::KIND.name,
             Self::Alliance(_) => alliance::KIND.name,
         }
     }
@@ -140,14 +150,16 @@ impl Intent {
     fn owner(&self, me: MemberId) -> Option<MemberId> {
         match self {
             Self::Goal(intent) => intent.owner(me),
+            Self::Feedback(_) => Some(me),
             Self::Note(_) | Self::Alliance(_) => None,
         }
     }
 
-    fn plan(&self, owner: Option<MemberId>, me: MemberId) -> Result<Plan, AppError> {
+    fn plan(&self, owner: Option<MemberId>, me: MemberId, facets: &Facets<'_>) -> Result<Plan, AppError> {
         Ok(match self {
             Self::Note(intent) => intent.plan()?,
-            Self::Goal(intent) => intent.plan(owner, me)?,
+            Self::Goal(intent) => intent.plan(owner, me, facets)?,
+            Self::Feedback(intent) => intent.plan(owner, me)?,
             Self::Alliance(intent) => intent.plan(me)?,
         })
     }
@@ -169,45 +181,69 @@ impl Target {
         Ok(Self { space: *space, item: preimage.id(), member: row.member, device: row.device, preimage })
     }
 
+    /// What the item's id is the hash of.
+    pub(super) fn preimage(&self) -> &Preimage {
+        &self.preimage
+    }
+
     /// An item that is there.
-    fn existing(tx: &Tx<'_>, item: &ItemRef) -> Result<Self, AppError> {
+    pub(super) fn existing(tx: &Tx<'_>, item: &ItemRef) -> Result<Self, AppError> {
         let row = tx.space(&item.space)?.ok_or(AppError::UnknownSpace)?;
         let preimage = read_preimage(tx, &item.space, &item.item)?;
         Ok(Self { space: item.space, item: item.item, member: row.member, device: row.device, preimage })
     }
 }
 
-/// Writes edits of one item's facets as one intent; returns false if nothing changed.
+/// Writes edits of one item's facets as one intent; returns what was written, nothing if nothing changed.
 pub(super) fn write(
     tx: &Tx<'_>,
     documents: &mut Documents,
     target: &Target,
     plan: &Plan,
     world: &mut World<'_>,
-) -> Result<bool, AppError> {
+) -> Result<Vec<Wrote>, AppError> {
     let intent = tx.next_intent(&target.space)?;
     tx.insert_item(&target.space, &target.item, &target.preimage.encode(), false)?;
-    let mut changed = false;
+    let mut wrote = Vec::new();
     for (writer, edits) in &plan.0 {
         let doc = DocId { item: target.item, writer: *writer };
         let document = documents.open(tx, &target.space, &target.preimage, doc)?;
         let mut editor = Editor { device: target.device, now: world.now, rng: world.rng };
+        let before = document.heads();
         let changes = document.edit(&mut editor, edits)?;
         if !changes.is_empty() {
+            wrote.push(Wrote::new(*writer, &before, &document.heads()));
             documents.record(tx, &target.space, doc, &changes, false, Some(intent))?;
-            changed = true;
         }
     }
-    if changed {
+    if !wrote.is_empty() {
         write_row_of(tx, documents, &target.space, &target.preimage, target.item)?;
     }
-    Ok(changed)
+    Ok(wrote)
 }
 
 /// Derives an item's row anew.
 pub(super) fn write_row(tx: &Tx<'_>, space: &Space, documents: &mut Documents, item: &ItemId) -> Result<(), AppError> {
     let preimage = read_preimage(tx, &space.id(), item)?;
     write_row_of(tx, documents, &space.id(), &preimage, *item)
+}
+
+/// Derives an item's words anew; its row stays where it is among others.
+pub(super) fn write_words(
+    tx: &Tx<'_>,
+    documents: &mut Documents,
+    space: &SpaceId,
+    preimage: &Preimage,
+    item: ItemId,
+) -> Result<(), AppError> {
+    put_words(tx, space, &derive(tx, documents, space, preimage, item)?)
+}
+
+/// What is shown nowhere is not found either.
+fn put_words(tx: &Tx<'_>, space: &SpaceId, row: &view::Row) -> Result<(), AppError> {
+    let (title, words) =
+        if query::is_shown(&row.kind) { (row.title.as_str(), row.words()) } else { ("", String::new()) };
+    Ok(tx.put_words(space, &row.item, title, &words)?)
 }
 
 fn write_row_of(
@@ -220,7 +256,8 @@ fn write_row_of(
     let row = derive(tx, documents, space, preimage, item)?;
     let json = serde_json::to_string(&row.brief()).map_err(|_| StoreError::Damaged { what: "a row of the view" })?;
     let status = row.status.as_deref().unwrap_or_default();
-    Ok(tx.put_row(space, &item, preimage.kind.as_str(), status, row.conflicts.len(), &json)?)
+    tx.put_row(space, &item, preimage.kind.as_str(), status, row.conflicts.len(), &json)?;
+    put_words(tx, space, &row)
 }
 
 /// An item's row, from its facets.
@@ -243,12 +280,19 @@ fn finish(
     plan: &Plan,
     world: &mut World<'_>,
 ) -> Result<Done, AppError> {
-    let changed = write(tx, documents, target, plan, world)?;
+    let wrote = write(tx, documents, target, plan, world)?;
     let item = ItemRef { space: target.space, item: target.item };
+    undo::keep(tx, &item, &wrote)?;
+    done(tx, &item, !wrote.is_empty())
+}
+
+/// What was done to an item, as it is told.
+pub(super) fn done(tx: &Tx<'_>, item: &ItemRef, changed: bool) -> Result<Done, AppError> {
+    let item = *item;
     let row = query::read_row(tx, &item)?;
     Ok(Done {
         item,
-        short: query::short(tx, &item, row.kind.as_str())?,
+        short: find::short(tx, &item, row.kind.as_str())?,
         kind: row.kind,
         title: row.title,
         private: row.private,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use alliance_replica::{
-    id::{MemberId, ReplicaKey, SpaceId},
+    id::{MemberId, SpaceId},
     log::{
         chain::State,
         control::{Control, Genesis, Keys, Purpose, Record, SpaceKind},
@@ -17,8 +17,8 @@ use super::{
     AppError, Profile, World, apply,
     documents::Documents,
     intent::{self, Target},
-    query,
     receive::loaded,
+    relays::{copy_relays, relay_address, use_relay},
     space::Space,
 };
 use crate::{
@@ -80,17 +80,6 @@ pub struct AllianceInfo {
     pub state: AllianceState,
     /// True if commands mean this one.
     pub current: bool,
-}
-
-/// A relay and what it keeps for this profile.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RelayInfo {
-    /// Its address.
-    pub url: String,
-    /// Its key; none until first met.
-    pub key: Option<ReplicaKey>,
-    /// The spaces.
-    pub spaces: Vec<SpaceId>,
 }
 
 /// The personal space and the key that the recovery words give.
@@ -198,40 +187,6 @@ impl Profile {
         self.store.read(current)
     }
 
-    /// Sets where every space of this profile is kept.
-    pub fn set_relay(&mut self, url: &str, world: &mut World<'_>) -> Result<(), AppError> {
-        let url = relay_address(url)?;
-        let Self { store, documents, .. } = self;
-        let result = store.write(|tx| {
-            // Whoever says an address again accepts that the relay there may have another key than before.
-            for row in tx.spaces()? {
-                tx.clear_relays(&row.space)?;
-            }
-            for row in tx.spaces()? {
-                use_relay(tx, documents, &row.space, &url, world)?;
-            }
-            Ok(())
-        });
-        self.settle(result)
-    }
-
-    /// The relays of this profile, with the spaces that each keeps.
-    pub fn relays(&mut self) -> Result<Vec<RelayInfo>, AppError> {
-        self.store.read(|tx| {
-            let mut relays: Vec<RelayInfo> = Vec::new();
-            for row in tx.relays()? {
-                match relays.last_mut().filter(|relay| relay.url == row.url) {
-                    Some(relay) => {
-                        relay.spaces.push(row.space);
-                        relay.key = relay.key.or(row.key);
-                    }
-                    None => relays.push(RelayInfo { url: row.url, key: row.key, spaces: vec![row.space] }),
-                }
-            }
-            Ok(relays)
-        })
-    }
-
     /// Makes an invitation for the other person. It works once this profile has synced.
     pub fn invite(&mut self, space: SpaceId, expires: u64, world: &mut World<'_>) -> Result<Invitation, AppError> {
         let relays = self.relays()?;
@@ -245,7 +200,7 @@ impl Profile {
             if fold.founder() != Some(loaded.device()) {
                 return Err(AppError::NotFounder);
             }
-            let relay = relays.iter().find(|relay| relay.spaces.contains(&space)).ok_or(AppError::NoRelay)?;
+            let relay = relays.iter().find(|relay| relay.keeps(&space)).ok_or(AppError::NoRelay)?;
             let relay = Relay { url: relay.url.clone(), key: relay.key };
             let terms = Terms { space, purpose: Purpose::Member, expires, relay: Some(relay) };
             let invitation = Invitation::generate(terms, world.rng)?;
@@ -366,73 +321,6 @@ pub(super) fn introduce(
 
 fn introduction(person: &Person) -> alliance::Intent {
     alliance::Intent { name: Some(person.name.clone()), role: Some(person.role.clone()), ..Default::default() }
-}
-
-/// The one form of a relay's address.
-fn relay_address(url: &str) -> Result<String, AppError> {
-    let url = url.trim().trim_end_matches('/');
-    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    match host {
-        Some(host) if !host.is_empty() && host.len() <= 1000 && host.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            Ok(url.to_owned())
-        }
-        _ => Err(AppError::RelayAddress { url: url.to_owned() }),
-    }
-}
-
-/// Makes a relay the one of a space: here at once, and for the other person, as part of the alliance, once its key is
-/// known.
-fn use_relay(
-    tx: &Tx<'_>,
-    documents: &mut Documents,
-    space: &SpaceId,
-    url: &str,
-    world: &mut World<'_>,
-) -> Result<(), AppError> {
-    let key = tx.relays()?.into_iter().find(|row| row.url == url).and_then(|row| row.key);
-    tx.clear_relays(space)?;
-    tx.put_relay(space, url, key.as_ref())?;
-    match key {
-        Some(key) => publish_relay(tx, documents, space, url, key, world),
-        None => Ok(()),
-    }
-}
-
-/// Says in the alliance which relay keeps it, instead of the ones named before.
-pub(super) fn publish_relay(
-    tx: &Tx<'_>,
-    documents: &mut Documents,
-    space: &SpaceId,
-    url: &str,
-    key: ReplicaKey,
-    world: &mut World<'_>,
-) -> Result<(), AppError> {
-    if tx.space(space)?.is_none_or(|row| row.kind == SpaceKind::Personal) {
-        return Ok(());
-    }
-    let target = Target::alliance(tx, space)?;
-    let relay = alliance::Relay { url: url.to_owned(), key };
-    let named = query::named_relays(tx, space)?;
-    if named == [relay.clone()] {
-        return Ok(());
-    }
-    let not_relay = named.into_iter().filter(|it| *it != relay).collect();
-    let intent = alliance::Intent { relay: vec![relay], not_relay, ..Default::default() };
-    intent::write(tx, documents, &target, &intent.plan(target.member)?, world).map(|_| ())
-}
-
-/// A new alliance is kept where the personal space is.
-fn copy_relays(
-    tx: &Tx<'_>,
-    documents: &mut Documents,
-    from: &SpaceId,
-    to: &SpaceId,
-    world: &mut World<'_>,
-) -> Result<(), AppError> {
-    for row in tx.relays()?.into_iter().filter(|row| row.space == *from) {
-        use_relay(tx, documents, to, &row.url, world)?;
-    }
-    Ok(())
 }
 
 impl Space {

@@ -7,18 +7,18 @@ use alliance_replica::{
     log::control::SpaceKind,
 };
 
-use super::{AllianceInfo, AllianceState, AppError, ItemRef, Profile, intent, profile};
+use super::{AllianceInfo, AllianceState, AppError, ItemRef, Profile, find::short, intent, profile};
 use crate::{
-    document::{ChangeHash, Writer},
-    domain::{self, Holds, alliance, goal, note, recovery},
+    document::{ChangeHash, TextEdit, Writer},
+    domain::{
+        self, Holds, Own, alliance, feedback,
+        goal::{self, Level, Milestone, Rating},
+        note, recovery,
+    },
     store::{StoreError, StoredRow, Tx},
     view,
 };
 
-/// Letters of short ids: Crockford's 32, of which none looks like another.
-const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-/// Letters of a short id at the least, after the kind's letter.
-const SHORTEST: usize = 3;
 /// Most rows that a page shows.
 const PAGE: usize = 10_000;
 
@@ -65,6 +65,19 @@ pub struct Summary {
     pub fields: BTreeMap<String, String>,
     /// The start of every text by name.
     pub texts: BTreeMap<String, String>,
+    /// Of a goal, how far it has come.
+    pub progress: Option<Progress>,
+}
+
+/// How far a goal has come.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// What the levels mean, the lowest first.
+    pub levels: Vec<(Level, String)>,
+    /// The milestones, in their order.
+    pub milestones: Vec<Milestone>,
+    /// Who said how far it has come, by day.
+    pub ratings: Vec<(Who, Rating)>,
 }
 
 /// An item whole.
@@ -115,6 +128,8 @@ pub struct Today {
     pub goals: Vec<Summary>,
     /// The other person's.
     pub other_goals: Vec<Summary>,
+    /// Feedback and requests for it from the other person that one has not answered.
+    pub feedback: Vec<Summary>,
     /// Notes that changed last, newest first.
     pub notes: Vec<Summary>,
     /// Fields with more than one value.
@@ -140,28 +155,6 @@ impl Profile {
         })
     }
 
-    /// Finds an item by its short id, the start of its id, or its title.
-    pub fn find(&mut self, space: SpaceId, kind: Option<&str>, text: &str) -> Result<ItemRef, AppError> {
-        self.store.read(|tx| {
-            let seen = Seen::new(tx, space)?;
-            let mut by_id = seen.summaries(tx, seen.rows_by_id(tx, text)?)?;
-            by_id.retain(|row| kind.is_none_or(|kind| row.kind == kind) && is_id(row, text));
-            let titles = if by_id.len() == 1 { Vec::new() } else { seen.rows(tx, kind)? };
-            let wanted = text.trim().to_lowercase();
-            let (same, like): (Vec<_>, Vec<_>) = titles.into_iter().partition(|row| row.title.to_lowercase() == wanted);
-            let like: Vec<_> = like.into_iter().filter(|row| row.title.to_lowercase().contains(&wanted)).collect();
-            let found = [same, by_id, like].into_iter().find(|found| !found.is_empty()).unwrap_or_default();
-            match found.as_slice() {
-                [one] => Ok(one.item),
-                [] => Err(AppError::NotFound { kind: kind.unwrap_or("item").to_owned(), text: text.to_owned() }),
-                several => {
-                    let name = |row: &Summary| (row.short.clone(), row.title.clone());
-                    Err(AppError::Ambiguous { text: text.to_owned(), candidates: several.iter().map(name).collect() })
-                }
-            }
-        })
-    }
-
     /// An item whole.
     pub fn item(&mut self, item: &ItemRef) -> Result<Item, AppError> {
         let Self { store, documents, .. } = self;
@@ -174,6 +167,27 @@ impl Profile {
             let heads = row.heads(Writer::Everyone).to_vec();
             Ok(Item { summary: seen.summary(tx, *item, row)?, choices, heads })
         })
+    }
+
+    /// A text of an item, in the facet in which one may write it, and the version that it is of.
+    pub fn text(&mut self, item: &ItemRef, field: &str) -> Result<TextEdit, AppError> {
+        let Self { store, documents, .. } = self;
+        store.read(|tx| {
+            let me = tx.space(&item.space)?.ok_or(AppError::UnknownSpace)?.member;
+            let preimage = intent::read_preimage(tx, &item.space, &item.item)?;
+            let row = intent::derive(tx, documents, &item.space, &preimage, item.item)?;
+            let own = domain::kind(&row.kind).map(|kind| kind.fields(row.owner, Writer::Only(me))).unwrap_or_default();
+            let writer = if own.iter().any(|it| it.name == field) { Writer::Only(me) } else { Writer::Everyone };
+            Ok(TextEdit { from: Some(row.heads(writer).to_vec()), text: row.text(writer, field).to_owned() })
+        })
+    }
+
+    /// An alliance's own item.
+    pub fn alliance_item(&mut self, space: SpaceId) -> Result<ItemRef, AppError> {
+        let item = self
+            .store
+            .read::<_, AppError>(|tx| Ok(alliance::preimage(profile::genesis(tx, &space)?.founder.device)))?;
+        Ok(ItemRef { space, item: item.id() })
     }
 
     /// Every field with more than one value, in an alliance and in private.
@@ -189,7 +203,8 @@ impl Profile {
             let mut notes = seen.some_rows(tx, Some(note::KIND.name), NOTES)?;
             notes.truncate(NOTES);
             let alliance = alliance(tx, &space, profile::current(tx)?)?;
-            Ok(Today { alliance, goals, other_goals, notes, choices: seen.all_choices(tx)? })
+            let feedback = unanswered(seen.rows(tx, Some(feedback::KIND.name))?);
+            Ok(Today { alliance, goals, other_goals, feedback, notes, choices: seen.all_choices(tx)? })
         })
     }
 
@@ -209,19 +224,31 @@ impl Profile {
     }
 }
 
+/// Of all feedback, what the other person said or asked and one has not answered.
+fn unanswered(all: Vec<Summary>) -> Vec<Summary> {
+    let field = |it: &Summary, name: &str| it.fields.get(name).cloned().unwrap_or_default();
+    let given = all.iter().filter(|it| it.owner == Owner::Mine);
+    let given: Vec<_> = given.map(|it| field(it, feedback::ASKED_FOR)).filter(|asked| !asked.is_empty()).collect();
+    let answered = |it: &Summary| match field(it, feedback::SORT) == feedback::ASKED {
+        true => given.contains(&it.item.item.to_string()),
+        false => it.fields.contains_key("thanked") || it.texts.contains_key("response"),
+    };
+    all.into_iter().filter(|it| it.owner == Owner::Theirs && !answered(it)).collect()
+}
+
 /// Notes on the page for the day.
 const NOTES: usize = 5;
 
 /// An alliance as one person sees it, with their private items beside it.
-struct Seen {
-    alliance: SpaceId,
-    personal: SpaceId,
+pub(super) struct Seen {
+    pub(super) alliance: SpaceId,
+    pub(super) personal: SpaceId,
     members: BTreeMap<SpaceId, MemberId>,
     names: BTreeMap<MemberId, String>,
 }
 
 impl Seen {
-    fn new(tx: &Tx<'_>, space: SpaceId) -> Result<Self, AppError> {
+    pub(super) fn new(tx: &Tx<'_>, space: SpaceId) -> Result<Self, AppError> {
         let rows = tx.spaces()?;
         let personal = rows.iter().find(|row| row.kind == SpaceKind::Personal);
         let personal = personal.ok_or(StoreError::Damaged { what: "the personal space" })?.space;
@@ -234,38 +261,16 @@ impl Seen {
         })
     }
 
-    fn rows(&self, tx: &Tx<'_>, kind: Option<&str>) -> Result<Vec<Summary>, AppError> {
+    pub(super) fn rows(&self, tx: &Tx<'_>, kind: Option<&str>) -> Result<Vec<Summary>, AppError> {
         self.some_rows(tx, kind, PAGE)
     }
 
-    fn some_rows(&self, tx: &Tx<'_>, kind: Option<&str>, limit: usize) -> Result<Vec<Summary>, AppError> {
+    pub(super) fn some_rows(&self, tx: &Tx<'_>, kind: Option<&str>, limit: usize) -> Result<Vec<Summary>, AppError> {
         let mut rows = tx.rows(&self.alliance, kind, limit)?;
         if self.personal != self.alliance {
             rows.extend(tx.rows(&self.personal, kind, limit)?);
         }
         self.summaries(tx, rows)
-    }
-
-    /// Rows whose id may be what was typed, with or without its kind's letter.
-    fn rows_by_id(&self, tx: &Tx<'_>, text: &str) -> Result<Vec<StoredRow>, AppError> {
-        let text = text.trim().to_lowercase();
-        let mut rows = Vec::new();
-        for typed in [Some(text.as_str()), text.get(1..)].into_iter().flatten().filter(|it| it.len() >= SHORTEST) {
-            if typed.bytes().all(|letter| LETTERS.contains(&letter)) {
-                let (from, to) = bounds(typed);
-                for space in [&self.alliance, &self.personal] {
-                    rows.extend(tx.rows_between(space, &from, &to)?);
-                }
-            }
-        }
-        if let Some(item) = ItemId::from_hex(&text) {
-            for space in [&self.alliance, &self.personal] {
-                rows.extend(tx.row(space, &item)?);
-            }
-        }
-        rows.sort_by_key(|row| row.item);
-        rows.dedup_by_key(|row| row.item);
-        Ok(rows)
     }
 
     fn open_goals(&self, tx: &Tx<'_>) -> Result<Vec<Summary>, AppError> {
@@ -276,28 +281,43 @@ impl Seen {
         self.summaries(tx, rows)
     }
 
-    fn summaries(&self, tx: &Tx<'_>, rows: Vec<StoredRow>) -> Result<Vec<Summary>, AppError> {
-        let shown = rows.into_iter().filter(|row| row.kind != alliance::KIND.name && row.kind != recovery::KIND.name);
-        shown
+    pub(super) fn summaries(&self, tx: &Tx<'_>, rows: Vec<StoredRow>) -> Result<Vec<Summary>, AppError> {
+        self.each(tx, rows.into_iter().filter(|row| is_shown(&row.kind)))
+    }
+
+    pub(super) fn each(
+        &self,
+        tx: &Tx<'_>,
+        rows: impl IntoIterator<Item = StoredRow>,
+    ) -> Result<Vec<Summary>, AppError> {
+        rows.into_iter()
             .map(|stored| self.summary(tx, ItemRef { space: stored.space, item: stored.item }, parse(&stored)?))
             .collect()
     }
 
-    fn summary(&self, tx: &Tx<'_>, item: ItemRef, row: view::Row) -> Result<Summary, AppError> {
+    pub(super) fn summary(&self, tx: &Tx<'_>, item: ItemRef, row: view::Row) -> Result<Summary, AppError> {
         let owner = match row.owner {
             None => Owner::Both,
             Some(owner) if self.members.get(&item.space) == Some(&owner) => Owner::Mine,
             Some(_) => Owner::Theirs,
         };
         let (mut fields, mut texts) = (BTreeMap::new(), BTreeMap::new());
-        let owns = row.members.iter().filter(|own| row.owner == Some(own.member)).flat_map(|own| &own.fields);
-        for (name, shown) in row.fields.iter().chain(owns) {
+        let is_goal = row.kind == goal::KIND.name;
+        let own = row.members.iter().flat_map(|own| own.fields.iter().map(|(name, shown)| (own.member, name, shown)));
+        let own = own.filter(|(member, name, _)| row.owner == Some(*member) || is_of_the_other(&row, name));
+        let own = own.map(|(_, name, shown)| (name, shown));
+        for (name, shown) in row.fields.iter().chain(own).filter(|(name, _)| !(is_goal && view::is_progress(name))) {
             let to = if is_text(&row.kind, name) { &mut texts } else { &mut fields };
             let words = words(shown);
             if !words.is_empty() {
                 to.insert(name.clone(), words);
             }
         }
+        let progress = is_goal.then(|| {
+            let view::Progress { levels, milestones, ratings } = view::progress(&row);
+            let ratings = ratings.into_iter().map(|(member, rating)| (self.who(&item, member), rating)).collect();
+            Progress { levels, milestones, ratings }
+        });
         Ok(Summary {
             item,
             short: short(tx, &item, &row.kind)?,
@@ -309,7 +329,15 @@ impl Seen {
             choices: row.conflicts.len(),
             fields,
             texts,
+            progress,
         })
+    }
+
+    pub(super) fn who(&self, item: &ItemRef, member: MemberId) -> Who {
+        match self.members.get(&item.space) == Some(&member) {
+            true => Who::You,
+            false => Who::Them(self.names.get(&member).cloned().unwrap_or_default()),
+        }
     }
 
     fn all_choices(&self, tx: &Tx<'_>) -> Result<Vec<Choice>, AppError> {
@@ -324,10 +352,7 @@ impl Seen {
     }
 
     fn choices(&self, tx: &Tx<'_>, item: &ItemRef, row: &view::Row) -> Result<Vec<Choice>, AppError> {
-        let who = |member: MemberId| match self.members.get(&item.space) == Some(&member) {
-            true => Who::You,
-            false => Who::Them(self.names.get(&member).cloned().unwrap_or_default()),
-        };
+        let who = |member| self.who(item, member);
         let mut choices: Vec<Choice> = Vec::new();
         for (number, conflict, choice) in row.choices() {
             let value = ChoiceValue { number, value: choice.value.to_string(), by: choice.member.map(who) };
@@ -358,9 +383,20 @@ fn is_first(row: &view::Row, number: usize) -> bool {
     })
 }
 
+/// True for kinds that people see as items.
+pub(super) fn is_shown(kind: &str) -> bool {
+    kind != alliance::KIND.name && kind != recovery::KIND.name
+}
+
 fn is_text(kind: &str, field: &str) -> bool {
     let kind = domain::kind(kind);
-    kind.is_some_and(|kind| kind.shared.iter().chain(kind.own).any(|it| it.name == field && it.holds == Holds::Text))
+    kind.is_some_and(|kind| kind.all_fields().any(|it| it.name == field && it.holds == Holds::Text))
+}
+
+/// True for fields that whoever does not own an item says of it.
+fn is_of_the_other(row: &view::Row, field: &str) -> bool {
+    let own = domain::kind(&row.kind).map_or(&[][..], |kind| kind.own);
+    own.iter().any(|(whose, fields)| *whose == Own::Other && fields.iter().any(|it| it.name == field))
 }
 
 fn words(shown: &view::Shown) -> String {
@@ -423,48 +459,6 @@ pub(super) fn read_row(tx: &Tx<'_>, item: &ItemRef) -> Result<view::Row, AppErro
     parse(&stored.ok_or(StoreError::Damaged { what: "a row of the view" })?)
 }
 
-/// A kind's letter and as much of the id as tells the item from all others of its kind in its space.
-pub(super) fn short(tx: &Tx<'_>, item: &ItemRef, kind: &str) -> Result<String, AppError> {
-    let letters = letters(&item.item);
-    let mut length = SHORTEST;
-    while length < letters.len() {
-        let (from, to) = bounds(&letters[..length]);
-        if tx.count_items_between(&item.space, &from, &to)? <= 1 {
-            break;
-        }
-        length += 1;
-    }
-    Ok(format!("{}{}", kind.chars().next().unwrap_or('i'), &letters[..length]))
-}
-
-fn is_id(row: &Summary, text: &str) -> bool {
-    let text = text.trim().to_lowercase();
-    let letters = letters(&row.item.item);
-    let bare = row.kind.chars().next().and_then(|letter| text.strip_prefix(letter));
-    let starts = |bare: &str| bare.len() >= SHORTEST && letters.starts_with(bare);
-    starts(&text) || bare.is_some_and(starts) || row.item.item.to_string() == text
-}
-
-/// The id in 26 letters of five bits.
-fn letters(item: &ItemId) -> String {
-    let bits = u128::from_be_bytes(*item.as_bytes());
-    (0..26)
-        .map(|at| LETTERS[(if at < 25 { bits >> (123 - 5 * at) } else { bits << 2 } & 31) as usize] as char)
-        .collect()
-}
-
-/// Lowest and highest id that begin with these letters.
-fn bounds(letters: &str) -> ([u8; 16], [u8; 16]) {
-    let mut low: u128 = 0;
-    for (at, letter) in letters.bytes().take(25).enumerate() {
-        let value = LETTERS.iter().position(|it| *it == letter).unwrap_or(0) as u128;
-        low |= value << (123 - 5 * at);
-    }
-    let rest = 128 - 5 * letters.len().min(25);
-    let high = low | if rest == 128 { u128::MAX } else { (1 << rest) - 1 };
-    (low.to_be_bytes(), high.to_be_bytes())
-}
-
-fn parse(stored: &StoredRow) -> Result<view::Row, AppError> {
+pub(super) fn parse(stored: &StoredRow) -> Result<view::Row, AppError> {
     serde_json::from_str(&stored.json).map_err(|_| StoreError::Damaged { what: "a row of the view" }.into())
 }

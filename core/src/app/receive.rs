@@ -18,7 +18,7 @@ use super::{
     AppError, Profile, World,
     apply::{self, Since},
     exchange::Taken,
-    membership, profile,
+    membership,
     space::Space,
 };
 use crate::{keys::DeviceSecret, store::Tx};
@@ -114,20 +114,6 @@ impl Profile {
             };
             Ok(ids.iter().map(read).collect::<Result<_, _>>()?)
         })
-    }
-
-    /// Keeps the key of a relay that was met for the first time.
-    pub(super) fn pin_relay(&mut self, url: &str, key: &ReplicaKey, world: &mut World<'_>) -> Result<(), AppError> {
-        let Self { store, documents, .. } = self;
-        let result = store.write(|tx| {
-            for row in tx.relays()?.into_iter().filter(|row| row.url == url) {
-                tx.put_relay(&row.space, url, Some(key))?;
-                profile::publish_relay(tx, documents, &row.space, url, *key, world)?;
-                tx.note_security(world.now, &row.space, "relay-met", &json!({ "key": key.to_string() }))?;
-            }
-            Ok(())
-        });
-        self.settle(result)
     }
 
     /// Notes that a relay answered with another key than the one that is known.

@@ -129,7 +129,7 @@ impl Profile {
         let mut all = Vec::new();
         for row in rows.iter().skip(1).chain(rows.first()) {
             let Self { store, spaces, .. } = self;
-            let relay = relays.iter().find(|relay| relay.spaces.contains(&row.space)).map(|relay| relay.url.clone());
+            let relay = relays.iter().find(|relay| relay.keeps(&row.space)).map(|relay| relay.url.clone());
             all.push(store.read(|tx| {
                 let loaded = super::receive::loaded(spaces, tx, &row.space)?;
                 status(tx, loaded, row.kind, relay)
@@ -184,6 +184,14 @@ fn not_named_by(space: &Space, device: &DeviceId) -> u64 {
         })
     });
     highest - named.max().unwrap_or(0).min(highest)
+}
+
+/// True if every other device has said that it has all that this one wrote.
+pub(super) fn all_have_all(space: &Space) -> bool {
+    let fold = space.log.fold();
+    let other = |device: &DeviceId| *device != space.device();
+    let mut others = fold.devices().filter(|(device, it)| it.live && it.role == Role::Ordinary && other(device));
+    others.all(|(device, _)| not_named_by(space, device) == 0)
 }
 
 /// Both members as their first records introduced them, once there are two.

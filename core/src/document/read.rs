@@ -66,17 +66,25 @@ impl Document {
 }
 
 fn register(doc: &Automerge, key: &str) -> Register {
-    let mut values = doc.get_all(ROOT, key).unwrap_or_default();
+    register_of(doc.get_all(ROOT, key))
+}
+
+/// The values at a key, in the one order.
+pub(super) fn register_of(values: Result<Vec<(AutomergeValue<'_>, ObjId)>, automerge::AutomergeError>) -> Register {
+    let mut values = values.unwrap_or_default();
     values.sort_by(|(_, a), (_, b)| a.cmp(b));
     Register::new(values.into_iter().map(|(its, id)| value(its, &id)).collect())
 }
 
 fn value(value: AutomergeValue<'_>, id: &ObjId) -> Value {
-    let scalar = match value {
+    Value { scalar: scalar_of(value), by: writer(id) }
+}
+
+pub(super) fn scalar_of(value: AutomergeValue<'_>) -> Scalar {
+    match value {
         AutomergeValue::Scalar(value) => scalar(&value),
         AutomergeValue::Object(shape) => Scalar::Other { other: format!("({shape})") },
-    };
-    Value { scalar, by: writer(id) }
+    }
 }
 
 fn writer(id: &ObjId) -> ActorPrefix {

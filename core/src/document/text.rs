@@ -43,6 +43,44 @@ pub(super) fn splices(old: &str, new: &str) -> Vec<Splice> {
     splices
 }
 
+/// A piece of two versions of a text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Piece {
+    /// In both.
+    Same(String),
+    /// In the older one only.
+    Removed(String),
+    /// In the newer one only.
+    Added(String),
+}
+
+/// Two versions of a text as one sequence of pieces, word by word.
+pub fn pieces(old: &str, new: &str) -> Vec<Piece> {
+    let (a, b) = (words(old), words(new));
+    let prefix = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+    let suffix = a[prefix..].iter().rev().zip(b[prefix..].iter().rev()).take_while(|(a, b)| a == b).count();
+    let (a_mid, b_mid) = (&a[prefix..a.len() - suffix], &b[prefix..b.len() - suffix]);
+    let mut pieces = Vec::new();
+    let mut same = a[..prefix].concat();
+    let mut at = 0;
+    let mut push = |piece: fn(String) -> Piece, text: String| {
+        if !text.is_empty() {
+            pieces.push(piece(text));
+        }
+    };
+    for hunk in hunks(a_mid, b_mid) {
+        same.push_str(&a_mid[hunk.kept].concat());
+        push(Piece::Same, std::mem::take(&mut same));
+        at = hunk.old.end;
+        push(Piece::Removed, a_mid[hunk.old].concat());
+        push(Piece::Added, b_mid[hunk.new].concat());
+    }
+    same.push_str(&a_mid[at..].concat());
+    same.push_str(&a[a.len() - suffix..].concat());
+    push(Piece::Same, same);
+    pieces
+}
+
 /// One splice, without what both sides begin and end with.
 fn splice(at: usize, old: &str, new: &str) -> Option<Splice> {
     let prefix: usize = old.chars().zip(new.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
@@ -163,6 +201,21 @@ mod tests {
         #[test]
         fn splices_turn_one_text_into_the_other(old in "[ab c\u{1f600}語\n]{0,40}", new in "[ab c\u{1f600}語\n]{0,40}") {
             prop_assert_eq!(apply(&old, &splices(&old, &new)), new);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_are_both_texts(old in "[ab c\u{1f600}語\n]{0,40}", new in "[ab c\u{1f600}語\n]{0,40}") {
+            let (mut before, mut after) = (String::new(), String::new());
+            for piece in pieces(&old, &new) {
+                match piece {
+                    Piece::Same(text) => (before.push_str(&text), after.push_str(&text)).1,
+                    Piece::Removed(text) => before.push_str(&text),
+                    Piece::Added(text) => after.push_str(&text),
+                }
+            }
+            prop_assert_eq!((before, after), (old, new));
         }
     }
 

@@ -10,8 +10,8 @@ use crate::document::{Edit, KindName, Preimage, TextEdit, Writer};
 pub const KIND: Kind = Kind {
     name: "alliance",
     shared: &[Field::register("title"), Field::text("purpose"), Field::register("review"), Field::set(RELAYS)],
-    own: &[Field::register("name"), Field::register("role")],
-    whose: Own::EachMember,
+    own: &[(Own::EachMember, &[Field::register("name"), Field::register("role")])],
+    titles: &["title"],
 };
 
 const RELAYS: &str = "relays";

@@ -1,16 +1,38 @@
-//! A goal: both may write what it is and why; how it stands is its owner's to say.
+//! A goal: both may write what it is and why; how it stands is its owner's to say, and each says how far it has come.
+
+mod progress;
+
+pub use progress::{LEVELS, Level, Milestone, Rating, Step, milestones};
 
 use alliance_replica::id::{ItemId, MemberId};
 
-use super::{Field, Kind, LINE, Own, Plan, RuleError, TITLE, elements, mine, put, put_or_clear, text};
-use crate::document::{TextEdit, Writer};
+use super::{Facets, Field, Kind, LINE, Own, Plan, RuleError, TITLE, elements, mine, put, put_or_clear, text};
+use crate::document::{self, TextEdit, Writer};
 
 /// The kind.
 pub const KIND: Kind = Kind {
     name: "goal",
-    shared: &[Field::register("title"), Field::text("why"), Field::set("area"), Field::register("horizon")],
-    own: &[Field::register(STATUS), Field::text("reason")],
-    whose: Own::Owner,
+    shared: &[
+        Field::register("title"),
+        Field::text("why"),
+        Field::set("area"),
+        Field::register("horizon"),
+        Field::text(LEVELS[0].field()).since(1),
+        Field::text(LEVELS[1].field()).since(1),
+        Field::text(LEVELS[2].field()).since(1),
+        Field::text(LEVELS[3].field()).since(1),
+        Field::text(LEVELS[4].field()).since(1),
+        Field::set(progress::MILESTONES).since(1),
+        Field::set(progress::TICKED).since(1),
+    ],
+    own: &[
+        (
+            Own::Owner,
+            &[Field::register(STATUS), Field::text("reason"), Field::register(IMPORTANCE), Field::register(DIFFICULTY)],
+        ),
+        (Own::EachMember, &[Field::list(progress::RATINGS).since(1)]),
+    ],
+    titles: &["title"],
 };
 
 /// How a goal can stand.
@@ -21,6 +43,10 @@ pub const ACTIVE: &str = "active";
 /// Of these, those of goals that people are still about.
 pub const OPEN: &[&str] = &["exploring", ACTIVE, "paused"];
 const STATUS: &str = "status";
+const IMPORTANCE: &str = "importance";
+const DIFFICULTY: &str = "difficulty";
+/// What importance and difficulty can be.
+const WEIGHTS: &[&str] = &["0", "1", "2", "3"];
 
 /// What somebody wants to do with a goal.
 #[derive(Clone, PartialEq, Debug)]
@@ -33,6 +59,20 @@ pub enum Intent {
         item: ItemId,
         /// What.
         edit: Edit,
+    },
+    /// Says how far it has come, in one's own facet.
+    Rate {
+        /// Which.
+        item: ItemId,
+        /// How far, when, and in words.
+        rating: Rating,
+    },
+    /// Changes its milestones.
+    Milestone {
+        /// Which goal.
+        item: ItemId,
+        /// What.
+        step: Step,
     },
 }
 
@@ -49,6 +89,10 @@ pub struct Add {
     pub horizon: Option<String>,
     /// How it stands; active if not said.
     pub status: Option<String>,
+    /// How much it matters, 0 to 3.
+    pub importance: Option<i64>,
+    /// How hard it is, 0 to 3.
+    pub difficulty: Option<i64>,
     /// True if it belongs to both, not to whoever adds it.
     pub both: bool,
 }
@@ -70,6 +114,12 @@ pub struct Edit {
     pub status: Option<String>,
     /// Why it stands so: the owner's to say.
     pub reason: Option<TextEdit>,
+    /// How much it matters, 0 to 3: the owner's to say.
+    pub importance: Option<i64>,
+    /// How hard it is, 0 to 3: the owner's to say.
+    pub difficulty: Option<i64>,
+    /// What levels of attainment mean.
+    pub levels: Vec<(Level, TextEdit)>,
 }
 
 impl Edit {
@@ -84,7 +134,7 @@ impl Intent {
     pub fn item(&self) -> Option<ItemId> {
         match self {
             Self::Add(_) => None,
-            Self::Edit { item, .. } => Some(*item),
+            Self::Edit { item, .. } | Self::Rate { item, .. } | Self::Milestone { item, .. } => Some(*item),
         }
     }
 
@@ -96,12 +146,12 @@ impl Intent {
         }
     }
 
-    /// The edits that carry it out, by `me` on a goal of `owner`.
-    pub fn plan(&self, owner: Option<MemberId>, me: MemberId) -> Result<Plan, RuleError> {
+    /// The edits that carry it out, by `me` on a goal of `owner` that says what `facets` say.
+    pub fn plan(&self, owner: Option<MemberId>, me: MemberId, facets: &Facets<'_>) -> Result<Plan, RuleError> {
         let own = Writer::from(owner);
         let mut plan = Plan::default();
         match self {
-            Self::Add(Add { title, why, area, horizon, status: stands, both: _ }) => {
+            Self::Add(Add { title, why, area, horizon, status: stands, importance, difficulty, both: _ }) => {
                 let shared = plan.shared();
                 shared.push(put("title", title, TITLE)?);
                 shared.push(text("why", &why.as_str().into())?);
@@ -109,6 +159,7 @@ impl Intent {
                 shared.extend(horizon.as_ref().map(|horizon| put_or_clear("horizon", horizon, LINE)).transpose()?);
                 mine(own, me)?;
                 plan.facet(own).push(status(stands.as_deref().unwrap_or(ACTIVE))?);
+                plan.facet(own).extend(weights(*importance, *difficulty)?);
             }
             Self::Edit { edit, .. } => {
                 let shared = plan.shared();
@@ -116,12 +167,21 @@ impl Intent {
                 shared.extend(edit.why.as_ref().map(|why| text("why", why)).transpose()?);
                 shared.extend(elements("area", &edit.area, &edit.not_area)?);
                 shared.extend(edit.horizon.as_ref().map(|horizon| put_or_clear("horizon", horizon, LINE)).transpose()?);
-                if edit.status.is_some() || edit.reason.is_some() {
-                    mine(own, me)?;
-                    let its = plan.facet(own);
-                    its.extend(edit.status.as_deref().map(status).transpose()?);
-                    its.extend(edit.reason.as_ref().map(|reason| text("reason", reason)).transpose()?);
+                for (level, words) in &edit.levels {
+                    shared.push(text(level.field(), words)?);
                 }
+                let mut its = edit.status.as_deref().map(status).transpose()?.into_iter().collect::<Vec<_>>();
+                its.extend(edit.reason.as_ref().map(|reason| text("reason", reason)).transpose()?);
+                its.extend(weights(edit.importance, edit.difficulty)?);
+                if !its.is_empty() {
+                    mine(own, me)?;
+                    plan.facet(own).extend(its);
+                }
+            }
+            Self::Rate { rating, .. } => plan.facet(Writer::Only(me)).push(rating.append()?),
+            Self::Milestone { step, .. } => {
+                let there = facets.get(&Writer::Everyone).map(|goal| milestones(goal)).unwrap_or_default();
+                plan.shared().extend(step.plan(&there)?);
             }
         }
         plan.0.retain(|_, edits| !edits.is_empty());
@@ -129,15 +189,30 @@ impl Intent {
     }
 }
 
-fn status(status: &str) -> Result<crate::document::Edit, RuleError> {
+fn status(status: &str) -> Result<document::Edit, RuleError> {
     let not_allowed = RuleError::NotAllowed { field: STATUS, allowed: STATUSES };
     if STATUSES.contains(&status) { put(STATUS, status, LINE) } else { Err(not_allowed) }
+}
+
+fn weights(importance: Option<i64>, difficulty: Option<i64>) -> Result<Vec<document::Edit>, RuleError> {
+    let weigh = |(field, weight): (&'static str, Option<i64>)| {
+        let weight = weight?;
+        let put = || document::Edit::Put(field.to_owned(), Some(document::Scalar::Int(weight)));
+        Some(if (0..=3).contains(&weight) { Ok(put()) } else { Err(RuleError::NotAllowed { field, allowed: WEIGHTS }) })
+    };
+    [(IMPORTANCE, importance), (DIFFICULTY, difficulty)].into_iter().filter_map(weigh).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::tests::{member, preimage, written};
+
+    impl Intent {
+        fn alone(&self, owner: Option<MemberId>, me: MemberId) -> Result<Plan, RuleError> {
+            self.plan(owner, me, &Facets::new())
+        }
+    }
 
     fn add(both: bool) -> Intent {
         Intent::Add(Add { title: "Run".into(), why: "Air".into(), both, ..Add::default() })
@@ -151,7 +226,7 @@ mod tests {
     fn how_a_goal_stands_lies_in_its_owners_facet() {
         let anna = member(1);
         let goal = preimage("goal", add(false).owner(anna));
-        let facets = written(&goal, 1, &add(false).plan(goal.owner, anna).expect("fine"));
+        let facets = written(&goal, 1, &add(false).alone(goal.owner, anna).expect("fine"));
         assert_eq!(facets[&Writer::Everyone].text("why"), "Air");
         assert_eq!(facets[&Writer::Only(anna)].register("status").winner(), Some(&"active".into()));
         assert!(facets[&Writer::Everyone].register("status").winner().is_none());
@@ -161,10 +236,10 @@ mod tests {
     fn how_a_goal_of_both_stands_is_shared() {
         let anna = member(1);
         assert_eq!(add(true).owner(anna), None);
-        let facets = written(&preimage("goal", None), 1, &add(true).plan(None, anna).expect("fine"));
+        let facets = written(&preimage("goal", None), 1, &add(true).alone(None, anna).expect("fine"));
         assert_eq!(facets.len(), 1);
         assert_eq!(facets[&Writer::Everyone].register("status").winner(), Some(&"active".into()));
-        let pause = edit(Edit::status("paused", Some("ill".into()))).plan(None, member(2)).expect("either may");
+        let pause = edit(Edit::status("paused", Some("ill".into()))).alone(None, member(2)).expect("either may");
         assert_eq!(pause.0.len(), 1);
     }
 
@@ -172,25 +247,36 @@ mod tests {
     fn the_other_may_edit_the_goal_but_not_say_how_it_stands() {
         let (anna, ben) = (member(1), member(2));
         let title = Edit { title: Some("Walk".into()), ..Edit::default() };
-        assert!(edit(title).plan(Some(anna), ben).is_ok());
+        assert!(edit(title).alone(Some(anna), ben).is_ok());
         let not_yours = Err(RuleError::NotYours { owner: anna });
-        assert_eq!(edit(Edit::status("paused", None)).plan(Some(anna), ben), not_yours);
+        assert_eq!(edit(Edit::status("paused", None)).alone(Some(anna), ben), not_yours);
         let reason = Edit { reason: Some("because".into()), ..Edit::default() };
-        assert_eq!(edit(reason).plan(Some(anna), ben), not_yours);
-        assert!(edit(Edit::status("paused", None)).plan(Some(anna), anna).is_ok());
+        assert_eq!(edit(reason).alone(Some(anna), ben), not_yours);
+        assert!(edit(Edit::status("paused", None)).alone(Some(anna), anna).is_ok());
     }
 
     #[test]
     fn an_unknown_status_is_answered_with_those_there_are() {
-        let error = edit(Edit::status("done", None)).plan(None, member(1)).expect_err("no such status");
+        let error = edit(Edit::status("done", None)).alone(None, member(1)).expect_err("no such status");
         assert_eq!(error.to_string(), "status is one of exploring, active, paused, reached, released");
     }
 
     #[test]
     fn an_empty_horizon_takes_it_away() {
         let horizon = |text: &str| edit(Edit { horizon: Some(text.into()), ..Edit::default() });
-        let plan = horizon(" ").plan(None, member(1)).expect("fine");
+        let plan = horizon(" ").alone(None, member(1)).expect("fine");
         assert_eq!(plan.0[&Writer::Everyone], [crate::document::Edit::Put("horizon".into(), None)]);
-        assert!(horizon("2027").plan(None, member(1)).is_ok());
+        assert!(horizon("2027").alone(None, member(1)).is_ok());
+    }
+
+    #[test]
+    fn how_much_a_goal_matters_is_its_owners_to_say_and_shared_if_it_is_of_both() {
+        let (anna, ben) = (member(1), member(2));
+        let weigh = |weight| edit(Edit { importance: Some(weight), ..Edit::default() });
+        assert_eq!(weigh(3).alone(Some(anna), ben), Err(RuleError::NotYours { owner: anna }));
+        let its = weigh(3).alone(Some(anna), anna).expect("hers");
+        assert!(its.0.contains_key(&Writer::Only(anna)) && its.0.len() == 1);
+        assert!(weigh(3).alone(None, ben).expect("of both").0.contains_key(&Writer::Everyone));
+        assert!(weigh(4).alone(None, ben).is_err() && weigh(-1).alone(None, ben).is_err());
     }
 }

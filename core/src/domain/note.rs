@@ -2,7 +2,7 @@
 
 use alliance_replica::id::ItemId;
 
-use super::{Facets, Field, Kind, Own, Plan, RuleError, SOURCE, TITLE, elements, put, source, text};
+use super::{Facets, Field, Kind, Plan, RuleError, SOURCE, TITLE, elements, put, source, text};
 use crate::document::{TextEdit, Writer};
 
 /// The kind.
@@ -10,7 +10,7 @@ pub const KIND: Kind = Kind {
     name: "note",
     shared: &[Field::register("title"), Field::text("body"), Field::set("tags"), Field::register(SOURCE)],
     own: &[],
-    whose: Own::Nobody,
+    titles: &["title"],
 };
 
 /// What somebody wants to do with a note.

@@ -3,16 +3,12 @@
 use alliance_replica::id::SpaceId;
 use data_encoding::HEXLOWER;
 
-use super::{Field, Kind, Own, Plan};
+use super::{Field, Kind, Plan};
 use crate::document::Edit;
 
 /// The kind.
-pub const KIND: Kind = Kind {
-    name: "recovery",
-    shared: &[Field::register("space"), Field::register("sealed")],
-    own: &[],
-    whose: Own::Nobody,
-};
+pub const KIND: Kind =
+    Kind { name: "recovery", shared: &[Field::register("space"), Field::register("sealed")], own: &[], titles: &[] };
 
 /// Keeps the sealed recovery secret of an alliance.
 pub fn keep(alliance: &SpaceId, sealed: &[u8]) -> Plan {

@@ -247,6 +247,7 @@ impl Tx<'_> {
     pub fn clear_documents(&self, space: &SpaceId) -> Result<(), StoreError> {
         self.execute("DELETE FROM documents WHERE space = ?1", [space.as_ref()])?;
         self.execute("DELETE FROM rows WHERE space = ?1", [space.as_ref()])?;
+        self.clear_words(space)?;
         self.execute("DELETE FROM changes WHERE space = ?1 AND intent IS NULL", [space.as_ref()])?;
         self.execute("UPDATE changes SET loose = 0 WHERE space = ?1", [space.as_ref()])?;
         self.execute("UPDATE items SET carried = 0 WHERE space = ?1", [space.as_ref()])?;

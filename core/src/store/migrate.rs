@@ -4,7 +4,11 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::StoreError;
 
-const STEPS: [&str; 1] = [include_str!("migrations/0001_profile.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("migrations/0001_profile.sql"),
+    include_str!("migrations/0002_search.sql"),
+    include_str!("migrations/0003_relays.sql"),
+];
 
 /// The newest format that this program knows.
 pub(super) const NEWEST: u32 = STEPS.len() as u32;

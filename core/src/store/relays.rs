@@ -1,8 +1,23 @@
-//! Where each space's relay is, and the key by which it is known.
+//! Where each space's relays are, the keys by which they are known, and what they ask of their users.
 
 use alliance_replica::id::{ReplicaKey, SpaceId};
+use rusqlite::OptionalExtension as _;
+use zeroize::Zeroizing;
 
 use super::{StoreError, Tx, id};
+
+/// How far a space has moved to a relay, or away from it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Stage {
+    /// Chosen or named, and not known to have everything yet.
+    New = 0,
+    /// In use.
+    Used = 1,
+    /// Not named any more; what others bring there is still fetched.
+    Left = 2,
+    /// Not named any more, and it has everything: whoever comes there learns where the space is now.
+    Done = 3,
+}
 
 /// A relay of a space.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,10 +28,21 @@ pub struct RelayRow {
     pub url: String,
     /// Its key; none until first met.
     pub key: Option<ReplicaKey>,
+    /// How far the space has moved.
+    pub stage: Stage,
+}
+
+/// What a relay asks of its users. Neither goes into an invitation.
+#[derive(Clone, Default)]
+pub struct RelayTerms {
+    /// PEM of the authority that signs its certificate.
+    pub root: Option<Vec<u8>>,
+    /// What admits a new space.
+    pub token: Option<Zeroizing<String>>,
 }
 
 impl Tx<'_> {
-    /// Adds a relay to a space; a key that is known already stays.
+    /// Adds a relay to a space; a key and a stage that are known already stay.
     pub fn put_relay(&self, space: &SpaceId, url: &str, key: Option<&ReplicaKey>) -> Result<(), StoreError> {
         self.execute(
             "INSERT INTO relays (space, url, key) VALUES (?1, ?2, ?3)
@@ -26,15 +52,24 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Forgets the relays of a space.
-    pub fn clear_relays(&self, space: &SpaceId) -> Result<(), StoreError> {
-        self.execute("DELETE FROM relays WHERE space = ?1", [space.as_ref()])?;
+    /// Adds a relay to a space at a stage, whatever was known of it.
+    pub fn set_relay(&self, row: &RelayRow) -> Result<(), StoreError> {
+        self.execute(
+            "INSERT OR REPLACE INTO relays (space, url, key, stage) VALUES (?1, ?2, ?3, ?4)",
+            (row.space.as_ref(), &row.url, row.key.map(|key| key.as_bytes().to_vec()), row.stage as u8),
+        )?;
+        Ok(())
+    }
+
+    /// Forgets a relay of a space.
+    pub fn remove_relay(&self, space: &SpaceId, url: &str) -> Result<(), StoreError> {
+        self.execute("DELETE FROM relays WHERE space = ?1 AND url = ?2", (space.as_ref(), url))?;
         Ok(())
     }
 
     /// The relays of all spaces, by address.
     pub fn relays(&self) -> Result<Vec<RelayRow>, StoreError> {
-        let mut statement = self.prepare_cached("SELECT space, url, key FROM relays ORDER BY url, space")?;
+        let mut statement = self.prepare_cached("SELECT space, url, key, stage FROM relays ORDER BY url, space")?;
         let mut rows = statement.query([])?;
         let mut relays = Vec::new();
         while let Some(row) = rows.next()? {
@@ -43,10 +78,36 @@ impl Tx<'_> {
                 space: id("space", row.get_ref(0)?.as_blob().map_err(|_| DAMAGED)?)?,
                 url: row.get(1)?,
                 key: key.map(|key| id("relay's key", key)).transpose()?,
+                stage: stage(row.get(3)?)?,
             });
         }
         Ok(relays)
     }
+
+    /// What a relay asks of its users.
+    pub fn relay_terms(&self, url: &str) -> Result<RelayTerms, StoreError> {
+        let mut statement = self.prepare_cached("SELECT root, token FROM relay_terms WHERE url = ?1")?;
+        let terms = statement.query_row([url], |row| {
+            Ok(RelayTerms { root: row.get(0)?, token: row.get::<_, Option<String>>(1)?.map(Zeroizing::new) })
+        });
+        Ok(terms.optional()?.unwrap_or_default())
+    }
+
+    /// Keeps what a relay asks of its users.
+    pub fn set_relay_terms(&self, url: &str, terms: &RelayTerms) -> Result<(), StoreError> {
+        self.execute(
+            "INSERT OR REPLACE INTO relay_terms (url, root, token) VALUES (?1, ?2, ?3)",
+            (url, &terms.root, terms.token.as_ref().map(|token| token.as_str())),
+        )?;
+        Ok(())
+    }
+}
+
+fn stage(number: i64) -> Result<Stage, StoreError> {
+    [Stage::New, Stage::Used, Stage::Left, Stage::Done]
+        .into_iter()
+        .find(|stage| i64::from(*stage as u8) == number)
+        .ok_or(DAMAGED)
 }
 
 const DAMAGED: StoreError = StoreError::Damaged { what: "a relay" };

@@ -8,11 +8,15 @@ use serde::{Deserialize, Serialize};
 use super::Conflict;
 use crate::{
     document::{Authors, ChangeHash, Document, Preimage, Scalar, Writer, read::Plain},
-    domain::{self, Facets, Field, Holds},
+    domain::{self, Facets, Field, Holds, goal::Milestone},
 };
 
 /// Characters of a text that a list shows at most.
 const BRIEF: usize = 200;
+/// Characters of a title that is the beginning of a text.
+const OPENING: usize = 80;
+/// Where an item of a kind that is not known has its title.
+const TITLES: &[&str] = &["title"];
 
 /// A device that is or was in the space, and whose it is.
 pub type Device = (DeviceId, MemberId);
@@ -111,15 +115,21 @@ impl Row {
         brief
     }
 
-    /// All words of the item, for search.
+    /// All words of the item but its title, for search.
     pub fn words(&self) -> String {
-        let shown = self.fields.values().chain(self.members.iter().flat_map(|member| member.fields.values()));
-        let fields = shown.flat_map(|shown| match shown {
-            Shown::Nothing => [].iter(),
-            Shown::One(value) => std::slice::from_ref(value).iter(),
-            Shown::Many(values) => values.iter(),
+        let own = self.members.iter().flat_map(|member| &member.fields);
+        // What is ticked stands among the milestones.
+        let shown = self.fields.iter().chain(own).filter(|(name, _)| !matches!(name.as_str(), "title" | "ticked"));
+        let fields = shown.flat_map(|(name, shown)| {
+            let values = match shown {
+                Shown::Nothing => [].iter(),
+                Shown::One(value) => std::slice::from_ref(value).iter(),
+                Shown::Many(values) => values.iter(),
+            };
+            let words = move |text| if name == "milestones" { Milestone::words_of(text) } else { text };
+            values.filter_map(Scalar::text).map(words)
         });
-        let values = fields.chain(self.choices().map(|(.., choice)| &choice.value)).filter_map(Scalar::text);
+        let values = fields.chain(self.choices().filter_map(|(.., choice)| choice.value.text()));
         values.collect::<Vec<_>>().join("\n")
     }
 }
@@ -155,15 +165,30 @@ pub fn derive(preimage: &Preimage, facets: &Facets<'_>, devices: &[Device], priv
         row.conflicts.extend(conflicts(*writer, document, &known, devices));
         row.heads.push(FacetHeads { writer: writer.member(), heads: document.heads() });
     }
-    row.title = facets.get(&Writer::Everyone).map(title).unwrap_or_default();
+    let said = [Some(Writer::Everyone), owner.map(Writer::Only)].into_iter().flatten();
+    let fields = kind.map_or(TITLES, |kind| kind.titles);
+    row.title = said.filter_map(|writer| title(facets.get(&writer)?, fields)).next().unwrap_or_default();
     row
 }
 
-/// The last of the titles that are words: another program may have put something else beside them.
-fn title(document: &&Document) -> String {
-    let register = document.register("title");
-    let words = register.values().iter().rev().find_map(|value| value.scalar.text());
-    words.map(one_line).unwrap_or_default()
+/// What the first of these fields that has words says. Of several values of a register it is the last that is words:
+/// another program may have put something else beside them.
+fn title(document: &Document, fields: &[&str]) -> Option<String> {
+    let said = |field: &&str| {
+        let register = document.register(field);
+        let words = register.values().iter().rev().find_map(|value| value.scalar.text()).map(one_line);
+        words.or_else(|| Some(opening(&document.text(field)))).filter(|words| !words.is_empty())
+    };
+    fields.iter().find_map(said)
+}
+
+/// The first line of a text that has words, or its beginning.
+fn opening(text: &str) -> String {
+    let line = text.lines().map(one_line).find(|line| !line.is_empty()).unwrap_or_default();
+    match line.char_indices().nth(OPENING) {
+        Some((end, _)) => format!("{}…", line[..end].trim_end()),
+        None => line,
+    }
 }
 
 fn read(document: &Document, known: &[Field]) -> BTreeMap<String, Shown> {
@@ -288,7 +313,7 @@ pub(crate) mod tests {
         let owner = owner.map(member);
         let preimage = preimage("goal", owner);
         let add = goal::Add { title: title.into(), why: "because".into(), ..goal::Add::default() };
-        let plan = goal::Intent::Add(add).plan(owner, owner.unwrap_or(member(1))).expect("fine");
+        let plan = goal::Intent::Add(add).plan(owner, owner.unwrap_or(member(1)), &Facets::new()).expect("fine");
         (preimage.clone(), written(&preimage, 1, &plan))
     }
 
@@ -306,7 +331,7 @@ pub(crate) mod tests {
         assert_eq!(row.text(Writer::Everyone, "why"), "because");
         assert_eq!(row.text(Writer::Only(member(1)), "status"), "active");
         assert_eq!(row.heads(Writer::Everyone), facets[&Writer::Everyone].heads());
-        assert!(row.words().contains("Run") && row.words().contains("because"));
+        assert!(!row.words().contains("Run") && row.words().contains("because"));
         let json = serde_json::to_string(&row).expect("writes");
         assert_eq!(serde_json::from_str::<Row>(&json).expect("reads"), row);
     }

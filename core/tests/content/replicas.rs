@@ -133,7 +133,7 @@ impl World {
             let goal = goal::Intent::Add(goal::Add { title: word, why: body, both: who == 2, ..goal::Add::default() });
             let (kind, owner, plan) = match self.pick(2) {
                 0 => ("note", None, add.plan().unwrap()),
-                _ => ("goal", goal.owner(me), goal.plan(goal.owner(me), me).unwrap()),
+                _ => ("goal", goal.owner(me), goal.plan(goal.owner(me), me, &Facets::new()).unwrap()),
             };
             let kind = alliance_core::document::KindName::parse(kind).unwrap();
             (Preimage::new(kind, owner, device, &mut self.rng), plan)
@@ -182,7 +182,7 @@ impl World {
                     }
                     _ => goal::Edit { area: vec!["health".into()], ..goal::Edit::default() },
                 };
-                goal::Intent::Edit { item, edit }.plan(preimage.owner, me)
+                goal::Intent::Edit { item, edit }.plan(preimage.owner, me, &Facets::new())
             }
         }
         .unwrap()

@@ -354,8 +354,8 @@ fn who_fills_a_space_does_not_close_it_to_the_other_nor_to_its_own_cuts() {
     let mut tablet = Laptop::new(3, ben.space());
     world.open(&mut tablet);
     let forget = || Record::Forget(Forget { item: alliance_replica::id::Id::new([1; 16]) });
-    // Genesis, invitation, redemption, confirmation, device.
-    (5..limits::CONTROL_ENTRIES).for_each(|_| _ = ben.control(forget()));
+    // Genesis, invitation, confirmation, device.
+    (4..limits::CONTROL_ENTRIES).for_each(|_| _ = ben.control(forget()));
     world.settle(&mut [&mut ben, &mut anna, &mut tablet]);
     assert_eq!(ben.take_ended(), []);
     let over = ben.control(forget());

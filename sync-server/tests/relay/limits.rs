@@ -173,21 +173,25 @@ fn control_has_a_room_of_its_own_which_cuts_may_exceed() {
     let mut world = world(|policy| policy.quota.control_bytes = MIB);
     let mut ben = Laptop::founder(1);
     world.open(&mut ben);
-    let grant = || Record::Grant(Grant { epoch: unknown(), wraps: wraps() });
-    let mut entries = 0;
-    while ben.ended.is_empty() {
-        ben.control(grant());
+    let grant = |wraps| Record::Grant(Grant { epoch: unknown(), wraps });
+    // Large ones first, then small ones until not even the smallest fits.
+    for wraps in [wraps(), vec![]] {
+        let mut entries = 0;
+        while ben.ended.is_empty() {
+            ben.control(grant(wraps.clone()));
+            world.settle(&mut [&mut ben]);
+            entries += 1;
+            assert!(entries < 100, "it takes everything");
+        }
+        assert_eq!(ben.take_ended(), [Code::Limit]);
+        ben = Laptop::new(1, ben.space());
+        world.open(&mut ben);
         world.settle(&mut [&mut ben]);
-        entries += 1;
-        assert!(entries < 100, "it takes everything");
+        assert_eq!(ben.take_ended(), []);
     }
-    assert_eq!(ben.take_ended(), [Code::Limit]);
-    let mut again = Laptop::new(1, ben.space());
-    world.open(&mut again);
-    world.settle(&mut [&mut again]);
-    let cut = again.control(Record::Cut(Cut { device: device(101), reason: CutReason::Lost }));
-    world.settle(&mut [&mut again]);
-    assert!(again.durable.contains(&cut));
+    let cut = ben.control(Record::Cut(Cut { device: device(101), reason: CutReason::Lost }));
+    world.settle(&mut [&mut ben]);
+    assert!(ben.durable.contains(&cut));
 }
 
 fn wraps() -> Vec<Wrap> {

@@ -1,0 +1,208 @@
+//! `alliance completions` and `alliance man`: what a shell and a reader of manuals want to know of the commands.
+//!
+//! The scripts complete ids, too: they ask this program, which knows from its own definition where an id belongs.
+
+use std::{fs, io, path::PathBuf};
+
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+use serde::Serialize;
+
+use super::{Answer, Context};
+use crate::{
+    args::{self, Options},
+    config::ProfileName,
+    error::CliError,
+};
+
+/// Arguments of `completions`.
+#[derive(Args, Debug)]
+pub struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Args, Debug)]
+pub struct Man {
+    /// Folder for the pages, which is made if it is not there
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+}
+
+/// Arguments of `complete-ids`.
+#[derive(Args, Debug)]
+pub struct CompleteIds {
+    /// What was typed so far, without the word that is being typed
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    typed: Vec<String>,
+}
+
+/// An id that may come next.
+#[derive(Serialize, PartialEq, Eq, Debug)]
+pub struct Id {
+    /// What a person types for it.
+    pub id: String,
+    /// The item's title.
+    pub title: String,
+}
+
+const BASH: &str = r#"
+_alliance_ids() {
+    _alliance "$@"
+    local ids
+    ids=$("${COMP_WORDS[0]}" complete-ids -- "${COMP_WORDS[@]:1:COMP_CWORD-1}" 2>/dev/null | cut -f1)
+    if [ -n "$ids" ]; then
+        COMPREPLY=($(compgen -W "$ids" -- "${COMP_WORDS[COMP_CWORD]}"))
+    fi
+}
+complete -F _alliance_ids -o bashdefault -o default alliance
+"#;
+
+const ZSH: &str = r#"
+_alliance_ids() {
+    local -a typed ids
+    typed=(${(z)LBUFFER})
+    [[ $LBUFFER == *' ' ]] || typed=(${typed[1,-2]})
+    ids=(${(f)"$(${typed[1]} complete-ids -- ${(Q)typed[2,-1]} 2>/dev/null)"})
+    ids=(${ids/$'\t'/:})
+    _describe 'id' ids
+}
+"#;
+
+const FISH: &str = r#"
+complete -c alliance -k -f -a '(alliance complete-ids -- (commandline -opc)[2..-1] 2>/dev/null)'
+"#;
+
+impl Completions {
+    /// Writes the script.
+    pub fn run(self) -> Result<Answer, CliError> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut args::Args::command(), "alliance", &mut script);
+        let script = String::from_utf8(script).map_err(|error| CliError::Output(io::Error::other(error)))?;
+        Ok(Answer::Text(match self.shell {
+            Shell::Bash => script + BASH,
+            Shell::Fish => script + FISH,
+            Shell::Zsh => {
+                let ids = |line: &str| match line.trim_start().starts_with("':id -- ") {
+                    true => line.replace(":_default'", ":_alliance_ids'"),
+                    false => line.to_owned(),
+                };
+                let script: String = script.lines().map(|line| ids(line) + "\n").collect();
+                script.replacen('\n', &format!("\n{ZSH}"), 1)
+            }
+            _ => script,
+        }))
+    }
+}
+
+impl Man {
+    /// Writes a page for every command.
+    pub fn run(self) -> Result<Answer, CliError> {
+        let failed = |source| CliError::Folder { path: self.folder.clone(), source };
+        fs::create_dir_all(&self.folder).map_err(failed)?;
+        clap_mangen::generate_to(args::Args::command(), &self.folder).map_err(failed)?;
+        Ok(Answer::Text(format!("{}\n", self.folder.join("alliance.1").display())))
+    }
+}
+
+impl CompleteIds {
+    /// The ids that may come next; none where no id belongs, or where there is no profile.
+    pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
+        let Some(place) = place(&self.typed) else { return Ok(Answer::Ids(Vec::new())) };
+        let options = Options { json: false, profile: place.profile, alliance: place.alliance };
+        let context = Context::new(context.env, context.ui, &options);
+        let mut profile = context.profile()?;
+        let space = context.space(&mut profile)?;
+        let found = profile.complete(space, place.kind, "")?;
+        Ok(Answer::Ids(found.into_iter().map(|(id, title)| Id { id, title }).collect()))
+    }
+}
+
+/// A place on the command line where an id belongs.
+#[derive(PartialEq, Eq, Debug)]
+struct Place {
+    kind: Option<&'static str>,
+    profile: Option<ProfileName>,
+    alliance: Option<String>,
+}
+
+/// Follows what was typed through the definition of the commands.
+fn place(typed: &[String]) -> Option<Place> {
+    let mut root = args::Args::command();
+    root.build();
+    let (mut at, mut noun, mut positionals) = (&root, None, 0);
+    let (mut profile, mut alliance) = (None, None);
+    let mut belongs = None;
+    let mut words = typed.iter();
+    while let Some(word) = words.next() {
+        let (name, value) = word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
+        let option = at.get_arguments().filter(|option| option.get_action().takes_values()).find(|option| {
+            let long = option.get_long().is_some_and(|long| name.strip_prefix("--") == Some(long));
+            long || option.get_short().is_some_and(|short| *name == format!("-{short}"))
+        });
+        if let Some(option) = option {
+            let value = value.map(str::to_owned).or_else(|| words.next().cloned());
+            match option.get_id().as_str() {
+                // What comes next is the value of this option.
+                id if value.is_none() => belongs = Some(id == "asked_for"),
+                "profile" => profile = value.and_then(|name| name.parse().ok()),
+                "alliance" => alliance = value,
+                _ => {}
+            }
+        } else if let Some(verb) = at.find_subcommand(word).filter(|_| positionals == 0) {
+            noun = noun.or(Some(verb.get_name()));
+            at = verb;
+        } else if !word.starts_with('-') {
+            positionals += 1;
+        }
+    }
+    let next = || at.get_positionals().nth(positionals).is_some_and(|next| next.get_id() == "id");
+    let kind = alliance_core::domain::KINDS.map(|kind| kind.name).into_iter().find(|kind| noun == Some(kind));
+    belongs.unwrap_or_else(next).then_some(Place { kind, profile, alliance })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(line: &str) -> Option<Place> {
+        place(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    fn kind(line: &str) -> Option<&'static str> {
+        at(line).unwrap_or_else(|| panic!("an id belongs after {line}")).kind
+    }
+
+    #[test]
+    fn ids_are_completed_where_they_belong() {
+        assert_eq!(
+            (kind("goal show"), kind("note edit"), kind("goal milestone tick")),
+            (Some("goal"), Some("note"), Some("goal"))
+        );
+        assert_eq!((kind("history"), kind("conflict keep")), (None, None));
+        assert_eq!(kind("feedback give keep --for"), Some("feedback"));
+        assert_eq!(kind("goal edit --title Run"), Some("goal"));
+        for none in ["", "goal", "goal show g3k", "note add", "sync", "goal rate g3k", "goal edit --title", "today"] {
+            assert!(at(none).is_none(), "{none}");
+        }
+    }
+
+    #[test]
+    fn the_profile_and_the_alliance_that_were_typed_are_meant() {
+        let place = at("--profile ben goal --alliance=Two show").expect("an id belongs there");
+        assert_eq!(place.profile.map(|name| name.to_string()).as_deref(), Some("ben"));
+        assert_eq!(place.alliance.as_deref(), Some("Two"));
+    }
+
+    #[test]
+    fn every_script_is_written_and_those_of_three_shells_ask_for_ids() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell] {
+            let Ok(Answer::Text(script)) = (Completions { shell }).run() else { panic!("no script for {shell}") };
+            assert!(script.contains("milestone"), "{shell}");
+            let asks = matches!(shell, Shell::Bash | Shell::Zsh | Shell::Fish);
+            assert_eq!(script.contains("complete-ids --"), asks, "{shell}");
+            assert_eq!(script.matches(":_alliance_ids'").count() > 10, shell == Shell::Zsh, "{shell}");
+        }
+    }
+}

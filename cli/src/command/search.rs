@@ -1,0 +1,70 @@
+//! `alliance search`: words in everything that one can see.
+
+use alliance_core::app;
+use clap::Args;
+use serde::Serialize;
+
+use super::{Answer, Context, alliance};
+use crate::error::CliError;
+
+/// Arguments of `search`.
+#[derive(Args, Debug)]
+pub struct Search {
+    /// Beginnings of words; all of them are looked for
+    #[arg(required = true, value_name = "WORDS")]
+    words: Vec<String>,
+}
+
+/// An item in which the words were found.
+#[derive(Serialize, Debug)]
+pub struct Found {
+    /// The item, in hexadecimal.
+    pub id: String,
+    /// What a person types for it.
+    pub short: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its title.
+    pub title: String,
+    /// True if only its owner's devices have it.
+    pub private: bool,
+    /// What the alliance is called that it is in; none if it is private.
+    pub alliance: Option<String>,
+    /// A part of its text around what was found.
+    pub snippet: Vec<Piece>,
+}
+
+/// A part of a snippet.
+#[derive(Serialize, Debug)]
+pub struct Piece {
+    /// The words.
+    pub text: String,
+    /// True if they are what was looked for.
+    pub found: bool,
+}
+
+impl From<app::Found> for Found {
+    fn from(found: app::Found) -> Self {
+        let app::Found { summary, alliance, snippet } = found;
+        let piece = |(found, text)| Piece { text, found };
+        Self {
+            id: summary.item.item.to_string(),
+            short: summary.short,
+            kind: summary.kind,
+            title: summary.title,
+            private: summary.private,
+            alliance,
+            snippet: snippet.into_iter().map(piece).collect(),
+        }
+    }
+}
+
+impl Search {
+    /// Looks for the words in the alliance that was named, or in all.
+    pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
+        let mut profile = context.profile()?;
+        let named = context.named_alliance().map(|name| alliance::find(&mut profile, name)).transpose()?;
+        let found = profile.search(named, &self.words.join(" "))?;
+        Ok(Answer::Found(found.into_iter().map(Found::from).collect()))
+    }
+}

@@ -1,0 +1,269 @@
+//! An exchange with one relay, as [`converse`](crate::net::relay::converse) pumps it.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use alliance_core::app::{Profile, RelayInfo, Session, SessionError, SessionEvent, Tally};
+use alliance_replica::{exchange::live::Live, id::SpaceId};
+
+use super::{Synced, Traffic, notices::Notices, refusal};
+use crate::{
+    command::{Answer, Context},
+    env::Outside,
+    error::CliError,
+    net::relay::Talk,
+    ui::Progress,
+};
+
+/// How often a watcher looks for what other programs wrote.
+const PACE: Duration = Duration::from_millis(25);
+/// How often it tries spaces again that the relay refused.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// How an exchange goes on.
+pub(super) enum Mode<'a> {
+    /// Until all was exchanged, showing how far it is.
+    Once(&'a Progress),
+    /// For as long as the person likes, saying what comes and goes.
+    Watch(&'a Notices),
+}
+
+/// An exchange with a relay, as [`converse`] pumps it.
+pub(super) struct Exchange<'a> {
+    context: &'a Context<'a>,
+    profile: &'a mut Profile,
+    session: Session,
+    outside: Outside<'a>,
+    relay: &'a RelayInfo,
+    mode: Mode<'a>,
+    refused: BTreeMap<SpaceId, &'static str>,
+    said: BTreeMap<SpaceId, Tally>,
+    live: Live,
+    version: i64,
+    start: Instant,
+    /// Something was exchanged since all was settled last.
+    unsettled: bool,
+    tried: Duration,
+}
+
+impl<'a> Exchange<'a> {
+    pub(super) fn new(
+        context: &'a Context<'a>,
+        profile: &'a mut Profile,
+        relay: &'a RelayInfo,
+        mode: Mode<'a>,
+    ) -> Self {
+        let mut outside = context.outside();
+        Self {
+            session: Session::new(relay, &mut outside.world()),
+            context,
+            profile,
+            outside,
+            relay,
+            mode,
+            refused: BTreeMap::new(),
+            said: BTreeMap::new(),
+            live: Live::default(),
+            version: 0,
+            start: Instant::now(),
+            unsettled: true,
+            tried: Duration::ZERO,
+        }
+    }
+
+    /// What came and went so far, a row a space of the relay.
+    pub(super) fn report(&mut self) -> Result<Vec<Traffic>, CliError> {
+        let mut tallies: BTreeMap<_, _> = self.relay.spaces.iter().map(|space| (*space, Tally::default())).collect();
+        tallies.extend(self.session.tallies());
+        self.rows(&tallies)
+    }
+
+    fn rows(&mut self, tallies: &BTreeMap<SpaceId, Tally>) -> Result<Vec<Traffic>, CliError> {
+        let mut rows = Vec::new();
+        for status in self.profile.status()? {
+            let refused = self.refused.get(&status.space).copied();
+            let Some(tally) = tallies.get(&status.space).copied().or(refused.map(|_| Tally::default())) else {
+                continue;
+            };
+            let choices = if status.personal { 0 } else { self.profile.conflicts(status.space)?.len() };
+            rows.push(Traffic {
+                id: status.space.to_string(),
+                title: status.title,
+                personal: status.personal,
+                relay: self.relay.url.clone(),
+                received: tally.received,
+                sent: tally.sent,
+                changed: tally.changed,
+                choices,
+                refused,
+            });
+        }
+        Ok(rows)
+    }
+
+    /// Says that the other person moved an alliance to another relay; this program goes there by itself.
+    fn moved(&mut self, space: SpaceId) {
+        let alliances = self.profile.alliances().unwrap_or_default();
+        let title = alliances.into_iter().find(|it| it.space == space).map(|it| it.title).unwrap_or_default();
+        self.context.ui.talk(&format!("“{title}” is exchanged through another relay from now on."));
+    }
+
+    /// Says who is here, calmly: an interruption of the network is no departure.
+    fn here(&mut self, space: SpaceId, here: bool) {
+        let Mode::Watch(notices) = &self.mode else { return };
+        let alliances = self.profile.alliances().unwrap_or_default();
+        let name = alliances.into_iter().find(|it| it.space == space).and_then(|it| it.other);
+        notices.here(self.context.ui, space, &self.relay.url, here.then_some(name).flatten());
+    }
+
+    /// Says what is new since it was said last.
+    fn show(&mut self) -> Result<(), SessionError> {
+        let mut new = false;
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                SessionEvent::Connected { .. } => {}
+                SessionEvent::Progress | SessionEvent::Changed { .. } => new = true,
+                SessionEvent::Moved { space } => self.moved(space),
+                SessionEvent::Here { space, here } => self.here(space, here),
+                SessionEvent::Refused { space, code } => {
+                    new = true;
+                    // A relay that was left may do as it likes.
+                    if !self.relay.left.contains(&space) {
+                        self.refused.insert(space, refusal(code));
+                    }
+                }
+                SessionEvent::Damaged { space } => {
+                    new = true;
+                    self.refused.insert(space, "something of it is damaged on this computer");
+                }
+            }
+        }
+        if !new {
+            return Ok(());
+        }
+        let tallies = self.session.tallies().clone();
+        match &self.mode {
+            Mode::Once(progress) => {
+                let sum = |of: fn(&Tally) -> u64| tallies.values().map(of).sum::<u64>();
+                progress.say(&format!("{} came, {} went", sum(|it| it.received), sum(|it| it.sent)));
+            }
+            Mode::Watch(notices) => {
+                self.refused.retain(|space, why| notices.is_news(*space, why));
+                let since = since(&self.said, &tallies);
+                self.said = tallies;
+                let told = self.rows(&since).and_then(|rows| {
+                    self.refused.clear();
+                    let rows: Vec<_> = rows.into_iter().filter(|row| !row.personal || row.refused.is_some()).collect();
+                    if rows.is_empty() {
+                        return Ok(());
+                    }
+                    self.context.ui.answer(&Answer::Synced(Synced { rows, over: false }))
+                });
+                // Whoever reads the output may be gone; the exchange goes on.
+                let _ = told;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What came and went between two tallies, where anything did.
+fn since(before: &BTreeMap<SpaceId, Tally>, now: &BTreeMap<SpaceId, Tally>) -> BTreeMap<SpaceId, Tally> {
+    let of = |(space, now): (&SpaceId, &Tally)| {
+        let before = before.get(space).copied().unwrap_or_default();
+        let received = now.received.saturating_sub(before.received);
+        let sent = now.sent.saturating_sub(before.sent);
+        let changed = now.changed.saturating_sub(before.changed);
+        let tally = Tally { received, sent, changed };
+        (tally != Tally::default()).then_some((*space, tally))
+    };
+    now.iter().filter_map(of).collect()
+}
+
+impl Talk for Exchange<'_> {
+    fn pace(&self) -> Duration {
+        match self.mode {
+            Mode::Once(_) => Duration::from_secs(1),
+            Mode::Watch(_) => PACE,
+        }
+    }
+
+    fn lasts(&self) -> bool {
+        matches!(self.mode, Mode::Watch(_)) && self.session.has_spaces()
+    }
+
+    fn transmit(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
+        self.session.poll_transmit(self.profile)
+    }
+
+    fn handle(&mut self, frame: &[u8]) -> Result<bool, SessionError> {
+        self.session.handle(self.profile, frame, &mut self.outside.world())?;
+        Ok(self.session.is_full())
+    }
+
+    fn flush(&mut self) -> Result<(), SessionError> {
+        self.session.flush(self.profile, &mut self.outside.world())?;
+        self.unsettled = true;
+        self.show()
+    }
+
+    fn is_over(&mut self) -> Result<bool, SessionError> {
+        let over = self.session.is_settled(self.profile)?;
+        if over {
+            self.session.note_settled(self.profile)?;
+        }
+        Ok(over)
+    }
+
+    fn tick(&mut self) -> Result<(), SessionError> {
+        if !self.lasts() {
+            return Ok(());
+        }
+        let version = self.profile.version()?;
+        if version != self.version {
+            self.version = version;
+            self.live.on_change();
+        }
+        let elapsed = self.start.elapsed();
+        let now = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        if self.live.due().is_some_and(|due| due <= now) {
+            self.session.local_change();
+            self.live.on_sealed(now);
+            self.flush()?;
+        }
+        self.session.attend(self.profile, now, &mut self.outside.world())?;
+        self.show()?;
+        if let Mode::Watch(notices) = &self.mode {
+            notices.stays_connected(self.context.ui, &self.relay.url, elapsed);
+        }
+        if self.unsettled && self.session.is_settled(self.profile)? {
+            self.unsettled = false;
+            self.session.note_settled(self.profile)?;
+        }
+        if elapsed.saturating_sub(self.tried) > AGAIN {
+            self.tried = elapsed;
+            self.session.try_again();
+        }
+        Ok(())
+    }
+
+    fn part(&mut self) -> Result<(), SessionError> {
+        Ok(self.session.part(self.profile, &mut self.outside.world())?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_new_is_said() {
+        let tally = |received, sent| Tally { received, sent, changed: 0 };
+        let space = |n| SpaceId::new([n; 16]);
+        let before = BTreeMap::from([(space(1), tally(3, 1)), (space(2), tally(1, 1))]);
+        let now = BTreeMap::from([(space(1), tally(3, 1)), (space(2), tally(4, 1)), (space(3), tally(0, 2))]);
+        assert_eq!(since(&before, &now), BTreeMap::from([(space(2), tally(3, 0)), (space(3), tally(0, 2))]));
+    }
+}

@@ -1,0 +1,103 @@
+//! What a watcher says, and does not say again: a network that comes and goes is no news each time.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use alliance_replica::id::SpaceId;
+
+use crate::ui::Ui;
+
+/// How long a connection holds before it is said that it is there again.
+const HOLDS: Duration = Duration::from_secs(3);
+/// How long after that somebody who was here may take to be here again.
+const RETURN: Duration = Duration::from_secs(20);
+
+/// What was said last, by all connections of one watcher. Kept nowhere.
+#[derive(Default)]
+pub(super) struct Notices(RefCell<Said>);
+
+#[derive(Default)]
+struct Said {
+    /// Relays, and whether they were said to be connected.
+    connected: BTreeMap<String, bool>,
+    /// Why spaces were refused.
+    refused: BTreeMap<SpaceId, &'static str>,
+    /// Who was said to be here.
+    names: BTreeMap<SpaceId, String>,
+    /// Through which relays they are.
+    here: BTreeMap<SpaceId, BTreeSet<String>>,
+}
+
+impl Notices {
+    /// A connection stands.
+    pub(super) fn connected(&self, ui: &Ui, url: &str) {
+        // After an interruption it has to hold first.
+        if !self.0.borrow().connected.contains_key(url) {
+            self.say_connected(ui, url);
+        }
+    }
+
+    /// A connection has stood for so long.
+    pub(super) fn stays_connected(&self, ui: &Ui, url: &str, since: Duration) {
+        if since >= HOLDS && self.0.borrow().connected.get(url) == Some(&false) {
+            self.say_connected(ui, url);
+        }
+        if since >= RETURN {
+            for (space, name) in self.away() {
+                self.0.borrow_mut().names.remove(&space);
+                ui.talk(&format!("{name} is not here any more."));
+            }
+        }
+    }
+
+    /// A connection ended, or did not come about.
+    pub(super) fn disconnected(&self, ui: &Ui, url: &str, why: &str) {
+        let mut said = self.0.borrow_mut();
+        said.here.values_mut().for_each(|relays| _ = relays.remove(url));
+        if said.connected.insert(url.to_owned(), false) != Some(false) {
+            ui.talk(&format!("Not connected: {why}. All is saved here; trying again."));
+        }
+    }
+
+    /// True if a space was not refused for this reason before.
+    pub(super) fn is_news(&self, space: SpaceId, why: &'static str) -> bool {
+        self.0.borrow_mut().refused.insert(space, why) != Some(why)
+    }
+
+    /// Somebody is here, by that name, or went.
+    pub(super) fn here(&self, ui: &Ui, space: SpaceId, url: &str, name: Option<String>) {
+        let mut said = self.0.borrow_mut();
+        let relays = said.here.entry(space).or_default();
+        match name {
+            Some(name) => {
+                relays.insert(url.to_owned());
+                if said.names.insert(space, name.clone()).is_none() {
+                    ui.talk(&format!("{name} is here now."));
+                }
+            }
+            None => {
+                relays.remove(url);
+                if relays.is_empty()
+                    && let Some(name) = said.names.remove(&space)
+                {
+                    ui.talk(&format!("{name} is not here any more."));
+                }
+            }
+        }
+    }
+
+    fn say_connected(&self, ui: &Ui, url: &str) {
+        self.0.borrow_mut().connected.insert(url.to_owned(), true);
+        ui.talk(&format!("Connected to {url}. Ctrl-C ends."));
+    }
+
+    /// Those who were said to be here and are heard through no relay.
+    fn away(&self) -> Vec<(SpaceId, String)> {
+        let said = self.0.borrow();
+        let heard = |space: &SpaceId| said.here.get(space).is_some_and(|relays| !relays.is_empty());
+        said.names.iter().filter(|(space, _)| !heard(space)).map(|(space, name)| (*space, name.clone())).collect()
+    }
+}

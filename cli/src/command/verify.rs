@@ -1,0 +1,123 @@
+//! `alliance verify`: look whether the relay really holds what it says it has.
+
+use std::time::Duration;
+
+use alliance_core::app::{AppError, Held, Profile, RelayInfo, SessionError, Verify as Look};
+use serde::Serialize;
+
+use super::{Answer, Context, sync};
+use crate::{
+    error::CliError,
+    net::{
+        relay::{End, Link, Talk, converse},
+        stop::Stop,
+    },
+};
+
+/// What a relay holds of one alliance, or of one's own space.
+#[derive(Serialize, Clone, PartialEq, Eq, Debug)]
+pub struct Found {
+    /// The space, in hexadecimal.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// True if it is one's own, private space.
+    pub personal: bool,
+    /// The relay.
+    pub relay: String,
+    /// True if the relay has all that it said it has, as it was signed.
+    pub whole: bool,
+    /// Sealed entries that are there and here.
+    pub same: u64,
+    /// Entries that are there and not here yet.
+    pub more: u64,
+    /// Entries that are here and were not sent yet.
+    pub unsent: u64,
+    /// Entries that the relay once had and does not have any more.
+    pub lost: u64,
+    /// Entries that are not what was signed.
+    pub wrong: u64,
+    /// Why the relay did not let this computer look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<&'static str>,
+}
+
+/// Fetches everything once more and compares.
+pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
+    let mut profile = context.profile()?;
+    let relays = profile.relays()?;
+    if relays.is_empty() {
+        return Err(AppError::NoRelay.into());
+    }
+    let runtime = sync::runtime()?;
+    let mut rows = Vec::new();
+    for relay in &relays {
+        rows.extend(runtime.block_on(look(context, &mut profile, relay))?);
+    }
+    Ok(Answer::Verified(rows))
+}
+
+async fn look(context: &Context<'_>, profile: &mut Profile, relay: &RelayInfo) -> Result<Vec<Found>, CliError> {
+    let way = super::sync::way(relay)?;
+    let mut stop = Stop::new().map_err(CliError::Runtime)?;
+    let progress = context.ui.progress(&format!("Connecting to {}", way.url));
+    let link = tokio::select! {
+        link = Link::connect(&way) => link?,
+        () = stop.wished() => return Err(CliError::Cancelled),
+    };
+    let mut looking = Looking(Look::new(profile, relay, &mut context.outside().world()).map_err(CliError::from)?);
+    let end = converse(link, &mut looking, &mut stop).await;
+    progress.clear();
+    match end? {
+        End::Over => {}
+        End::Stopped => return Err(CliError::Cancelled),
+    }
+    let held = looking.0.finish(profile)?;
+    let names = profile.status()?;
+    let named = held.into_iter().filter_map(|(space, held)| {
+        let status = names.iter().find(|status| status.space == space)?;
+        Some(row(space.to_string(), status.title.clone(), status.personal, &relay.url, &held))
+    });
+    Ok(named.collect())
+}
+
+fn row(id: String, title: String, personal: bool, relay: &str, held: &Held) -> Found {
+    let Held { same, more, lost, unsent, wrong, refused } = *held;
+    let whole = held.is_whole();
+    let (relay, refused) = (relay.to_owned(), refused.map(sync::refusal));
+    Found { id, title, personal, relay, whole, same, more, unsent, lost, wrong, refused }
+}
+
+/// The look, as [`converse`] pumps it.
+struct Looking(Look);
+
+impl Talk for Looking {
+    fn pace(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    fn lasts(&self) -> bool {
+        false
+    }
+
+    fn transmit(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
+        Ok(self.0.poll_transmit())
+    }
+
+    fn handle(&mut self, frame: &[u8]) -> Result<bool, SessionError> {
+        self.0.handle(frame)?;
+        Ok(false)
+    }
+
+    fn flush(&mut self) -> Result<(), SessionError> {
+        Ok(())
+    }
+
+    fn is_over(&mut self) -> Result<bool, SessionError> {
+        Ok(self.0.is_done())
+    }
+
+    fn tick(&mut self) -> Result<(), SessionError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! TLS to a relay: who is trusted to say that a certificate is the relay's.
+//!
+//! The public authorities are compiled in; an authority of one's own comes from a file and counts beside them. What the
+//! relay proves inside of TLS, the key that its users pin, does not depend on any of it.
+
+use std::{io, sync::Arc};
+
+use tokio::net::TcpStream;
+use tokio_rustls::{
+    TlsConnector,
+    client::TlsStream,
+    rustls::{
+        self, CertificateError, ClientConfig, RootCertStore,
+        crypto::ring,
+        pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+    },
+};
+
+/// A file that holds no authority's certificate.
+#[derive(Debug, thiserror::Error)]
+#[error("it holds no certificate in PEM, or one that cannot be used")]
+pub struct BadRoot;
+
+/// Why a certificate is not taken for the relay's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Untrusted {
+    /// Nobody who is known signed it.
+    #[error("it is signed by nobody whom this computer knows")]
+    Issuer,
+    /// It is for another address.
+    #[error("it is for another address")]
+    Name,
+    /// Too late.
+    #[error("it has run out")]
+    Expired,
+    /// Too early, or this computer's clock is wrong.
+    #[error("it is not valid yet, by this computer's clock")]
+    Early,
+    /// Anything else.
+    #[error("it cannot be used")]
+    Other,
+}
+
+/// Looks whether a file's bytes hold an authority's certificate.
+pub fn check(root: &[u8]) -> Result<(), BadRoot> {
+    store(Some(root)).map(|_| ())
+}
+
+/// Speaks TLS on a connection. `root` is PEM of an authority that counts beside the public ones.
+pub async fn connect(host: &str, stream: TcpStream, root: Option<&[u8]>) -> io::Result<TlsStream<TcpStream>> {
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(store(root).map_err(io::Error::other)?)
+        .with_no_client_auth();
+    // A proxy that would rather speak HTTP/2 has to be told.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
+}
+
+/// Why TLS did not come about, if it was for the certificate.
+pub fn untrusted(error: &io::Error) -> Option<Untrusted> {
+    let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    let rustls::Error::InvalidCertificate(why) = error else { return None };
+    Some(match why {
+        CertificateError::UnknownIssuer => Untrusted::Issuer,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Untrusted::Name,
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Untrusted::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Untrusted::Early,
+        _ => Untrusted::Other,
+    })
+}
+
+fn store(root: Option<&[u8]>) -> Result<RootCertStore, BadRoot> {
+    let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(pem) = root {
+        let before = store.len();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            store.add(certificate.map_err(|_| BadRoot)?).map_err(|_| BadRoot)?;
+        }
+        if store.len() == before {
+            return Err(BadRoot);
+        }
+    }
+    Ok(store)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_certificate_is_no_authority() {
+        for bad in [
+            &b""[..],
+            b"words",
+            b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        ] {
+            assert!(check(bad).is_err(), "{}", String::from_utf8_lossy(bad));
+        }
+        assert!(store(None).expect("the public ones").len() > 50);
+    }
+}

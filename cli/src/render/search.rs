@@ -1,0 +1,55 @@
+//! What was found, and where.
+
+use super::{Cell, FAINT, ID, LOOK, Page, STRONG, styled};
+use crate::command::search::Found;
+
+/// Items in which the words were found, the best first.
+pub fn found(found: &[Found], page: &mut Page) {
+    if found.is_empty() {
+        page.talk("Nothing found. Words are found by their beginnings, and all of them are looked for.");
+    }
+    let several = found.iter().any(|it| it.alliance.is_some() && it.alliance != found[0].alliance);
+    for it in found {
+        let place = match &it.alliance {
+            None => styled("private", LOOK),
+            Some(title) => styled(if several || !page.is_terminal() { title } else { "" }, FAINT),
+        };
+        let snippet: Vec<_> =
+            it.snippet.iter().map(|piece| (&*piece.text, if piece.found { STRONG } else { FAINT })).collect();
+        if page.is_terminal() {
+            page.line([styled(&it.short, ID), styled(&it.title, STRONG), place]);
+            page.line([Cell::pieces("    ", &snippet)]);
+        } else {
+            page.line([styled(&it.short, ID), styled(&it.title, STRONG), place, Cell::pieces("", &snippet)]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Layout, tests::seen};
+    use super::*;
+    use crate::command::{Answer, search::Piece};
+
+    fn answer() -> Answer {
+        let piece = |text: &str, found| Piece { text: text.to_owned(), found };
+        let found = |alliance: Option<&str>, title: &str| Found {
+            id: "02".repeat(16),
+            short: "n3k9".to_owned(),
+            kind: "note".to_owned(),
+            title: title.to_owned(),
+            private: alliance.is_none(),
+            alliance: alliance.map(str::to_owned),
+            snippet: vec![piece("What ", false), piece("matters", true), piece(" to Anna…", false)],
+        };
+        Answer::Found(vec![found(Some("Ben & Anna"), "First session"), found(None, "Doubts")])
+    }
+
+    #[test]
+    fn what_was_found_is_shown_with_the_words_around_it() {
+        insta::assert_snapshot!("found_terminal", seen(&answer(), Layout::Terminal));
+        insta::assert_snapshot!("found_plain", seen(&answer(), Layout::Plain).replace('\t', "⇥"));
+        insta::assert_snapshot!("found_json", serde_json::to_string_pretty(&answer()).expect("serialises"));
+        insta::assert_snapshot!("found_nothing", seen(&Answer::Found(Vec::new()), Layout::Terminal));
+    }
+}

@@ -1,0 +1,196 @@
+//! Days as people say them: `today`, `fri`, `in 3 weeks`, `27 Nov`, `2026-11-27`.
+//!
+//! What was understood is always said again in full, so that nobody has to guess which Friday it is.
+
+use std::str::FromStr;
+
+use jiff::{
+    Span, ToSpan as _,
+    civil::{Date, Weekday},
+};
+
+use crate::{env::Env, error::CliError};
+
+const DAYS: [(&str, Weekday); 7] = [
+    ("monday", Weekday::Monday),
+    ("tuesday", Weekday::Tuesday),
+    ("wednesday", Weekday::Wednesday),
+    ("thursday", Weekday::Thursday),
+    ("friday", Weekday::Friday),
+    ("saturday", Weekday::Saturday),
+    ("sunday", Weekday::Sunday),
+];
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
+/// A day that somebody typed; which one it is follows from today.
+#[derive(Clone, Debug)]
+pub struct When(String);
+
+impl When {
+    /// The day.
+    pub fn day(&self, env: &Env) -> Result<Date, CliError> {
+        day(&self.0, env.today()?).ok_or(CliError::NotADay { text: self.0.clone() })
+    }
+}
+
+impl FromStr for When {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// A day in full: `Fri 27 Nov 2026`.
+pub fn shown(day: Date) -> String {
+    day.strftime("%a %-d %b %Y").to_string()
+}
+
+/// Until or on when, as it is kept: a day in its one form, other words as they are; and what was understood, after
+/// `word`, if it is a day.
+pub fn kept(env: &Env, typed: Option<String>, word: &str) -> Result<(Option<String>, Option<String>), CliError> {
+    let Some(typed) = typed else { return Ok((None, None)) };
+    Ok(match day(&typed, env.today()?) {
+        Some(day) => (Some(day.to_string()), Some(format!("{word} {}", shown(day)))),
+        None => (Some(typed), None),
+    })
+}
+
+/// The day that is meant, seen from today; none if the words mean no single day.
+pub fn day(text: &str, today: Date) -> Option<Date> {
+    let text = text.trim().to_lowercase();
+    let words: Vec<_> = text.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+    let later = |span: Span| today.checked_add(span).ok();
+    match words[..] {
+        ["today"] => Some(today),
+        ["tomorrow"] => later(1.day()),
+        ["yesterday"] => later(-1.day()),
+        ["next", "week"] => later(1.week()),
+        ["next", "month"] => later(1.month()),
+        ["next", "year"] => later(1.year()),
+        ["in", number, unit] => later(span(number, unit)?),
+        [number, unit, "ago"] => later(span(number, unit)?.negate()),
+        [word] => weekday(word, today).or_else(|| iso(word)),
+        ["on", word] => weekday(word, today),
+        [a, b] => of_a_month(a, b).and_then(|(day, month)| coming(day, month, today)),
+        [a, b, year] => {
+            let (day, month) = of_a_month(a, b)?;
+            Date::new(year.parse().ok().filter(|year| *year >= 1900)?, month, day).ok()
+        }
+        _ => None,
+    }
+}
+
+/// `2026-11-27` and nothing else: many other forms would be days to some and words to others.
+fn iso(word: &str) -> Option<Date> {
+    let formed = word.len() == 10 && word.bytes().enumerate().all(|(at, b)| (b == b'-') == (at == 4 || at == 7));
+    word.parse().ok().filter(|_| formed)
+}
+
+fn span(number: &str, unit: &str) -> Option<Span> {
+    let number: i64 = match number {
+        "a" | "an" | "one" => 1,
+        number => number.parse().ok().filter(|number| (0..=10_000).contains(number))?,
+    };
+    Some(match unit.strip_suffix('s').unwrap_or(unit) {
+        "day" => number.days(),
+        "week" => number.weeks(),
+        "month" => number.months(),
+        "year" => number.years(),
+        _ => return None,
+    })
+}
+
+/// The next such day after today.
+fn weekday(word: &str, today: Date) -> Option<Date> {
+    let (_, weekday) = DAYS.iter().find(|(name, _)| word.len() >= 3 && name.starts_with(word))?;
+    today.nth_weekday(1, *weekday).ok()
+}
+
+/// `27 nov` or `nov 27`.
+fn of_a_month(a: &str, b: &str) -> Option<(i8, i8)> {
+    let day = |word: &str| word.trim_end_matches(['.']).parse::<i8>().ok();
+    let month = |word: &str| {
+        let at = MONTHS.iter().position(|name| word.len() >= 3 && name.starts_with(word.trim_end_matches('.')));
+        at.and_then(|at| i8::try_from(at + 1).ok())
+    };
+    day(a).zip(month(b)).or_else(|| day(b).zip(month(a)))
+}
+
+/// The next such day of a year, today included.
+fn coming(day: i8, month: i8, today: Date) -> Option<Date> {
+    (today.year()..today.year().checked_add(5)?)
+        .filter_map(|year| Date::new(year, month, day).ok())
+        .find(|it| *it >= today)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_understood_as_people_say_them() {
+        // A Sunday.
+        let today = Date::new(2026, 11, 22).expect("a day");
+        let said = |text: &str| day(text, today).map(|it| it.to_string());
+        for (text, meant) in [
+            ("today", "2026-11-22"),
+            ("Tomorrow", "2026-11-23"),
+            ("yesterday", "2026-11-21"),
+            ("fri", "2026-11-27"),
+            ("Friday", "2026-11-27"),
+            ("on tues", "2026-11-24"),
+            ("sun", "2026-11-29"),
+            ("in 3 days", "2026-11-25"),
+            ("in a week", "2026-11-29"),
+            ("in 2 months", "2027-01-22"),
+            ("3 days ago", "2026-11-19"),
+            ("next week", "2026-11-29"),
+            ("2027-05-01", "2027-05-01"),
+            ("27 Nov", "2026-11-27"),
+            ("nov 21", "2027-11-21"),
+            ("1. May 2028", "2028-05-01"),
+            ("29 feb", "2028-02-29"),
+        ] {
+            assert_eq!(said(text).as_deref(), Some(meant), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_single_day_is_none() {
+        let today = Date::new(2026, 11, 22).expect("a day");
+        for text in [
+            "",
+            "May",
+            "in May",
+            "soon",
+            "su",
+            "31 feb",
+            "in -1 days",
+            "in 99999999 days",
+            "2026-02-30",
+            "20261127",
+            "the end",
+        ] {
+            assert_eq!(day(text, today), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_day_is_shown_in_full() {
+        assert_eq!(shown(Date::new(2026, 11, 27).expect("a day")), "Fri 27 Nov 2026");
+    }
+}

@@ -1,0 +1,120 @@
+//! Which spaces a connection has open: those that use the relay, also if they come to it or leave it meanwhile.
+
+use alliance_replica::{
+    exchange::frame::{Channel, Code},
+    id::SpaceId,
+};
+
+use super::{Line, Session, SessionError, SessionEvent};
+use crate::{
+    app::{AppError, Profile, World},
+    keys::DeviceSecret,
+    store::{self, StoreError},
+};
+
+impl Session {
+    /// True while any space is exchanged here.
+    pub fn has_spaces(&self) -> bool {
+        !self.spaces.is_empty()
+    }
+
+    /// Tries spaces again that the relay refused, or that were damaged here.
+    pub fn try_again(&mut self) {
+        if !self.closed.is_empty() {
+            self.closed.clear();
+            self.changed_here = true;
+        }
+    }
+
+    /// Takes note that all is settled: relays that nobody needs any more are forgotten.
+    pub fn note_settled(&mut self, profile: &mut Profile) -> Result<(), AppError> {
+        let open: Vec<_> = self.channels.values().filter(|line| !line.invitation).map(|line| line.space).collect();
+        let never: Vec<_> = self.closed.iter().filter(|(_, never)| **never).map(|(space, _)| *space).collect();
+        profile.note_exchanged(&self.url, &open, &never)
+    }
+
+    /// Opens every space that is not open.
+    pub(super) fn open_all(&mut self, profile: &mut Profile) -> Result<(), SessionError> {
+        for space in self.spaces.clone() {
+            if self.closed.contains_key(&space) || self.channels.values().any(|line| line.space == space) {
+                continue;
+            }
+            let opened = profile
+                .unsent_redemption(&space)
+                .and_then(|invitation| self.open(profile, &space, invitation.as_ref()));
+            opened.or_else(|error| self.fail(profile, None, space, error))?;
+        }
+        Ok(())
+    }
+
+    /// Opens the spaces that came to this relay since, and closes those that went.
+    pub(super) fn follow(&mut self, profile: &mut Profile, world: &mut World<'_>) -> Result<(), SessionError> {
+        let Some(peer) = self.peer else { return Ok(()) };
+        let relay = profile.relays()?.into_iter().find(|relay| relay.url == self.url);
+        // Whoever named the address again is content with the relay that is there.
+        if relay.as_ref().is_some_and(|relay| relay.key.is_none()) {
+            profile.pin_relay(&self.url, &peer, world)?;
+        }
+        self.spaces = relay.map(|relay| relay.spaces).unwrap_or_default();
+        let gone = |line: &Line| !self.spaces.contains(&line.space);
+        let gone: Vec<_> = self.channels.iter().filter(|(_, line)| gone(line)).map(|(channel, _)| *channel).collect();
+        for channel in gone {
+            self.channels.remove(&channel);
+            self.exchange.refuse(channel, Code::Closing, None);
+        }
+        self.open_all(profile)
+    }
+
+    /// What one space cannot do stops no other.
+    pub(super) fn fail(
+        &mut self,
+        profile: &mut Profile,
+        channel: Option<Channel>,
+        space: SpaceId,
+        error: AppError,
+    ) -> Result<(), SessionError> {
+        let event = match error {
+            AppError::Epoch(_) | AppError::Seal(_) | AppError::Pack(_) | AppError::TooManyRecords => {
+                SessionEvent::Refused { space, code: Code::Limit }
+            }
+            AppError::Store(StoreError::Damaged { what }) if what != store::FILE => SessionEvent::Damaged { space },
+            error => return Err(error.into()),
+        };
+        profile.unload();
+        self.closed.insert(space, false);
+        if let Some(channel) = channel {
+            self.exchange.refuse(channel, Code::Limit, None);
+            self.channels.remove(&channel);
+        }
+        self.events.push_back(event);
+        Ok(())
+    }
+
+    pub(super) fn on_refused(&mut self, channel: Option<Channel>, code: Code) {
+        let Some(line) = channel.and_then(|channel| self.channels.remove(&channel)) else { return };
+        if line.invitation {
+            // Once redeemed, the invitation's key is dead: this device may come in its own name.
+            self.redeemed.insert(line.space);
+        } else {
+            let never = matches!(code, Code::NotMember | Code::UnknownSpace | Code::Expired | Code::Token);
+            self.closed.insert(line.space, never);
+            self.events.push_back(SessionEvent::Refused { space: line.space, code });
+        }
+    }
+
+    /// Opens a space: with the invitation's key until the relay has the redemption, with this device's key after.
+    pub(super) fn open(
+        &mut self,
+        profile: &mut Profile,
+        space: &SpaceId,
+        invitation: Option<&DeviceSecret>,
+    ) -> Result<(), AppError> {
+        let loaded = profile.space(space)?;
+        let key = invitation.map_or_else(|| loaded.secret.signing(), DeviceSecret::signing);
+        if let Some(channel) = self.exchange.open(&loaded.log, key) {
+            let line = Line { space: *space, invitation: invitation.is_some(), compared: false };
+            self.channels.insert(channel, line);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! Who is here: what a connection whispers, and what it hears.
+
+use std::collections::VecDeque;
+
+use alliance_replica::{
+    exchange::{frame::Whisper, state::Peer},
+    id::SpaceId,
+};
+
+use super::{Session, SessionError, SessionEvent};
+use crate::app::{
+    AppError, Profile, World,
+    presence::{Room, Words},
+};
+
+impl Session {
+    /// Says to the others in every space that one is here, and answers who says so. `now` are milliseconds of one clock
+    /// that does not go back.
+    pub fn attend(&mut self, profile: &mut Profile, now: u64, world: &mut World<'_>) -> Result<(), AppError> {
+        self.now = Some(now);
+        self.whisper(profile, world, |room| room.speak(now))
+    }
+
+    /// Says to the others that one leaves.
+    pub fn part(&mut self, profile: &mut Profile, world: &mut World<'_>) -> Result<(), AppError> {
+        self.whisper(profile, world, Room::part)
+    }
+
+    pub(super) fn overhear(&mut self, profile: &mut Profile, whisper: &Whisper) -> Result<(), SessionError> {
+        let (Some(now), Some(line)) = (self.now, self.channels.get(&whisper.channel)) else { return Ok(()) };
+        let space = line.space;
+        let words = match profile.overhear(&space, whisper) {
+            Ok(words) => words,
+            Err(error) => return self.fail(profile, Some(whisper.channel), space, error),
+        };
+        if let (Some(words), Some(room)) = (words, self.rooms.get_mut(&space)) {
+            let before = room.is_somebody_here();
+            room.hear(whisper.device, whisper.counter, &words, now);
+            note_here(&mut self.events, space, before, room);
+        }
+        Ok(())
+    }
+
+    fn whisper(
+        &mut self,
+        profile: &mut Profile,
+        world: &mut World<'_>,
+        mut say: impl FnMut(&mut Room) -> Option<(u64, Words)>,
+    ) -> Result<(), AppError> {
+        for (channel, line) in &self.channels {
+            let spoken = self.exchange.peer(*channel).is_some_and(Peer::has_spoken);
+            if line.invitation || !spoken {
+                continue;
+            }
+            let room = self.rooms.entry(line.space).or_insert_with(|| {
+                let mut name = [0; 16];
+                world.rng.fill_bytes(&mut name);
+                Room::new(name)
+            });
+            let before = room.is_somebody_here();
+            let words = say(room);
+            note_here(&mut self.events, line.space, before, room);
+            if let Some(words) = words
+                && let Some(whisper) = profile.whisper(&line.space, *channel, words, world)?
+            {
+                self.exchange.whisper(whisper);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Says if somebody came or went.
+fn note_here(events: &mut VecDeque<SessionEvent>, space: SpaceId, before: bool, room: &Room) {
+    let here = room.is_somebody_here();
+    if here != before {
+        events.push_back(SessionEvent::Here { space, here });
+    }
+}

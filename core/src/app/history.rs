@@ -1,0 +1,146 @@
+//! What was written by whom on which day, read from the documents' changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alliance_replica::id::{MemberId, SpaceId};
+
+use super::{
+    AppError, Documents, ItemRef, Profile, Who, intent,
+    query::{self, Seen, Summary},
+};
+use crate::{
+    document::{ActorPrefix, Authors, DocId, Preimage, Writer},
+    domain::goal,
+    store::Tx,
+    view::{self, Became, Stretch},
+};
+
+/// Items whose history is read when that of all is asked for: those that changed last.
+const ITEMS: usize = 60;
+
+/// What was written in one facet of an item on one day.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Chapter {
+    /// The day, as it was asked to be counted.
+    pub day: i64,
+    /// Who wrote; somebody who is not known is none.
+    pub by: Vec<Option<Who>>,
+    /// The item, as in a list.
+    pub summary: Summary,
+    /// True if the item begins here.
+    pub begins: bool,
+    /// What became of each field.
+    pub fields: BTreeMap<String, Became>,
+}
+
+/// How days are counted.
+pub struct Calendar<'a> {
+    /// On which day a time (unix seconds) lies.
+    pub day: &'a dyn Fn(i64) -> i64,
+    /// Today.
+    pub today: i64,
+    /// How many chapters are wanted, the newest first.
+    pub most: usize,
+}
+
+/// A stretch of a facet, and where it is.
+struct Found {
+    item: ItemRef,
+    preimage: Preimage,
+    writer: Writer,
+    stretch: Stretch<Option<MemberId>>,
+}
+
+impl Profile {
+    /// The history of one item, or of what changed last in an alliance and in private; newest first.
+    pub fn history(
+        &mut self,
+        space: SpaceId,
+        item: Option<ItemRef>,
+        calendar: &Calendar<'_>,
+    ) -> Result<Vec<Chapter>, AppError> {
+        let Self { store, documents, .. } = self;
+        store.read(|tx| {
+            let seen = Seen::new(tx, item.map_or(space, |item| item.space))?;
+            let items = match item {
+                Some(item) => vec![item],
+                None => seen.some_rows(tx, None, ITEMS)?.into_iter().map(|row| row.item).collect(),
+            };
+            let mut all = Vec::new();
+            for item in items {
+                all.extend(found(tx, documents, item, calendar)?);
+            }
+            // Within a day, and from facet to facet, nothing says what was first: each facet's order is kept.
+            all.sort_by_key(|found| found.stretch.day);
+            all.reverse();
+            all.truncate(calendar.most);
+            let mut chapters: Vec<Chapter> = Vec::new();
+            for found in all {
+                let next = chapter(tx, documents, &seen, found)?;
+                match chapters.last_mut().filter(|last| last.goes_on_in(&next)) {
+                    Some(last) => {
+                        last.begins |= next.begins;
+                        last.fields.extend(next.fields);
+                    }
+                    None => chapters.push(next),
+                }
+            }
+            Ok(chapters)
+        })
+    }
+}
+
+impl Chapter {
+    /// True for what the same person wrote to the same item on the same day, in another facet.
+    fn goes_on_in(&self, next: &Self) -> bool {
+        let where_and_who = |it: &Self| (it.day, it.summary.item, it.by.clone());
+        let apart = self.fields.keys().all(|field| !next.fields.contains_key(field));
+        where_and_who(self) == where_and_who(next) && apart
+    }
+}
+
+fn found(
+    tx: &Tx<'_>,
+    documents: &mut Documents,
+    item: ItemRef,
+    calendar: &Calendar<'_>,
+) -> Result<Vec<Found>, AppError> {
+    let preimage = intent::read_preimage(tx, &item.space, &item.item)?;
+    let devices = tx.devices(&item.space)?;
+    let mut all = Vec::new();
+    for (writer, document) in documents.facets(tx, &item.space, &preimage, item.item)? {
+        let authors = Authors::new(&document.id(), devices.keys().copied());
+        let who = |prefix: &ActorPrefix| devices.get(&authors.device(prefix)?).copied();
+        let stretches = view::stretches(&document.written(), calendar.today, calendar.day, who);
+        all.extend(stretches.into_iter().map(|stretch| Found { item, preimage: preimage.clone(), writer, stretch }));
+    }
+    Ok(all)
+}
+
+fn chapter(tx: &Tx<'_>, documents: &mut Documents, seen: &Seen, found: Found) -> Result<Chapter, AppError> {
+    let Found { item, preimage, writer, stretch } = found;
+    let Stretch { day, by, before, after } = stretch;
+    let document = documents.open(tx, &item.space, &preimage, DocId { item: item.item, writer })?;
+    let (old, new) = (document.fields_at(&before), document.fields_at(&after));
+    let mut fields = view::became(&old, &new);
+    for (_, became) in fields.iter_mut().filter(|(field, _)| matches!(field.as_str(), "milestones" | "ticked")) {
+        without_places(became);
+    }
+    let by: BTreeSet<_> = by;
+    Ok(Chapter {
+        day,
+        by: by.into_iter().map(|member| member.map(|member| seen.who(&item, member))).collect(),
+        summary: seen.summary(tx, item, query::read_row(tx, &item)?)?,
+        begins: old.is_empty() && (writer == Writer::Everyone || writer.member() == preimage.owner),
+        fields,
+    })
+}
+
+/// Milestones as people know them.
+fn without_places(became: &mut Became) {
+    if let Became::Elements { added, removed } = became {
+        for element in added.iter_mut().chain(removed) {
+            *element = goal::Milestone::words_of(element).to_owned();
+        }
+    }
+}

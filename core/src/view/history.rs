@@ -1,0 +1,212 @@
+//! What was written, by whom, on which day.
+//!
+//! People read what somebody wrote, not when they were at their computer: a day is the finest that anything here knows,
+//! and what one person wrote on one day is one stretch. Order is that of causes; a clock only says the day, and one that
+//! is ahead says today.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::document::{
+    ActorPrefix, ChangeHash, Past, Scalar, Written,
+    text::{self, Piece},
+};
+
+/// Stretches of one facet on one day above which the day is shown as one: two people typed at once.
+const TURNS: usize = 6;
+
+/// What was written on one day.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stretch<W> {
+    /// The day.
+    pub day: i64,
+    /// Who wrote.
+    pub by: BTreeSet<W>,
+    /// The version before.
+    pub before: Vec<ChangeHash>,
+    /// The version after.
+    pub after: Vec<ChangeHash>,
+}
+
+/// What became of a field.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Became {
+    /// It had these values and has those; none is nothing.
+    Value {
+        /// Before.
+        before: Vec<Scalar>,
+        /// After.
+        after: Vec<Scalar>,
+    },
+    /// A text, in pieces.
+    Text(Vec<Piece>),
+    /// A set or list.
+    Elements {
+        /// What came.
+        added: Vec<String>,
+        /// What went.
+        removed: Vec<String>,
+    },
+}
+
+/// The stretches of a facet, oldest first. `day` says on which day a time lies, `who` wrote a change.
+pub fn stretches<W: Ord + Clone>(
+    written: &[Written],
+    today: i64,
+    day: impl Fn(i64) -> i64,
+    who: impl Fn(&ActorPrefix) -> W,
+) -> Vec<Stretch<W>> {
+    let mut days: BTreeMap<ChangeHash, i64> = BTreeMap::new();
+    let mut sorted: Vec<(i64, &Written)> = Vec::new();
+    for change in written {
+        let own = if change.by.is_some() { day(change.time).min(today) } else { i64::MIN };
+        let its = change.deps.iter().filter_map(|dep| days.get(dep)).copied().chain([own]).max().unwrap_or(own);
+        days.insert(change.hash, its);
+        sorted.push((its, change));
+    }
+    // Stable, and no change is on an earlier day than what it depends on: each still comes after that.
+    sorted.sort_by_key(|(day, _)| *day);
+    let mut heads: BTreeSet<ChangeHash> = BTreeSet::new();
+    let mut stretches: Vec<Stretch<W>> = Vec::new();
+    for (day, change) in sorted {
+        let before: Vec<_> = heads.iter().copied().collect();
+        change.deps.iter().for_each(|dep| _ = heads.remove(dep));
+        heads.insert(change.hash);
+        let after: Vec<_> = heads.iter().copied().collect();
+        let Some(by) = change.by.as_ref().map(&who) else { continue };
+        match stretches.last_mut().filter(|last| last.day == day && last.by.contains(&by)) {
+            Some(last) => last.after = after,
+            None => stretches.push(Stretch { day, by: BTreeSet::from([by]), before, after }),
+        }
+    }
+    merged(stretches)
+}
+
+/// Days on which people took more turns than anybody would read, as one.
+fn merged<W: Ord + Clone>(stretches: Vec<Stretch<W>>) -> Vec<Stretch<W>> {
+    let mut turns: BTreeMap<i64, usize> = BTreeMap::new();
+    stretches.iter().for_each(|stretch| *turns.entry(stretch.day).or_default() += 1);
+    let mut merged: Vec<Stretch<W>> = Vec::new();
+    for stretch in stretches {
+        match merged.last_mut().filter(|last| last.day == stretch.day && turns[&stretch.day] > TURNS) {
+            Some(last) => {
+                last.by.extend(stretch.by);
+                last.after = stretch.after;
+            }
+            None => merged.push(stretch),
+        }
+    }
+    merged
+}
+
+/// What became of each field between two versions.
+pub fn became(before: &BTreeMap<String, Past>, after: &BTreeMap<String, Past>) -> BTreeMap<String, Became> {
+    let fields: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let changed = fields.into_iter().filter(|field| before.get(*field) != after.get(*field));
+    changed.map(|field| (field.clone(), one(before.get(field), after.get(field)))).collect()
+}
+
+fn one(before: Option<&Past>, after: Option<&Past>) -> Became {
+    match (before, after) {
+        (Some(Past::Text(_)), _) | (_, Some(Past::Text(_))) => {
+            let text =
+                |past: Option<&Past>| if let Some(Past::Text(text)) = past { text.clone() } else { String::new() };
+            Became::Text(text::pieces(&text(before), &text(after)))
+        }
+        (Some(Past::Register(_)), _) | (_, Some(Past::Register(_))) => {
+            let values =
+                |past: Option<&Past>| if let Some(Past::Register(values)) = past { values.clone() } else { Vec::new() };
+            Became::Value { before: values(before), after: values(after) }
+        }
+        _ => {
+            let (before, after) = (elements(before), elements(after));
+            let lacks = |all: &[String], it: &String| !all.contains(it);
+            Became::Elements {
+                added: after.iter().filter(|it| lacks(&before, it)).cloned().collect(),
+                removed: before.iter().filter(|it| lacks(&after, it)).cloned().collect(),
+            }
+        }
+    }
+}
+
+fn elements(past: Option<&Past>) -> Vec<String> {
+    match past {
+        Some(Past::Set(elements)) => elements.clone(),
+        Some(Past::List(values)) => values.iter().map(ToString::to_string).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(n: u8, deps: &[u8], by: u8, time: i64) -> Written {
+        let hash = |n: u8| ChangeHash([n; 32]);
+        Written { hash: hash(n), deps: deps.iter().copied().map(hash).collect(), by: (by > 0).then_some([by; 8]), time }
+    }
+
+    /// Day, authors, heads before and after.
+    type Shown = (i64, Vec<u8>, Vec<u8>, Vec<u8>);
+
+    fn shown(written: &[Written], today: i64) -> Vec<Shown> {
+        let heads = |heads: &[ChangeHash]| heads.iter().map(|it| it.0[0]).collect::<Vec<_>>();
+        let stretches = stretches(written, today, |time| time / 10, |by| by[0]);
+        stretches
+            .iter()
+            .map(|it| (it.day, it.by.iter().copied().collect(), heads(&it.before), heads(&it.after)))
+            .collect()
+    }
+
+    #[test]
+    fn what_one_writes_on_a_day_is_one_stretch() {
+        let written = [
+            change(1, &[], 0, 0),
+            change(2, &[1], 1, 11),
+            change(3, &[2], 1, 19),
+            change(4, &[2], 2, 15),
+            change(5, &[3, 4], 1, 21),
+        ];
+        assert_eq!(
+            shown(&written, 9),
+            [(1, vec![1], vec![1], vec![3]), (1, vec![2], vec![3], vec![3, 4]), (2, vec![1], vec![3, 4], vec![5])]
+        );
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_cannot_put_an_effect_before_its_cause_or_into_the_future() {
+        let written = [change(1, &[], 1, 990), change(2, &[1], 2, 30), change(3, &[], 2, 10)];
+        assert_eq!(
+            shown(&written, 5),
+            [(1, vec![2], vec![], vec![3]), (5, vec![1], vec![3], vec![1, 3]), (5, vec![2], vec![1, 3], vec![2, 3])]
+        );
+    }
+
+    #[test]
+    fn a_day_of_many_turns_is_one_stretch_of_both() {
+        let written: Vec<_> = (1..=20).map(|n| change(n, &[n - 1][..usize::from(n > 1)], 1 + n % 2, 11)).collect();
+        assert_eq!(shown(&written, 5), [(1, vec![1, 2], vec![], vec![20])]);
+    }
+
+    #[test]
+    fn what_became_of_a_field_is_said_for_every_shape() {
+        let past =
+            |fields: &[(&str, Past)]| fields.iter().map(|(name, past)| ((*name).to_owned(), past.clone())).collect();
+        let before: BTreeMap<_, _> = past(&[
+            ("body", Past::Text("one two".into())),
+            ("tags", Past::Set(vec!["a".into()])),
+            ("title", Past::Register(vec!["t".into()])),
+            ("same", Past::Register(vec!["s".into()])),
+        ]);
+        let after = past(&[
+            ("body", Past::Text("one three".into())),
+            ("tags", Past::Set(vec!["b".into()])),
+            ("same", Past::Register(vec!["s".into()])),
+        ]);
+        let became = became(&before, &after);
+        assert_eq!(became.keys().collect::<Vec<_>>(), ["body", "tags", "title"]);
+        let pieces = [Piece::Same("one ".into()), Piece::Removed("two".into()), Piece::Added("three".into())];
+        assert_eq!(became["body"], Became::Text(pieces.to_vec()));
+        assert_eq!(became["tags"], Became::Elements { added: vec!["b".into()], removed: vec!["a".into()] });
+        assert_eq!(became["title"], Became::Value { before: vec!["t".into()], after: Vec::new() });
+    }
+}

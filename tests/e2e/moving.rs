@@ -1,0 +1,177 @@
+//! Relays behind TLS, relays that ask for a token, and people who move from one relay to another.
+
+use std::fs;
+
+use alliance_tests::{
+    program::{Person, RelayProgram},
+    proxy::{Authority, Proxy},
+    town::Town,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn titles(person: &Person) -> Vec<String> {
+    let notes = person.json(&["note", "list"]);
+    let rows = notes.as_array().expect("a list").iter();
+    let mut titles: Vec<_> = rows.map(|row| row["title"].as_str().expect("a title").to_owned()).collect();
+    titles.sort();
+    titles
+}
+
+fn relays(person: &Person) -> Vec<String> {
+    let relays = person.json(&["relay"]);
+    let rows = relays.as_array().expect("a list").iter();
+    rows.map(|row| row["id"].as_str().expect("an address").to_owned()).collect()
+}
+
+/// Another relay in a folder of its own.
+fn another() -> (TempDir, RelayProgram) {
+    let folder = TempDir::with_prefix("alliance-relay-").expect("a folder");
+    let relay = RelayProgram::start(&folder.path().join("data"));
+    (folder, relay)
+}
+
+#[test]
+fn a_relay_behind_tls_is_reached_once_its_authority_is_trusted() {
+    let town = Town::new();
+    let authority = Authority::new();
+    let proxy = Proxy::start(town.relay().address(), authority.sign("localhost", 2999));
+    let url = proxy.url();
+    let root = town.ben.beside("root.pem");
+    fs::write(&root, authority.pem()).expect("written");
+    let root = root.to_str().expect("text");
+    town.ben.json(&["init", "--name", "Ben", "--role", "coach", "--alliance", "Ben & Anna", "--relay", &url]);
+    let refused = town.ben.refused(&["sync"]);
+    assert_eq!((refused.exit, refused.code.as_str()), (7, "relay_untrusted"));
+    assert!(refused.message.contains("signed by nobody whom this computer knows"), "{refused:?}");
+    assert!(refused.hint.contains("--root"), "{refused:?}");
+    town.ben.json(&["relay", "set", &url, "--root", root]);
+    let invitation = town.ben.json(&["invite"])["invitation"].as_str().expect("a word").to_owned();
+    town.sync(&[&town.ben]);
+    let join = ["join", &invitation, "--name", "Anna", "--role", "client"];
+    assert_eq!(town.anna.refused(&join).code, "relay_untrusted");
+    assert_eq!(town.anna.json(&[&join[..], &["--root", root]].concat())["synced"], true);
+    town.anna.json(&["note", "add", "Over TLS"]);
+    town.meet();
+    assert_eq!(titles(&town.ben), ["Over TLS"]);
+}
+
+#[test]
+fn a_certificate_for_another_name_or_one_that_ran_out_is_refused_with_the_reason() {
+    let town = Town::new();
+    let authority = Authority::new();
+    let root = town.ben.beside("root.pem");
+    fs::write(&root, authority.pem()).expect("written");
+    let root = root.to_str().expect("text");
+    town.ben.json(&["init", "--name", "Ben", "--role", "coach", "--alliance", "Ben & Anna"]);
+    for (name, until, reason) in
+        [("relay.example", 2999, "it is for another address"), ("localhost", 2021, "it has run out")]
+    {
+        let proxy = Proxy::start(town.relay().address(), authority.sign(name, until));
+        town.ben.json(&["relay", "set", &proxy.url(), "--root", root]);
+        let refused = town.ben.refused(&["sync"]);
+        assert_eq!((refused.exit, refused.code.as_str()), (7, "relay_untrusted"), "{refused:?}");
+        assert!(refused.message.contains(reason), "{refused:?}");
+    }
+    let nothing = town.ben.beside("nothing.pem");
+    fs::write(&nothing, "no certificate").expect("written");
+    let nothing = nothing.to_str().expect("text");
+    assert_eq!(town.ben.refused(&["relay", "set", "https://relay.example", "--root", nothing]).code, "root");
+}
+
+#[test]
+fn both_people_end_on_another_relay_after_one_command_of_one_of_them() {
+    let mut town = Town::together();
+    town.anna.json(&["note", "add", "Waits at Anna's"]);
+    town.ben.json(&["note", "add", "Mine alone", "--private"]);
+    let (_folder, other) = another();
+    town.ben.json(&["relay", "set", &other.url()]);
+    town.ben.json(&["note", "add", "Written while moving"]);
+    town.sync(&[&town.ben]);
+    assert_eq!(relays(&town.ben), [other.url()]);
+    town.sync(&[&town.anna]);
+    assert_eq!(relays(&town.anna), [other.url()], "Anna follows by herself, with all her spaces");
+    town.kill_relay();
+    town.sync(&[&town.ben]);
+    assert_eq!(titles(&town.ben), ["Mine alone", "Waits at Anna's", "Written while moving"]);
+    town.anna.json(&["note", "add", "On the new one"]);
+    town.meet();
+    assert!(titles(&town.ben).contains(&"On the new one".to_owned()));
+    assert_eq!(titles(&town.anna), ["On the new one", "Waits at Anna's", "Written while moving"]);
+    for status in town.anna.json(&["status"]).as_array().expect("a list") {
+        assert_eq!((&status["relay"], &status["unsent"]), (&Value::from(other.url()), &Value::from(0)), "{status}");
+    }
+    town.assert_equal();
+}
+
+#[test]
+fn where_the_old_relay_is_gone_for_good_each_says_the_new_one_once() {
+    let mut town = Town::together();
+    let old = town.url();
+    town.anna.json(&["note", "add", "Waits at Anna's"]);
+    town.kill_relay();
+    let (_folder, other) = another();
+    town.ben.json(&["relay", "set", &other.url()]);
+    town.ben.json(&["note", "add", "Waits at Ben's"]);
+    town.sync(&[&town.ben]);
+    assert_eq!(relays(&town.ben), [other.url(), old.clone()], "he tries to tell Anna there");
+    assert_eq!(town.anna.refused(&["sync"]).exit, 7);
+    town.anna.json(&["relay", "set", &other.url()]);
+    town.sync(&[&town.anna, &town.ben, &town.anna]);
+    assert_eq!(titles(&town.ben), ["Waits at Anna's", "Waits at Ben's"]);
+    town.assert_equal();
+    assert_eq!(relays(&town.ben), [other.url()], "she is known to be here");
+    // What Anna knows of Ben is what he last wrote; until then she looks for him at the old one, or is told not to.
+    assert_eq!(relays(&town.anna), [other.url(), old]);
+    town.anna.json(&["relay", "set", &other.url()]);
+    assert_eq!(relays(&town.anna), [other.url()]);
+    town.meet();
+}
+
+#[test]
+fn two_who_move_at_once_to_two_relays_use_both_and_lose_nothing() {
+    let town = Town::together();
+    let (_folder, first) = another();
+    let (_folder2, second) = another();
+    town.ben.json(&["relay", "set", &first.url()]);
+    town.anna.json(&["relay", "set", &second.url()]);
+    town.ben.json(&["note", "add", "From Ben"]);
+    town.anna.json(&["note", "add", "From Anna"]);
+    for _ in 0..2 {
+        town.meet();
+    }
+    assert_eq!(titles(&town.ben), ["From Anna", "From Ben"]);
+    town.assert_equal();
+    let of_alliance = |person: &Person| {
+        let relays = person.json(&["relay"]);
+        let rows = relays.as_array().expect("a list").iter();
+        let keeps = |row: &&Value| {
+            let has = |field: &str| row[field].as_array().expect("a list").contains(&Value::from(town.space.clone()));
+            has("spaces") && !has("left")
+        };
+        rows.filter(keeps).map(|row| row["id"].as_str().expect("an address").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(of_alliance(&town.ben), of_alliance(&town.anna));
+    assert!(!of_alliance(&town.ben).contains(&town.url()));
+}
+
+#[test]
+fn a_token_is_kept_and_never_shown() {
+    let town = Town::with_ben();
+    let token = "let-me-in-9f2c";
+    let shown = town.ben.run(&["relay", "token", token]);
+    assert_eq!(shown.code, Some(0), "{shown}");
+    assert_eq!(town.ben.json(&["relay"])[0]["token"], true);
+    for typed in [&["relay"][..], &["relay", "--json"], &["security"], &["status"], &["invite"]] {
+        let ran = town.ben.run(typed);
+        assert!(!ran.stdout.contains(token) && !ran.stderr.contains(token), "{ran}");
+    }
+    town.sync(&[&town.ben]);
+    assert!(!town.relay().logs().contains(token));
+    let refused = town.ben.refused(&["relay", "token", token, "--relay", "http://relay.example"]);
+    assert!(refused.message.contains("in the clear") && !refused.message.contains(token), "{refused:?}");
+    let refused = town.ben.refused(&["relay", "token", "two words"]);
+    assert!(!refused.message.contains("two words"), "{refused:?}");
+    town.ben.json(&["relay", "token", "--forget"]);
+    assert_eq!(town.ben.json(&["relay"])[0]["token"], false);
+}

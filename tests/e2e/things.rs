@@ -1,0 +1,326 @@
+//! What people do with goals, feedback, search, history and undo, at two computers.
+
+use std::process::{Command, Stdio};
+
+use alliance_tests::{
+    program::{Person, programs},
+    town::Town,
+};
+use serde_json::{Value, json};
+
+fn short(done: &Value) -> String {
+    done["short"].as_str().expect("a short id").to_owned()
+}
+
+/// Runs a command on a terminal, which `script` makes; returns how it ended and what was on the screen.
+fn on_a_terminal(person: &Person, arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let typed = person.command(arguments);
+    let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().expect("text").replace('\'', "'\\''"));
+    let line: Vec<_> = std::iter::once(typed.get_program()).chain(typed.get_args()).map(quoted).collect();
+    let mut script = Command::new("script");
+    script.args(["-qec", &line.join(" "), "/dev/null"]).stdin(Stdio::null());
+    for (name, value) in typed.get_envs() {
+        match value {
+            Some(value) => script.env(name, value),
+            None => script.env_remove(name),
+        };
+    }
+    script.env("TERM", "xterm").env_remove("NO_COLOR").envs(variables.iter().copied());
+    let ran = script.output().expect("script runs");
+    (ran.status.code(), String::from_utf8_lossy(&ran.stdout).into_owned())
+}
+
+fn alone() -> Person {
+    let ben = Person::new("Ben");
+    ben.json(&["init", "--name", "Ben", "--role", "coach", "--alliance", "Ben & Anna"]);
+    ben
+}
+
+#[test]
+fn both_say_how_far_a_goal_has_come_and_tick_a_milestone_once() {
+    let town = Town::together();
+    let (ben, anna) = (&town.ben, &town.anna);
+    let goal = short(&anna.json(&["goal", "add", "Run", "--importance", "3", "--difficulty", "2"]));
+    let begun = anna.json(&["history", &goal]);
+    let fields: Vec<_> = begun[0]["fields"].as_array().expect("a list").iter().map(|it| it["field"].clone()).collect();
+    assert_eq!(begun.as_array().map(Vec::len), Some(1), "one person, one day: {begun}");
+    assert!(fields.contains(&json!("title")) && fields.contains(&json!("status")), "of both facets: {begun}");
+    for words in ["Shoes", "5 km", "10 km"] {
+        anna.json(&["goal", "milestone", "add", &goal, words]);
+    }
+    town.sync(&[anna, ben]);
+    anna.json(&["goal", "level", &goal, "-1", "-m", "Once a week"]);
+    ben.json(&["goal", "level", &goal, "+2", "-m", "Every day"]);
+    anna.json(&["goal", "rate", &goal, "-1", "-m", "Slow", "--on", "2026-01-05"]);
+    ben.json(&["goal", "rate", &goal, "+1", "--on", "2026-01-06"]);
+    for person in [ben, anna] {
+        assert_eq!(person.json(&["goal", "milestone", "tick", &goal, "5", "km"])["changed"], true);
+    }
+    town.sync(&[ben, anna, ben, anna]);
+    for (person, hers, his) in [(ben, "Anna", "you"), (anna, "you", "Ben")] {
+        let shown = person.json(&["goal", "show", &goal]);
+        assert_eq!(shown["levels"], json!({ "-1": "Once a week", "2": "Every day" }));
+        assert_eq!(
+            shown["ratings"],
+            json!([
+                { "date": "2026-01-05", "level": -1, "by": hers, "note": "Slow" },
+                { "date": "2026-01-06", "level": 1, "by": his, "note": "" },
+            ])
+        );
+        let ticked: Vec<_> = shown["milestones"].as_array().expect("a list").iter().map(|it| &it["ticked"]).collect();
+        assert_eq!(ticked, [false, true, false]);
+        assert_eq!((&shown["importance"], &shown["difficulty"]), (&json!("3"), &json!("2")));
+        let printed = person.ok(&["goal", "show", &goal]);
+        assert!(
+            printed.contains("[x]") && printed.contains("Every day") && printed.contains("2026-01-05"),
+            "{printed}"
+        );
+    }
+    town.assert_equal();
+    assert_eq!(ben.refused(&["goal", "edit", &goal, "--importance", "1"]).exit, 6);
+    assert_eq!(ben.refused(&["goal", "reach", &goal]).exit, 6);
+    anna.json(&["goal", "reach", &goal, "-m", "In May!"]);
+    let reached = anna.json(&["goal", "show", &goal]);
+    assert_eq!((&reached["status"], &reached["reason"]), (&json!("reached"), &json!("In May!")));
+    assert_eq!(anna.refused(&["goal", "milestone", "tick", &goal, "km"]).exit, 2);
+}
+
+#[test]
+fn feedback_is_asked_for_given_and_answered() {
+    let town = Town::together();
+    let (ben, anna) = (&town.ben, &town.anna);
+    let asked = short(&ben.json(&["feedback", "ask", "How", "I", "listen"]));
+    town.meet();
+    assert_eq!(anna.json(&["today"])["feedback"][0]["title"], "How I listen");
+    let give = ["feedback", "give", "more", "Silence", "after", "a", "question.", "--for", &asked];
+    let given = short(&anna.json(&give));
+    assert_eq!(anna.json(&["today"])["feedback"], json!([]), "she has answered");
+    anna.json(&["feedback", "give", "keep", "-m", "You remember.\nEverything.", "--about", "Memory"]);
+    town.sync(&[anna, ben]);
+    assert_eq!(ben.json(&["today"])["feedback"].as_array().map(Vec::len), Some(2));
+    let seen = ben.json(&["feedback", "show", &given]);
+    let fields = ["sort", "body", "owner", "title"].map(|field| seen[field].as_str().unwrap_or_default());
+    assert_eq!(fields, ["more of", "Silence after a question.", "them", "Silence after a question."]);
+    assert_eq!(anna.refused(&["feedback", "respond", &given, "--thanks"]).exit, 6);
+    assert_eq!(ben.refused(&["feedback", "respond", &given]).code, "no_text");
+    ben.json(&["feedback", "respond", &given, "--thanks", "-m", "I will try."]);
+    town.sync(&[ben, anna]);
+    let seen = anna.json(&["feedback", "show", &given]);
+    assert_eq!((&seen["response"], &seen["thanked"]), (&json!("I will try."), &json!("yes")));
+    let printed = anna.ok(&["feedback"]);
+    assert!(printed.contains("thanked, answered") && printed.contains("from you"), "{printed}");
+    town.assert_equal();
+}
+
+#[test]
+fn words_are_found_where_one_may_see_them_and_nowhere_else() {
+    let town = Town::together();
+    let (ben, anna) = (&town.ben, &town.anna);
+    ben.json(&["note", "add", "First session", "-m", "What matters to Anna this year."]);
+    anna.json(&["note", "add", "Doubts", "-m", "Does it matter to me?", "--private"]);
+    anna.json(&["goal", "add", "Run", "--why", "Because it matters."]);
+    town.sync(&[ben, anna, ben]);
+    let titles = |person: &Person, words: &[&str]| {
+        let found = person.json(&[&["search"], words].concat());
+        let mut titles: Vec<_> = found
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|it| it["title"].as_str().expect("a title").to_owned())
+            .collect();
+        titles.sort();
+        titles
+    };
+    assert_eq!(titles(ben, &["matter"]), ["First session", "Run"]);
+    assert_eq!(titles(anna, &["matter"]), ["Doubts", "First session", "Run"]);
+    assert_eq!(titles(anna, &["matter", "year"]), ["First session"]);
+    ben.json(&["new", "Ben & Carl"]);
+    assert_eq!(titles(ben, &["matter"]).len(), 2, "in all alliances");
+    assert!(titles(ben, &["matter", "--alliance", "Ben & Carl"]).is_empty());
+    for hostile in ["\"", "*", "a AND", "NEAR(", "title:x", "-matter", "--", "' OR 1=1 --"] {
+        ben.ok(&["search", "--", hostile]);
+    }
+    let note =
+        short(&ben.json(&["--alliance", "Ben & Anna", "note", "edit", "First session", "-m", "Something else."]));
+    assert!(!note.is_empty() && titles(ben, &["matter"]) == ["Run"]);
+}
+
+#[test]
+fn history_says_what_was_written_by_whom_on_which_day_and_no_more() {
+    let mut town = Town::together();
+    let day = 24 * 60 * 60;
+    let start = 1_767_603_600; // Monday 5 January 2026, 9:00 UTC
+    town.ben = town.ben.at(start);
+    town.anna = town.anna.at(start + day + 3 * 3600 + 17 * 60 + 23);
+    let note = short(&town.ben.json(&["note", "add", "Plan", "-m", "One two three."]));
+    town.sync(&[&town.ben, &town.anna]);
+    town.anna.json(&["note", "edit", &note, "-m", "One two and three."]);
+    town.sync(&[&town.anna, &town.ben]);
+    town.ben = town.ben.at(start + 2 * day);
+    let history = town.ben.json(&["history", &note]);
+    let lines: Vec<_> =
+        history.as_array().expect("a list").iter().map(|it| (&it["day"], &it["by"], &it["begins"])).collect();
+    assert_eq!(
+        lines,
+        [
+            (&json!("2026-01-06"), &json!(["Anna"]), &json!(false)),
+            (&json!("2026-01-05"), &json!(["you"]), &json!(true))
+        ]
+    );
+    assert_eq!(
+        history[0]["fields"],
+        json!([{ "field": "body", "text": [{ "same": "One two " }, { "added": "and " }, { "same": "three." }] }])
+    );
+    for person in [&town.ben, &town.anna] {
+        for said in [person.ok(&["history"]), person.json(&["history"]).to_string()] {
+            assert!(said.contains("2026-01-06") && !said.contains("12:17") && !said.contains("12:"), "{said}");
+        }
+    }
+    let plain = town.ben.ok(&["history", &note]);
+    assert!(plain.contains("{+and +}"), "{plain}");
+}
+
+#[test]
+fn what_one_did_last_is_taken_back_and_merges_and_is_done_again() {
+    let town = Town::together();
+    let (ben, anna) = (&town.ben, &town.anna);
+    let note = short(&ben.json(&["note", "add", "Plan", "-m", "One two three."]));
+    town.meet();
+    ben.json(&["note", "edit", "@last", "-m", "One two and three."]);
+    anna.json(&["note", "edit", &note, "-m", "Zero. One two three."]);
+    town.meet();
+    assert_eq!(ben.json(&["note", "show", &note])["body"], "Zero. One two and three.");
+    assert_eq!(short(&ben.json(&["undo"])), note);
+    assert_eq!(ben.json(&["note", "show", &note])["body"], "Zero. One two three.");
+    ben.json(&["redo"]);
+    assert_eq!(ben.json(&["note", "show", &note])["body"], "Zero. One two and three.");
+    assert_eq!(ben.refused(&["redo"]).code, "nothing_to_undo");
+    ben.json(&["undo"]);
+    assert_eq!(ben.refused(&["undo"]).code, "not_undone", "what was made stays");
+    // What the other wrote over stays.
+    let goal = short(&ben.json(&["goal", "add", "Run"]));
+    ben.json(&["goal", "edit", &goal, "--title", "Run far"]);
+    town.meet();
+    anna.json(&["goal", "edit", &goal, "--title", "Run fast"]);
+    town.sync(&[anna, ben]);
+    let refusal = ben.refused(&["undo"]);
+    assert_eq!((refusal.exit, &*refusal.code), (1, "not_undone"), "{refusal:?}");
+    assert!(refusal.message.contains("title was changed since"), "{refusal:?}");
+    assert_eq!(ben.json(&["goal", "show", &goal])["title"], "Run fast");
+    town.meet();
+    town.assert_equal();
+}
+
+#[test]
+fn the_alliance_itself_has_a_purpose_and_a_day_to_look_back() {
+    let mut town = Town::together();
+    town.ben = town.ben.at(1_767_603_600);
+    let (ben, anna) = (&town.ben, &town.anna);
+    let ran = ben.run(&["about", "--purpose", "To dare more.", "--review", "in 3 months"]);
+    assert!(ran.stderr.contains("look back on Sun 5 Apr 2026"), "{ran}");
+    town.meet();
+    let about = anna.json(&["about"]);
+    assert_eq!((&about["purpose"], &about["review"]), (&json!("To dare more."), &json!("2026-04-05")));
+    anna.json(&["about", "--review", "in May"]);
+    ben.json(&["about", "--review", "in June"]);
+    town.meet();
+    let about = ben.json(&["about"]);
+    assert_eq!(about["conflicts"][0]["values"].as_array().map(Vec::len), Some(2), "{about}");
+    ben.json(&["conflict", "keep", about["short"].as_str().expect("an id"), "1"]);
+    town.meet();
+    assert_eq!(anna.json(&["about"])["conflicts"], json!([]));
+}
+
+#[test]
+fn settings_hold_for_every_command_and_bad_ones_are_refused() {
+    let ben = alone();
+    ben.json(&["config", "set", "colour", "always"]);
+    assert!(ben.ok(&["today"]).contains("\u{1b}["), "colour in a pipe");
+    ben.json(&["config", "set", "colour"]);
+    assert!(!ben.ok(&["today"]).contains("\u{1b}["));
+    assert_eq!(ben.refused(&["config", "set", "colour", "pink"]).code, "setting");
+    assert_eq!(ben.refused(&["config", "set", "profile", "../x"]).code, "setting");
+    ben.json(&["config", "set", "profile", "another"]);
+    assert_eq!(ben.refused(&["today"]).code, "no_profile");
+    ben.json(&["--profile", "default", "today"]);
+    assert_eq!(ben.json(&["config"])[2], json!({ "id": "profile", "value": "another" }));
+}
+
+#[test]
+fn a_shell_completes_ids_where_they_belong_and_pages_are_written() {
+    let ben = alone();
+    let goal = short(&ben.json(&["goal", "add", "Run"]));
+    ben.json(&["note", "add", "First session"]);
+    let script = ben.ok(&["completions", "bash"]);
+    let file = ben.beside("completions.bash");
+    std::fs::write(&file, script).expect("written");
+    let typed = ben.command(&[]);
+    let complete = |line: &str| {
+        let words: Vec<_> = line.split(' ').collect();
+        let ask = format!(
+            "source '{}'; COMP_WORDS=('{}' {}); COMP_CWORD={}; _alliance_ids \"${{COMP_WORDS[0]}}\" '{}' '{}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            file.display(),
+            typed.get_program().to_str().expect("a path"),
+            words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" "),
+            words.len(),
+            words.last().expect("a word"),
+            words.get(words.len().wrapping_sub(2)).copied().unwrap_or("alliance"),
+        );
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &ask]);
+        for (name, value) in typed.get_envs() {
+            value.map(|value| bash.env(name, value));
+        }
+        let ran = bash.output().expect("bash runs");
+        String::from_utf8_lossy(&ran.stdout).split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(complete("goal show "), [goal.as_str()]);
+    assert_eq!(complete(&format!("goal edit {}", &goal[..2])), [goal.as_str()]);
+    assert_eq!(complete("goal milestone tick "), [goal.as_str()]);
+    assert!(complete("goal sh").contains(&"show".to_owned()));
+    let folder = ben.beside("man");
+    ben.ok(&["man", folder.to_str().expect("text")]);
+    let page = std::fs::read_to_string(folder.join("alliance-goal-rate.1")).expect("a page");
+    assert!(page.contains("how far it has come"), "{page}");
+}
+
+#[test]
+fn a_slip_in_a_title_is_answered_with_what_is_there() {
+    let ben = alone();
+    ben.json(&["goal", "add", "Run a half marathon", "--horizon", "in 3 weeks"]);
+    ben.json(&["note", "add", "First session"]);
+    assert_eq!(ben.json(&["goal", "show", "half mar"])["title"], "Run a half marathon");
+    let refusal = ben.refused(&["note", "show", "Frist sesion"]);
+    assert_eq!((refusal.exit, &*refusal.code), (5, "not_found"));
+    assert!(refusal.hint.contains("did you mean") && refusal.hint.contains("First session"), "{refusal:?}");
+    let refusal = ben.refused(&["goal", "show", "something else"]);
+    assert!(!refusal.hint.contains("did you mean"), "{refusal:?}");
+    let ran = ben.run(&["gaol"]);
+    assert!(ran.stderr.contains("goal"), "{ran}");
+    assert_eq!(ben.refused(&["goal", "rate", "half mar", "1", "--on", "soonish"]).code, "not_a_day");
+}
+
+#[test]
+fn an_editor_opens_on_a_terminal_and_what_it_saves_merges() {
+    let ben = alone();
+    let note = short(&ben.json(&["note", "add", "Plan", "-m", "One two three."]));
+    assert_eq!(ben.refused(&["note", "edit", &note]).code, "no_text");
+    // While the editor is open, the note is changed by another command.
+    let alliance = programs().join("alliance");
+    let alliance = alliance.display();
+    let editor = format!(
+        "f() {{ {alliance} note edit {note} -m 'Zero. One two three.' >&2; sed -i 's/three/and three/' \"$1\"; }}; f"
+    );
+    let (code, screen) = on_a_terminal(&ben, &["note", "edit", &note], &[("EDITOR", &editor), ("VISUAL", "")]);
+    assert_eq!(code, Some(0), "{screen}");
+    assert_eq!(ben.json(&["note", "show", &note])["body"], "Zero. One two and three.");
+    let (code, screen) = on_a_terminal(&ben, &["note", "edit", &note], &[("EDITOR", "false"), ("VISUAL", "")]);
+    assert_eq!(code, Some(3), "{screen}");
+    let (code, screen) = on_a_terminal(&ben, &["note", "show", &note], &[]);
+    assert!(code == Some(0) && screen.contains("\u{1b}["), "colour on a terminal: {screen}");
+    let (code, screen) = on_a_terminal(&ben, &["note", "show", &note], &[("NO_COLOR", "1")]);
+    assert!(code == Some(0) && !screen.contains("\u{1b}["), "no colour if none is wanted: {screen}");
+    let drafts = std::fs::read_dir(ben.profile().parent().expect("a folder")).expect("a folder");
+    let names: Vec<_> = drafts.map(|it| it.expect("a file").file_name().into_string().expect("a name")).collect();
+    assert!(names.iter().all(|name| name.starts_with("profile.db")), "no draft stays: {names:?}");
+}
