@@ -102,8 +102,11 @@ fn server(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
 pub struct TlsListener<L: Listener> {
     sockets: L,
     tls: Arc<Tls>,
-    handshakes: JoinSet<Option<(TlsStream<L::Io>, L::Addr)>>,
+    handshakes: JoinSet<Option<Connection<L>>>,
 }
+
+/// A connection and where it comes from.
+type Connection<L> = (TlsStream<<L as Listener>::Io>, <L as Listener>::Addr);
 
 impl<L: Listener> TlsListener<L> {
     /// Speaks TLS over these sockets.
