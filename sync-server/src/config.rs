@@ -1,40 +1,137 @@
-//! What an operator may choose: flags, or environment variables in their place.
+//! What an operator may choose: flags, then environment variables, then a file, then what suits a small public relay.
+//!
+//! `Arguments` is what was typed, `File` what was written down, [`Config`] what counts.
 
-use std::{net::SocketAddr, path::PathBuf};
+mod file;
 
-use clap::{Parser, ValueEnum};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
 use tracing::level_filters::LevelFilter;
+
+use crate::{
+    admin::Spaces,
+    policy::{Policy, PolicyError},
+};
+use file::File;
+
+/// Where a relay listens if nobody says.
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8787);
 
 /// Stores and forwards the sealed entries of alliances; it cannot read them.
 ///
-/// Devices connect to /sync by WebSocket. /healthz answers 200 while the store can be read. SIGTERM or SIGINT ends the
-/// relay once everything it has taken is on disk.
+/// Without a command it serves: devices connect to /sync by WebSocket, /healthz answers 200 while the store can be read.
+/// SIGTERM or SIGINT ends the relay once everything it has taken is on disk; SIGHUP makes it read its certificate again.
+/// A flag wins over its environment variable, and that over the file.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "alliance-relay", version)]
-pub struct Config {
-    /// Address and port to listen on; port 0 takes any free one and says which
-    ///
-    /// Put a proxy that speaks TLS before it unless all devices are on a network you trust.
-    #[arg(long, value_name = "ADDR", env = "ALLIANCE_RELAY_LISTEN", default_value = "127.0.0.1:8787")]
-    pub listen: SocketAddr,
+#[command(name = "alliance-relay", version, args_conflicts_with_subcommands = false)]
+pub struct Arguments {
+    /// What to choose.
+    #[command(flatten)]
+    pub flags: Flags,
+    /// What to do; serve if nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What can be chosen by flags and environment variables.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Flags {
+    /// File with everything that can be chosen, in TOML
+    #[arg(long, value_name = "FILE", env = "ALLIANCE_RELAY_CONFIG", global = true)]
+    pub config: Option<PathBuf>,
 
     /// Folder for the relay's database; made if it is not there, used by one relay at a time
-    #[arg(long, value_name = "DIR", env = "ALLIANCE_RELAY_DATA")]
-    pub data: PathBuf,
+    #[arg(long, value_name = "DIR", env = "ALLIANCE_RELAY_DATA", global = true)]
+    pub data: Option<PathBuf>,
 
-    /// How much to log, on standard error
+    /// Address and port to listen on [default: 127.0.0.1:8787]; port 0 takes any free one and says which
+    ///
+    /// Put a proxy that speaks TLS before it, or give it a certificate, unless all devices are on a network you trust.
+    #[arg(long, value_name = "ADDR", env = "ALLIANCE_RELAY_LISTEN", value_parser = address)]
+    pub listen: Option<SocketAddr>,
+
+    /// Address and port for /metrics; without it there are none
+    #[arg(long, value_name = "ADDR", env = "ALLIANCE_RELAY_METRICS", value_parser = address)]
+    pub metrics: Option<SocketAddr>,
+
+    /// Certificate and its chain, in PEM, to speak TLS with
+    #[arg(long, value_name = "FILE", env = "ALLIANCE_RELAY_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", env = "ALLIANCE_RELAY_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+
+    /// How much to log, on standard error [default: info]
     ///
     /// No level logs what people write, nor whole keys or names, nor network addresses.
-    #[arg(long, value_name = "LEVEL", env = "ALLIANCE_RELAY_LOG", default_value = "info")]
-    pub log: Level,
+    #[arg(long, value_name = "LEVEL", env = "ALLIANCE_RELAY_LOG")]
+    pub log: Option<Level>,
 
-    /// How to log
-    #[arg(long, value_name = "FORMAT", env = "ALLIANCE_RELAY_LOG_FORMAT", default_value = "text")]
+    /// How to log [default: text]
+    #[arg(long, value_name = "FORMAT", env = "ALLIANCE_RELAY_LOG_FORMAT")]
+    pub log_format: Option<Format>,
+}
+
+/// What else the program does.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Say whether the relay could start with these choices
+    CheckConfig,
+    /// See and bound what is kept for whom
+    #[command(subcommand)]
+    Spaces(Spaces),
+    /// Write a copy of everything the relay keeps, its key included; the relay may run meanwhile
+    Backup {
+        /// The file to write; it must not be there
+        file: PathBuf,
+    },
+    /// Verify everything the relay keeps, or a copy: pages, signatures, hashes, chains; the relay may run meanwhile
+    Check {
+        /// A copy that `backup` wrote, instead of the data folder
+        file: Option<PathBuf>,
+    },
+    /// Make a token for those who may bring new spaces, and the hash of it for the file
+    Token,
+}
+
+/// What counts.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Config {
+    /// Where devices connect.
+    pub listen: SocketAddr,
+    /// Where /metrics is served, if it is.
+    pub metrics: Option<SocketAddr>,
+    /// The folder of the database.
+    pub data: PathBuf,
+    /// The certificate to speak TLS with, if the relay does.
+    pub tls: Option<TlsFiles>,
+    /// How much to log.
+    pub log: Level,
+    /// How to log.
     pub log_format: Format,
+    /// What the relay takes.
+    pub policy: Policy,
+}
+
+/// Where the certificate is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TlsFiles {
+    /// Certificate and chain, in PEM.
+    pub cert: PathBuf,
+    /// Its key, in PEM.
+    pub key: PathBuf,
 }
 
 /// How much to log.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(ValueEnum, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// Nothing.
     Off,
@@ -49,12 +146,114 @@ pub enum Level {
 }
 
 /// How to log.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(ValueEnum, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// Lines for people.
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// Why nobody can tell what is wanted.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the file {}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is not as it should be.
+    #[error("{}, line {line}{key}: {message}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The key in that line, after a comma, if there is one.
+        key: String,
+        /// What is wrong and what is allowed.
+        message: String,
+    },
+    /// A choice that cannot be meant.
+    #[error("{}", .path.display())]
+    Policy {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: PolicyError,
+    },
+    /// Nobody said where the data is.
+    #[error("no data folder is named")]
+    NoData,
+    /// A certificate without a key, or the other way round.
+    #[error("TLS needs both a certificate and its key; {missing} is missing")]
+    HalfTls {
+        /// What is missing, as it is written in the file.
+        missing: &'static str,
+    },
+}
+
+impl Config {
+    /// Puts together what was typed and what is written in the file that was named.
+    pub fn new(flags: &Flags) -> Result<Self, ConfigError> {
+        let file = match &flags.config {
+            Some(path) => File::read(path)?,
+            None => File::default(),
+        };
+        let tls = file.tls.unwrap_or_default();
+        let files = [flags.tls_cert.clone().or(tls.cert), flags.tls_key.clone().or(tls.key)];
+        let policy = Policy {
+            admission: file.admission,
+            quota: file.quota,
+            rate: file.rate,
+            connections: file.connections,
+            memory: file.memory,
+            time: file.time,
+            trusted_proxies: file.trusted_proxies,
+        };
+        let path = || flags.config.clone().unwrap_or_default();
+        policy.validate().map_err(|source| ConfigError::Policy { path: path(), source })?;
+        Ok(Self {
+            listen: flags.listen.or(file.listen.map(|it| it.0)).unwrap_or(LISTEN),
+            metrics: flags.metrics.or(file.metrics.map(|it| it.0)),
+            data: flags.data.clone().or(file.data).ok_or(ConfigError::NoData)?,
+            tls: TlsFiles::both(files)?,
+            log: flags.log.or(file.log).unwrap_or(Level::Info),
+            log_format: flags.log_format.or(file.log_format).unwrap_or(Format::Text),
+            policy,
+        })
+    }
+}
+
+impl TlsFiles {
+    fn both(files: [Option<PathBuf>; 2]) -> Result<Option<Self>, ConfigError> {
+        match files {
+            [Some(cert), Some(key)] => Ok(Some(Self { cert, key })),
+            [None, None] => Ok(None),
+            [None, Some(_)] => Err(ConfigError::HalfTls { missing: "tls.cert" }),
+            [Some(_), None] => Err(ConfigError::HalfTls { missing: "tls.key" }),
+        }
+    }
+
+    /// Both files.
+    pub fn paths(&self) -> [&Path; 2] {
+        [&self.cert, &self.key]
+    }
+}
+
+/// Reads an address to listen on. `localhost` is the only name, so that nothing is looked up anywhere.
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    let numbers = text.strip_prefix("localhost:").map(|port| format!("{}:{port}", LISTEN.ip()));
+    numbers.as_deref().unwrap_or(text).parse().map_err(|_| {
+        "an address is a number, a colon and a port, such as 127.0.0.1:8787 (this computer only), 0.0.0.0:8787 (every \
+         IPv4 address of it), [::]:8787 (IPv6, too) or localhost:8787"
+    })
 }
 
 impl From<Level> for LevelFilter {
@@ -75,16 +274,41 @@ mod tests {
 
     use super::*;
 
+    fn parse(words: &[&str]) -> Result<Config, String> {
+        let words = [&["alliance-relay"], words].concat();
+        let arguments = Arguments::try_parse_from(words).map_err(|error| error.to_string())?;
+        Config::new(&arguments.flags).map_err(|error| error.to_string())
+    }
+
     #[test]
     fn the_command_line_is_consistent() {
-        Config::command().debug_assert();
+        Arguments::command().debug_assert();
     }
 
     #[test]
     fn a_data_folder_is_all_that_must_be_said() {
-        let config = Config::try_parse_from(["alliance-relay", "--data", "d"]).expect("parses");
-        assert_eq!((config.listen.port(), config.log, config.log_format), (8787, Level::Info, Format::Text));
-        assert!(Config::try_parse_from(["alliance-relay"]).is_err());
-        assert!(Config::try_parse_from(["alliance-relay", "--data", "d", "--listen", "nowhere"]).is_err());
+        let config = parse(&["--data", "d"]).expect("parses");
+        assert_eq!((config.listen, config.log, config.log_format), (LISTEN, Level::Info, Format::Text));
+        assert_eq!((config.metrics, config.tls, config.policy), (None, None, Policy::default()));
+        assert_eq!(parse(&[]).expect_err("no folder"), "no data folder is named");
+    }
+
+    #[test]
+    fn an_address_is_a_number_or_localhost() {
+        let listen = |text| parse(&["--data", "d", "--listen", text]).map(|config| config.listen.to_string());
+        assert_eq!(listen("localhost:99"), Ok("127.0.0.1:99".to_owned()));
+        assert_eq!(listen("[::1]:99"), Ok("[::1]:99".to_owned()));
+        for text in ["nowhere", "relay.example:8787", "localhost", "8787", "127.0.0.1"] {
+            let problem = listen(text).expect_err("not a number");
+            assert!(problem.contains("such as 127.0.0.1:8787"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_needs_its_key() {
+        let problem = parse(&["--data", "d", "--tls-cert", "c"]).expect_err("half");
+        assert!(problem.ends_with("tls.key is missing"), "{problem}");
+        let problem = parse(&["--data", "d", "--tls-key", "k"]).expect_err("half");
+        assert!(problem.ends_with("tls.cert is missing"), "{problem}");
     }
 }

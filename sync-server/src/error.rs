@@ -1,15 +1,52 @@
 //! What ends the program, and errors with their causes as one line.
 
-use std::{error::Error as StdError, io, net::SocketAddr};
+use std::{error::Error as StdError, io, net::SocketAddr, path::PathBuf};
 
-use crate::store::StoreError;
+use crate::{config::ConfigError, policy::SpaceName, store::StoreError, tls::TlsError};
 
-/// Why the relay cannot run.
+/// Why the program cannot do what it shall.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Nobody can tell what is wanted.
+    #[error("the configuration cannot be used")]
+    Config(#[from] ConfigError),
+    /// There is no certificate to speak TLS with.
+    #[error("cannot speak TLS")]
+    Tls(#[from] TlsError),
     /// The store cannot be opened.
     #[error("cannot open the store")]
     Store(#[from] StoreError),
+    /// There is no database.
+    #[error("there is no relay's database at {}", .0.display())]
+    NoStore(PathBuf),
+    /// There is no such space.
+    #[error("the relay holds no space {0}")]
+    NoSpace(SpaceName),
+    /// Nobody said that it is meant.
+    #[error("this would drop {entries} entries, {bytes} bytes, for {devices} devices, and cannot be undone")]
+    Unconfirmed {
+        /// Entries of the space.
+        entries: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// Device keys that are live in it.
+        devices: u64,
+    },
+    /// A copy is not written over anything.
+    #[error("{} is there already", .0.display())]
+    Exists(PathBuf),
+    /// A copy cannot be written.
+    #[error("cannot write {}", .path.display())]
+    Backup {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// What is kept is not what was taken.
+    #[error("{0}")]
+    Damaged(String),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -30,18 +67,69 @@ pub enum Error {
     Stopped,
 }
 
+/// What helps against damage, whoever found it.
+const RESTORE: &str = "stop the relay, keep the damaged folder aside, and put a copy that `alliance-relay backup` wrote \
+    into a new one as relay.sqlite; devices send again what it lacks. Without a copy, a new folder works as well, but \
+    each person has to say `alliance relay set` once, because the relay's key is new";
+
 impl Error {
     /// What an operator can do about it, if that can be said.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Store(StoreError::Locked(_)) => Some("stop the other relay, or choose another folder with --data"),
-            Self::Store(StoreError::Folder { .. }) => Some("choose a folder that this user can write with --data"),
-            Self::Store(StoreError::Newer { .. }) => Some("run the newer alliance-relay that wrote it"),
-            Self::Store(StoreError::Foreign) => Some("choose an empty folder with --data"),
-            Self::Store(StoreError::Damaged { .. }) => Some("restore a backup; devices send again what it lacks"),
-            Self::Listen { .. } => Some("choose another address or port with --listen"),
+            Self::Store(problem) => store_hint(problem),
+            Self::Listen { source, .. } => Some(listen_hint(source.kind())),
+            Self::Config(ConfigError::NoData) => {
+                Some("say --data DIR, set ALLIANCE_RELAY_DATA, or write data = \"DIR\" into the file of --config")
+            }
+            Self::Config(ConfigError::HalfTls { .. }) => {
+                Some("say both --tls-cert and --tls-key, write both under [tls], or leave both away")
+            }
+            Self::Config(ConfigError::Read { .. }) => {
+                Some("choose another file with --config, or let this user read it")
+            }
+            Self::Config(_) => Some("correct the file; `alliance-relay check-config` tries it without starting"),
+            Self::Tls(_) => {
+                Some("both files are PEM: the certificate first, then its chain; and the key that belongs to it")
+            }
+            Self::NoStore(_) => {
+                Some("name the relay's own folder with --data; a relay makes its database when it starts")
+            }
+            Self::NoSpace(_) => Some("`alliance-relay spaces list` shows those that it holds"),
+            Self::Unconfirmed { .. } => Some("say it again with --yes if you mean it"),
+            Self::Exists(_) => Some("choose a new name, for instance one with the date"),
+            Self::Damaged(_) => Some(RESTORE),
             _ => None,
         }
+    }
+}
+
+fn store_hint(problem: &StoreError) -> Option<&'static str> {
+    match problem {
+        StoreError::Locked(_) => Some("stop the other relay, or choose another folder with --data"),
+        StoreError::Folder { .. } => Some("choose a folder that this user can write with --data"),
+        StoreError::Newer { .. } => Some("run the newer alliance-relay that wrote it"),
+        StoreError::Foreign => Some(
+            "if this was a relay's folder, its database is damaged: restore a copy as docs/operating-a-relay.md says; else \
+             choose a folder of its own with --data",
+        ),
+        StoreError::Damaged { .. } | StoreError::Missing => Some(RESTORE),
+        StoreError::Disk(_) => Some("make room on the disk, and let this user write the folder and the files in it"),
+        _ => None,
+    }
+}
+
+fn listen_hint(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::AddrInUse => {
+            "another program listens there, perhaps a relay that runs already: stop it, or choose another port with --listen"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 are for root: choose a higher one with --listen, and let a proxy or the firewall lead to it"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this computer has no such address: 127.0.0.1 is for this computer only, 0.0.0.0 for every address of it"
+        }
+        _ => "choose another address or port with --listen",
     }
 }
 

@@ -3,6 +3,8 @@
 //! `replica` decides, `store` remembers, `driver` gives the state machine a thread and a clock, `http` moves bytes. The
 //! relay cannot read what it keeps, because it does not link what reads.
 
+pub mod admin;
+pub mod backup;
 pub mod config;
 pub mod driver;
 pub mod error;
@@ -11,3 +13,4 @@ pub mod metrics;
 pub mod policy;
 pub mod replica;
 pub mod store;
+pub mod tls;

@@ -4,22 +4,23 @@ use std::{
     future::Future,
     io::{self, Write as _},
     process::ExitCode,
+    sync::Arc,
 };
 
 use alliance_sync_server::{
-    config::{Config, Format},
+    admin, backup,
+    config::{Arguments, Command, Config, Format},
     error::{Error, chain},
-    http::Server,
+    http::{Metrics, Server},
     replica::Relay,
     store::SqliteStore,
+    tls::{Tls, TlsListener},
 };
 use clap::Parser as _;
-use tracing::{info, level_filters::LevelFilter};
+use tracing::{error, info, level_filters::LevelFilter};
 
 fn main() -> ExitCode {
-    let config = Config::parse();
-    start_logging(&config);
-    match run(&config) {
+    match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             let mut stderr = io::stderr().lock();
@@ -31,26 +32,78 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(config: &Config) -> Result<(), Error> {
+fn run(arguments: &Arguments) -> Result<(), Error> {
+    if let Some(Command::Token) = &arguments.command {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(Error::Random)?;
+        return say(&admin::token(random)).map_err(Error::Start);
+    }
+    let config = Config::new(&arguments.flags)?;
+    let said = match &arguments.command {
+        None => return start(&config),
+        Some(Command::CheckConfig) => admin::check_config(&config)?,
+        Some(Command::Spaces(spaces)) => admin::spaces(spaces, &config.data)?,
+        Some(Command::Backup { file }) => backup::write(&config.data, file)?,
+        Some(Command::Check { file }) => backup::check(&config.data, file.as_deref())?,
+        Some(Command::Token) => return Ok(()),
+    };
+    say(&said).map_err(Error::Start)
+}
+
+fn start(config: &Config) -> Result<(), Error> {
+    start_logging(config);
     let mut fresh = [0; 32];
     getrandom::fill(&mut fresh).map_err(Error::Random)?;
-    let relay = Relay::new(SqliteStore::open(&config.data)?, &fresh)?;
+    let relay = Relay::with_policy(SqliteStore::open(&config.data)?, &fresh, config.policy.clone())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
     runtime.block_on(serve(config, relay))
 }
 
 async fn serve(config: &Config, relay: Relay<SqliteStore>) -> Result<(), Error> {
     let stop = signals().map_err(Error::Start)?;
-    let server = Server::bind(config.listen, relay).await?;
+    let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
+    reload_on_hangup(tls.clone()).map_err(Error::Start)?;
+    let metrics = config.metrics.map_or(Metrics::Off, Metrics::At);
+    let server = Server::bind(config.listen, relay).await?.with_metrics(metrics).await?;
     let address = server.address()?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     info!(port = address.port(), version = env!("CARGO_PKG_VERSION"), "relay is listening");
-    say(&format!("listening on http://{address}")).map_err(Error::Start)?;
-    server.run(stop).await?;
+    say(&format!("listening on {scheme}://{address}")).map_err(Error::Start)?;
+    if let Some(address) = server.metrics_address() {
+        say(&format!("metrics on http://{address}/metrics")).map_err(Error::Start)?;
+    }
+    match tls {
+        Some(tls) => server.run_over(|sockets| TlsListener::new(sockets, tls), stop).await?,
+        None => server.run(stop).await?,
+    }
     info!("relay has stopped");
     Ok(())
 }
 
-/// Says something to whoever started the relay, at once.
+/// Reads the certificate again whenever the relay is told to; without one the signal changes nothing.
+#[cfg(unix)]
+fn reload_on_hangup(tls: Option<Arc<Tls>>) -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            match tls.as_ref().map(|tls| tls.reload()) {
+                Some(Ok(())) => info!("certificate is read again"),
+                Some(Err(problem)) => error!(reason = chain(&problem), "certificate stays the old one"),
+                None => info!("there is no certificate to read again"),
+            }
+        }
+    });
+    Ok(())
+}
+
+/// There is no such signal.
+#[cfg(not(unix))]
+fn reload_on_hangup(_: Option<Arc<Tls>>) -> io::Result<()> {
+    Ok(())
+}
+
+/// Says something to whoever started the program, at once.
 fn say(line: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;

@@ -21,7 +21,7 @@ use alliance_replica::{
 use crate::metrics::Histogram;
 
 pub use memory::MemoryStore;
-pub use sqlite::SqliteStore;
+pub use sqlite::{Admin, Kept, Report, SqliteStore};
 
 /// Durable memory of a relay.
 pub trait Store {

@@ -9,6 +9,7 @@ mod hostile;
 mod invitations;
 mod live;
 mod moving;
+mod operator;
 mod profiles;
 mod readme;
 mod relay;

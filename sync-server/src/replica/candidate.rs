@@ -215,7 +215,8 @@ impl<S: Store> Relay<S> {
             }
             _ => self.end(id, channel, Code::NotMember, None),
         }
-        info!(connection = id.0, space = ?space, is_new, entries = received.new.len(), "space is brought back");
+        let what = if is_new { "a space that was not here is taken" } else { "a space is completed" };
+        info!(connection = id.0, space = ?space, entries = received.new.len(), "{what}");
         self.take(id, channel, &space, &ids, received, now);
         self.say_have(id, channel, &space);
         self.pump(id, channel);

@@ -3,6 +3,9 @@
 //! Write-ahead log with `synchronous=FULL`: a commit is on disk when it returns. rusqlite is named only here and in the
 //! error type. A row that is not what it should be is an error of its space, never a panic.
 
+mod admin;
+mod verify;
+
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
@@ -20,6 +23,9 @@ use alliance_replica::{
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, Transaction, TransactionBehavior};
 
 use super::{Append, Store, StoreError, StoreTimes, Stored, Totals};
+
+pub use admin::{Admin, Kept};
+pub use verify::Report;
 
 const DATABASE: &str = "relay.sqlite";
 const LOCK: &str = "relay.lock";

@@ -8,4 +8,5 @@ mod faults;
 mod healing;
 mod limits;
 mod program;
+mod tls;
 mod world;

@@ -1,0 +1,73 @@
+//! Copies of everything that a relay keeps, its key included, and the check of a folder or a copy.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    admin,
+    error::Error,
+    store::{Admin, Report},
+};
+
+/// Writes everything as it is at one moment into a new file that only its owner can read. It is on disk, whole, when this
+/// returns, or the file is not there. Returns what to say.
+pub fn write(data: &Path, file: &Path) -> Result<String, Error> {
+    let admin = admin::open(data)?;
+    if file.symlink_metadata().is_ok() {
+        return Err(Error::Exists(file.to_owned()));
+    }
+    let mut part = OsString::from(file);
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let written = copy(&admin, &part, file);
+    if written.is_err() {
+        // What is there is of no use; if it cannot go, the next copy tries again.
+        _ = fs::remove_file(&part);
+    }
+    let bytes = written?;
+    Ok(format!("{} holds everything, the relay's key included: {bytes} bytes", file.display()))
+}
+
+fn copy(admin: &Admin, part: &Path, file: &Path) -> Result<u64, Error> {
+    let failed = |source| Error::Backup { path: file.to_owned(), source };
+    match fs::remove_file(part) {
+        Err(problem) if problem.kind() != io::ErrorKind::NotFound => return Err(failed(problem)),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let target = options.open(part).map_err(failed)?;
+    let no_text = || failed(io::Error::new(io::ErrorKind::InvalidFilename, "the name is no text"));
+    admin.copy_to(part.to_str().ok_or_else(no_text)?)?;
+    target.sync_all().map_err(failed)?;
+    let bytes = target.metadata().map_err(failed)?.len();
+    fs::rename(part, file).map_err(failed)?;
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    Ok(bytes)
+}
+
+/// Verifies a folder, or a copy. Returns what to say if all is right.
+pub fn check(data: &Path, copy: Option<&Path>) -> Result<String, Error> {
+    let mut admin = match copy {
+        None => admin::open(data)?,
+        Some(file) if file.is_file() => Admin::open_copy(file)?,
+        Some(file) => return Err(Error::NoStore(file.to_owned())),
+    };
+    let Report { spaces, entries, problems, more } = admin.verify()?;
+    if problems.is_empty() {
+        return Ok(format!("all is right: {entries} entries of {spaces} spaces, and the relay's key"));
+    }
+    let mut text = format!("{} things are wrong; {entries} entries are right", problems.len() as u64 + more);
+    problems.iter().for_each(|problem| text += &format!("\n  {problem}"));
+    if more > 0 {
+        text += &format!("\n  and {more} more");
+    }
+    Err(Error::Damaged(text))
+}

@@ -1,0 +1,128 @@
+//! TLS by an operator's own certificate, through the program itself.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use tokio_rustls::rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Program {
+    child: Child,
+    address: String,
+    logs: BufReader<std::process::ChildStderr>,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+impl Program {
+    fn start(folder: &Path) -> Self {
+        let mut child = command(folder).spawn().expect("starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).expect("says something");
+        let address = line.trim_end().strip_prefix("listening on https://").expect("speaks TLS").to_owned();
+        let logs = BufReader::new(child.stderr.take().expect("piped"));
+        Self { child, address, logs }
+    }
+
+    /// What it answers to somebody who trusts this certificate only.
+    fn health(&self, root: &str) -> Result<String, std::io::Error> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(root.as_bytes()).expect("PEM")).expect("a certificate");
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let config = config.with_safe_default_protocol_versions().expect("versions").with_root_certificates(roots);
+        let name = "localhost".try_into().expect("a name");
+        let client = ClientConnection::new(Arc::new(config.with_no_client_auth()), name).expect("a client");
+        let stream = TcpStream::connect(&self.address).expect("connects");
+        stream.set_read_timeout(Some(PATIENCE)).expect("sets");
+        let mut stream = StreamOwned::new(client, stream);
+        write!(stream, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        match stream.read_to_string(&mut answer) {
+            // A server that closes without a goodbye has said all.
+            Err(problem) if problem.kind() != std::io::ErrorKind::UnexpectedEof => Err(problem),
+            _ => Ok(answer),
+        }
+    }
+
+    /// Tells it to read its certificate again, and waits for what it logs about that.
+    fn hang_up(&mut self, word: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &id]).status().expect("runs").success());
+        let mut line = String::new();
+        while !line.contains(word) {
+            line.clear();
+            assert_ne!(self.logs.read_line(&mut line).expect("reads"), 0, "it ended without saying: {word}");
+        }
+    }
+}
+
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alliance-relay"));
+    command.args(["--listen", "127.0.0.1:0", "--data"]).arg(folder.join("data"));
+    command.arg("--tls-cert").arg(folder.join("cert.pem")).arg("--tls-key").arg(folder.join("key.pem"));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Writes a new certificate and its key; returns the certificate.
+fn certify(folder: &Path) -> String {
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).expect("makes");
+    fs::write(folder.join("cert.pem"), cert.pem()).expect("writes");
+    fs::write(folder.join("key.pem"), signing_key.serialize_pem()).expect("writes");
+    cert.pem()
+}
+
+#[test]
+fn a_relay_speaks_tls_and_takes_a_new_certificate_while_it_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = certify(folder.path());
+    let mut program = Program::start(folder.path());
+    // Whoever connects and says nothing holds up nobody.
+    let _silent = TcpStream::connect(&program.address).expect("connects");
+    assert!(program.health(&first).expect("answers").starts_with("HTTP/1.1 200"));
+    let second = certify(folder.path());
+    assert!(program.health(&second).is_err(), "nobody told it to read the new one");
+    program.hang_up("certificate is read again");
+    assert!(program.health(&second).expect("answers").starts_with("HTTP/1.1 200"));
+    fs::write(folder.path().join("cert.pem"), "nothing").expect("writes");
+    program.hang_up("certificate stays the old one");
+    assert!(program.health(&second).expect("answers").starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_is_named_before_anything_listens() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let said = |folder: &Path| {
+        let output = command(folder).output().expect("runs");
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+        String::from_utf8(output.stderr).expect("text")
+    };
+    let missing = said(folder.path());
+    assert!(missing.contains("cert.pem") && missing.contains("hint: both files are PEM"), "{missing}");
+    certify(folder.path());
+    let key = fs::read(folder.path().join("key.pem")).expect("reads");
+    certify(folder.path());
+    fs::write(folder.path().join("key.pem"), key).expect("writes");
+    let mismatch = said(folder.path());
+    assert!(mismatch.contains("certificate and key cannot be used together"), "{mismatch}");
+}

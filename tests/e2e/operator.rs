@@ -1,0 +1,167 @@
+//! What an operator types: the configuration, spaces, copies, checks, and the package.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use alliance_tests::{
+    program::{RelayProgram, programs},
+    town::Town,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn relay(arguments: &[&str]) -> Output {
+    let mut command = Command::new(programs().join("alliance-relay"));
+    for name in ["CONFIG", "DATA", "LISTEN", "LOG"] {
+        command.env_remove(format!("ALLIANCE_RELAY_{name}"));
+    }
+    command.args(arguments).output().expect("runs")
+}
+
+/// What a command says that has to succeed.
+fn ok(arguments: &[&str]) -> String {
+    let output = relay(arguments);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// What a command says that has to fail, with a hint.
+fn refused(arguments: &[&str]) -> String {
+    let output = relay(arguments);
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{arguments:?}: {said}");
+    assert!(said.contains("\nhint: "), "{said}");
+    said
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a name that is text")
+}
+
+/// The relay's spaces: name and entries.
+fn spaces(data: &str) -> Vec<(String, u64)> {
+    let all: Value = serde_json::from_str(&ok(&["spaces", "list", "--json", "--data", data])).expect("JSON");
+    let row =
+        |row: &Value| (row["space"].as_str().expect("a name").to_owned(), row["entries"].as_u64().expect("a count"));
+    all.as_array().expect("a list").iter().map(row).collect()
+}
+
+#[test]
+fn a_file_is_tried_without_starting_and_its_errors_name_the_place() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("relay.toml");
+    let file = text(&file);
+    fs::write(file, "listen = \"localhost:0\"\ndata = \"d\"\n[quota]\ncontent_bytes = 3000000\n").expect("writes");
+    let said = ok(&["check-config", "--config", file]);
+    assert!(said.contains("http://127.0.0.1:0") && said.contains("3000000 bytes a space"), "{said}");
+    assert!(ok(&["check-config", "--config", file, "--data", "elsewhere"]).contains("data        elsewhere"));
+    fs::write(file, "data = \"d\"\nlisten = \"relay.example:1\"\n").expect("writes");
+    let said = refused(&["check-config", "--config", file]);
+    assert!(said.contains("relay.toml, line 2, listen: an address is a number"), "{said}");
+    assert!(refused(&["check-config"]).contains("no data folder is named"));
+    assert!(refused(&["check-config", "--config", "/nowhere/relay.toml"]).contains("cannot read the file"));
+}
+
+#[test]
+fn the_sample_of_the_package_can_be_used_as_it_is() {
+    let said = ok(&["check-config", "--config", text(&packaging().join("relay.toml"))]);
+    assert!(said.contains("/var/lib/alliance-relay"), "{said}");
+}
+
+#[test]
+fn spaces_are_listed_and_bounded_beside_a_running_relay_and_dropped_when_it_has_stopped() {
+    let mut town = Town::together();
+    let logs = town.relay().logs();
+    assert!(!logs.contains("brought back"), "{logs}");
+    let data = town.data();
+    let data = text(&data);
+    let before = spaces(data);
+    assert!(before.iter().any(|(name, entries)| *name == town.space && *entries > 0), "{before:?}");
+    let shown = ok(&["spaces", "show", &town.space, "--data", data]);
+    assert!(shown.contains(&town.space) && !shown.contains("Ben"), "{shown}");
+    ok(&["spaces", "limit", &town.space, "3MiB", "--data", data]);
+    assert!(ok(&["spaces", "show", &town.space, "--data", data]).contains("3145728 bytes"));
+    ok(&["spaces", "limit", &town.space, "none", "--data", data]);
+    assert!(refused(&["spaces", "show", &"0".repeat(32), "--data", data]).contains("holds no space"));
+    assert!(refused(&["spaces", "drop", &town.space, "--data", data]).contains("hint: say it again with --yes"));
+    let drop = ["spaces", "drop", &town.space.clone(), "--yes", "--data", data];
+    assert!(refused(&drop).contains("another relay uses the folder"));
+    town.stop_relay();
+    assert!(ok(&drop).contains("is dropped"));
+    assert_eq!(spaces(data).len(), before.len() - 1);
+    town.start_relay();
+    town.meet();
+    assert_eq!(spaces(data).len(), before.len(), "both still have everything, and bring it back");
+    town.assert_equal();
+}
+
+#[test]
+fn a_copy_of_a_running_relay_is_whole_private_and_can_take_its_place() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut town = Town::together();
+    town.ben.json(&["note", "add", "In the copy"]);
+    town.meet();
+    let folder = TempDir::new().expect("a folder");
+    let (file, data) = (folder.path().join("copy.sqlite"), town.data());
+    let backup = ["backup", text(&file), "--data", text(&data)];
+    ok(&backup);
+    assert_eq!(file.metadata().expect("is there").permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing else is left");
+    assert!(refused(&backup).contains("is there already"));
+    assert!(ok(&["check", "--data", text(&data)]).contains("all is right"));
+    assert!(ok(&["check", text(&file), "--data", text(&data)]).contains("all is right"));
+    town.kill_relay();
+    fs::remove_dir_all(&data).expect("removed");
+    fs::create_dir(&data).expect("made");
+    fs::copy(&file, data.join("relay.sqlite")).expect("copied");
+    town.start_relay();
+    // It has the same key, so nobody is asked, and all that was acknowledged.
+    town.anna.json(&["note", "add", "After it"]);
+    town.meet();
+    town.assert_equal();
+    assert!(!town.ben.ok(&["security"]).contains("the relay had lost"));
+}
+
+#[test]
+fn damage_is_found_and_a_copy_is_what_helps() {
+    let mut town = Town::together();
+    town.stop_relay();
+    let data = town.data();
+    let database = data.join("relay.sqlite");
+    let raw = rusqlite::Connection::open(&database).expect("opens");
+    raw.execute("UPDATE bodies SET body = zeroblob(length(body)) WHERE n = 2", []).expect("damages");
+    drop(raw);
+    let said = refused(&["check", "--data", text(&data)]);
+    assert!(said.contains("body does not match its header") && said.contains("alliance-relay backup"), "{said}");
+    fs::write(&database, vec![b'x'; 8192]).expect("writes");
+    for words in [&["check"][..], &["spaces", "list"], &["--listen", "127.0.0.1:0"]] {
+        let said = refused(&[words, &["--data", text(&data)]].concat());
+        assert!(said.contains("restore a copy") && !said.contains("empty folder"), "{said}");
+    }
+    assert!(refused(&["spaces", "list", "--data", "/nowhere"]).contains("no relay's database"));
+}
+
+#[test]
+fn an_address_in_use_is_said_in_plain_words() {
+    let folder = TempDir::new().expect("a folder");
+    let first = RelayProgram::start(&folder.path().join("first"));
+    let second = RelayProgram::try_start(&folder.path().join("second"), first.address()).err().expect("is taken");
+    assert!(second.logs.contains("hint: another program listens there"), "{}", second.logs);
+}
+
+fn packaging() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging")
+}
+
+#[test]
+fn the_debian_package_holds_what_it_should_and_its_program_runs() {
+    let folder = TempDir::new().expect("a folder");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("package");
+    let built = Command::new(script).arg(folder.path()).env("ALLIANCE_BIN_DIR", programs()).output().expect("runs");
+    let said = String::from_utf8_lossy(&built.stdout).into_owned() + &String::from_utf8_lossy(&built.stderr);
+    assert!(built.status.success(), "{said}");
+    assert!(said.contains("the package is right") || said.contains("skipped: dpkg-deb"), "{said}");
+}
