@@ -13,7 +13,12 @@ const HEADING: &str = "Options of every command";
 /// Everything is kept on this computer, works without a network and is exchanged with the other person by `alliance
 /// sync`. Without a command you see today.
 #[derive(Parser, Debug)]
-#[command(name = "alliance", version, max_term_width = 100)]
+#[command(
+    name = "alliance",
+    version,
+    max_term_width = 100,
+    after_help = "An item is named by its id, the beginning of its id, or its whole title.\nExit codes and what --json prints: docs/scripting.md"
+)]
 pub struct Args {
     /// Options of every command.
     #[command(flatten)]
@@ -50,6 +55,11 @@ impl Title {
     pub fn join(&self) -> String {
         self.words.join(" ")
     }
+}
+
+/// Words that were given to an option; clap says to which if there are none.
+pub fn words(text: &str) -> Result<String, &'static str> {
+    if text.trim().is_empty() { Err("say it in a few words") } else { Ok(text.to_owned()) }
 }
 
 /// How long something holds: `30m`, `12h`, `7d`, `2w`.
@@ -136,6 +146,12 @@ mod tests {
         let Some(Command::Init(init)) = parse(&line).expect("parses").command else { panic!("another command") };
         assert_eq!((init.alliance.as_str(), init.relay.is_none()), ("Ben & Anna", true));
         assert!(parse(&line[..5]).is_err());
+        for at in [2, 4, 6] {
+            let mut line = line;
+            line[at] = " ";
+            let said = parse(&line).expect_err("nothing said").to_string();
+            assert!(said.contains(line[at - 1]) && said.contains("a few words"), "{said}");
+        }
     }
 
     #[test]

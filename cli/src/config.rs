@@ -26,7 +26,7 @@ impl FromStr for ProfileName {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if text.is_empty() || text.len() > LONGEST || text.starts_with('.') || !text.chars().all(allowed) {
-            return Err("a profile is named with at most 64 letters, digits, - and _");
+            return Err("a name of at most 64 letters, digits, dots, - and _, without a dot at its beginning");
         }
         Ok(Self(text.to_owned()))
     }

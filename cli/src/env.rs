@@ -115,6 +115,11 @@ impl Moment {
     pub fn new(seconds: i64, zone: TimeZone) -> Self {
         Self { at: Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX), zone }
     }
+
+    /// True if both are the same point in time.
+    pub fn is(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
 }
 
 impl fmt::Display for Moment {

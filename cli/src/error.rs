@@ -6,7 +6,8 @@ mod advice;
 
 use std::{error::Error, io, path::PathBuf, process::ExitCode};
 
-use alliance_core::app::{AppError, Person, SessionError};
+use alliance_core::app::{AppError, Candidate, Person, SessionError};
+use serde::Serialize;
 
 use self::advice::{BEGIN, app, list, net, one_of, session, some_of};
 use crate::{command::sync, config::ProfileName, net::relay::NetError};
@@ -119,6 +120,23 @@ pub enum CliError {
         /// What there is.
         titles: Vec<String>,
     },
+    /// An alliance of this title is there already.
+    #[error("there is an alliance “{title}” here already")]
+    AllianceExists {
+        /// Its title.
+        title: String,
+    },
+    /// Nobody could be asked whether the other person may see something.
+    #[error("nobody said that “{title}” may be shared")]
+    NotConfirmed {
+        /// What was to be shared.
+        title: String,
+        /// For whom.
+        people: String,
+    },
+    /// The person was asked, and said no.
+    #[error("nothing was shared")]
+    Declined,
     /// Several alliances are called so.
     #[error("“{name}” could mean several alliances")]
     ManyAlliances {
@@ -221,7 +239,34 @@ pub struct Report {
     pub exit: Exit,
 }
 
+/// Something that could be meant.
+#[derive(Serialize, PartialEq, Eq, Debug)]
+pub struct Meant {
+    /// What to say for it.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// Of an item, whether only its owner can see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private: Option<bool>,
+}
+
 impl CliError {
+    /// What could be meant, where it is not clear.
+    pub fn candidates(&self) -> Vec<Meant> {
+        match self {
+            Self::App(AppError::Ambiguous { candidates, .. }) => {
+                let meant =
+                    |Candidate { short, title, private }: Candidate| Meant { id: short, title, private: Some(private) };
+                candidates.iter().cloned().map(meant).collect()
+            }
+            Self::ManyAlliances { candidates, .. } => {
+                candidates.iter().cloned().map(|(id, title)| Meant { id, title, private: None }).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// What a person is told.
     pub fn report(&self) -> Report {
         let (code, exit, hint) = match self {
@@ -268,6 +313,15 @@ impl CliError {
                 ("usage", Exit::Usage, Some("`alliance join <invite> --name <you> --role <what you are>`".to_owned()))
             }
             Self::UnknownAlliance { titles, .. } => ("not_found", Exit::NotFound, some_of(titles)),
+            Self::AllianceExists { title } => (
+                "alliance_exists",
+                Exit::Usage,
+                Some(format!("say another title; `alliance use {title:?}` chooses the one that is there")),
+            ),
+            Self::NotConfirmed { people, .. } => {
+                ("not_confirmed", Exit::Usage, Some(format!("--yes makes a copy for {people}")))
+            }
+            Self::Declined => ("declined", Exit::Cancelled, Some("it stays private".to_owned())),
             Self::ManyAlliances { candidates, .. } => ("ambiguous", Exit::Usage, Some(one_of(candidates))),
             Self::RelayUrl { .. } => {
                 ("relay_url", Exit::Failed, Some("`alliance relay set <url>` names another one".to_owned()))
@@ -302,7 +356,13 @@ impl CliError {
                 ("cancelled", Exit::Cancelled, Some("all is saved here; `alliance sync` goes on".to_owned()))
             }
             Self::Input(_) => ("input", Exit::Failed, Some("texts are UTF-8 and at most 512 KiB long".to_owned())),
-            Self::Output(_) => ("output", Exit::Failed, None),
+            Self::Output(_) => (
+                "output",
+                Exit::Failed,
+                Some(
+                    "see where the output goes; recovery words can be put into a file with --recovery-file".to_owned(),
+                ),
+            ),
             Self::Runtime(_) => ("network", Exit::Failed, None),
             Self::Demo(error) => error.advice(),
             Self::Bug => ("bug", Exit::Bug, Some("all that was saved is safe; please report what you did".to_owned())),
@@ -321,8 +381,10 @@ fn message(error: &CliError) -> String {
     };
     let mut cause = error.source();
     while let Some(next) = cause {
+        // The number is for programs; the words before it say the same.
         let said = next.to_string();
-        if !text.ends_with(&said) {
+        let said = said.split(" (os error ").next().unwrap_or_default();
+        if !text.ends_with(said) {
             text = format!("{text}: {said}");
         }
         cause = next.source();

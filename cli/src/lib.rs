@@ -20,9 +20,9 @@ use std::{ffi::OsString, panic, process::ExitCode};
 use clap::Parser as _;
 
 use crate::{
-    args::Args,
+    args::{Args, Options},
     command::Context,
-    config::Settings,
+    config::{Home, ProfileName, Settings},
     env::Env,
     error::{CliError, Exit},
     ui::Ui,
@@ -41,11 +41,18 @@ fn run(arguments: Vec<OsString>, ui: &Ui) -> Exit {
     match Args::try_parse_from(arguments) {
         Ok(args) => {
             // Only now it is known whether `--json` was an option or somebody's words.
-            let ui = Ui::of_process(args.options.json);
+            let ui = Ui::of_process(args.options.json).naming(named(&args.options));
             answer(args, &ui).unwrap_or_else(|error| ui.failed(&error))
         }
         Err(error) => ui.refused(&error),
     }
+}
+
+/// The profile that was named, if without its name another one might be meant.
+fn named(options: &Options) -> Option<ProfileName> {
+    let name = options.profile.clone()?;
+    let home = Home::new(Env::of_process().and_then(|env| env.home()).ok()?);
+    home.names().ok()?.iter().any(|other| *other != name).then_some(name)
 }
 
 fn answer(args: Args, ui: &Ui) -> Result<Exit, CliError> {

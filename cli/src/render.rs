@@ -46,9 +46,15 @@ pub enum Part {
     Talk(String),
 }
 
+/// Columns of a terminal that does not say how many it has.
+const WIDTH: usize = 80;
+/// Columns that a title keeps on however narrow a terminal.
+const NARROWEST: usize = 16;
+
 /// Text being put together.
 pub struct Page {
     layout: Layout,
+    width: usize,
     parts: Vec<Part>,
 }
 
@@ -61,7 +67,12 @@ pub struct Cell {
 impl Page {
     /// An empty page.
     pub fn new(layout: Layout) -> Self {
-        Self { layout, parts: Vec::new() }
+        Self { layout, width: WIDTH, parts: Vec::new() }
+    }
+
+    /// The page for a terminal with so many columns.
+    pub fn of_width(self, width: usize) -> Self {
+        Self { width, ..self }
     }
 
     /// What was put together, in order.
@@ -103,6 +114,17 @@ impl Page {
         }
     }
 
+    /// Rows of data, of which one column is cut on a terminal so that a row is a line.
+    pub fn table_cutting(&mut self, column: usize, mut rows: Vec<Vec<Cell>>) {
+        if self.is_terminal() {
+            let widths = widths(&rows);
+            let others: usize = widths.iter().enumerate().filter(|(at, _)| *at != column).map(|(_, it)| it + 2).sum();
+            let most = self.width.saturating_sub(others).max(NARROWEST);
+            rows.iter_mut().filter_map(|row| row.get_mut(column)).for_each(|cell| cell.cut(most));
+        }
+        self.table(rows);
+    }
+
     /// A text of several lines, as data.
     pub fn text(&mut self, text: &str) {
         for line in text.lines() {
@@ -137,6 +159,15 @@ impl Page {
 }
 
 impl Cell {
+    /// Leaves at most so many columns, the last of which then says that there is more.
+    fn cut(&mut self, most: usize) {
+        if self.text.width() <= most {
+            return;
+        }
+        while self.text.width() >= most && self.text.pop().is_some() {}
+        self.text.push('…');
+    }
+
     /// A cell of several looks.
     pub fn pieces(before: &str, pieces: &[(&str, Style)]) -> Self {
         let text: String = pieces.iter().map(|(text, style)| format!("{style}{}{style:#}", plain(text))).collect();
@@ -207,9 +238,21 @@ pub fn name(name: &str) -> &str {
     if name.is_empty() { "the other person" } else { name }
 }
 
-/// A line without control characters: they could do anything to a terminal.
+/// A line without control characters, which could do anything to a terminal, and without what changes the direction of
+/// writing or is not seen at all: two titles that look the same should be the same.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => plain.push(' '),
+            // They join and part letters of many scripts, and the parts of an emoji.
+            '\u{200c}' | '\u{200d}' if plain.chars().next_back().is_some_and(|last| !last.is_ascii()) => plain.push(c),
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' => {}
+            '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' => {}
+            c => plain.push(c),
+        }
+    }
+    plain
 }
 
 fn widths(rows: &[Vec<Cell>]) -> Vec<usize> {
@@ -262,6 +305,21 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_long_title_is_cut_to_the_terminal_and_nowhere_else() {
+        let rows = || vec![vec![cell("g3k"), cell("日".repeat(40)), cell("private")], vec![cell("g3k9"), cell("Run")]];
+        let mut page = Page::new(Layout::Terminal).of_width(40);
+        page.table_cutting(1, rows());
+        let text = data(&page);
+        assert!(text.lines().all(|line| line.width() <= 40) && text.contains("日…  private"), "{text}");
+        let mut page = Page::new(Layout::Terminal).of_width(1);
+        page.table_cutting(1, rows());
+        assert!(data(&page).contains("日日日日日日日…"), "{}", data(&page));
+        let mut page = Page::new(Layout::Plain).of_width(40);
+        page.table_cutting(1, rows());
+        assert!(data(&page).contains(&"日".repeat(40)));
+    }
+
+    #[test]
     fn columns_are_separated_by_tabs_elsewhere_and_none_is_left_out() {
         let mut page = Page::new(Layout::Plain);
         page.table(two_rows());
@@ -276,6 +334,14 @@ pub(crate) mod tests {
         let text: String = page.parts().iter().map(|part| format!("{part:?}")).collect();
         assert!(!text.contains("\\u{1b}[2J") && !text.contains("\\u{1b}]") && !text.contains("\\u{7}"), "{text}");
         assert!(!failure("\u{1b}[2J", Some("\u{1b}[2J")).contains("\u{1b}[2J"));
+    }
+
+    #[test]
+    fn words_that_look_the_same_are_printed_the_same() {
+        assert_eq!(plain("user\u{202e}gnp\u{202c}.exe\u{200b}\u{feff}"), "usergnp.exe");
+        assert_eq!(plain("a\u{200d}b\u{2066}c\u{2069}\u{e0041}"), "abc");
+        let family = "👩\u{200d}👧 می\u{200c}خواهم";
+        assert_eq!(plain(family), family, "parts of letters stay");
     }
 
     #[test]

@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use crate::{
     command::{Answer, init::Recovery},
-    error::{CliError, Exit},
+    config::ProfileName,
+    error::{CliError, Exit, Meant},
     render::{self, Layout, Page, Part},
 };
 
@@ -20,6 +21,7 @@ const VERSION: u32 = 1;
 /// Standard output and error of this process.
 pub struct Ui {
     json: bool,
+    profile: Option<ProfileName>,
 }
 
 #[derive(Serialize)]
@@ -39,12 +41,19 @@ struct Reason<'a> {
     code: &'a str,
     message: &'a str,
     hint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    candidates: Vec<Meant>,
 }
 
 impl Ui {
     /// Prints to this process's standard output and error, as JSON or for people.
     pub fn of_process(json: bool) -> Self {
-        Self { json }
+        Self { json, profile: None }
+    }
+
+    /// The same, where the commands that help have to name the profile that was named.
+    pub fn naming(self, profile: Option<ProfileName>) -> Self {
+        Self { profile, ..self }
     }
 
     /// Colours always or never, if that is set; else where they are seen and wanted.
@@ -64,10 +73,13 @@ impl Ui {
     /// Prints recovery words before the command that made them goes on: there is no other copy. Unlike with everything
     /// else, it is an error if nobody reads it. With JSON it is the beginning of the envelope that [`Self::answer`] ends.
     pub fn begin(&self, recovery: &Recovery) -> Result<(), CliError> {
+        if matches!(recovery, Recovery::RecoveryWords(_)) && goes_nowhere(io::stdout()) {
+            return Err(CliError::Output(io::Error::other("it goes nowhere, and the words are shown only once")));
+        }
         let printed = if self.json {
             beginning(recovery).and_then(|text| write(AutoStream::auto(io::stdout()), &text))
         } else {
-            page(|page| render::start::recovery(recovery, page))
+            self.page(|page| render::start::recovery(recovery, page))
         };
         printed.map_err(CliError::Output)
     }
@@ -81,7 +93,7 @@ impl Ui {
             let text = if answer.is_second() { end(answer) } else { json(&Data { v: VERSION, data: answer }) };
             text.and_then(|text| write(AutoStream::auto(io::stdout()), &text))
         } else {
-            page(|page| render::answer(answer, page))
+            self.page(|page| render::answer(answer, page))
         };
         match printed {
             // Whoever read it has read enough.
@@ -102,8 +114,20 @@ impl Ui {
     pub fn talk(&self, text: &str) {
         if !self.json {
             // Nobody can be told that nobody can be told.
-            let _ = write(AutoStream::auto(io::stderr()), &format!("{text}\n"));
+            let _ = write(AutoStream::auto(io::stderr()), &format!("{}\n", self.named(text)));
         }
+    }
+
+    /// Asks a question that is answered with yes or no, after what it is about. None if there is nobody to ask.
+    pub fn ask(&self, about: &str, question: &str) -> Option<bool> {
+        if self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return None;
+        }
+        // Whoever cannot read the question does not say yes.
+        write(AutoStream::auto(io::stderr()), &format!("{about}{question} [y/N] ")).ok()?;
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).ok()?;
+        Some(is_yes(&line))
     }
 
     /// Shows that something is under way, on a terminal.
@@ -120,7 +144,7 @@ impl Ui {
     /// Says why a command failed.
     pub fn failed(&self, error: &CliError) -> Exit {
         let report = error.report();
-        self.refuse(report.code, &report.message, report.hint.as_deref());
+        self.refuse(report.code, &report.message, report.hint.as_deref(), error.candidates());
         report.exit
     }
 
@@ -134,20 +158,48 @@ impl Ui {
             let text = error.to_string();
             let reason = text.split("\n\nUsage:").next().unwrap_or_default();
             let message = reason.split_whitespace().collect::<Vec<_>>().join(" ");
-            self.refuse("usage", message.trim_start_matches("error: "), Some("--help shows what can be said"));
+            self.refuse(
+                "usage",
+                message.trim_start_matches("error: "),
+                Some("--help shows what can be said"),
+                Vec::new(),
+            );
         } else {
             let _ = error.print();
         }
         Exit::Usage
     }
 
-    fn refuse(&self, code: &str, message: &str, hint: Option<&str>) {
+    fn refuse(&self, code: &str, message: &str, hint: Option<&str>, candidates: Vec<Meant>) {
+        let hint = hint.map(|hint| self.named(hint));
+        let hint = hint.as_deref();
         let text = if self.json {
-            json(&Failure { v: VERSION, error: Reason { code, message, hint } }).unwrap_or_default()
+            json(&Failure { v: VERSION, error: Reason { code, message, hint, candidates } }).unwrap_or_default()
         } else {
             render::failure(message, hint)
         };
         let _ = write(AutoStream::auto(io::stderr()), &text);
+    }
+
+    /// Prints a page, for whoever is there to read it.
+    fn page(&self, render: impl FnOnce(&mut Page)) -> io::Result<()> {
+        let mut page = Page::new(if io::stdout().is_terminal() { Layout::Terminal } else { Layout::Plain });
+        if let Some((width, _)) = terminal_size::terminal_size() {
+            page = page.of_width(width.0.into());
+        }
+        render(&mut page);
+        page.parts().iter().try_for_each(|part| match part {
+            Part::Data(text) => write(AutoStream::auto(io::stdout()), text),
+            Part::Talk(text) => write(AutoStream::auto(io::stderr()), &self.named(text)),
+        })
+    }
+
+    /// What is said, with commands that work as they are typed here.
+    fn named(&self, text: &str) -> String {
+        match &self.profile {
+            Some(profile) => text.replace("`alliance ", &format!("`alliance --profile {profile} ")),
+            None => text.to_owned(),
+        }
     }
 }
 
@@ -176,14 +228,25 @@ impl Drop for Progress {
     }
 }
 
-/// Prints a page, for whoever is there to read it.
-fn page(render: impl FnOnce(&mut Page)) -> io::Result<()> {
-    let mut page = Page::new(if io::stdout().is_terminal() { Layout::Terminal } else { Layout::Plain });
-    render(&mut page);
-    page.parts().iter().try_for_each(|part| match part {
-        Part::Data(text) => write(AutoStream::auto(io::stdout()), text),
-        Part::Talk(text) => write(AutoStream::auto(io::stderr()), text),
-    })
+/// True if what is written there is lost: a stream that whoever started this program closed is opened as the null device
+/// before it runs.
+#[cfg(unix)]
+fn goes_nowhere(stream: impl std::os::fd::AsFd) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let of = |file: std::fs::File| file.metadata().map(|it| (it.rdev(), it.mode()));
+    let stream = stream.as_fd().try_clone_to_owned().and_then(|stream| of(stream.into()));
+    let null = std::fs::File::open("/dev/null").and_then(of);
+    matches!((stream, null), (Ok(stream), Ok(null)) if stream == null)
+}
+
+/// It cannot be known here.
+#[cfg(not(unix))]
+fn goes_nowhere(_: impl Sized) -> bool {
+    false
+}
+
+fn is_yes(line: &str) -> bool {
+    ["y", "yes"].contains(&line.trim().to_lowercase().as_str())
 }
 
 /// An envelope whose data has only begun.
@@ -214,6 +277,20 @@ fn write(mut to: impl Write, text: &str) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::command::join::Joined;
+
+    #[test]
+    fn commands_that_help_name_the_profile_if_there_are_several() {
+        let told = "Next: `alliance sync`, then `alliance invite`.";
+        assert_eq!(Ui::of_process(false).named(told), told);
+        let ui = Ui::of_process(false).naming("ben".parse().ok());
+        assert_eq!(ui.named(told), "Next: `alliance --profile ben sync`, then `alliance --profile ben invite`.");
+    }
+
+    #[test]
+    fn only_a_clear_yes_is_one() {
+        assert!(["y\n", " Yes \n", "YES"].into_iter().all(is_yes));
+        assert!(!["", "\n", "n\n", "no", "ye", "yesterday", "да"].into_iter().any(is_yes));
+    }
 
     #[test]
     fn words_said_first_and_the_answer_are_one_envelope() {

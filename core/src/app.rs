@@ -117,13 +117,19 @@ pub enum AppError {
         /// Short ids and titles of what may have been meant.
         like: Vec<(String, String)>,
     },
+    /// Nothing was said that could mean an item.
+    #[error("it is not said which {kind}")]
+    NotNamed {
+        /// The kind that was asked for, or "item".
+        kind: String,
+    },
     /// Several items are meant.
     #[error("“{text}” could mean several things")]
     Ambiguous {
         /// What was said.
         text: String,
-        /// Short ids and titles.
-        candidates: Vec<(String, String)>,
+        /// What could be meant.
+        candidates: Vec<Candidate>,
     },
     /// A kind of which no copy can be shared.
     #[error("a {kind} cannot be shared as a copy")]
@@ -178,6 +184,17 @@ pub enum AppError {
     /// The alliance has two members already.
     #[error("the alliance has its two members already")]
     Full,
+}
+
+/// An item that could be meant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Candidate {
+    /// Its short id.
+    pub short: String,
+    /// Its title.
+    pub title: String,
+    /// True if only its owner can see it.
+    pub private: bool,
 }
 
 /// Why a good invitation does not let somebody in.

@@ -193,7 +193,7 @@ pub enum RuleError {
         most: usize,
     },
     /// Several lines, or control characters, where one line belongs.
-    #[error("{field} is not one line")]
+    #[error("{field} has line breaks, tabs or other control characters in it")]
     NotALine {
         /// The field.
         field: &'static str,

@@ -132,7 +132,7 @@ fn every_command_but_sync_and_join_works_without_a_network() {
     let id = |done: &Value| done["short"].as_str().expect("a short id").to_owned();
     ben.json(&["note", "edit", &id(&note), "-m", "one and a half"]);
     ben.json(&["note", "edit", &id(&note), "--title", "Plans"]);
-    ben.json(&["note", "share", &id(&private)]);
+    ben.json(&["note", "share", &id(&private), "--yes"]);
     for change in [["--title", "Run far"], ["--why", "it is good"], ["--status", "paused"], ["--horizon", "May"]] {
         let changed = ben.json(&["goal", "edit", &id(&goal), change[0], change[1]]);
         assert_eq!(changed["changed"], true, "{change:?}");

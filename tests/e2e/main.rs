@@ -16,3 +16,4 @@ mod relay;
 mod secrecy;
 mod story;
 mod things;
+mod told;

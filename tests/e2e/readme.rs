@@ -22,24 +22,29 @@ fn the_walkthrough_of_the_readme_does_what_it_says() {
 
 #[test]
 fn a_walkthrough_that_is_not_true_fails() {
-    let play = |text: &str| {
+    let play = |typed: &str, printed: &str| {
         let folder = TempDir::new().expect("a folder");
-        let text = format!("```console walkthrough\n{text}\n```\n");
+        let text = format!("```sh walkthrough\n{typed}\n```\n```text walkthrough\n{printed}\n```\n");
         walkthrough::play(&walkthrough::parse(&text), folder.path(), "127.0.0.1:1")
     };
-    let init =
-        "$ alliance init --name Ben --role coach --alliance B --relay http://127.0.0.1:8787 --recovery-file w.txt";
-    assert!(play(&format!("{init}\n$ alliance today\nB …\n$ A=1\n$ echo $A; echo talk >&2\n1")).is_ok());
-    assert!(play(&format!("{init}\n$ alliance invite\nalliance:…\n$ test -n \"$INVITATION\"")).is_ok());
-    assert!(play(&format!("{init}\n$ alliance sync\n[exit 7]")).is_ok());
-    for (wrong, why) in [
-        (format!("{init}\n$ alliance today\nC …"), "it should have printed"),
-        (format!("{init}\n$ alliance today"), "it should have printed"),
-        (format!("{init}\n$ alliance sync"), "exit 7 instead of 0"),
-        ("$ alliance today\n…".to_owned(), "exit 5 instead of 0"),
-        ("$ exit 3".to_owned(), "does not end"),
+    let path = "export PATH=\"$PWD/target/debug:$PATH\"";
+    let init = format!(
+        "{path}\nalliance init --name Ben --role coach --alliance B --relay http://127.0.0.1:8787 --recovery-file w.txt"
+    );
+    assert!(play(&format!("{init}\nalliance today"), "B …").is_ok());
+    assert!(play(&format!("{init}\nA=1\necho $A; echo talk >&2"), "1").is_ok());
+    assert!(play(&format!("{init}\nI=$(alliance invite)\necho $I"), "alliance:…").is_ok());
+    assert!(play(&format!("{init}\nalliance sync"), "[exit 7]").is_ok());
+    for (typed, printed, why) in [
+        (format!("{init}\nalliance today"), "C …", "it should have printed"),
+        (format!("{init}\nalliance today"), "", "it should have printed"),
+        (format!("{init}\nalliance sync"), "", "exit 7 instead of 0"),
+        (format!("{init}\nalliance invite\ntest -n \"$INVITATION\""), "", "exit 1 instead of 0"),
+        (format!("{path}\nalliance today"), "…", "exit 5 instead of 0"),
+        ("alliance-relay --help".to_owned(), "…", "exit 127 instead of 0"),
+        ("exit 3".to_owned(), "…", "does not end"),
     ] {
-        let said = play(&wrong).expect_err(&wrong);
+        let said = play(&typed, printed).expect_err(&typed);
         assert!(said.contains(why), "{said}");
     }
 }

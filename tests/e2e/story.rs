@@ -127,7 +127,7 @@ fn a_private_note_reaches_the_other_person_only_when_it_is_shared() {
     assert_eq!(doubts["private"], true);
     town.sync(&[&town.anna, &town.ben]);
     assert_eq!(titles(&town.ben, "note"), [""; 0]);
-    let shared = town.anna.json(&["note", "share", text(&doubts, "short")]);
+    let shared = town.anna.json(&["note", "share", text(&doubts, "short"), "--yes"]);
     assert_eq!(shared["private"], false);
     assert_ne!(shared["id"], doubts["id"]);
     town.meet();

@@ -1,18 +1,19 @@
 //! Walkthroughs in Markdown that run as tests.
 //!
-//! A fenced block whose info string is `console walkthrough` is played. A line that begins with `$ ` is typed into a shell,
-//! with `> ` before the lines that continue it; the lines after it are what it prints as data, on standard output.
-//! White space counts as one blank, and empty lines do not count. `…` or `[..]` within a line stands for anything, on a
-//! line of its own for any lines. A command has to succeed, unless `[exit 7]` stands as the last line.
+//! A fenced block whose info string is `sh walkthrough` is played as a person plays it who copies it: each of its lines is
+//! typed into a shell, together with those that follow a `\` at its end. A block `text walkthrough` after it is what the
+//! last line printed as data, on standard output. White space counts as one blank, and empty lines do not count. `…` or
+//! `[..]` within a line stands for anything, on a line of its own for any lines. A command has to succeed, unless
+//! `[exit 7]` stands as the last line of what it prints. What has no such block may print anything.
 //!
-//! All blocks of a text are played in one shell, in an empty folder with empty homes. [`RELAY`] is the address of a relay
-//! that the test runs, wherever it listens, and `$INVITATION` is the last word that a command printed which begins with
-//! `alliance:`.
+//! All blocks of a text are played in one shell, in a folder that is empty but for the built programs, which are where
+//! `cargo build` puts them. Nothing else is set but `HOME`, an empty folder. [`RELAY`] is the address of a relay that the
+//! test runs, wherever it listens.
 
 use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
-    os::unix::process::CommandExt as _,
+    os::unix::{fs::symlink, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc,
@@ -23,7 +24,10 @@ use crate::program::{PATIENCE, programs};
 
 /// The relay's address in walkthroughs.
 pub const RELAY: &str = "127.0.0.1:8787";
-const KIND: &str = "console walkthrough";
+const TYPED: &str = "sh walkthrough";
+const PRINTED: &str = "text walkthrough";
+/// Where `cargo build` puts programs.
+const BUILT: &str = "target/debug";
 const ANYTHING: [&str; 2] = ["…", "[..]"];
 
 /// Something to type and what it prints.
@@ -33,8 +37,8 @@ pub struct Step {
     pub line: usize,
     /// What is typed.
     pub command: String,
-    /// What is printed.
-    pub expected: Vec<String>,
+    /// What is printed; none if it may be anything.
+    pub expected: Option<Vec<String>>,
     /// How it ends.
     pub exit: i32,
 }
@@ -42,34 +46,41 @@ pub struct Step {
 /// The steps of all blocks of a text, in order.
 ///
 /// # Panics
-/// If a block begins with something that is not typed, or does not end.
+/// If a block tells what is printed and nothing was typed, or a block does not end.
 pub fn parse(markdown: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
-    let mut fence: Option<(&str, bool)> = None;
-    let mut fresh = false;
+    let mut fence: Option<(&str, String)> = None;
+    let mut goes_on = false;
     for (at, line) in markdown.lines().enumerate() {
         let marks = line.trim_start().trim_start_matches('`');
         let ticks = &line.trim_start()[..line.trim_start().len() - marks.len()];
-        match fence {
+        match &fence {
             None if ticks.len() >= 3 => {
-                fence = Some((ticks, marks.split_whitespace().collect::<Vec<_>>().join(" ") == KIND));
-                fresh = true;
-            }
-            Some((open, _)) if ticks == open && marks.trim().is_empty() => fence = None,
-            Some((_, true)) => {
-                if let Some(command) = line.strip_prefix("$ ") {
-                    steps.push(Step { line: at + 1, command: command.to_owned(), expected: Vec::new(), exit: 0 });
-                    fresh = false;
-                    continue;
+                let kind = marks.split_whitespace().collect::<Vec<_>>().join(" ");
+                if kind == PRINTED {
+                    let step = steps.last_mut().filter(|step| step.expected.is_none());
+                    let step =
+                        step.unwrap_or_else(|| panic!("line {}: nothing was typed that could print this", at + 1));
+                    step.expected = Some(Vec::new());
                 }
-                assert!(!fresh, "line {}: nothing was typed that could print this", at + 1);
-                let step = steps.last_mut().expect("a block that is not fresh has a step");
-                if let (Some(more), true) = (line.strip_prefix("> "), step.expected.is_empty()) {
-                    step.command = format!("{}\n{more}", step.command);
-                } else if let Some(exit) = line.strip_prefix("[exit ").and_then(|rest| rest.strip_suffix(']')) {
+                fence = Some((ticks, kind));
+                goes_on = false;
+            }
+            Some((open, _)) if ticks == *open && marks.trim().is_empty() => fence = None,
+            Some((_, kind)) if kind == TYPED => {
+                match steps.last_mut().filter(|_| goes_on) {
+                    Some(step) => step.command.push_str(&format!("\n{line}")),
+                    None if line.trim().is_empty() => {}
+                    None => steps.push(Step { line: at + 1, command: line.to_owned(), expected: None, exit: 0 }),
+                }
+                goes_on = line.ends_with('\\');
+            }
+            Some((_, kind)) if kind == PRINTED => {
+                let step = steps.last_mut().expect("the block began after a step");
+                if let Some(exit) = line.strip_prefix("[exit ").and_then(|rest| rest.strip_suffix(']')) {
                     step.exit = exit.parse().unwrap_or_else(|_| panic!("line {}: {line}", at + 1));
                 } else {
-                    step.expected.push(line.to_owned());
+                    step.expected.get_or_insert_default().push(line.to_owned());
                 }
             }
             _ => {}
@@ -94,16 +105,13 @@ pub fn play(steps: &[Step], folder: &Path, relay: &str) -> Result<String, String
         played.push_str(&format!("$ {command}\n"));
         let printed = shell.run(&typed).map_err(|why| format!("{played}\nline {line}: {why}"))?;
         played.push_str(&format!("{}{}", printed.data, printed.talk));
-        let expected: Vec<_> = expected.iter().map(|line| line.replace(RELAY, relay)).collect();
         if printed.exit != *exit {
             return Err(format!("{played}\nline {line}: exit {} instead of {exit}", printed.exit));
         }
+        let Some(expected) = expected else { continue };
+        let expected: Vec<_> = expected.iter().map(|line| line.replace(RELAY, relay)).collect();
         if !fits(&expected, &printed.data) {
             return Err(format!("{played}\nline {line}: it should have printed\n{}", expected.join("\n")));
-        }
-        if let Some(invitation) = printed.data.split_whitespace().rfind(|word| word.starts_with("alliance:")) {
-            let set = format!("INVITATION='{}'", invitation.replace('\'', ""));
-            shell.run(&set).map_err(|why| format!("{played}\n{why}"))?;
         }
     }
     Ok(played)
@@ -167,11 +175,17 @@ struct Printed {
 impl Shell {
     fn start(folder: &Path) -> Self {
         let (work, home) = (folder.join("work"), folder.join("home"));
-        [&work, &home].into_iter().for_each(|folder| fs::create_dir_all(folder).expect("a folder"));
-        let path = format!("{}:{}", programs().display(), std::env::var("PATH").unwrap_or_default());
+        let built = work.join(BUILT);
+        let above = built.parent().expect("a folder above");
+        [above, &home].into_iter().for_each(|folder| fs::create_dir_all(folder).expect("a folder"));
+        symlink(programs(), &built).expect("a link");
         let mut command = Command::new("sh");
-        command.current_dir(work).env("PATH", path).env("HOME", &home).env("ALLIANCE_HOME", home.join("alliance"));
-        command.env_remove("ALLIANCE_PROFILE").env_remove("ALLIANCE_NOW").env("ALLIANCE_TZ", "UTC");
+        // What is temporary goes away with the folder.
+        command.current_dir(work).env("HOME", &home).env("TMPDIR", folder);
+        for name in ["ALLIANCE_HOME", "ALLIANCE_PROFILE", "ALLIANCE_NOW", "ALLIANCE_TZ", "XDG_DATA_HOME", "INVITATION"]
+        {
+            command.env_remove(name);
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
         let mut child = command.spawn().expect("a shell");
         let (sender, lines) = mpsc::channel();
@@ -218,22 +232,25 @@ mod tests {
     }
 
     #[test]
-    fn only_marked_blocks_are_played_and_every_command_has_its_lines() {
-        let text = "# T\n```console\n$ no\n```\n```console walkthrough\n$ a \\\n> b\none\n\n$ c\n[exit 7]\n```\n```\n$ no\n```\n";
-        let step = |line, command: &str, expected: &[&str], exit| Step {
+    fn only_marked_blocks_are_played_and_every_line_is_typed() {
+        let text = "# T\n```console\n$ no\n```\n```sh walkthrough\na \\\n  b\n\nc\n```\nwords\n\
+                    ```text walkthrough\none\n\ntwo\n[exit 7]\n```\n```sh\nno\n```\n```sh walkthrough\nd\n```\n";
+        let step = |line, command: &str, expected: Option<&[&str]>, exit| Step {
             line,
             command: command.to_owned(),
-            expected: expected.iter().map(|&line| line.to_owned()).collect(),
+            expected: expected.map(|lines| lines.iter().map(|&line| line.to_owned()).collect()),
             exit,
         };
-        assert_eq!(parse(text), [step(6, "a \\\nb", &["one", ""], 0), step(10, "c", &[], 7)]);
-        assert_eq!(parse("```rust\n$ x\n```\n"), []);
+        let expected =
+            [step(6, "a \\\n  b", None, 0), step(9, "c", Some(&["one", "", "two"]), 7), step(22, "d", None, 0)];
+        assert_eq!(parse(text), expected);
+        assert_eq!(parse("```rust\nx\n```\n"), []);
     }
 
     #[test]
-    #[should_panic(expected = "line 2: nothing was typed")]
-    fn a_block_that_begins_with_an_answer_is_a_mistake() {
-        parse("```console walkthrough\nanswer\n```\n");
+    #[should_panic(expected = "line 1: nothing was typed")]
+    fn an_answer_to_nothing_is_a_mistake() {
+        parse("```text walkthrough\nanswer\n```\n");
     }
 
     #[test]

@@ -166,16 +166,23 @@ fn private_notes_stay_in_the_personal_space() {
 }
 
 #[test]
-fn an_item_is_found_by_its_short_id_its_title_or_a_part_of_it() {
+fn an_item_is_found_by_its_short_id_or_its_title_and_to_be_shown_by_a_part_of_it() {
     let mut world = World::new(7);
     let space = world.ben_and_anna();
     let first = world.add("Ben", space, note("First session", "a"));
     world.add("Ben", space, note("Second session", "b"));
     let short = world.act("Ben", |profile, _| profile.item(&first)).summary.short;
-    for text in [short.as_str(), &short[1..], "first session", "First", &first.item.to_string()] {
+    for text in [short.as_str(), &short[1..], "first session", " First session ", &first.item.to_string()] {
         assert_eq!(world.act("Ben", |profile, _| profile.find(space, Some("note"), text)), first, "{text}");
+        assert_eq!(world.act("Ben", |profile, _| profile.find_to_show(space, Some("note"), text)), first, "{text}");
     }
-    assert!(world.try_act("Ben", |profile, _| profile.find(space, Some("note"), "session")).is_err());
+    assert_eq!(world.act("Ben", |profile, _| profile.find_to_show(space, Some("note"), "fir")), first);
+    for text in ["", " ", "f", "fi", "session"] {
+        assert!(world.try_act("Ben", |profile, _| profile.find_to_show(space, Some("note"), text)).is_err(), "{text}");
+    }
+    for text in ["", "f", "fir", "First sessio", "session"] {
+        assert!(world.try_act("Ben", |profile, _| profile.find(space, Some("note"), text)).is_err(), "{text}");
+    }
     assert!(world.try_act("Ben", |profile, _| profile.find(space, Some("goal"), &short)).is_err());
 }
 

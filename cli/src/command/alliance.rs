@@ -22,7 +22,7 @@ pub struct New {
 /// Arguments of `use`.
 #[derive(Args, Debug)]
 pub struct Use {
-    /// Title of the alliance, or its beginning; without one, lists all
+    /// Title of the alliance, its beginning, or the beginning of its id; without one, lists all
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
 }
@@ -93,8 +93,13 @@ impl New {
     /// Begins an alliance.
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
         let mut profile = context.profile()?;
+        let title = self.title.join();
+        let same = |info: &AllianceInfo| info.title.to_lowercase() == title.trim().to_lowercase();
+        if let Some(info) = profile.alliances()?.into_iter().find(same) {
+            return Err(CliError::AllianceExists { title: info.title });
+        }
         let relay = self.relay.as_ref().map(RelayUrl::as_str);
-        let space = profile.new_alliance(&self.title.join(), relay, &mut context.outside().world())?;
+        let space = profile.new_alliance(&title, relay, &mut context.outside().world())?;
         Ok(Answer::Alliance(Chosen::Began(row(&mut profile, space)?)))
     }
 }
@@ -112,7 +117,10 @@ impl Use {
     }
 }
 
-/// The alliance that a person named: by its title, the beginning of its title, or its id.
+/// Digits of an id at the least.
+const SHORTEST: usize = 4;
+
+/// The alliance that a person named: by its title, its id, or the beginning of either.
 pub fn find(profile: &mut Profile, name: &str) -> Result<SpaceId, CliError> {
     pick(profile.alliances()?, name).map(|info| info.space)
 }
@@ -124,11 +132,12 @@ fn row(profile: &mut Profile, space: SpaceId) -> Result<Row, CliError> {
 
 fn pick(all: Vec<AllianceInfo>, name: &str) -> Result<AllianceInfo, CliError> {
     let wanted = name.to_lowercase();
-    let ways: [&dyn Fn(&AllianceInfo) -> bool; 4] = [
+    let ways: [&dyn Fn(&AllianceInfo) -> bool; 5] = [
         &|it| it.space.to_string() == wanted,
         &|it| it.title == name,
         &|it| it.title.to_lowercase() == wanted,
-        &|it| it.title.to_lowercase().starts_with(&wanted),
+        &|it| wanted.len() >= SHORTEST && it.space.to_string().starts_with(&wanted),
+        &|it| !wanted.is_empty() && it.title.to_lowercase().starts_with(&wanted),
     ];
     for fits in ways {
         let fitting: Vec<_> = all.iter().filter(|info| fits(info)).collect();
@@ -161,6 +170,8 @@ mod tests {
         assert_eq!(found("BEN").expect("found"), 3, "the whole title comes before its beginning");
         assert_eq!(found("ben & a").expect("found"), 1);
         assert_eq!(found(&"04".repeat(16)).expect("found"), 4);
+        assert_eq!(found("0404").expect("found"), 4);
+        assert!(found("040").is_err() && found("").is_err(), "too little to be meant");
         assert!(
             matches!(found("Ben & Carl"), Err(CliError::ManyAlliances { candidates, .. }) if candidates.len() == 2)
         );

@@ -22,9 +22,10 @@ pub enum Verb {
     List,
     /// Keep one of the values; the others stay in the history
     Keep {
-        /// Id or title of what both changed
+        /// Id or whole title of what both changed
         id: String,
         /// Number of the value, as `conflict list` shows it
+        #[arg(value_parser = number)]
         number: usize,
     },
 }
@@ -91,6 +92,10 @@ fn keep(context: &Context<'_>, text: &str, number: usize) -> Result<Done, CliErr
     let mut profile = context.profile()?;
     let (_, item) = item::find(context, &mut profile, None, text)?;
     Ok(Done::new("Kept", profile.keep(&item, number, &mut context.outside().world())?))
+}
+
+fn number(text: &str) -> Result<usize, &'static str> {
+    text.parse().map_err(|_| "say the number that `alliance conflict list` shows beside the value")
 }
 
 /// Who it is, as it is shown: `you`, or the other's name.

@@ -36,7 +36,7 @@ pub enum Verb {
     },
     /// Show a goal with everything in it
     Show {
-        /// Its id or its title
+        /// Its id, its title, or three letters or more of the title
         id: String,
     },
     /// Change a goal; without options your editor opens with why it matters
@@ -59,7 +59,7 @@ pub enum Verb {
 /// Arguments of `goal level`.
 #[derive(Args, Debug)]
 pub struct Describe {
-    /// Its id or its title
+    /// Its id or its whole title
     id: String,
     /// -2 much less than expected, -1 less, 0 as expected, +1 more, +2 much more
     #[arg(allow_negative_numbers = true)]
@@ -72,7 +72,7 @@ pub struct Describe {
 /// Arguments of `goal rate`.
 #[derive(Args, Debug)]
 pub struct Rate {
-    /// Its id or its title
+    /// Its id or its whole title
     id: String,
     /// -2 much less than expected, -1 less, 0 as expected, +1 more, +2 much more
     #[arg(allow_negative_numbers = true)]
@@ -90,7 +90,7 @@ pub struct Rate {
 pub enum Milestone {
     /// Add one at the end
     Add {
-        /// Id or title of the goal
+        /// Id or whole title of the goal
         id: String,
         /// What it is
         #[arg(required = true, value_name = "WORDS")]
@@ -107,7 +107,7 @@ pub enum Milestone {
 /// A milestone of a goal.
 #[derive(Args, Debug)]
 pub struct Which {
-    /// Id or title of the goal
+    /// Id or whole title of the goal
     id: String,
     /// The milestone's number, as `goal show` shows it, or its words
     #[arg(required = true, value_name = "WHICH")]
@@ -117,7 +117,7 @@ pub struct Which {
 /// Arguments of `goal pause`, `reach` and `release`.
 #[derive(Args, Debug)]
 pub struct Stand {
-    /// Its id or its title
+    /// Its id or its whole title
     id: String,
     /// Why; - reads it from stdin
     #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
@@ -156,7 +156,7 @@ pub struct Add {
 /// Arguments of `goal edit`.
 #[derive(Args, Debug)]
 pub struct Edit {
-    /// Its id or its title
+    /// Its id or its whole title
     id: String,
     #[command(flatten)]
     changes: Changes,

@@ -9,13 +9,13 @@ use clap::Args;
 use jiff::{Timestamp, ToSpan as _, civil::Date};
 use serde::{Serialize, Serializer};
 
-use super::{Answer, Context, conflict, item};
+use super::{Answer, Context, conflict};
 use crate::error::CliError;
 
 /// Arguments of `history`.
 #[derive(Args, Debug)]
 pub struct History {
-    /// Id or title of an item [default: what changed last]
+    /// Id, title, or three letters or more of the title of an item [default: what changed last]
     id: Option<String>,
     /// How much of it at most
     #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 20)]
@@ -95,14 +95,14 @@ impl History {
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
         let mut profile = context.profile()?;
         let space = context.space(&mut profile)?;
-        let found = self.id.map(|text| item::find(context, &mut profile, None, &text)).transpose()?;
+        let found = self.id.map(|text| profile.find_to_show(space, None, &text)).transpose()?;
         let zone = context.env.zone()?;
         let day = |time: i64| {
             let at = Timestamp::from_second(time).unwrap_or(Timestamp::UNIX_EPOCH);
             number(at.to_zoned(zone.clone()).date())
         };
         let calendar = Calendar { day: &day, today: number(context.env.today()?), most: self.most };
-        let chapters = profile.history(space, found.map(|(_, item)| item), &calendar)?;
+        let chapters = profile.history(space, found, &calendar)?;
         Ok(Answer::History(chapters.into_iter().map(Line::from).collect()))
     }
 }

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::{Answer, Context};
 use crate::{
+    args::words,
     config::{self, Home, ProfileName},
     env::Outside,
     error::CliError,
@@ -27,13 +28,13 @@ use crate::{
 #[derive(Args, Debug)]
 pub struct Init {
     /// Your name, as the other person calls you
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     pub name: String,
     /// What you are in this: coach, client, peer, or your own word
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     pub role: String,
     /// What the alliance is called, as "Ben & Anna"
-    #[arg(long, value_name = "TITLE")]
+    #[arg(long, value_name = "TITLE", value_parser = words)]
     pub alliance: String,
     /// Relay to exchange through; can be set later with `relay set`
     #[arg(long, value_name = "URL")]

@@ -10,7 +10,7 @@ use alliance_core::{
 use alliance_replica::id::SpaceId;
 use serde::Serialize;
 
-use super::{Context, conflict};
+use super::{Context, alliance::State, conflict};
 use crate::{editor, error::CliError};
 
 /// A change that was made.
@@ -26,8 +26,18 @@ pub struct Done {
     pub title: String,
     /// True if only its owner's devices have it.
     pub private: bool,
+    /// Whose it is: `you`, `them` or `both`.
+    pub owner: &'static str,
+    /// What the alliance is called in which both see it; none if it is private.
+    pub alliance: Option<String>,
     /// False if everything was already as wanted.
     pub changed: bool,
+    /// Fields whose several values were replaced by one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<conflict::Choice>,
+    /// Who sees it, for people.
+    #[serde(skip)]
+    pub audience: Option<Audience>,
     /// What was done, for people.
     #[serde(skip)]
     pub verb: &'static str,
@@ -36,11 +46,49 @@ pub struct Done {
     pub said: Option<String>,
 }
 
+/// Who sees what is in an alliance.
+#[derive(Debug)]
+pub struct Audience {
+    /// What the alliance is called.
+    pub title: String,
+    /// The other person, once known.
+    pub other: Option<String>,
+    /// How far the alliance has come.
+    pub state: State,
+}
+
+impl From<app::AllianceInfo> for Audience {
+    fn from(info: app::AllianceInfo) -> Self {
+        Self { title: info.title, other: info.other, state: info.state.into() }
+    }
+}
+
 impl Done {
     /// What the façade did, under this verb.
     pub fn new(verb: &'static str, done: app::Done) -> Self {
-        let app::Done { item, short, kind, title, private, changed } = done;
-        Self { id: item.item.to_string(), short, kind, title, private, changed, verb, said: None }
+        let app::Done { item, short, kind, title, private, owner, alliance, replaced, changed } = done;
+        Self {
+            id: item.item.to_string(),
+            short,
+            kind,
+            title,
+            private,
+            owner: whose(owner),
+            alliance: alliance.as_ref().map(|alliance| alliance.title.clone()),
+            changed,
+            replaced: conflict::shown(replaced),
+            audience: alliance.map(Audience::from),
+            verb,
+            said: None,
+        }
+    }
+}
+
+fn whose(owner: app::Owner) -> &'static str {
+    match owner {
+        app::Owner::Mine => "you",
+        app::Owner::Theirs => "them",
+        app::Owner::Both => "both",
     }
 }
 
@@ -50,6 +98,9 @@ impl Done {
 pub struct List {
     /// The items.
     pub rows: Vec<Row>,
+    /// Where there are no items, the statuses of those that were left out.
+    #[serde(skip)]
+    pub over: Vec<String>,
     /// Which kind was asked for.
     #[serde(skip)]
     pub kind: &'static str,
@@ -85,11 +136,6 @@ pub struct Row {
 
 impl From<app::Summary> for Row {
     fn from(summary: app::Summary) -> Self {
-        let owner = match summary.owner {
-            app::Owner::Mine => "you",
-            app::Owner::Theirs => "them",
-            app::Owner::Both => "both",
-        };
         Self {
             id: summary.item.item.to_string(),
             short: summary.short,
@@ -97,7 +143,7 @@ impl From<app::Summary> for Row {
             title: summary.title,
             status: summary.status,
             private: summary.private,
-            owner,
+            owner: whose(summary.owner),
             choices: summary.choices,
             progress: summary.progress.map(Progress::from),
             fields: fields(summary.fields.into_iter().chain(summary.texts)),
@@ -203,18 +249,21 @@ impl From<app::Item> for Item {
 pub fn list(context: &Context<'_>, kind: &'static str, all: bool) -> Result<List, CliError> {
     let mut profile = context.profile()?;
     let space = context.space(&mut profile)?;
-    let rows = profile.list(space, kind, all)?.into_iter().map(Row::from).collect();
-    Ok(List { rows, kind })
+    let rows: Vec<_> = profile.list(space, kind, all)?.into_iter().map(Row::from).collect();
+    let over = if rows.is_empty() && !all { profile.list(space, kind, true)? } else { Vec::new() };
+    let over = over.into_iter().filter_map(|row| row.status).collect();
+    Ok(List { rows, over, kind })
 }
 
 /// Shows an item of a kind.
 pub fn show(context: &Context<'_>, kind: &'static str, text: &str) -> Result<Item, CliError> {
     let mut profile = context.profile()?;
-    let (_, item) = find(context, &mut profile, Some(kind), text)?;
+    let space = context.space(&mut profile)?;
+    let item = profile.find_to_show(space, Some(kind), text)?;
     Ok(profile.item(&item)?.into())
 }
 
-/// The alliance that is meant and the item that a person typed.
+/// The alliance that is meant and the item to change that a person typed: by its id or its whole title.
 pub fn find(
     context: &Context<'_>,
     profile: &mut Profile,
@@ -233,6 +282,9 @@ pub fn text(context: &Context<'_>, typed: String) -> Result<String, CliError> {
     let mut text = context.env.stdin()?;
     if text.ends_with('\n') {
         text.pop();
+    }
+    if text.is_empty() {
+        context.ui.talk("Nothing came in on standard input: the text is empty.");
     }
     Ok(text)
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::{Answer, Context, init::Birth, sync};
 use crate::{
+    args::words,
     env::Outside,
     error::CliError,
     net::{
@@ -28,10 +29,10 @@ pub struct Join {
     #[arg(value_name = "INVITE")]
     invitation: String,
     /// Your name, as the other person calls you
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     name: Option<String>,
     /// What you are in this: coach, client, peer, or your own word
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     role: Option<String>,
     /// Write the recovery words to this new file instead of showing them
     #[arg(long, value_name = "PATH")]

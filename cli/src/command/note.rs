@@ -1,13 +1,19 @@
 //! `alliance note`: what one of the two wrote down, for both or for themselves.
 
 use alliance_core::{
-    app::{Intent, Place},
+    app::{Intent, ItemRef, Place, Profile},
     domain::note,
 };
+use alliance_replica::id::SpaceId;
 use clap::{Args, Subcommand};
 
 use super::{Answer, Context, item};
-use crate::{args::Title, command::item::Done, error::CliError};
+use crate::{
+    args::Title,
+    command::item::{Audience, Done},
+    error::CliError,
+    render,
+};
 
 /// Arguments of `note`; without a verb it lists.
 #[derive(Args, Debug)]
@@ -26,15 +32,18 @@ pub enum Verb {
     List,
     /// Show a note
     Show {
-        /// Its id or its title
+        /// Its id, its title, or three letters or more of the title
         id: String,
     },
     /// Change a note; without options your editor opens with its text
     Edit(Edit),
-    /// Give the other person a copy of a private note
+    /// Give the other person a copy of a private note, after a look at what they will see
     Share {
-        /// Its id or its title
+        /// Its id or its whole title
         id: String,
+        /// Do not ask; needed where nobody can be asked
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -58,7 +67,7 @@ pub struct Add {
 /// Arguments of `note edit`.
 #[derive(Args, Debug)]
 pub struct Edit {
-    /// Its id or its title
+    /// Its id or its whole title
     id: String,
     #[command(flatten)]
     changes: Changes,
@@ -88,7 +97,7 @@ impl Note {
             Verb::List => item::list(context, note::KIND.name, true).map(Answer::Items),
             Verb::Show { id } => item::show(context, note::KIND.name, &id).map(Answer::Item),
             Verb::Edit(edit) => edit.run(context).map(Answer::Done),
-            Verb::Share { id } => share(context, &id).map(Answer::Done),
+            Verb::Share { id, yes } => share(context, &id, yes).map(Answer::Done),
         }
     }
 }
@@ -122,8 +131,26 @@ impl Edit {
     }
 }
 
-fn share(context: &Context<'_>, text: &str) -> Result<Done, CliError> {
+fn share(context: &Context<'_>, text: &str, yes: bool) -> Result<Done, CliError> {
     let mut profile = context.profile()?;
     let (space, item) = item::find(context, &mut profile, Some(note::KIND.name), text)?;
+    // What is shared already is refused by the façade, and nobody needs to be asked.
+    if !yes && item.space != space {
+        confirm(context, &mut profile, &item, space)?;
+    }
     Ok(Done::new("Shared", profile.share(&item, space, &mut context.outside().world())?))
+}
+
+/// Shows what the other person would see, and asks.
+fn confirm(context: &Context<'_>, profile: &mut Profile, item: &ItemRef, space: SpaceId) -> Result<(), CliError> {
+    let summary = profile.item(item)?.summary;
+    let info = profile.alliances()?.into_iter().find(|info| info.space == space);
+    let people = info.map(|info| render::item::people(&Audience::from(info))).unwrap_or_default();
+    let body = summary.texts.get("body").map_or("", String::as_str);
+    let preview = render::item::preview(&summary.title, body, &people);
+    match context.ui.ask(&preview, "Share it?") {
+        Some(true) => Ok(()),
+        Some(false) => Err(CliError::Declined),
+        None => Err(CliError::NotConfirmed { title: summary.title, people }),
+    }
 }

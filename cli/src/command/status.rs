@@ -1,6 +1,6 @@
 //! `alliance status`: what waits here, what the relay has, what the other person's computers have. Never a time.
 
-use alliance_core::app::{DeviceStatus, SpaceStatus};
+use alliance_core::app::{AllianceState, DeviceStatus, SpaceStatus};
 use serde::Serialize;
 
 use super::{Answer, Context, alliance::State};
@@ -19,13 +19,15 @@ pub struct Status {
     pub state: Option<State>,
     /// Where it is exchanged.
     pub relay: Option<String>,
-    /// Changes that wait here for the next sync.
+    /// The other person, once known.
+    pub other: Option<String>,
+    /// How many things that you wrote wait here for the next sync.
     pub waiting: u64,
-    /// What was made ready but is not known to be on the relay.
+    /// How many more were made ready but are not known to be on the relay.
     pub unsent: u64,
     /// What arrived and cannot be read yet.
     pub unread: u64,
-    /// The other person's computers.
+    /// The other person's computers; none while you are not let in.
     pub others: Vec<Other>,
 }
 
@@ -34,7 +36,7 @@ pub struct Status {
 pub struct Other {
     /// Whose.
     pub name: String,
-    /// How much of what was written here it does not have yet, as far as is known.
+    /// Of how many things it is not known whether it has what was written here last.
     pub missing: u64,
 }
 
@@ -47,11 +49,29 @@ impl From<SpaceStatus> for Status {
             personal: status.personal,
             state: (!status.personal).then(|| status.state.into()),
             relay: status.relay,
+            other: status.other,
             waiting: status.waiting,
             unsent: status.unsent,
             unread: status.unread,
             others: status.others.into_iter().map(other).collect(),
         }
+    }
+}
+
+/// What is kept here until the other person's next sync lets one in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// Whose sync.
+    pub other: Option<String>,
+    /// How many things.
+    pub waiting: u64,
+}
+
+impl Held {
+    /// None if one is in, or was.
+    pub fn of(status: &SpaceStatus) -> Option<Self> {
+        let held = || Self { other: status.other.clone(), waiting: status.waiting };
+        (status.state == AllianceState::AwaitsConfirmation).then(held)
     }
 }
 

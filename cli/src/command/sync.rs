@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 
 use self::exchange::{Exchange, Mode};
-use super::{Answer, Context};
+use super::{Answer, Context, status::Held};
 use crate::{
     error::CliError,
     net::{
@@ -63,6 +63,9 @@ pub struct Traffic {
     /// Why the relay refused the space or something in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<&'static str>,
+    /// What is kept here until one is let in.
+    #[serde(skip)]
+    pub held: Option<Held>,
 }
 
 impl Sync {

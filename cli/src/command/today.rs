@@ -8,6 +8,7 @@ use super::{
     alliance::{self, State},
     conflict::{self, Choice},
     item::Row,
+    status::Held,
 };
 use crate::error::CliError;
 
@@ -32,6 +33,9 @@ pub struct Today {
     pub notes: Vec<Row>,
     /// Fields in which one may choose between values.
     pub conflicts: Vec<Choice>,
+    /// What is kept here until one is let in.
+    #[serde(skip)]
+    pub held: Option<Held>,
 }
 
 /// Shows what is going on.
@@ -40,8 +44,12 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let space = context.space(&mut profile)?;
     let app::Today { alliance, goals, other_goals, feedback, notes, choices } = profile.today(space)?;
     let alliance::Row { id, title, other, state, .. } = alliance.into();
+    let held = match state {
+        State::AwaitsConfirmation => Some(Held { other: other.clone(), waiting: profile.waiting(space)? }),
+        _ => None,
+    };
     let rows = |summaries: Vec<app::Summary>| summaries.into_iter().map(Row::from).collect();
     let (goals, other_goals) = (rows(goals), rows(other_goals));
     let (feedback, notes, conflicts) = (rows(feedback), rows(notes), conflict::shown(choices));
-    Ok(Answer::Today(Today { id, title, other, state, goals, other_goals, feedback, notes, conflicts }))
+    Ok(Answer::Today(Today { id, title, other, state, goals, other_goals, feedback, notes, conflicts, held }))
 }

@@ -1,7 +1,7 @@
 //! What helps, for every error of the layers below: a name for programs, how the program ends, and a command.
 
 use alliance_core::{
-    app::{AppError, NotInvited, SessionError},
+    app::{AppError, Candidate, NotInvited, SessionError},
     document::{EditError, UndoError},
     domain::RuleError,
     keys::invitation,
@@ -35,7 +35,8 @@ pub(super) fn app(error: &AppError) -> Advice {
         }
         AppError::Memory(_) => failed("memory", "the six words need 64 MB of memory for a moment; close something"),
         AppError::NotFound { kind, like, .. } => ("not_found", Exit::NotFound, Some(like_or_shows(kind, like))),
-        AppError::Ambiguous { candidates, .. } => ("ambiguous", Exit::Usage, Some(one_of(candidates))),
+        AppError::NotNamed { kind } => ("invalid", Exit::Usage, Some(shows(kind))),
+        AppError::Ambiguous { candidates, .. } => ("ambiguous", Exit::Usage, Some(one_of_items(candidates))),
         AppError::NotShareable { .. } => {
             ("invalid", Exit::Usage, Some("`alliance note share <id>` shares a note".to_owned()))
         }
@@ -82,7 +83,7 @@ fn rule(error: &RuleError) -> Advice {
         RuleError::Empty { .. } => usage("say it in a few words"),
         RuleError::TooLong { .. } => usage("put the rest into a text: `alliance note add <title> -m <text>`"),
         RuleError::TooLarge { .. } => usage("split it in two"),
-        RuleError::NotALine { .. } => usage("leave line breaks away"),
+        RuleError::NotALine { .. } => usage("leave them away: it is plain words on one line"),
         RuleError::NotAllowed { .. } => usage("--help shows what can be said"),
         RuleError::NotYours { .. } => {
             ("not_yours", Exit::NotYours, Some("ask the other person to do it: only they can".to_owned()))
@@ -239,6 +240,13 @@ fn shows(kind: &str) -> String {
         "item" => "`alliance today` shows what is there".to_owned(),
         kind => format!("`alliance {kind} list` shows what is there"),
     }
+}
+
+/// Lists the items that could be meant, and who can see each.
+fn one_of_items(candidates: &[Candidate]) -> String {
+    let seen = |candidate: &Candidate| if candidate.private { "private" } else { "shared" };
+    let line = |it: &Candidate| format!("\n  {}  {}  {}", it.short, it.title, seen(it));
+    format!("say which one:{}", candidates.iter().map(line).collect::<String>())
 }
 
 /// Lists what could be meant.

@@ -1,5 +1,5 @@
 use alliance_core::{
-    app::NotInvited,
+    app::{Candidate, NotInvited},
     document::{EditError, UndoError},
     domain::{self, RuleError},
     keys::{self, invitation},
@@ -19,6 +19,11 @@ fn denied() -> io::Error {
 
 fn pairs() -> Vec<(String, String)> {
     vec![("g3k9".to_owned(), "Run".to_owned()), ("g3kb".to_owned(), "Rest".to_owned())]
+}
+
+fn items() -> Vec<Candidate> {
+    let item = |short: &str, private| Candidate { short: short.to_owned(), title: "Run".to_owned(), private };
+    vec![item("g3k9", true), item("g3kb", false)]
 }
 
 fn every_store_error() -> Vec<StoreError> {
@@ -75,7 +80,8 @@ fn every_app_error() -> Vec<AppError> {
         AppError::Seal(keys::seal::Error::TooLarge(9)),
         AppError::NotFound { kind: "goal".to_owned(), text: text.clone(), like: pairs() },
         AppError::NotFound { kind: "item".to_owned(), text: text.clone(), like: Vec::new() },
-        AppError::Ambiguous { text, candidates: pairs() },
+        AppError::NotNamed { kind: "note".to_owned() },
+        AppError::Ambiguous { text, candidates: items() },
         AppError::NoSuchValue { title: "Run".to_owned(), number: 3 },
         AppError::NothingToUndo,
         AppError::NotUndone { title: "Run".to_owned(), why: UndoError::Made },
@@ -92,7 +98,7 @@ fn every_app_error() -> Vec<AppError> {
 fn every_network_error() -> Vec<CliError> {
     let url = || "http://127.0.0.1:1".to_owned();
     let tungstenite = || Box::new(tokio_tungstenite::tungstenite::Error::AttackAttempt);
-    let refused = io::Error::new(io::ErrorKind::ConnectionRefused, "connection refused");
+    let refused = io::Error::new(io::ErrorKind::ConnectionRefused, "connection refused (os error 111)");
     vec![
         NetError::Unreachable { url: url(), source: refused }.into(),
         NetError::Untrusted { url: url(), why: Untrusted::Issuer }.into(),
@@ -134,6 +140,9 @@ fn every_own_error() -> Vec<CliError> {
         CliError::NoPerson,
         CliError::UnknownAlliance { name: "x".to_owned(), titles: vec!["Ben & Anna".to_owned()] },
         CliError::UnknownAlliance { name: "x".to_owned(), titles: Vec::new() },
+        CliError::AllianceExists { title: "Ben & Anna".to_owned() },
+        CliError::NotConfirmed { title: "Doubts".to_owned(), people: "you and Anna, in “Ben & Anna”".to_owned() },
+        CliError::Declined,
         CliError::ManyAlliances { name: "b".to_owned(), candidates: pairs() },
         CliError::RelayUrl { url: "ftp://a".to_owned(), why: "a relay's address begins with https:// or http://" },
         CliError::RootFile { path: path(), source: denied() },
@@ -173,12 +182,24 @@ fn every_error_says_what_failed_and_what_helps() {
 fn exit_codes_are_those_that_scripts_rely_on() {
     let exit = |error: CliError| error.report().exit as u8;
     assert_eq!(exit(AppError::NoRelay.into()), 1);
-    assert_eq!(exit(AppError::Ambiguous { text: String::new(), candidates: pairs() }.into()), 2);
+    assert_eq!(exit(AppError::Ambiguous { text: String::new(), candidates: items() }.into()), 2);
     assert_eq!(exit(CliError::Cancelled), 3);
     assert_eq!(exit(AppError::NotFound { kind: "goal".to_owned(), text: String::new(), like: Vec::new() }.into()), 5);
     assert_eq!(exit(AppError::from(RuleError::NotYours { owner: MemberId::new([1; 16]) }).into()), 6);
     assert_eq!(exit(NetError::Closed.into()), 7);
     assert_eq!(exit(CliError::Bug), 255);
+}
+
+#[test]
+fn every_error_code_is_documented_with_its_exit_code() {
+    let page = include_str!("../../../docs/scripting.md");
+    for error in every_error() {
+        let Report { code, exit, .. } = error.report();
+        // The address of a relay may be typed, or known from before.
+        let is_row =
+            |line: &&str| line.starts_with(&format!("| {} |", exit as u8)) && line.contains(&format!("`{code}`"));
+        assert!(code == "relay_url" || page.lines().any(|line| is_row(&line)), "{code}, exit {}", exit as u8);
+    }
 }
 
 #[test]

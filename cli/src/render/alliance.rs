@@ -26,7 +26,9 @@ pub fn chosen(chosen: &Chosen, page: &mut Page) {
                 rows.iter()
                     .map(|row| {
                         let mark = if row.current { "*" } else { "" };
-                        vec![cell(mark), styled(&row.title, STRONG), cell(state(row.state, row.other.as_deref()))]
+                        let id = row.id.get(..8).unwrap_or(&row.id);
+                        let state = state(row.state, row.other.as_deref());
+                        vec![cell(mark), styled(&row.title, STRONG), cell(state), styled(id, FAINT)]
                     })
                     .collect(),
             );
@@ -61,7 +63,7 @@ pub fn state(state: State, other: Option<&str>) -> String {
     let name = other.unwrap_or("the other person");
     match state {
         State::Alone => "waiting for the other person".to_owned(),
-        State::AwaitsConfirmation => format!("{name} has come; the next sync confirms it"),
+        State::AwaitsConfirmation => format!("waiting for {name}'s next sync to let you in"),
         State::Together => format!("with {name}"),
         State::TheyLeft => format!("{name} left; your copy continues"),
         State::Ended => "ended; your copy stays".to_owned(),

@@ -1,10 +1,11 @@
 //! Items of every kind: rows, whole items, what a change did, and choices between values.
 
-use super::{Cell, FAINT, ID, LOOK, Page, STRONG, cell, count, styled};
+use super::{Cell, FAINT, ID, LOOK, Page, STRONG, cell, count, plain, styled};
 use crate::{
     command::{
-        conflict::Choice,
-        item::{Done, Item, List, Milestone, Progress, Rating, Row},
+        alliance::State,
+        conflict::{Choice, Value},
+        item::{Audience, Done, Item, List, Milestone, Progress, Rating, Row},
     },
     when,
 };
@@ -21,15 +22,63 @@ pub fn done(done: &Done, page: &mut Page) {
         page.talk(&format!("{verb}: {said}."));
     }
     let article = if kind == "feedback" { "" } else { "a " };
-    page.talk(&match done.private {
-        true => format!("{verb}: {article}{kind} that only you have."),
-        false => format!("{verb}: {article}{kind} for both of you. `alliance sync` exchanges it."),
+    page.talk(&match &done.audience {
+        None => format!("{verb}: {article}{kind} that only you have."),
+        Some(audience) => format!("{verb}: {}. `alliance sync` exchanges it.", seen_by(kind, done.owner, audience)),
     });
+    for choice in &done.replaced {
+        let value = |value: &Value| match &value.by {
+            Some(by) => format!("“{}” ({by})", value.value),
+            None => format!("“{}”", value.value),
+        };
+        let values: Vec<_> = choice.values.iter().map(value).collect();
+        page.talk(&format!("This replaced what you both had written as {}: {}.", choice.field, values.join(", ")));
+    }
+}
+
+/// Whose something is, and who sees it where.
+fn seen_by(kind: &str, owner: &str, audience: &Audience) -> String {
+    let Audience { other, .. } = audience;
+    let whose = match owner {
+        "you" => format!("your {kind}"),
+        "them" => format!("the {kind} of {}", other.as_deref().unwrap_or("the other person")),
+        _ => return format!("a {kind} for {}", people(audience)),
+    };
+    format!("{whose}, seen by {}", people(audience))
+}
+
+/// For whom something in an alliance is, and what the alliance is called.
+pub fn people(audience: &Audience) -> String {
+    let Audience { title, other, state } = audience;
+    let with = match (state, other.as_deref()) {
+        (State::TheyLeft | State::Ended, _) => String::new(),
+        (State::Alone, _) => " and whoever joins".to_owned(),
+        (_, Some(other)) => format!(" and {other}"),
+        (_, None) => " and the other person".to_owned(),
+    };
+    format!("you{with}, in “{title}”")
+}
+
+/// Lines of a text that a preview shows at most.
+const PREVIEW: usize = 5;
+
+/// What somebody is about to share, and for whom.
+pub fn preview(title: &str, body: &str, people: &str) -> String {
+    let mut text = format!("{STRONG}{}{STRONG:#}\n", plain(title));
+    let mut lines = body.lines();
+    for line in lines.by_ref().take(PREVIEW) {
+        text.push_str(&format!("  {}\n", plain(line)));
+    }
+    if lines.next().is_some() {
+        text.push_str("  …\n");
+    }
+    text.push_str(&format!("A copy of it, whole, becomes a note for {}.\n", plain(people)));
+    text
 }
 
 /// Items of one kind.
 pub fn list(list: &List, page: &mut Page) {
-    let List { rows: items, kind } = list;
+    let List { rows: items, over, kind } = list;
     if *kind == "feedback" {
         if items.is_empty() {
             page.talk("No feedback yet. `alliance feedback give keep <words>` gives some, `feedback ask <about>` asks for it.");
@@ -38,14 +87,23 @@ pub fn list(list: &List, page: &mut Page) {
         return;
     }
     if items.is_empty() {
-        page.talk(&format!("No {kind}s yet. `alliance {kind} add <title>` makes one."));
+        page.talk(&match over.len() as u64 {
+            0 => format!("No {kind}s yet. `alliance {kind} add <title>` makes one."),
+            number => {
+                let is = if number == 1 { "is" } else { "are" };
+                let every = |status: &str| over.iter().all(|it| it == status);
+                let how = ["reached", "released"].into_iter().find(|status| every(status));
+                let number = count(number, kind, &format!("{kind}s"));
+                format!("{number} {is} {}: `alliance {kind} list --all`", how.unwrap_or("reached or released"))
+            }
+        });
     }
     rows(items, page);
 }
 
 /// Rows of items: id, title, status and what else should be seen at once.
 pub fn rows(rows: &[Row], page: &mut Page) {
-    page.table(rows.iter().map(row).collect());
+    page.table_cutting(1, rows.iter().map(row).collect());
 }
 
 fn row(row: &Row) -> Vec<Cell> {
@@ -96,7 +154,7 @@ pub fn item(item: &Item, page: &mut Page) {
     fact(
         "whose",
         match row.owner {
-            "you" => "yours",
+            "you" => "you",
             "them" => "the other person's",
             _ => "both of you",
         },
@@ -190,7 +248,7 @@ mod tests {
 
     fn list() -> Answer {
         let rows = vec![summary(1, "Run a half marathon", false).into(), summary(2, "Sleep", true).into()];
-        Answer::Items(item::List { rows, kind: "goal" })
+        Answer::Items(item::List { rows, over: Vec::new(), kind: "goal" })
     }
 
     fn whole() -> Answer {
@@ -203,10 +261,12 @@ mod tests {
     fn a_list_has_a_row_an_item() {
         insta::assert_snapshot!("list_terminal", seen(&list(), Layout::Terminal));
         insta::assert_snapshot!("list_plain", seen(&list(), Layout::Plain).replace('\t', "⇥"));
-        insta::assert_snapshot!(
-            "list_empty",
-            seen(&Answer::Items(item::List { rows: Vec::new(), kind: "goal" }), Layout::Plain)
-        );
+        let empty = |over: &[&str]| {
+            let over = over.iter().map(|status| (*status).to_owned()).collect();
+            seen(&Answer::Items(item::List { rows: Vec::new(), over, kind: "goal" }), Layout::Plain)
+        };
+        insta::assert_snapshot!("list_empty", empty(&[]));
+        insta::assert_snapshot!("list_all_over", [empty(&["reached"]), empty(&["reached", "released"])].concat());
     }
 
     #[test]
@@ -231,9 +291,45 @@ mod tests {
     fn a_change_is_one_line_of_data_and_a_word_beside_it() {
         let item = app::ItemRef { space: SpaceId::new([1; 16]), item: ItemId::new([2; 16]) };
         let (short, kind, title) = ("n3k".to_owned(), "note".to_owned(), "Doubts".to_owned());
-        let done = app::Done { item, short, kind, title, private: true, changed: true };
+        let done = app::Done {
+            item,
+            short,
+            kind,
+            title,
+            private: true,
+            owner: app::Owner::Mine,
+            alliance: None,
+            replaced: Vec::new(),
+            changed: true,
+        };
         let answer = |done| Answer::Done(item::Done::new("Added", done));
         insta::assert_snapshot!("done", seen(&answer(done.clone()), Layout::Plain));
-        insta::assert_snapshot!("done_unchanged", seen(&answer(app::Done { changed: false, ..done }), Layout::Plain));
+        insta::assert_snapshot!(
+            "done_unchanged",
+            seen(&answer(app::Done { changed: false, ..done.clone() }), Layout::Plain)
+        );
+        let in_alliance = |owner, state, other: Option<&str>| {
+            let (space, title) = (SpaceId::new([1; 16]), "Ben & Carl".to_owned());
+            let other = other.map(str::to_owned);
+            let alliance = Some(app::AllianceInfo { space, title, other, state, current: false });
+            let replaced = if owner == app::Owner::Theirs { conflict::tests::choices() } else { Vec::new() };
+            seen(&answer(app::Done { private: false, owner, alliance, replaced, ..done.clone() }), Layout::Plain)
+        };
+        let told = [
+            in_alliance(app::Owner::Both, app::AllianceState::Alone, None),
+            in_alliance(app::Owner::Both, app::AllianceState::AwaitsConfirmation, None),
+            in_alliance(app::Owner::Both, app::AllianceState::Together, Some("Carl")),
+            in_alliance(app::Owner::Mine, app::AllianceState::Together, Some("Carl")),
+            in_alliance(app::Owner::Theirs, app::AllianceState::Together, Some("Carl")),
+            in_alliance(app::Owner::Both, app::AllianceState::TheyLeft, Some("Carl")),
+        ];
+        insta::assert_snapshot!("done_for_whom", told.concat());
+    }
+
+    #[test]
+    fn a_preview_shows_what_the_other_person_will_see() {
+        let body = (1..=9).map(|n| format!("line {n}\u{1b}[2J\n")).collect::<String>();
+        let told = super::preview("Doubts", &body, "you and Carl, in “Ben & Carl”");
+        insta::assert_snapshot!("preview", anstream::adapter::strip_str(&told).to_string());
     }
 }

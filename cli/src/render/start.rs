@@ -13,7 +13,7 @@ const ROW: usize = 6;
 /// A profile that began.
 pub fn started(started: &Started, page: &mut Page) {
     page.talk(&format!(
-        "Welcome, {}. “{}” is ready, and everything in it stays on this computer.",
+        "Welcome, {}. “{}” is ready, and everything in it stays on this computer until you sync.",
         started.name, started.title
     ));
     match started.relay {
@@ -37,7 +37,9 @@ pub fn joined(joined: &Joined, page: &mut Page) {
     if !joined.synced {
         page.talk("What is there could not be fetched yet: `alliance sync` tries again.");
     }
-    page.talk("Read or write right away; the other person's next sync confirms you.");
+    page.talk(
+        "Read or write right away; the other person's next sync lets you in, and what you write goes out after that.",
+    );
     page.talk("Then compare six words with each other by voice: `alliance member list`.");
 }
 
@@ -53,11 +55,13 @@ pub fn recovery(recovery: &Recovery, page: &mut Page) {
     match recovery {
         Recovery::RecoveryFile(path) => {
             page.talk(&format!("Your 24 recovery words are in {} and nowhere else.", path.display()));
-            page.talk("They bring everything back if this computer is lost. Put them on paper, then delete the file.");
+            page.talk("They are the only way to bring everything back if this computer is lost; the command for that comes with a");
+            page.talk("later version. Put them on paper, keep it where only you find it, then delete the file.");
         }
         Recovery::RecoveryWords(words) => {
-            page.talk("These 24 words bring everything back if this computer is lost. They are shown this once and kept nowhere:");
-            page.talk("write them down on paper, in this order, and keep the paper where only you find it.");
+            page.talk("These 24 words are the only way to bring everything back if this computer is lost; the command for that comes");
+            page.talk("with a later version. They are shown this once and kept nowhere: write them down on paper, in this order,");
+            page.talk("and keep the paper where only you find it.");
             page.gap();
             let words: Vec<_> = words.words().collect();
             if page.is_terminal() {

@@ -2,8 +2,9 @@
 
 use super::{FAINT, LOOK, Page, STRONG, cell, count, name, styled};
 use crate::command::{
-    security::Line,
-    status::{Other, Status},
+    alliance::State,
+    security::{Line, Of},
+    status::{Held, Other, Status},
 };
 
 /// What one's own private space is called.
@@ -17,27 +18,48 @@ pub fn status(spaces: &[Status], page: &mut Page) {
         let relay = space.relay.as_deref().unwrap_or("no relay");
         rows.push(vec![styled(title, STRONG), cell(waits(space)), styled(relay, FAINT)]);
         let mut more = |text: String| rows.push(vec![cell(""), cell(text), cell("")]);
+        if space.state == Some(State::AwaitsConfirmation) && space.waiting > 0 {
+            more(kept(space.waiting));
+        }
         if space.unread > 0 {
             more(format!("{} arrived and cannot be read yet", space.unread));
         }
-        space.others.iter().for_each(|other| more(has(other)));
+        space.others.iter().filter_map(|other| has(space, other)).for_each(more);
     }
     page.table(rows);
 }
 
 fn waits(space: &Status) -> String {
     match space.waiting + space.unsent {
+        _ if space.state == Some(State::AwaitsConfirmation) => waits_for(space.other.as_deref()),
         0 => "nothing waits".to_owned(),
         waiting => format!("{} here for the next sync", count(waiting, "waits", "wait")),
     }
 }
 
-fn has(other: &Other) -> String {
+/// What is known of one of the other person's computers, and nothing that is not.
+fn has(space: &Status, other: &Other) -> Option<String> {
     let name = name(&other.name);
     match other.missing {
-        0 => format!("{name} has all you wrote"),
-        missing => format!("{name}: {missing} not there yet"),
+        0 if space.waiting + space.unsent > 0 => None,
+        0 => Some(format!("{name} has all you wrote")),
+        1 => Some(format!("not known yet whether {name} has what you wrote last")),
+        missing => Some(format!("not known yet whether {name} has the last {missing}")),
     }
+}
+
+/// Why nothing goes out yet, and what is kept.
+pub fn held(held: &Held) -> String {
+    let waits = waits_for(held.other.as_deref());
+    if held.waiting == 0 { format!("{waits}.") } else { format!("{waits}; {}.", kept(held.waiting)) }
+}
+
+fn waits_for(other: Option<&str>) -> String {
+    format!("Waiting for {}'s next sync to let you in", name(other.unwrap_or_default()))
+}
+
+fn kept(number: u64) -> String {
+    format!("{} kept here until then", count(number, "thing you wrote is", "things you wrote are"))
 }
 
 /// The security log.
@@ -45,12 +67,28 @@ pub fn security(lines: &[Line], page: &mut Page) {
     if lines.is_empty() {
         page.talk("Nothing has happened yet.");
     }
-    let row = |line: &Line| {
-        let (what, look) = event(&line.kind);
+    let mut rows = Vec::new();
+    // What happens with a relay is noted for each space that it keeps.
+    for same in lines.chunk_by(|a, b| a.kind.starts_with("relay-") && a.kind == b.kind && a.at.is(&b.at)) {
+        let line = &same[0];
+        let (what, look) = words(line);
         let style = if look { LOOK } else { anstyle::Style::new() };
-        vec![styled(line.at.to_string(), FAINT), cell(line.title.as_deref().unwrap_or(PRIVATE)), styled(what, style)]
-    };
-    page.table(lines.iter().map(row).collect());
+        let title = if same.len() > 1 { "everything" } else { line.title.as_deref().unwrap_or(PRIVATE) };
+        rows.push(vec![styled(line.at.to_string(), FAINT), cell(title), styled(what, style)]);
+    }
+    page.table(rows);
+}
+
+fn words(line: &Line) -> (String, bool) {
+    match (&*line.kind, &line.of) {
+        ("invitation-confirmed", Of::You) => ("you were let in".to_owned(), false),
+        ("invitation-confirmed", Of::Them(name)) => (format!("{name} was let in"), false),
+        ("device-cut", Of::Invitation) => ("an invitation was ended".to_owned(), false),
+        (kind, _) => {
+            let (what, look) = event(kind);
+            (what.to_owned(), look)
+        }
+    }
 }
 
 /// What happened, in words, and whether somebody should look at it.
@@ -59,7 +97,7 @@ fn event(kind: &str) -> (&str, bool) {
         "space-made" => ("it began", false),
         "joined" => ("this computer joined", false),
         "device-added" => ("a computer was added", false),
-        "device-cut" => ("a key or a computer was shut out", false),
+        "device-cut" => ("a computer was shut out", true),
         "invitation-offered" => ("an invitation was made here", false),
         "invitation-made" => ("an invitation became valid", false),
         "invitation-used" => ("an invitation was used", false),
@@ -88,10 +126,7 @@ mod tests {
 
     use super::super::{Layout, tests::seen};
     use super::*;
-    use crate::{
-        command::{Answer, alliance::State},
-        env::Moment,
-    };
+    use crate::{command::Answer, env::Moment};
 
     fn space(title: &str, waiting: u64, missing: &[u64]) -> Status {
         let other = |missing: &u64| Other { name: "Anna".to_owned(), missing: *missing };
@@ -101,8 +136,9 @@ mod tests {
             personal: title.is_empty(),
             state: (!title.is_empty()).then_some(State::Together),
             relay: Some("http://127.0.0.1:8787".to_owned()),
+            other: (!title.is_empty()).then(|| "Anna".to_owned()),
             waiting,
-            unsent: 1,
+            unsent: waiting / 2,
             unread: waiting,
             others: missing.iter().map(other).collect(),
         }
@@ -110,22 +146,42 @@ mod tests {
 
     #[test]
     fn status_says_what_waits_and_what_is_not_there_yet_and_never_a_time() {
-        let status = || Answer::Status(vec![space("Ben & Anna", 2, &[0, 3]), space("", 0, &[])]);
+        let awaits = || Status {
+            state: Some(State::AwaitsConfirmation),
+            others: Vec::new(),
+            waiting: 1,
+            ..space("Anna & Carl", 0, &[])
+        };
+        let status = || {
+            let all = [space("Ben & Anna", 2, &[0, 3]), space("Anna & Dora", 0, &[0, 1]), awaits(), space("", 0, &[])];
+            Answer::Status(all.into())
+        };
         insta::assert_snapshot!("status", seen(&status(), Layout::Terminal));
         insta::assert_snapshot!("status_json", serde_json::to_string_pretty(&status()).expect("serialises"));
     }
 
     #[test]
     fn the_security_log_is_in_words_and_shows_what_it_does_not_know() {
-        let line = |id, kind: &str| Line {
+        let line = |id: usize, kind: &str| Line {
             id,
             at: Moment::new(1_767_603_600, TimeZone::UTC),
             space: "0101".to_owned(),
-            title: (id == 1).then(|| "Ben & Anna".to_owned()),
+            title: (id % 2 == 1).then(|| "Ben & Anna".to_owned()),
             kind: kind.to_owned(),
             about: serde_json::json!({ "device": "0202" }),
+            of: Of::Nothing,
         };
         let log = || Answer::Security(vec![line(1, "invitation-used"), line(2, "something-new")]);
+        let of = |of, kind: &str| Line { of, ..line(3, kind) };
+        let named = Answer::Security(vec![
+            line(1, "relay-met"),
+            line(2, "relay-met"),
+            of(Of::Them("Anna".to_owned()), "invitation-confirmed"),
+            of(Of::You, "invitation-confirmed"),
+            of(Of::Invitation, "device-cut"),
+            line(5, "device-cut"),
+        ]);
+        insta::assert_snapshot!("security_named", seen(&named, Layout::Terminal));
         insta::assert_snapshot!("security", seen(&log(), Layout::Terminal));
         insta::assert_snapshot!("security_json", serde_json::to_string_pretty(&log()).expect("serialises"));
     }

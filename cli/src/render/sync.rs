@@ -1,6 +1,10 @@
 //! What came and went.
 
-use super::{Cell, FAINT, LOOK, Page, STRONG, cell, count, status::PRIVATE, styled};
+use super::{
+    Cell, FAINT, LOOK, Page, STRONG, cell, count,
+    status::{self, PRIVATE},
+    styled,
+};
 use crate::command::{
     sync::{Synced, Traffic},
     verify::Found,
@@ -16,7 +20,9 @@ pub fn synced(synced: &Synced, page: &mut Page) {
             page.talk(&format!("The relay did not take all of “{title}”: {why}. It is safe here."));
         }
     }
-    if synced.over && synced.rows.iter().all(|row| row.refused.is_none()) {
+    let waiting: Vec<_> = synced.rows.iter().filter_map(|row| row.held.as_ref()).collect();
+    waiting.iter().filter(|_| synced.over).for_each(|it| page.talk(&status::held(it)));
+    if synced.over && waiting.is_empty() && synced.rows.iter().all(|row| row.refused.is_none()) {
         page.talk("Up to date.");
     }
     let choices = synced.rows.iter().map(|row| row.choices as u64).sum();
@@ -76,7 +82,10 @@ fn row(row: &Traffic) -> Vec<Cell> {
 mod tests {
     use super::super::{Layout, tests::seen};
     use super::*;
-    use crate::{command::Answer, error::Exit};
+    use crate::{
+        command::{Answer, status::Held},
+        error::Exit,
+    };
 
     fn traffic(title: &str, received: u64, refused: Option<&'static str>) -> Traffic {
         Traffic {
@@ -89,6 +98,7 @@ mod tests {
             changed: received,
             choices: usize::from(received > 1),
             refused,
+            held: None,
         }
     }
 
@@ -103,6 +113,14 @@ mod tests {
         insta::assert_snapshot!("synced_json", serde_json::to_string_pretty(&synced).expect("serialises"));
         assert_eq!(synced.exit(), Exit::Ok);
         insta::assert_snapshot!("synced_nothing", seen(&answer(vec![traffic("", 0, None)]), Layout::Terminal));
+    }
+
+    #[test]
+    fn whoever_is_not_let_in_is_not_up_to_date() {
+        let held = |waiting| Some(Held { other: Some("Ben".to_owned()), waiting });
+        let row = |waiting| Traffic { held: held(waiting), ..traffic("Ben & Anna", 1, None) };
+        let told = [0, 1, 2].map(|waiting| seen(&answer(vec![row(waiting)]), Layout::Plain));
+        insta::assert_snapshot!("synced_not_let_in", told.concat());
     }
 
     #[test]

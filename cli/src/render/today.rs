@@ -1,6 +1,6 @@
 //! Today: the same page for both.
 
-use super::{LOOK, Page, STRONG, alliance, count, item, styled};
+use super::{LOOK, Page, STRONG, alliance, count, item, status, styled};
 use crate::command::{
     alliance::{Row, State},
     item::Row as ItemRow,
@@ -9,7 +9,7 @@ use crate::command::{
 
 /// What is going on.
 pub fn today(today: &Today, page: &mut Page) {
-    let Today { id, title, other, state, goals, other_goals, feedback, notes, conflicts } = today;
+    let Today { id, title, other, state, goals, other_goals, feedback, notes, conflicts, held } = today;
     let row = Row { id: id.clone(), title: title.clone(), other: other.clone(), state: *state, current: true };
     alliance::heading(&row, page);
     section("Goals", goals, page);
@@ -30,6 +30,9 @@ pub fn today(today: &Today, page: &mut Page) {
         page.talk(
             "Nothing here yet. `alliance goal add <title>` and `alliance note add <title> -m <text>` are a beginning.",
         );
+    }
+    if let Some(held) = held {
+        page.talk(&status::held(held));
     }
     if *state == State::Alone {
         page.talk("`alliance invite` makes the word that lets the other person in.");

@@ -3,7 +3,7 @@
 use alliance_replica::id::{ItemId, SpaceId};
 
 use super::{
-    AppError, ItemRef, Profile,
+    AppError, Candidate, ItemRef, Profile,
     query::{self, Seen, Summary},
     undo,
 };
@@ -16,6 +16,8 @@ use crate::{
 const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// Letters of a short id at the least, after the kind's letter.
 const SHORTEST: usize = 3;
+/// Letters at the least of a part of a title.
+const SHORTEST_PART: usize = 3;
 /// What means the item that was written to last.
 const LAST: &str = "@last";
 /// Most titles that are offered instead of one that is not there.
@@ -23,10 +25,30 @@ const OFFERED: usize = 3;
 /// How much of two titles must be the same, in percent, for one to be offered for the other.
 const ALIKE: usize = 45;
 
+/// By how much of its title an item is found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Titles {
+    Whole,
+    Parts,
+}
+
 impl Profile {
-    /// Finds an item by its short id, the start of its id, or its title: the whole of it, a part, or the beginnings of
-    /// its words. `@last` is the one that was written to last.
+    /// Finds an item by its short id, the start of its id, or its whole title, whatever its capitals. `@last` is the one
+    /// that was written to last.
     pub fn find(&mut self, space: SpaceId, kind: Option<&str>, text: &str) -> Result<ItemRef, AppError> {
+        self.find_by(space, kind, text, Titles::Whole)
+    }
+
+    /// Finds an item to look at, as [`Profile::find`] does, and also by a part of its title or the beginnings of its words.
+    /// Nothing is written to what was found by a part: it may be another one than the person has in mind.
+    pub fn find_to_show(&mut self, space: SpaceId, kind: Option<&str>, text: &str) -> Result<ItemRef, AppError> {
+        self.find_by(space, kind, text, Titles::Parts)
+    }
+
+    fn find_by(&mut self, space: SpaceId, kind: Option<&str>, text: &str, by: Titles) -> Result<ItemRef, AppError> {
+        if text.trim().is_empty() {
+            return Err(AppError::NotNamed { kind: kind.unwrap_or("item").to_owned() });
+        }
         self.store.read(|tx| {
             let seen = Seen::new(tx, space)?;
             if text == LAST {
@@ -48,7 +70,8 @@ impl Profile {
             let ways: [&dyn Fn(&str) -> bool; 3] =
                 [&|title| title == wanted, &|title| title.contains(&wanted), &|title| has_words(title, &wanted)];
             let mut same: Vec<Vec<&Summary>> = Vec::new();
-            for fits in ways {
+            let is_part = by == Titles::Parts && wanted.chars().count() >= SHORTEST_PART;
+            for fits in &ways[..if is_part { ways.len() } else { 1 }] {
                 same.push(titles.iter().filter(|row| fits(&row.title.to_lowercase())).collect());
             }
             same.insert(1, by_id.iter().collect());
@@ -59,7 +82,12 @@ impl Profile {
                     Err(AppError::NotFound { kind, text, like: alike(&titles, &wanted) })
                 }
                 several => {
-                    let candidates = several.iter().map(|row| (row.short.clone(), row.title.clone())).collect();
+                    let candidate = |row: &&Summary| Candidate {
+                        short: row.short.clone(),
+                        title: row.title.clone(),
+                        private: row.private,
+                    };
+                    let candidates = several.iter().map(candidate).collect();
                     Err(AppError::Ambiguous { text: text.to_owned(), candidates })
                 }
             }

@@ -9,7 +9,7 @@ use alliance_replica::{
 use rand_core::CryptoRng;
 
 use super::{
-    AppError, ItemRef, Profile, World,
+    AllianceInfo, AppError, Choice, ItemRef, Owner, Profile, World,
     documents::Documents,
     find, profile, query,
     space::Space,
@@ -45,7 +45,7 @@ pub enum Place {
 }
 
 /// What was done.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Done {
     /// To which item.
     pub item: ItemRef,
@@ -57,6 +57,12 @@ pub struct Done {
     pub title: String,
     /// True if only its owner can see it.
     pub private: bool,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Where it is, if both can see it.
+    pub alliance: Option<AllianceInfo>,
+    /// Fields whose several values were replaced by one.
+    pub replaced: Vec<Choice>,
     /// False if everything was so already.
     pub changed: bool,
 }
@@ -98,7 +104,11 @@ impl Profile {
             }
             let facets = documents.facets(tx, &target.space, &target.preimage, target.item)?;
             let plan = intent.plan(target.preimage.owner, target.member, &facets)?;
-            finish(tx, documents, &target, &plan, world)
+            let before = query::choices_of(tx, item)?;
+            let done = finish(tx, documents, &target, &plan, world)?;
+            let after = query::choices_of(tx, item)?;
+            let is_over = |choice: &Choice| after.iter().all(|it| it.field != choice.field);
+            Ok(Done { replaced: before.into_iter().filter(is_over).collect(), ..done })
         });
         self.settle(result)
     }
@@ -290,12 +300,21 @@ fn finish(
 pub(super) fn done(tx: &Tx<'_>, item: &ItemRef, changed: bool) -> Result<Done, AppError> {
     let item = *item;
     let row = query::read_row(tx, &item)?;
+    let me = tx.space(&item.space)?.ok_or(AppError::UnknownSpace)?.member;
     Ok(Done {
         item,
         short: find::short(tx, &item, row.kind.as_str())?,
         kind: row.kind,
         title: row.title,
         private: row.private,
+        owner: match row.owner {
+            _ if row.private => Owner::Mine,
+            None => Owner::Both,
+            Some(owner) if owner == me => Owner::Mine,
+            Some(_) => Owner::Theirs,
+        },
+        alliance: if row.private { None } else { Some(query::alliance(tx, &item.space, None)?) },
+        replaced: Vec::new(),
         changed,
     })
 }

@@ -147,11 +147,11 @@ impl Profile {
     }
 
     /// The items of a kind: those of an alliance and one's own private ones, newest first. Of goals, those that are
-    /// reached or released only if `all` are wanted.
+    /// reached or released only if `all` are wanted, or if one may choose between values in them.
     pub fn list(&mut self, space: SpaceId, kind: &str, all: bool) -> Result<Vec<Summary>, AppError> {
         self.store.read(|tx| {
             let seen = Seen::new(tx, space)?;
-            if kind == goal::KIND.name && !all { seen.open_goals(tx) } else { seen.rows(tx, Some(kind)) }
+            if kind == goal::KIND.name && !all { seen.goals_to_see(tx) } else { seen.rows(tx, Some(kind)) }
         })
     }
 
@@ -281,6 +281,16 @@ impl Seen {
         self.summaries(tx, rows)
     }
 
+    /// Open goals, and those in which one may choose between values: "reached" may be one of them.
+    fn goals_to_see(&self, tx: &Tx<'_>) -> Result<Vec<Summary>, AppError> {
+        let mut goals = self.open_goals(tx)?;
+        for space in [&self.alliance, &self.personal] {
+            let rows = tx.rows_with_choices(space)?.into_iter().filter(|row| row.kind == goal::KIND.name).collect();
+            goals.extend(self.summaries(tx, rows)?.into_iter().filter(|row| !is_open(row)));
+        }
+        Ok(goals)
+    }
+
     pub(super) fn summaries(&self, tx: &Tx<'_>, rows: Vec<StoredRow>) -> Result<Vec<Summary>, AppError> {
         self.each(tx, rows.into_iter().filter(|row| is_shown(&row.kind)))
     }
@@ -297,6 +307,8 @@ impl Seen {
 
     pub(super) fn summary(&self, tx: &Tx<'_>, item: ItemRef, row: view::Row) -> Result<Summary, AppError> {
         let owner = match row.owner {
+            // Who else could it belong to?
+            _ if row.private => Owner::Mine,
             None => Owner::Both,
             Some(owner) if self.members.get(&item.space) == Some(&owner) => Owner::Mine,
             Some(_) => Owner::Theirs,
@@ -381,6 +393,16 @@ fn is_first(row: &view::Row, number: usize) -> bool {
         first += conflict.values.len();
         here == number
     })
+}
+
+fn is_open(goal: &Summary) -> bool {
+    goal.status.as_deref().is_some_and(|status| goal::OPEN.contains(&status))
+}
+
+/// What one may choose in an item, as its row has it.
+pub(super) fn choices_of(tx: &Tx<'_>, item: &ItemRef) -> Result<Vec<Choice>, AppError> {
+    let row = read_row(tx, item)?;
+    if row.conflicts.is_empty() { Ok(Vec::new()) } else { Seen::new(tx, item.space)?.choices(tx, item, &row) }
 }
 
 /// True for kinds that people see as items.

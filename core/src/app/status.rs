@@ -1,12 +1,13 @@
 //! Who belongs together, and what has reached whom. Never when: nobody watches the other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_replica::{
-    id::{DeviceId, MemberId, SpaceId},
+    id::{DeviceId, EntryId, ItemId, MemberId, SpaceId},
     log::{
         chain::State,
         control::{Record, SpaceKind},
+        entry::Header,
         heads::Chain,
         membership::Role,
     },
@@ -14,7 +15,11 @@ use alliance_replica::{
 
 use super::{AllianceInfo, AllianceState, AppError, Profile, profile, query, short_device, space::Space};
 use crate::{
-    keys::safety::{self, Introduced},
+    keys::{
+        content::Content,
+        safety::{self, Introduced},
+        seal,
+    },
     store::{SecurityEvent, StoreError, Tx},
 };
 
@@ -51,7 +56,7 @@ pub struct DeviceStatus {
     pub name: String,
     /// The device, shortened.
     pub device: String,
-    /// Entries that it is not known to have.
+    /// Things of which it is not known whether it has what was written here last. A device says what it has once a day.
     pub missing: u64,
 }
 
@@ -66,15 +71,17 @@ pub struct SpaceStatus {
     pub personal: bool,
     /// How far the alliance has come.
     pub state: AllianceState,
-    /// Changes that wait here for the next exchange.
+    /// The other person, once known.
+    pub other: Option<String>,
+    /// Things a person wrote that wait here for the next exchange.
     pub waiting: u64,
-    /// Entries that no relay is known to have.
+    /// Other things a person wrote that were made ready and that no relay is known to have.
     pub unsent: u64,
     /// Entries that cannot be read yet, or wait for something.
     pub unread: u64,
     /// Where it is kept.
     pub relay: Option<String>,
-    /// The other person's devices.
+    /// The other person's devices; none while one is not let in, for they can have nothing of this one.
     pub others: Vec<DeviceStatus>,
 }
 
@@ -102,7 +109,12 @@ impl Profile {
             let me = loaded.row.member;
             let other = fold.members().find(|it| *it != me);
             let alliance = query::alliance(tx, &space, profile::current(tx)?)?;
-            Ok(Members { alliance, me: member(me)?, other: other.map(member).transpose()?, safety_words: words })
+            let mut myself = member(me)?;
+            if alliance.state == AllianceState::AwaitsConfirmation {
+                // This one, though the log does not know it yet.
+                myself.devices = 1;
+            }
+            Ok(Members { alliance, me: myself, other: other.map(member).transpose()?, safety_words: words })
         })
     }
 
@@ -138,6 +150,11 @@ impl Profile {
         Ok(all)
     }
 
+    /// How many things a person wrote wait here for the next exchange.
+    pub fn waiting(&mut self, space: SpaceId) -> Result<u64, AppError> {
+        self.store.read(|tx| Ok(written(tx, &space, tx.waiting_items(&space)?)?.len() as u64))
+    }
+
     /// The security log, oldest first.
     pub fn security(&mut self) -> Result<Vec<SecurityEvent>, AppError> {
         self.store.read(|tx| Ok(tx.security()?))
@@ -149,13 +166,20 @@ fn status(tx: &Tx<'_>, space: &Space, kind: SpaceKind, relay: Option<String>) ->
     let names = query::names(tx, &space.id())?;
     let fold = space.log.fold();
     let theirs = fold.devices().filter(|(_, it)| it.live && it.role == Role::Ordinary && it.member != space.row.member);
+    let theirs = theirs.filter(|_| alliance.state != AllianceState::AwaitsConfirmation);
+    let mut opened = BTreeMap::new();
     let others = theirs
-        .map(|(device, it)| DeviceStatus {
-            name: names.get(&it.member).cloned().unwrap_or_default(),
-            device: short_device(device),
-            missing: not_named_by(space, device),
+        .map(|(device, it)| {
+            let missing = carried(tx, space, &not_named_by(space, device), &mut opened)?;
+            Ok(DeviceStatus {
+                name: names.get(&it.member).cloned().unwrap_or_default(),
+                device: short_device(device),
+                missing: missing.len() as u64,
+            })
         })
-        .collect();
+        .collect::<Result<_, AppError>>()?;
+    let waiting = written(tx, &space.id(), tx.waiting_items(&space.id())?)?;
+    let unsent = carried(tx, space, &unsent(space), &mut opened)?;
     let chains = space.log.chains();
     let unread = chains.arrivals(Chain::Content).iter().filter(|it| chains.at(**it).state == State::Stored).count();
     Ok(SpaceStatus {
@@ -163,19 +187,19 @@ fn status(tx: &Tx<'_>, space: &Space, kind: SpaceKind, relay: Option<String>) ->
         title: alliance.title,
         personal: kind == SpaceKind::Personal,
         state: alliance.state,
-        waiting: tx.count_waiting(&space.id())?,
-        unsent: tx.count_entries(&space.id())?.0,
+        other: alliance.other,
+        waiting: waiting.len() as u64,
+        unsent: unsent.difference(&waiting).count() as u64,
         unread: unread as u64,
         relay,
         others,
     })
 }
 
-/// How many content entries of this device another device has not said it has.
-fn not_named_by(space: &Space, device: &DeviceId) -> u64 {
+/// The content of this device that another device has not said it has, newest first.
+fn not_named_by(space: &Space, device: &DeviceId) -> Vec<EntryId> {
     let chains = space.log.chains();
     let me = space.device();
-    let highest = chains.highest(&me, Chain::Content);
     let named = chains.heads_of(device, Chain::Content).filter_map(|head| {
         let index = chains.index(&head.head.id)?;
         chains.path_down(index).find_map(|at| {
@@ -183,7 +207,64 @@ fn not_named_by(space: &Space, device: &DeviceId) -> u64 {
             after.0.iter().filter(|head| head.device == me && head.chain == Chain::Content).map(|head| head.seq).max()
         })
     });
-    highest - named.max().unwrap_or(0).min(highest)
+    let named = named.max().unwrap_or(0);
+    own_content(space).take_while(|(_, seq)| *seq > named).map(|(id, _)| id).collect()
+}
+
+/// The content of this device that no relay is known to have.
+fn unsent(space: &Space) -> Vec<EntryId> {
+    let is_relayed = |id: &EntryId| space.relayed.get(id).copied().unwrap_or(false);
+    own_content(space).map(|(id, _)| id).filter(|id| !is_relayed(id)).collect()
+}
+
+/// The content of this device with its places, newest first.
+fn own_content(space: &Space) -> impl Iterator<Item = (EntryId, u64)> {
+    let chains = space.log.chains();
+    let newest = chains.heads_of(&space.device(), Chain::Content).max_by_key(|head| head.head.seq);
+    let newest = newest.and_then(|head| chains.index(&head.head.id));
+    newest.into_iter().flat_map(|index| chains.path_down(index)).map(|at| {
+        let head = &chains.at(at).head;
+        (head.id, head.seq)
+    })
+}
+
+/// The items a person wrote of which content carries something. What carries only what the program says for itself (that
+/// something was received, how somebody is called) carries none.
+fn carried(
+    tx: &Tx<'_>,
+    space: &Space,
+    entries: &[EntryId],
+    opened: &mut BTreeMap<EntryId, BTreeSet<ItemId>>,
+) -> Result<BTreeSet<ItemId>, AppError> {
+    let mut all = BTreeSet::new();
+    for id in entries {
+        if !opened.contains_key(id) {
+            opened.insert(*id, written(tx, &space.id(), items(tx, space, id)?)?);
+        }
+        all.extend(opened.get(id).into_iter().flatten());
+    }
+    Ok(all)
+}
+
+/// The items of which an entry carries something; none if it does not open.
+fn items(tx: &Tx<'_>, space: &Space, id: &EntryId) -> Result<BTreeSet<ItemId>, AppError> {
+    let content = tx.entry(&space.id(), id)?.and_then(|stored| {
+        let header = Header::decode(&stored.entry.header).ok()?;
+        let opened = seal::open(&space.keyring, &stored.device, &header.place(), &stored.entry.body).ok()?;
+        Content::decode(&opened.plaintext).ok()
+    });
+    Ok(content.into_iter().flat_map(|content| content.parts).map(|part| part.item).collect())
+}
+
+/// Of items, those that people see as theirs.
+fn written(tx: &Tx<'_>, space: &SpaceId, items: BTreeSet<ItemId>) -> Result<BTreeSet<ItemId>, AppError> {
+    let mut written = BTreeSet::new();
+    for item in items {
+        if tx.row(space, &item)?.is_some_and(|row| query::is_shown(&row.kind)) {
+            written.insert(item);
+        }
+    }
+    Ok(written)
 }
 
 /// True if every other device has said that it has all that this one wrote.
@@ -191,7 +272,7 @@ pub(super) fn all_have_all(space: &Space) -> bool {
     let fold = space.log.fold();
     let other = |device: &DeviceId| *device != space.device();
     let mut others = fold.devices().filter(|(device, it)| it.live && it.role == Role::Ordinary && other(device));
-    others.all(|(device, _)| not_named_by(space, device) == 0)
+    others.all(|(device, _)| not_named_by(space, device).is_empty())
 }
 
 /// Both members as their first records introduced them, once there are two.

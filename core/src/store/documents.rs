@@ -1,5 +1,7 @@
 //! Facets as bytes, and the changes that wait to be sealed.
 
+use std::collections::BTreeSet;
+
 use alliance_replica::id::{ItemId, MemberId, SpaceId};
 use rusqlite::OptionalExtension as _;
 
@@ -203,6 +205,18 @@ impl Tx<'_> {
         )?;
         let rows = statement.query_map((space.as_ref(), item.as_ref(), key(writer)), |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The items of a space of which something waits to be sealed.
+    pub fn waiting_items(&self, space: &SpaceId) -> Result<BTreeSet<ItemId>, StoreError> {
+        let mut statement =
+            self.prepare_cached("SELECT DISTINCT item FROM changes WHERE space = ?1 AND intent IS NOT NULL")?;
+        let mut rows = statement.query([space.as_ref()])?;
+        let mut items = BTreeSet::new();
+        while let Some(row) = rows.next()? {
+            items.insert(id("item", row.get_ref(0)?.as_blob().map_err(|_| DAMAGED)?)?);
+        }
+        Ok(items)
     }
 
     /// Number of intents of a space that wait to be sealed.

@@ -156,18 +156,6 @@ impl Tx<'_> {
         statement.execute((space.as_ref(), entry.as_ref(), relayed))?;
         Ok(())
     }
-
-    /// Number of entries of a space that no relay is known to have, and of all.
-    pub fn count_entries(&self, space: &SpaceId) -> Result<(u64, u64), StoreError> {
-        let mut statement =
-            self.prepare_cached("SELECT COUNT(*) FILTER (WHERE relayed = 0), COUNT(*) FROM entries WHERE space = ?1")?;
-        Ok(statement
-            .query_row([space.as_ref()], |row| {
-                Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?.cast_unsigned()))
-            })
-            .optional()?
-            .unwrap_or_default())
-    }
 }
 
 fn read(row: &Row<'_>) -> Result<StoredEntry, StoreError> {

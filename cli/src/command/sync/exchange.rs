@@ -10,7 +10,7 @@ use alliance_replica::{exchange::live::Live, id::SpaceId};
 
 use super::{Synced, Traffic, notices::Notices, refusal};
 use crate::{
-    command::{Answer, Context},
+    command::{Answer, Context, status::Held},
     env::Outside,
     error::CliError,
     net::relay::Talk,
@@ -88,7 +88,9 @@ impl<'a> Exchange<'a> {
                 continue;
             };
             let choices = if status.personal { 0 } else { self.profile.conflicts(status.space)?.len() };
+            let held = Held::of(&status);
             rows.push(Traffic {
+                held,
                 id: status.space.to_string(),
                 title: status.title,
                 personal: status.personal,

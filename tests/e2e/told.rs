@@ -1,0 +1,240 @@
+//! What people are told is true: who sees something, what has reached whom, what is meant.
+
+use std::process::{Command, Stdio};
+
+use alliance_tests::{
+    program::{Person, Ran, programs},
+    town::Town,
+};
+use serde_json::Value;
+
+fn somebody() -> Person {
+    let ben = Person::new("Ben");
+    ben.json(&["init", "--name", "Ben", "--role", "coach", "--alliance", "Ben & Anna"]);
+    ben
+}
+
+fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+    value[name].as_str().unwrap_or_else(|| panic!("no {name} in {value}"))
+}
+
+/// What a command said beside its data.
+fn said(person: &Person, arguments: &[&str]) -> String {
+    let ran = person.run(arguments);
+    assert_eq!(ran.code, Some(0), "{ran}");
+    ran.stderr
+}
+
+#[track_caller]
+fn holds(told: &str, words: &str) {
+    assert!(told.contains(words), "no “{words}” in: {told}");
+}
+
+#[test]
+fn every_write_says_for_whom_it_is_and_where() {
+    let town = Town::with_ben();
+    let add = |person: &Person, arguments: &[&str]| said(person, arguments);
+    holds(&add(&town.ben, &["note", "add", "A"]), "a note for you and whoever joins, in “Ben & Anna”.");
+    holds(&add(&town.ben, &["note", "add", "B", "--private"]), "a note that only you have.");
+    let invitation = town.invitation();
+    town.sync(&[&town.ben]);
+    town.anna.json(&["join", &invitation, "--name", "Anna", "--role", "client"]);
+    town.meet();
+    holds(&add(&town.ben, &["note", "add", "C"]), "a note for you and Anna, in “Ben & Anna”.");
+    holds(&add(&town.ben, &["goal", "add", "D"]), "your goal, seen by you and Anna, in “Ben & Anna”.");
+    town.meet();
+    holds(&add(&town.anna, &["goal", "edit", "D", "--title", "E"]), "the goal of Ben, seen by you and Ben, in");
+    town.ben.json(&["new", "Ben & Carl"]);
+    holds(&add(&town.ben, &["note", "add", "F"]), "a note for you and whoever joins, in “Ben & Carl”.");
+    let added = town.ben.json(&["note", "add", "G", "--alliance", "Ben & Anna"]);
+    assert_eq!((text(&added, "alliance"), text(&added, "owner")), ("Ben & Anna", "both"));
+    let refusal = town.ben.refused(&["new", "ben & carl"]);
+    assert_eq!((refusal.exit, &*refusal.code), (2, "alliance_exists"), "{refusal:?}");
+    let alliances = town.ben.json(&["use"]);
+    assert_eq!(alliances.as_array().map(Vec::len), Some(2), "{alliances}");
+    let start = &text(&alliances[0], "id")[..6];
+    assert_eq!(text(&town.ben.json(&["use", start]), "title"), "Ben & Anna");
+}
+
+#[test]
+fn nothing_is_shared_before_somebody_said_yes_to_whom() {
+    let town = Town::together();
+    let doubts = town.anna.json(&["note", "add", "Doubts", "-m", "Am I good enough?", "--private"]);
+    assert_eq!(text(&town.anna.json(&["note", "show", "Doubts"]), "owner"), "you");
+    for arguments in [&["note", "share", "Doubts", "--json"][..], &["note", "share", "Doubts"]] {
+        let ran = town.anna.run(arguments);
+        assert_eq!(ran.code, Some(2), "{ran}");
+        holds(&ran.stderr, "--yes makes a copy for you and Ben, in “Ben & Anna”");
+    }
+    assert_eq!(town.anna.json(&["note", "list"]).as_array().map(Vec::len), Some(1));
+    for part in ["Doubt", "doub", "d", ""] {
+        assert_eq!(town.anna.run(&["note", "share", part, "--yes"]).code, Some(if part.is_empty() { 2 } else { 5 }));
+    }
+    town.anna.json(&["note", "share", "doubts", "--yes"]);
+    let ran = town.anna.run(&["note", "edit", "Doubts", "-m", "x", "--json"]);
+    assert_eq!(ran.code, Some(2), "{ran}");
+    let error: Value = serde_json::from_str(&ran.stderr).expect("an envelope");
+    let mut candidates = error["error"]["candidates"].as_array().expect("candidates").clone();
+    candidates.sort_by_key(|candidate| candidate["private"].as_bool());
+    assert_eq!(candidates.len(), 2, "{ran}");
+    assert_eq!(candidates[1]["id"], doubts["short"], "{ran}");
+    let told = town.anna.run(&["note", "edit", "Doubts", "-m", "x"]).stderr;
+    holds(&told, "Doubts  private");
+    holds(&told, "Doubts  shared");
+}
+
+#[test]
+fn only_looking_takes_a_part_of_a_title() {
+    let ben = somebody();
+    ben.json(&["note", "add", "First session", "-m", "one"]);
+    for wanted in ["fir", "SESSION", "first session"] {
+        assert_eq!(text(&ben.json(&["note", "show", wanted]), "body"), "one");
+    }
+    let cases: [(&[&str], i32); 5] = [
+        (&["note", "show", "n"], 5),
+        (&["note", "show", ""], 2),
+        (&["note", "edit", "fir", "-m", "two"], 5),
+        (&["note", "edit", " ", "-m", "two"], 2),
+        (&["conflict", "keep", "First sess", "1"], 5),
+    ];
+    for (arguments, exit) in cases {
+        assert_eq!(ben.refused(arguments).exit, exit, "{arguments:?}");
+    }
+    let refusal = ben.refused(&["conflict", "keep", "First session", "x"]);
+    holds(&refusal.message, "the number that `alliance conflict list` shows");
+}
+
+#[test]
+fn whoever_is_not_let_in_yet_is_told_whose_sync_is_waited_for() {
+    let town = Town::with_ben();
+    let invitation = town.invitation();
+    town.sync(&[&town.ben]);
+    town.anna.json(&["join", &invitation, "--name", "Anna", "--role", "client"]);
+    holds(&said(&town.anna, &["sync"]), "Waiting for Ben's next sync to let you in.");
+    town.anna.json(&["note", "add", "I am here"]);
+    let kept = "Waiting for Ben's next sync to let you in; 1 thing you wrote is kept here until then.";
+    let told = said(&town.anna, &["sync"]);
+    holds(&told, kept);
+    assert!(!told.contains("Up to date"), "{told}");
+    let status = town.anna.ok(&["status"]);
+    kept.trim_end_matches('.').split("; ").for_each(|part| holds(&status, part));
+    assert!(!status.contains("has all you wrote"), "{status}");
+    holds(&said(&town.anna, &["today"]), kept);
+    holds(&town.anna.ok(&["today"]), "waiting for Ben's next sync to let you in");
+    let members = town.anna.json(&["member"]);
+    assert!(members.as_array().expect("a list").iter().all(|member| member["devices"] == 1), "{members}");
+    town.meet();
+    town.sync(&[&town.anna]);
+    holds(&said(&town.anna, &["sync"]), "Up to date.");
+}
+
+#[test]
+fn status_says_only_what_is_known_and_nothing_of_what_nobody_wrote() {
+    let town = Town::together();
+    let status = |person: &Person| person.ok(&["status"]);
+    for (person, other) in [(&town.ben, "Anna"), (&town.anna, "Ben")] {
+        let told = status(person);
+        holds(&told, "nothing waits");
+        holds(&told, &format!("{other} has all you wrote"));
+    }
+    town.ben.json(&["note", "add", "One"]);
+    let told = status(&town.ben);
+    holds(&told, "1 waits here");
+    assert!(!told.contains("Anna has all"), "{told}");
+    town.sync(&[&town.ben]);
+    let told = status(&town.ben);
+    holds(&told, "nothing waits");
+    holds(&told, "not known yet whether Anna has what you wrote last");
+    town.ben.json(&["note", "add", "Two"]);
+    town.ben.json(&["note", "edit", "Two", "-m", "twice"]);
+    town.sync(&[&town.ben]);
+    holds(&status(&town.ben), "not known yet whether Anna has the last 2");
+    // What Anna writes says what she has.
+    town.sync(&[&town.anna]);
+    town.anna.json(&["note", "add", "Three"]);
+    town.sync(&[&town.anna, &town.ben]);
+    holds(&status(&town.ben), "Anna has all you wrote");
+}
+
+#[test]
+fn goals_that_are_over_are_not_no_goals() {
+    let ben = somebody();
+    holds(&said(&ben, &["goal"]), "No goals yet.");
+    ben.json(&["goal", "add", "Run"]);
+    ben.json(&["goal", "edit", "Run", "--status", "reached"]);
+    holds(&said(&ben, &["goal"]), "1 goal is reached: `alliance goal list --all`");
+    assert_eq!(ben.json(&["goal", "list"]), Value::Array(Vec::new()));
+    ben.json(&["goal", "add", "Rest", "--status", "released"]);
+    holds(&said(&ben, &["goal"]), "2 goals are reached or released");
+}
+
+#[test]
+fn a_goal_with_something_to_choose_is_listed_and_an_edit_says_what_it_replaced() {
+    let town = Town::together();
+    let goal = town.ben.json(&["goal", "add", "Run", "--both"]);
+    town.meet();
+    town.ben.json(&["goal", "edit", "Run", "--status", "reached", "--title", "Run 10 km"]);
+    town.anna.json(&["goal", "edit", "Run", "--status", "released", "--title", "Run far"]);
+    town.meet();
+    for person in [&town.ben, &town.anna] {
+        let listed = person.json(&["goal", "list"]);
+        assert_eq!((listed[0]["id"] == goal["id"], &listed[0]["choices"]), (true, &Value::from(2)), "{listed}");
+    }
+    let id = text(&goal, "id");
+    let told = said(&town.ben, &["goal", "edit", id, "--title", "Run"]);
+    holds(&told, "This replaced what you both had written as title: “");
+    holds(&told, "“Run 10 km” (you)");
+    holds(&told, "“Run far” (Anna)");
+    let changed = town.ben.json(&["goal", "edit", id, "--status", "active"]);
+    let values = changed["replaced"][0]["values"].as_array().map(Vec::len);
+    assert_eq!((text(&changed["replaced"][0], "field"), values), ("status", Some(2)));
+    assert!(town.ben.json(&["goal", "edit", id, "--status", "paused"])["replaced"].is_null());
+}
+
+#[test]
+fn recovery_words_that_go_nowhere_make_no_profile() {
+    let ben = Person::new("Ben");
+    let init = |to: &str, more: &str| {
+        let script = format!(
+            "'{}' init --name Ben --role coach --alliance B {more} </dev/null {to}",
+            programs().join("alliance").display()
+        );
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).env("ALLIANCE_HOME", ben.home()).env_remove("ALLIANCE_PROFILE");
+        command.current_dir(ben.home().parent().expect("a folder")).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output = command.output().expect("a shell");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for to in [">&-", ">/dev/null"] {
+        let (code, told) = init(to, "");
+        assert_eq!(code, Some(1), "{told}");
+        holds(&told, "--recovery-file");
+        assert_eq!(ben.refused(&["today"]).code, "no_profile");
+    }
+    let (code, told) = init(">&-", "--recovery-file words.txt");
+    assert_eq!(code, Some(0), "{told}");
+    ben.ok(&["today"]);
+}
+
+#[test]
+fn a_text_of_nothing_is_remarked() {
+    let ben = somebody();
+    let ran: Ran = ben.start_with(&["note", "add", "Empty", "-m", "-"], "").end();
+    assert_eq!(ran.code, Some(0), "{ran}");
+    holds(&ran.stderr, "the text is empty");
+    let ran = ben.start_with(&["note", "add", "Full", "-m", "-"], "words").end();
+    assert!(!ran.stderr.contains("empty"), "{ran}");
+}
+
+#[test]
+fn commands_that_help_name_the_profile_where_there_are_several() {
+    let home = Person::new("Both");
+    let init = |name: &'static str| {
+        home.run(&["--profile", name, "init", "--name", name, "--role", "peer", "--alliance", "Two"]).stderr
+    };
+    holds(&init("ben"), "`alliance relay set <url>`");
+    holds(&init("anna"), "`alliance --profile anna relay set <url>`");
+    let refusal = home.refused(&["--profile", "ben", "sync"]);
+    holds(&refusal.hint, "`alliance --profile ben relay set <url>`");
+    holds(&home.refused(&["--profile", "ben", "goal", "show", "x"]).hint, "`alliance --profile ben goal list`");
+}
