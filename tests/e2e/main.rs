@@ -11,6 +11,7 @@ mod live;
 mod moving;
 mod operator;
 mod profiles;
+mod proxied;
 mod readme;
 mod relay;
 mod secrecy;

@@ -29,6 +29,15 @@ pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 pub struct Certificate {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
+    chain_pem: String,
+    key_pem: String,
+}
+
+impl Certificate {
+    /// Its chain and its key, as a server's files hold them.
+    pub fn pem(&self) -> (String, String) {
+        (self.chain_pem.clone(), self.key_pem.clone())
+    }
 }
 
 impl Default for Authority {
@@ -63,8 +72,9 @@ impl Authority {
         (terms.not_before, terms.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(until, 12, 31));
         let key = KeyPair::generate().expect("a key");
         let signed = terms.signed_by(&key, &self.0).expect("a certificate");
+        let (chain_pem, key_pem) = (signed.pem(), key.serialize_pem());
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-        Certificate { chain: vec![signed.der().clone()], key: key.into() }
+        Certificate { chain: vec![signed.der().clone()], key: key.into(), chain_pem, key_pem }
     }
 }
 
