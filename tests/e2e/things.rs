@@ -297,7 +297,7 @@ fn a_slip_in_a_title_is_answered_with_what_is_there() {
     assert!(!refusal.hint.contains("did you mean"), "{refusal:?}");
     let ran = ben.run(&["gaol"]);
     assert!(ran.stderr.contains("goal"), "{ran}");
-    assert_eq!(ben.refused(&["goal", "rate", "half mar", "1", "--on", "soonish"]).code, "not_a_day");
+    assert_eq!(ben.refused(&["goal", "rate", "run a half marathon", "1", "--on", "soonish"]).code, "not_a_day");
 }
 
 #[test]
