@@ -1,9 +1,11 @@
 //! Whole programs, as a person starts them: how long a command takes beside a bare one, whether ten years make it slower,
-//! how much memory it wants; and a text typed key by key.
+//! how much memory it wants; a text typed key by key; and what a relay carries.
 //!
 //! Commands take turns, round after round, so that whatever else the machine does meanwhile slows all of them; what counts
 //! are ratios of medians of one run.
 #![allow(clippy::print_stdout)]
+
+mod relay;
 
 use std::{
     env, fs,
@@ -31,6 +33,9 @@ fn main() -> ExitCode {
     }
     if wants("trace") {
         trace();
+    }
+    if wants("relay") {
+        relay::run(&mut report);
     }
     if report.met { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -167,6 +172,20 @@ impl Report {
         let ratio = time.as_secs_f64() / baseline.as_secs_f64();
         let verdict = self.verdict(ratio <= limit);
         println!("{what:<50} {:>9} / {:>9} = {ratio:5.2}, at most {limit} {verdict}", ms(time), ms(baseline));
+    }
+
+    /// A number that must be at least so many times another.
+    fn least(&mut self, what: &str, value: f64, baseline: f64, limit: f64) {
+        let ratio = value / baseline;
+        let verdict = self.verdict(ratio >= limit);
+        println!("{what:<50} {value:>9.0} / {baseline:>9.0} = {ratio:5.2}, at least {limit} {verdict}");
+    }
+
+    /// A number that must be at most so many times another.
+    fn most(&mut self, what: &str, value: f64, baseline: f64, limit: f64) {
+        let ratio = value / baseline;
+        let verdict = self.verdict(ratio <= limit);
+        println!("{what:<50} {value:>9.1} / {baseline:>9.1} = {ratio:5.2}, at most {limit} {verdict}");
     }
 
     /// The most memory that a command had at one time. GNU time says it; without it nothing is said.

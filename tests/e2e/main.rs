@@ -4,6 +4,7 @@
 
 mod answers;
 mod copies;
+mod durable;
 mod faults;
 mod hostile;
 mod invitations;

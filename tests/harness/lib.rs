@@ -4,6 +4,7 @@
 
 pub mod believable;
 pub mod forge;
+pub mod load;
 pub mod program;
 pub mod proxy;
 pub mod search;

@@ -6,7 +6,6 @@
 use std::{
     env, fmt, fs,
     io::{BufRead as _, BufReader, Read, Write as _},
-    net::TcpStream,
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -17,6 +16,8 @@ use std::{
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::socket;
 
 /// Longer than anything takes, so that a test that waits in vain ends.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -143,12 +144,7 @@ impl RelayProgram {
     /// # Panics
     /// If nobody answers.
     pub fn health(&self) -> String {
-        let mut stream = TcpStream::connect(&self.address).expect("the relay takes connections");
-        stream.set_read_timeout(Some(PATIENCE)).expect("sets");
-        write!(stream, "GET /healthz HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n").expect("asks");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("answers");
-        answer
+        socket::get(&self.address, "/healthz")
     }
 
     /// Ends it without a warning, as a power cut does.

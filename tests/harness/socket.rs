@@ -9,6 +9,19 @@ use crate::program::PATIENCE;
 
 const BINARY: u8 = 0x82;
 
+/// Everything that a page over HTTP answers.
+///
+/// # Panics
+/// If nobody answers.
+pub fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("the relay takes connections");
+    stream.set_read_timeout(Some(PATIENCE)).expect("sets");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n").expect("asks");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answers");
+    answer
+}
+
 /// A connection to a relay.
 pub struct Socket {
     stream: TcpStream,
@@ -22,11 +35,7 @@ impl Socket {
     pub fn connect(address: &str) -> Self {
         let mut stream = TcpStream::connect(address).expect("the relay takes connections");
         stream.set_read_timeout(Some(PATIENCE)).expect("sets");
-        let ask = format!(
-            "GET /sync HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        );
-        stream.write_all(ask.as_bytes()).expect("asks");
+        stream.write_all(request(address).as_bytes()).expect("asks");
         let mut answer = Vec::new();
         while !answer.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
@@ -42,9 +51,7 @@ impl Socket {
     /// # Errors
     /// As the system says.
     pub fn send(&mut self, frame: &[u8]) -> std::io::Result<()> {
-        let mut message = head(frame.len() as u64);
-        message.extend_from_slice(frame);
-        self.send_raw(&message)
+        self.send_raw(&message(frame))
     }
 
     /// Sends the head of a message that says it has so many bytes, and none of them.
@@ -86,6 +93,21 @@ impl Socket {
         let mut bytes = [0; N];
         self.stream.read_exact(&mut bytes).ok().map(|()| bytes)
     }
+}
+
+/// Asks to be let in as a WebSocket.
+pub(crate) fn request(address: &str) -> String {
+    format!(
+        "GET /sync HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+}
+
+/// A frame as one binary message.
+pub(crate) fn message(frame: &[u8]) -> Vec<u8> {
+    let mut message = head(frame.len() as u64);
+    message.extend_from_slice(frame);
+    message
 }
 
 /// The head of a binary message, masked with nothing.
