@@ -1,9 +1,9 @@
 //! Relays behind TLS, relays that ask for a token, and people who move from one relay to another.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use alliance_tests::{
-    program::{Person, RelayProgram},
+    program::{Person, RelayProgram, programs},
     proxy::{Authority, Proxy},
     town::Town,
 };
@@ -174,4 +174,42 @@ fn a_token_is_kept_and_never_shown() {
     assert!(!refused.message.contains("two words"), "{refused:?}");
     town.ben.json(&["relay", "token", "--forget"]);
     assert_eq!(town.ben.json(&["relay"])[0]["token"], false);
+}
+
+#[test]
+fn a_relay_that_asks_for_a_token_takes_new_spaces_of_those_who_have_it_and_serves_all_who_belong() {
+    let town = Town::new();
+    let folder = TempDir::with_prefix("alliance-relay-").expect("a folder");
+    let made = Command::new(programs().join("alliance-relay")).arg("token").output().expect("runs");
+    let made = String::from_utf8(made.stdout).expect("text");
+    let of = |word: &str| made.lines().find_map(|line| line.strip_prefix(word)).expect("is said").trim().to_owned();
+    let config = format!("[admission]\nmode = \"token\"\ntokens = [\"{}\"]\n", of("hash"));
+    fs::write(folder.path().join("data.toml"), config).expect("written");
+    let relay = RelayProgram::start(&folder.path().join("data"));
+    let url = relay.url();
+    town.ben.json(&["init", "--name", "Ben", "--role", "coach", "--alliance", "Ben & Anna", "--relay", &url]);
+    town.ben.json(&["note", "add", "Before it let me in"]);
+    let refused = town.ben.run(&["sync"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("alliance relay token"), "{refused}");
+    town.ben.json(&["relay", "token", "not-the-right-one"]);
+    let refused = town.ben.run(&["sync"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("alliance relay token"), "{refused}");
+    town.ben.json(&["relay", "token", &of("token")]);
+    let invitation = town.ben.json(&["invite"])["invitation"].as_str().expect("a word").to_owned();
+    town.sync(&[&town.ben]);
+    // Anna has no token: the alliance is there already.
+    let joined = town.anna.json(&["join", &invitation, "--name", "Anna", "--role", "client"]);
+    assert_eq!(joined["synced"], true);
+    town.anna.json(&["note", "add", "Without a token"]);
+    town.ben.json(&["sync"]);
+    for _ in 0..2 {
+        let ran = town.anna.run(&["sync"]);
+        // What is only hers is new to the relay.
+        assert!(ran.code == Some(1) && ran.stderr.contains("“only yours”: it takes new"), "{ran}");
+        assert!(!ran.stderr.contains("“Ben & Anna”: it takes new"), "{ran}");
+        town.ben.json(&["sync"]);
+    }
+    assert_eq!(titles(&town.ben), ["Before it let me in", "Without a token"]);
+    assert_eq!(titles(&town.anna), titles(&town.ben));
+    assert!(!relay.logs().contains(&of("token")));
 }

@@ -88,7 +88,7 @@ impl RelayProgram {
         })
     }
 
-    /// Starts a relay.
+    /// Starts a relay. A file beside its folder of the same name, with `.toml` at its end, is its configuration.
     ///
     /// # Errors
     /// How it ended, if it did before it listened.
@@ -98,6 +98,10 @@ impl RelayProgram {
     pub fn try_start(data: &Path, address: &str) -> Result<Self, Ended> {
         let mut command = Command::new(programs().join("alliance-relay"));
         command.args(["--listen", address, "--log", "debug", "--data"]).arg(data);
+        let config = data.with_extension("toml");
+        if config.is_file() {
+            command.arg("--config").arg(config);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the relay starts");
         let said = Arc::new(Mutex::new(String::new()));

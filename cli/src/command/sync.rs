@@ -192,7 +192,7 @@ pub fn way(relay: &RelayInfo) -> Result<Way, CliError> {
 /// A relay's reason, for people.
 pub fn refusal(code: Code) -> &'static str {
     match code {
-        Code::Version => "it speaks another version of the protocol",
+        Code::Version => "it speaks another version of the protocol; install the newest `alliance`",
         Code::Frame | Code::Proof => "it did not understand this program",
         Code::NotMember => "this computer does not belong to the alliance, or no longer",
         Code::UnknownSpace => "it does not know this alliance",
@@ -203,7 +203,9 @@ pub fn refusal(code: Code) -> &'static str {
         Code::Closing => "it is being stopped",
         Code::Storage => "its disk cannot be written",
         Code::Internal => "something went wrong in it",
-        Code::Token => "it takes new alliances only with a token",
+        Code::Token => {
+            "it takes new alliances only with a token; ask whoever runs it for one, then `alliance relay token`"
+        }
     }
 }
 
