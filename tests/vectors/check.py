@@ -466,6 +466,105 @@ def check_handshake():
             equal("proof of find", signed(fields["device"], "find", fields["proof"], transcript), True)
 
 
+def open_body(vector):
+    aad = b"alliance/1 content" + raw(vector["space"], vector["device"], vector["place"])
+    opened = open_xchacha(raw(vector["key"]), aad, raw(vector["body"]))
+    if opened is None:
+        raise Refused("sealed")
+    if opened[:16] != bytes(16):
+        raise Refused("uncommitted")
+    plaintext, end, zeros = opened[16:].rpartition(b"\1")
+    if not end or not set(zeros) <= {0} or len(opened) - 16 != padme(len(plaintext) + 1):
+        raise Refused("padding")
+
+
+def read_plaintext(data):
+    content = whole(CONTENT, data, LIMITS["content_body"])
+    documents = [(part["item"], part.get("writer")) for part in content["parts"]]
+    if len(set(documents)) < len(documents) or any(head["chain"] != "content" for head in content["keeps"]):
+        raise Refused("impossible")
+
+
+def inflate(frame, length):
+    """A zstd frame of stored and repeated blocks, as all in these vectors are, with its length in four bytes."""
+    if length > LIMITS["inflated"]:
+        raise Refused("budget")
+    if length > 32_768 * len(frame):
+        raise Refused("ratio")
+    data, at, last = b"", 9, False
+    if frame[:5].hex() != "28b52ffda0" or int.from_bytes(frame[5:9], "little") != length:
+        raise Refused("inflate")
+    while not last:
+        head = int.from_bytes(frame[at : at + 3], "little")
+        last, kind, size = head & 1, head >> 1 & 3, head >> 3
+        block = frame[at + 3 : at + 3 + (1 if kind == 1 else size)]
+        data += block * size if kind == 1 else block
+        at += 3 + len(block)
+        if kind > 1 or kind == 0 and len(block) < size:
+            raise Refused("inflate")
+    if at != len(frame) or len(data) != length:
+        raise Refused("inflate")
+
+
+def check_part(vector):
+    if "preimage" in vector:
+        if name("item", vector["preimage"], size=16) != vector["item"]:
+            raise Refused("item")
+        whole(PREIMAGE, raw(vector["preimage"]), LIMITS["preimage"])
+    if vector.get("writer", vector["member"]) != vector["member"]:
+        raise Refused("writer")
+    data = spelled(vector["raw"])
+    prefix = name("actor", vector["device"], vector["item"], vector.get("writer", "00" * 16), size=8)
+    if vector["form"] == "snapshot":
+        if data[8:9] != b"\0":
+            raise Refused("not well formed")
+        size = checked_chunk(data, 0)
+        if size != len(data):
+            raise Refused("not well formed")
+        # The deflate bit of the specification of any column.
+        at = leb(data, 9)[1]
+        actors, at = leb(data, at)
+        for _ in range(actors):
+            length, at = leb(data, at)
+            at += length
+        heads, at = leb(data, at)
+        at += 32 * heads
+        for _ in range(2):
+            columns, at = leb(data, at)
+            for _ in range(columns):
+                specification, at = leb(data, at)
+                _, at = leb(data, at)
+                if specification & 8:
+                    raise Refused("compressed")
+        return
+    while data:
+        size = checked_chunk(data, 1)
+        head = read_change(data[:size])
+        if not head["actor"].startswith(prefix) and head["actor"] != head["fixed actor"]:
+            raise Refused("author" if len(head["actor"]) <= 64 else "not well formed")
+        data = data[size:]
+
+
+def checked_chunk(data, kind):
+    """The size of a chunk of this type that stands there, whole and with its checksum."""
+    if data[:4].hex() != "856f4a83" or len(data) < 10:
+        raise Refused("not well formed")
+    if data[8] == 2:
+        raise Refused("compressed")
+    if data[8] != kind:
+        raise Refused("not well formed")
+    try:
+        length, at = leb(data, 9)
+    except IndexError:
+        raise Refused("not well formed") from None
+    padded = at > 10 and data[at - 1] == 0
+    if padded or length >= 1 << 64 or at + length > len(data):
+        raise Refused("not well formed")
+    if data[4:8] != hashlib.sha256(data[8 : at + length]).digest()[:4]:
+        raise Refused("not well formed")
+    return at + length
+
+
 def check_invalid():
     invalid = load("invalid")
     for vector in invalid["headers"]:
@@ -485,6 +584,17 @@ def check_invalid():
             chains.judge(held["device"], held["header"]["chain"], held["entry"])
         found = refusal(chains.judge, vector["device"], vector["chain"], vector["entry"])
         equal(vector["name"], found, vector["refusal"])
+    for vector in invalid["bodies"]:
+        equal(vector["name"], refusal(open_body, vector), vector["refusal"])
+    for vector in invalid["plaintexts"]:
+        equal(vector["name"], refusal(read_plaintext, spelled(vector["bytes"])), vector["refusal"])
+    for vector in invalid["packed"]:
+        equal(vector["name"], refusal(inflate, raw(vector["packed"]), vector["length"]), vector["refusal"])
+    for vector in invalid["changes"]:
+        found = refusal(check_part, vector)
+        # What is inside of columns is not looked at here.
+        if found != "none" or vector["refusal"] in ("none", "item", "writer", "compressed"):
+            equal(vector["name"], found, vector["refusal"])
     own_hello = load("handshake")["frames"][1]["bytes"]
     for vector in invalid["handshakes"]:
         if "bytes" not in vector:

@@ -1,6 +1,8 @@
 //! Bytes that are refused, each with one thing wrong, and the refusal that `docs/protocol.md` names for it. Some look
 //! wrong and are taken: their refusal is "none".
 
+mod changes;
+mod contents;
 mod entries;
 mod frames;
 mod paths;
@@ -19,6 +21,10 @@ pub(crate) fn vectors() -> Value {
         "paths": paths::paths(),
         "frames": frames::frames(),
         "handshakes": frames::handshakes(),
+        "bodies": contents::sealed(),
+        "plaintexts": contents::plaintexts(),
+        "packed": contents::packs(),
+        "changes": changes::changes(),
     })
 }
 
