@@ -7,6 +7,7 @@ use automerge::{ChangeHash, ROOT, ReadDoc as _};
 use super::{
     ActorPrefix, Document, Edit, Register, Scalar, Shape, TextEdit, author,
     read::{register_of, scalar_of},
+    text,
 };
 
 /// What a field said.
@@ -103,8 +104,8 @@ impl Document {
         written.collect()
     }
 
-    /// The edits that take back what was written between two versions, if it still stands. A text merges with what was
-    /// written since.
+    /// The edits that take back what was written between two versions, if it still stands. Around it, others may have
+    /// gone on writing in a text.
     pub fn inverse(&self, before: &[ChangeHash], after: &[ChangeHash]) -> Result<Vec<Edit>, UndoError> {
         let (old, new) = (self.fields_at(before), self.fields_at(after));
         let fields: BTreeSet<_> =
@@ -115,9 +116,15 @@ impl Document {
                 (Some(Past::List(_)), _) | (_, Some(Past::List(_))) => {
                     return Err(UndoError::Grows { field: field.clone() });
                 }
-                (old @ (Some(Past::Text(_)) | None), Some(Past::Text(_))) | (old @ Some(Past::Text(_)), None) => {
-                    let text = if let Some(Past::Text(text)) = old { text.clone() } else { String::new() };
-                    edits.push(Edit::Text(field.clone(), TextEdit { from: Some(after.to_vec()), text }));
+                (old @ (Some(Past::Text(_)) | None), new @ Some(Past::Text(_)))
+                | (old @ Some(Past::Text(_)), new @ None) => {
+                    let of = |past: Option<&Past>| match past {
+                        Some(Past::Text(text)) => text.clone(),
+                        _ => String::new(),
+                    };
+                    let text = text::moved(&of(new), &of(old), &self.text(field));
+                    let text = text.ok_or_else(|| UndoError::Changed { field: field.clone() })?;
+                    edits.push(Edit::Text(field.clone(), TextEdit { from: None, text }));
                 }
                 (old @ (Some(Past::Set(_)) | None), Some(Past::Set(_))) | (old @ Some(Past::Set(_)), None) => {
                     let set = |past: Option<&Past>| match past {
@@ -222,6 +229,40 @@ mod tests {
         ben.apply(anna.changes(&[])).expect("applies");
         assert_eq!(anna.text("body"), "Zero. One two three.");
         assert_eq!(ben.text("body"), "Zero. One two three.");
+    }
+
+    #[test]
+    fn a_text_is_taken_back_step_by_step_and_done_again() {
+        let mut facet = facet();
+        let texts = ["", "one three two", "Hello brave world", "Hello world", "Hello"];
+        let mut steps = Vec::new();
+        for text in &texts[1..] {
+            steps.push(between(&mut facet, 1, &[body(text)]));
+        }
+        let mut undone = Vec::new();
+        for (step, text) in steps.iter().zip(texts).rev() {
+            let start = facet.heads();
+            undo(&mut facet, 1, step);
+            assert_eq!(facet.text("body"), text);
+            undone.push((start, facet.heads()));
+        }
+        for (step, text) in undone.iter().rev().zip(&texts[1..]) {
+            undo(&mut facet, 1, step);
+            assert_eq!(facet.text("body"), *text);
+        }
+    }
+
+    #[test]
+    fn what_others_wrote_into_it_since_is_not_taken_back_with_it() {
+        let mut anna = facet();
+        write(&mut anna, 1, &[body("One two three.")]).expect("works");
+        let done = between(&mut anna, 1, &[body("One two and a half three.")]);
+        anna.actor = None;
+        write(&mut anna, 2, &[body("One two and a big half three.")]).expect("works");
+        assert_eq!(anna.inverse(&done.0, &done.1), Err(UndoError::Changed { field: "body".into() }));
+        write(&mut anna, 2, &[body("Zero. One two and a half three. Four.")]).expect("works");
+        undo(&mut anna, 1, &done);
+        assert_eq!(anna.text("body"), "Zero. One two three. Four.");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! From one version of a text to another in few splices, so that a whole text that comes back from an editor merges like
 //! one that was typed.
 //!
-//! Words are compared, not characters: two people's versions of a sentence stay readable beside each other. The cost is
-//! bounded: where the texts have too little in common, the part that differs is replaced as a whole.
+//! Words are compared, not characters, and where two versions share little but spaces and small words, the whole stretch is
+//! replaced: two people's versions of a sentence stay readable beside each other. The cost is bounded: where the texts have
+//! too little in common, the part that differs is replaced as a whole.
 
 /// Most differing words that are looked for; the square of this bounds time and memory.
 const DIFFERENCES: usize = 1000;
@@ -31,16 +32,50 @@ pub(super) fn splices(old: &str, new: &str) -> Vec<Splice> {
     let prefix = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
     let suffix = a[prefix..].iter().rev().zip(b[prefix..].iter().rev()).take_while(|(a, b)| a == b).count();
     let (a_mid, b_mid) = (&a[prefix..a.len() - suffix], &b[prefix..b.len() - suffix]);
+    let hunks = readable(hunks(a_mid, b_mid), a_mid, b_mid);
+    if let [hunk] = &hunks[..]
+        && hunk.is_rewritten()
+        && letters(&a[..prefix]) + letters(&a[a.len() - suffix..]) == 0
+    {
+        // A full stop is not what two sentences share.
+        return vec![Splice { at: 0, delete: units(old), insert: new.to_owned() }];
+    }
     let mut at = a[..prefix].iter().map(|word| units(word)).sum();
     let mut splices = Vec::new();
-    for hunk in hunks(a_mid, b_mid) {
-        let (old, new) = (a_mid[hunk.old.clone()].concat(), b_mid[hunk.new].concat());
+    for hunk in hunks {
+        let is_rewritten = hunk.is_rewritten();
+        let (old, new) = (a_mid[hunk.old].concat(), b_mid[hunk.new].concat());
         at += a_mid[hunk.kept].iter().map(|word| units(word)).sum::<usize>();
-        splices.extend(splice(at, &old, &new));
+        if is_rewritten {
+            splices.push(Splice { at, delete: units(&old), insert: new });
+        } else {
+            splices.extend(splice(at, &old, &new));
+        }
         at += units(&old);
     }
     splices.reverse();
     splices
+}
+
+/// Does to `now` what turned `from` into `to`. None if `now` has something else where that was.
+pub(super) fn moved(from: &str, to: &str, now: &str) -> Option<String> {
+    let others = splices(from, now);
+    let mut units: Vec<u16> = now.encode_utf16().collect();
+    // The last comes first, so that what is done already moves nothing that is to come.
+    for Splice { at, delete, insert } in splices(from, to) {
+        let end = at + delete;
+        let mut place = at;
+        for other in &others {
+            let other_end = other.at + other.delete;
+            if other_end <= at && (delete > 0 || other.at < at) {
+                place = place + self::units(&other.insert) - other.delete;
+            } else if other.at < end && at < other_end || (at..end).contains(&other.at) && other.at > at {
+                return None;
+            }
+        }
+        units.splice(place..place + delete, insert.encode_utf16());
+    }
+    String::from_utf16(&units).ok()
 }
 
 /// A piece of two versions of a text.
@@ -113,6 +148,37 @@ struct Hunk {
     kept: std::ops::Range<usize>,
     old: std::ops::Range<usize>,
     new: std::ops::Range<usize>,
+}
+
+impl Hunk {
+    /// True if words make way for words, not one for another.
+    fn is_rewritten(&self) -> bool {
+        !self.old.is_empty() && !self.new.is_empty() && self.old.len().max(self.new.len()) > 1
+    }
+}
+
+/// Joins hunks that only little parts: what two versions share between two longer changes is there by chance.
+fn readable(hunks: Vec<Hunk>, a: &[&str], b: &[&str]) -> Vec<Hunk> {
+    let size = |hunk: &Hunk| letters(&a[hunk.old.clone()]).max(letters(&b[hunk.new.clone()]));
+    let mut readable: Vec<Hunk> = Vec::new();
+    for hunk in hunks {
+        let mut next = hunk;
+        while let Some(last) = readable.last() {
+            if 2 * letters(&a[next.kept.clone()]) > size(last).min(size(&next)) {
+                break;
+            }
+            next =
+                Hunk { kept: last.kept.clone(), old: last.old.start..next.old.end, new: last.new.start..next.new.end };
+            readable.pop();
+        }
+        readable.push(next);
+    }
+    readable
+}
+
+/// How many letters and digits words have.
+fn letters(words: &[&str]) -> usize {
+    words.iter().flat_map(|word| word.chars()).filter(|c| c.is_alphanumeric()).count()
 }
 
 /// E. Myers, "An O(ND) Difference Algorithm and Its Variations" (1986): the greedy algorithm with its trace kept.
@@ -223,6 +289,21 @@ mod tests {
     fn one_changed_word_is_one_small_splice() {
         let splices = splices("we meet on friday at nine", "we meet on thursday at nine");
         assert_eq!(splices, [Splice { at: 11, delete: 3, insert: "thurs".into() }]);
+    }
+
+    #[test]
+    fn a_sentence_in_place_of_another_is_one_splice() {
+        let [old, new] = ["I want to be calm.", "My doctor told me to."];
+        assert_eq!(splices(old, new), [Splice { at: 0, delete: units(old), insert: new.into() }]);
+        let [old, new] = ["First line.\nI want to be calm.\nLast.", "First line.\nMy doctor told me to.\nLast."];
+        assert_eq!(splices(old, new), [Splice { at: 12, delete: 17, insert: "My doctor told me to".into() }]);
+    }
+
+    #[test]
+    fn a_word_more_or_less_is_no_new_sentence() {
+        assert_eq!(splices("cat.", "cats."), [Splice { at: 3, delete: 0, insert: "s".into() }]);
+        assert_eq!(splices("Hello.", "Hello there."), [Splice { at: 5, delete: 0, insert: " there".into() }]);
+        assert_eq!(splices("Hello there.", "Hello."), [Splice { at: 5, delete: 6, insert: String::new() }]);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! People read what somebody wrote, not when they were at their computer: a day is the finest that anything here knows,
 //! and what one person wrote on one day is one stretch. Order is that of causes; a clock only says the day, and one that
-//! is ahead says today.
+//! is ahead says today. Versions are those that the author saw: what two wrote at once stands beside each other, each as
+//! it was written, and not as it came together.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,9 +22,9 @@ pub struct Stretch<W> {
     pub day: i64,
     /// Who wrote.
     pub by: BTreeSet<W>,
-    /// The version before.
+    /// The version that its author began from.
     pub before: Vec<ChangeHash>,
-    /// The version after.
+    /// That version with what its author wrote.
     pub after: Vec<ChangeHash>,
 }
 
@@ -65,34 +66,46 @@ pub fn stretches<W: Ord + Clone>(
     }
     // Stable, and no change is on an earlier day than what it depends on: each still comes after that.
     sorted.sort_by_key(|(day, _)| *day);
-    let mut heads: BTreeSet<ChangeHash> = BTreeSet::new();
-    let mut stretches: Vec<Stretch<W>> = Vec::new();
+    let mut turns: Vec<Turn<'_, W>> = Vec::new();
     for (day, change) in sorted {
-        let before: Vec<_> = heads.iter().copied().collect();
-        change.deps.iter().for_each(|dep| _ = heads.remove(dep));
-        heads.insert(change.hash);
-        let after: Vec<_> = heads.iter().copied().collect();
         let Some(by) = change.by.as_ref().map(&who) else { continue };
-        match stretches.last_mut().filter(|last| last.day == day && last.by.contains(&by)) {
-            Some(last) => last.after = after,
-            None => stretches.push(Stretch { day, by: BTreeSet::from([by]), before, after }),
+        match turns.last_mut().filter(|last| last.day == day && last.by.contains(&by)) {
+            Some(last) => last.changes.push(change),
+            None => turns.push(Turn { day, by: BTreeSet::from([by]), changes: vec![change] }),
         }
     }
-    merged(stretches)
+    merged(turns).into_iter().map(Turn::stretch).collect()
+}
+
+/// Changes that follow each other, of the same day and people.
+struct Turn<'a, W> {
+    day: i64,
+    by: BTreeSet<W>,
+    changes: Vec<&'a Written>,
+}
+
+impl<W> Turn<'_, W> {
+    fn stretch(self) -> Stretch<W> {
+        let own: BTreeSet<_> = self.changes.iter().map(|change| change.hash).collect();
+        let deps: BTreeSet<_> = self.changes.iter().flat_map(|change| change.deps.iter().copied()).collect();
+        let before: Vec<_> = deps.difference(&own).copied().collect();
+        let after = own.difference(&deps).copied().collect();
+        Stretch { day: self.day, by: self.by, before, after }
+    }
 }
 
 /// Days on which people took more turns than anybody would read, as one.
-fn merged<W: Ord + Clone>(stretches: Vec<Stretch<W>>) -> Vec<Stretch<W>> {
-    let mut turns: BTreeMap<i64, usize> = BTreeMap::new();
-    stretches.iter().for_each(|stretch| *turns.entry(stretch.day).or_default() += 1);
-    let mut merged: Vec<Stretch<W>> = Vec::new();
-    for stretch in stretches {
-        match merged.last_mut().filter(|last| last.day == stretch.day && turns[&stretch.day] > TURNS) {
+fn merged<W: Ord>(turns: Vec<Turn<'_, W>>) -> Vec<Turn<'_, W>> {
+    let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
+    turns.iter().for_each(|turn| *counts.entry(turn.day).or_default() += 1);
+    let mut merged: Vec<Turn<'_, W>> = Vec::new();
+    for turn in turns {
+        match merged.last_mut().filter(|last| last.day == turn.day && counts[&turn.day] > TURNS) {
             Some(last) => {
-                last.by.extend(stretch.by);
-                last.after = stretch.after;
+                last.by.extend(turn.by);
+                last.changes.extend(turn.changes);
             }
-            None => merged.push(stretch),
+            None => merged.push(turn),
         }
     }
     merged
@@ -168,7 +181,8 @@ mod tests {
         ];
         assert_eq!(
             shown(&written, 9),
-            [(1, vec![1], vec![1], vec![3]), (1, vec![2], vec![3], vec![3, 4]), (2, vec![1], vec![3, 4], vec![5])]
+            [(1, vec![1], vec![1], vec![3]), (1, vec![2], vec![2], vec![4]), (2, vec![1], vec![3, 4], vec![5])],
+            "what 2 wrote at the same time begins where 2 began"
         );
     }
 
@@ -177,7 +191,7 @@ mod tests {
         let written = [change(1, &[], 1, 990), change(2, &[1], 2, 30), change(3, &[], 2, 10)];
         assert_eq!(
             shown(&written, 5),
-            [(1, vec![2], vec![], vec![3]), (5, vec![1], vec![3], vec![1, 3]), (5, vec![2], vec![1, 3], vec![2, 3])]
+            [(1, vec![2], vec![], vec![3]), (5, vec![1], vec![], vec![1]), (5, vec![2], vec![1], vec![2])]
         );
     }
 
