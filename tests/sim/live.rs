@@ -1,11 +1,13 @@
 //! Typing key by key: every screen in what it shows.
 
 use alliance_core::{
-    app::{AppError, ItemRef, Typed},
+    app::{AppError, ItemRef, Profile, Typed, World as Outside},
     document::{ChangeHash, EditError, Splice},
     domain::RuleError,
 };
 use alliance_tests::{World, believable::add_note};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 
 fn splice(at: usize, delete: usize, insert: &str) -> Splice {
     Splice { at, delete, insert: insert.to_owned() }
@@ -60,6 +62,37 @@ fn two_who_type_at_once_each_in_what_they_see_keep_every_key() {
     }
     let [ben, anna] = ["Ben", "Anna"].map(|name| world.act(name, |profile, _| profile.heads(note.space)));
     assert_eq!(ben, anna);
+}
+
+#[test]
+fn two_programs_that_type_in_turns_on_one_profile_see_each_others_keys() {
+    let mut world = World::new(34);
+    let (note, mut shown) = note(&mut world, "");
+    let mut other = Profile::open(&world.people["Ben"].folder.path().join("profile.db")).expect("a profile");
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    let mut text = String::new();
+    for n in 0..250 {
+        let keys = [splice(text.len() / 2, 0, &(n % 10).to_string())];
+        text.insert_str(text.len() / 2, &keys[0].insert);
+        // One now and then presses two keys before the other one is asked.
+        let typed = if n % 3 == 0 {
+            other
+                .type_in(&note, "body", &shown, &keys, &mut Outside { now: world.now, rng: &mut rng })
+                .expect("a place")
+        } else {
+            press(&mut world, "Ben", note, &shown, &keys).expect("a place")
+        };
+        assert_eq!(typed.mine, typed.heads);
+        shown = typed.heads;
+        if n % 40 == 0 {
+            world.sync("Ben");
+        }
+    }
+    assert_eq!(other.text(&note, "body").expect("a note").text, text);
+    world.reopen("Ben");
+    world.sync("Ben");
+    world.sync("Anna");
+    assert_eq!(["Ben", "Anna"].map(|name| shows(&mut world, name, note)), [text.clone(), text]);
 }
 
 #[test]
