@@ -51,6 +51,10 @@ impl Profile {
             let mine = if wrote.is_empty() { from.to_vec() } else { new.collect() };
             Ok(Typed { mine, heads })
         });
-        self.settle(result)
+        match result {
+            // The facet is as it was: a screen that is behind makes nobody read it again.
+            Err(AppError::Edit(_) | AppError::Rule(_)) => result,
+            result => self.settle(result),
+        }
     }
 }
