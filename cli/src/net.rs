@@ -2,6 +2,7 @@
 
 pub mod backoff;
 pub mod relay;
+pub mod stay;
 pub mod stop;
 pub mod tls;
 pub mod url;

@@ -25,6 +25,7 @@ pub use facet::{Document, LoadError};
 pub use fixed::{Schema, Shape, fixed_change, is_fixed};
 pub use incoming::{Believed, Form, Incoming, Refusal};
 pub use past::{Past, UndoError, Written};
+pub use text::Splice;
 pub use write::{Edit, EditError, Editor, TextEdit};
 
 use std::fmt;

@@ -9,6 +9,7 @@ pub mod feedback;
 pub mod goal;
 pub mod note;
 pub mod recovery;
+pub mod typing;
 
 use std::collections::BTreeMap;
 

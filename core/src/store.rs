@@ -15,7 +15,7 @@ mod search;
 mod secrets;
 mod security;
 
-pub use documents::{Facet, Waiting};
+pub use documents::{Facet, Newer, Waiting};
 pub use gates::Tx;
 pub use journal::Act;
 pub use logs::{StoredEntry, StoredState};

@@ -1,10 +1,11 @@
 //! Whole programs, as a person starts them: how long a command takes beside a bare one, whether ten years make it slower,
-//! how much memory it wants; a text typed key by key; and what a relay carries.
+//! how much memory it wants; a text typed key by key; how soon another one sees it; and what a relay carries.
 //!
 //! Commands take turns, round after round, so that whatever else the machine does meanwhile slows all of them; what counts
 //! are ratios of medians of one run.
 #![allow(clippy::print_stdout)]
 
+mod live;
 mod relay;
 
 use std::{
@@ -28,6 +29,10 @@ fn main() -> ExitCode {
     let wanted: Vec<_> = env::args().skip(1).collect();
     let wants = |part: &str| wanted.is_empty() || wanted.iter().any(|it| it == part);
     let mut report = Report { met: true };
+    // Before folders are put into memory: what it waits for is a disk.
+    if wants("live") {
+        live::run(&mut report);
+    }
     if wants("programs") {
         programs(&mut report);
     }

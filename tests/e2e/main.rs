@@ -19,3 +19,4 @@ mod secrecy;
 mod story;
 mod things;
 mod told;
+mod trace;

@@ -7,6 +7,7 @@ pub mod forge;
 pub mod load;
 pub mod program;
 pub mod proxy;
+pub mod screen;
 pub mod search;
 pub mod socket;
 pub mod town;

@@ -4,4 +4,5 @@
 mod app;
 mod exchange;
 mod hostile;
+mod live;
 mod trace;

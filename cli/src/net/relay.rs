@@ -5,7 +5,7 @@
 //! other side take them in at once.
 
 use std::{
-    future::poll_fn,
+    future::{pending, poll_fn},
     io,
     task::{Context, Poll},
     time::Duration,
@@ -17,7 +17,7 @@ use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::{Instant, MissedTickBehavior, interval, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
@@ -147,8 +147,13 @@ pub enum End {
 
 /// What is said to a relay.
 pub trait Talk {
-    /// How often [`Talk::tick`] is called.
+    /// How long until [`Talk::tick`] is to be called, counted from when it was called last.
     fn pace(&self) -> Duration;
+
+    /// Returns once [`Talk::tick`] is to be called at once.
+    fn roused(&self) -> impl Future<Output = ()> {
+        pending()
+    }
 
     /// True if the conversation goes on when there is nothing to say.
     fn lasts(&self) -> bool;
@@ -167,6 +172,11 @@ pub trait Talk {
 
     /// Looks whether there is something new to say.
     fn tick(&mut self) -> Result<(), SessionError>;
+
+    /// Does what nobody waits for; called when everything that there was to say is on its way.
+    fn tidy(&mut self) -> Result<(), SessionError> {
+        Ok(())
+    }
 
     /// Has a last word before the person ends it; nothing, unless somebody would miss it.
     fn part(&mut self) -> Result<(), SessionError> {
@@ -196,6 +206,8 @@ enum Step {
     Frame(Bytes),
     Other,
     Writable,
+    /// Not of the socket: somebody here has something to say.
+    Roused,
 }
 
 impl Link {
@@ -331,17 +343,19 @@ impl Link {
 
 /// Talks until all was said or the person wishes to end.
 pub async fn converse(mut link: Link, talk: &mut impl Talk, stop: &mut Stop) -> Result<End, TalkError> {
-    let mut pace = interval(talk.pace());
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticked = Instant::now();
     let mut outgoing: Option<Message> = None;
     let mut wake = Wake::default();
     loop {
         if outgoing.is_none() {
             outgoing = talk.transmit()?.map(|frame| Message::Binary(frame.into()));
         }
-        if outgoing.is_none() && !link.unflushed && !talk.lasts() && talk.is_over()? {
-            link.part().await;
-            return Ok(End::Over);
+        if outgoing.is_none() && !link.unflushed {
+            talk.tidy()?;
+            if !talk.lasts() && talk.is_over()? {
+                link.part().await;
+                return Ok(End::Over);
+            }
         }
         let step = tokio::select! {
             biased;
@@ -349,7 +363,8 @@ pub async fn converse(mut link: Link, talk: &mut impl Talk, stop: &mut Stop) -> 
                 link.say_and_part(talk, outgoing).await;
                 return Ok(End::Stopped);
             }
-            _ = pace.tick() => None,
+            () = sleep_until(ticked + talk.pace()) => None,
+            () = talk.roused() => Some(Step::Roused),
             step = link.step(outgoing.is_some()) => Some(step?),
         };
         match step {
@@ -359,7 +374,9 @@ pub async fn converse(mut link: Link, talk: &mut impl Talk, stop: &mut Stop) -> 
                 }
                 link.watch(talk.lasts(), outgoing.is_some())?;
                 talk.tick()?;
+                ticked = Instant::now();
             }
+            Some(Step::Roused) => talk.tick()?,
             Some(Step::Frame(frame)) => take_all(&mut link, talk, &frame)?,
             Some(Step::Writable) => outgoing.take().map_or(Ok(()), |message| link.send(message))?,
             Some(Step::Other) => {}

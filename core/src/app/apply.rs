@@ -80,8 +80,10 @@ struct Settling<'a, 'b> {
     space: &'a mut Space,
     documents: &'a mut Documents,
     bodies: Bodies,
-    /// Items that changed, and after how many steps.
+    /// Items for which something may wait, and after how many steps that was so.
     touched: BTreeMap<ItemId, u64>,
+    /// Items whose documents changed.
+    changed: BTreeSet<ItemId>,
     steps: u64,
     now: i64,
 }
@@ -113,7 +115,8 @@ pub(super) fn settle(
     let Since { bodies, sealed, control } = since;
     let steps = space.steps;
     let touched = sealed.into_iter().map(|item| (item, steps)).collect();
-    let mut settling = Settling { tx, space, documents, bodies, touched, steps, now };
+    let changed = BTreeSet::new();
+    let mut settling = Settling { tx, space, documents, bodies, touched, changed, steps, now };
     if control {
         settling.recount()?;
     }
@@ -123,14 +126,14 @@ pub(super) fn settle(
         settling.forget_kept()?;
         while settling.recount()? {}
     }
-    let Settling { tx, space, documents, touched, steps, .. } = settling;
+    let Settling { tx, space, documents, changed, steps, .. } = settling;
     space.steps = steps;
-    for item in touched.keys() {
+    for item in &changed {
         if tx.preimage(&space.id(), item)?.is_some() {
             write_row(tx, space, documents, item)?;
         }
     }
-    Ok(touched.into_keys().collect())
+    Ok(changed)
 }
 
 impl Settling<'_, '_> {
@@ -293,6 +296,7 @@ impl Settling<'_, '_> {
 
     fn touch(&mut self, item: ItemId) {
         self.touched.insert(item, self.steps);
+        self.changed.insert(item);
     }
 
     /// Which entries count has changed: all documents are derived anew from the log, then from what waits here.

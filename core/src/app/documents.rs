@@ -1,7 +1,7 @@
 //! Facets in memory: read from the file when they are touched, kept while a process works on them.
 //!
-//! The file is the truth: a kept facet is used only while the file has the same version of it, and whoever fails to
-//! commit throws all of them away.
+//! The file is the truth: a kept facet is brought to the version that the file has before it is used, and whoever fails
+//! to commit throws all of them away.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::AppError;
 use crate::{
     document::{Change, DocId, Document, Preimage, Writer},
     domain::{self, Facets},
-    store::{StoreError, Tx},
+    store::{Newer, StoreError, Tx},
 };
 
 /// Facets kept in memory.
@@ -31,6 +31,17 @@ struct Kept {
     /// As of which version in the file; 0 if it is not there yet.
     version: i64,
     used: u64,
+}
+
+impl Kept {
+    /// Takes in what other processes wrote since, if that is little; false if the facet is to be read anew.
+    fn catch_up(&mut self, tx: &Tx<'_>, space: &SpaceId) -> Result<bool, AppError> {
+        let DocId { item, writer } = self.document.id();
+        let newer = tx.facet_since(space, &item, writer.member().as_ref(), self.version)?;
+        let Some(Newer { loose, version }) = newer else { return Ok(false) };
+        self.version = version;
+        Ok(self.document.catch_up(loose.iter().map(Vec::as_slice)).is_ok())
+    }
 }
 
 impl Documents {
@@ -61,7 +72,13 @@ impl Documents {
         let member = doc.writer.member();
         let version = tx.facet_version(space, &doc.item, member.as_ref())?.unwrap_or(0);
         self.clock += 1;
-        if self.kept.get(&name).is_none_or(|kept| kept.version != version) {
+        if let Some(kept) = self.kept.get_mut(&name)
+            && kept.version != version
+            && !kept.catch_up(tx, space)?
+        {
+            self.kept.remove(&name);
+        }
+        if !self.kept.contains_key(&name) {
             let schema = domain::schema(preimage, doc.writer);
             let document = match tx.facet(space, &doc.item, member.as_ref())? {
                 Some(facet) => Document::load(doc, schema, &facet.saved, facet.loose.iter().map(Vec::as_slice))

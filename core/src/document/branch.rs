@@ -1,5 +1,7 @@
 //! Editing a text as it was at an older version: the edit becomes a change beside what was written since, and merges.
 
+use std::collections::BTreeSet;
+
 use automerge::{Change, ChangeHash, ChangeMetadata, ObjId, PatchLog, ReadDoc as _};
 
 use super::{
@@ -21,10 +23,11 @@ impl Document {
     ) -> Result<(), EditError> {
         let schema = self.schema().clone();
         let object = |name: &str, shape| object(&schema, name, shape);
-        let (Edit::Text(name, _) | Edit::Splice { name, .. }) = edit else { return Ok(()) };
+        let (Edit::Text(name, _) | Edit::Splices { name, .. }) = edit else { return Ok(()) };
         let text = object(name, Shape::Text)?;
         // A version from before the facet's containers were made has them empty.
-        let fixed = self.schema().changes().iter().map(Change::hash);
+        let since: BTreeSet<_> = self.automerge().get_changes_meta(from).iter().map(|change| change.hash).collect();
+        let fixed = self.schema().changes().iter().map(Change::hash).filter(|hash| since.contains(hash));
         let from = sorted(from.iter().copied().chain(fixed).collect());
         let old = || Ok(self.automerge().text_at(text, &from)?);
         let splices = splices(edit, old, self.automerge().length_at(text, &from))?;
@@ -39,7 +42,10 @@ impl Document {
             return Ok(());
         }
         let kept = self.automerge().clone();
-        let from = self.with_last_own(from);
+        // A change names the one of its actor before it directly, if its author saw that one.
+        let last = self.automerge().get_last_local_change().map(|change| change.hash());
+        let last = last.filter(|last| !since.contains(last));
+        let from = sorted(from.into_iter().chain(last).collect());
         self.splice_at(editor, text, &splices, &from)?;
         if !self.follows_on() {
             *self.automerge_mut() = kept;
@@ -64,14 +70,6 @@ impl Document {
         Ok(())
     }
 
-    /// Adds the last change of this process to the heads if it is in their past: a change names the one of its actor
-    /// before it directly.
-    fn with_last_own(&self, from: Vec<ChangeHash>) -> Vec<ChangeHash> {
-        let Some(last) = self.automerge().get_last_local_change().map(|change| change.hash()) else { return from };
-        let past = !self.automerge().get_changes_meta(&from).iter().any(|change| change.hash == last);
-        if past { sorted(from.into_iter().chain([last]).collect()) } else { from }
-    }
-
     /// True if every change at the heads names the change of its actor before it.
     fn follows_on(&self) -> bool {
         let heads = self.heads();
@@ -90,9 +88,9 @@ mod tests {
 
     use super::*;
     use crate::document::{
-        Form, Incoming,
+        Form, Incoming, Past,
         tests::device,
-        write::tests::{body, body_from, facet, put, write},
+        write::tests::{body, body_from, facet, put, typed, write},
     };
 
     #[test]
@@ -111,6 +109,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_typed_at_once_is_one_change_of_what_its_author_saw() {
+        for long in ["", "x".repeat(IN_PLACE).as_str()] {
+            let mut facet = facet();
+            write(&mut facet, 1, &[body(&format!("one {long}\u{1f600} three"))]).expect("works");
+            let from = facet.heads();
+            let mut other = facet.clone();
+            other.actor = None;
+            facet.apply(write(&mut other, 2, &[body_from(from.clone(), "zero three")]).expect("works")).expect("works");
+            let past = 4 + long.len();
+            let keys = [(past, 2, "two"), (past + 3, 0, "\r\n"), (past + 3, 1, "!"), (0, 1, "O")];
+            let made = write(&mut facet, 1, &[typed(from.clone(), &keys)]).expect("works");
+            let [change] = made.as_slice() else { panic!("{} changes", made.len()) };
+            assert_eq!(change.deps(), from);
+            let mine = facet.fields_at(&[change.hash()]);
+            assert_eq!(mine["body"], Past::Text(format!("One {long}two! three")));
+            // Which of the two beginnings comes first, chance decides.
+            let text = |facet: &Document| facet.text("body").replace("Ozero", "zeroO");
+            assert_eq!(text(&facet), "zeroOtwo! three");
+            // Who goes on from there types in what is on their own screen.
+            let made = write(&mut facet, 1, &[typed(vec![change.hash()], &[(past + 3, 1, "?")])]).expect("works");
+            assert!(made[0].deps().contains(&change.hash()));
+            assert_eq!(text(&facet), "zeroOtwo? three");
+        }
+    }
+
+    #[test]
     fn every_change_names_the_one_of_its_actor_before_it() {
         let mut facet = facet();
         write(&mut facet, 1, &[body("a")]).expect("works");
@@ -124,8 +148,7 @@ mod tests {
             if n % 2 == 0 {
                 write(&mut facet, 2, &[put("title", &n.to_string())]).expect("works");
             }
-            let splice = Edit::Splice { name: "body".into(), from, at: 0, delete: n % 2, insert: "c".into() };
-            write(&mut facet, 1, &[splice]).expect("works");
+            write(&mut facet, 1, &[typed(from, &[(0, n % 2, "c")])]).expect("works");
         }
         let (again, applied) =
             Document::rebuild(facet.id(), facet.schema().clone(), facet.changes(&[])).expect("works");

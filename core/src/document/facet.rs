@@ -47,8 +47,6 @@ impl Document {
         loose: impl IntoIterator<Item = &'b [u8]>,
     ) -> Result<Self, LoadError> {
         let mut document = Self::new(id, schema);
-        let read = |chunk: &[u8]| Change::try_from(chunk).map_err(|_| LoadError::Damaged(None));
-        let loose = loose.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
         if !saved.is_empty() {
             let length = bounds::chunk_length(saved).ok_or(LoadError::Damaged(None))?;
             let (whole, left_out) = saved.split_at(length);
@@ -59,8 +57,16 @@ impl Document {
                 document.left_out.insert(change.hash(), change);
             }
         }
-        caught(|| document.automerge.apply_changes(loose)).map_err(LoadError::Damaged)?;
-        if document.automerge.get_missing_deps(&[]).is_empty() { Ok(document) } else { Err(LoadError::Damaged(None)) }
+        document.catch_up(loose)?;
+        Ok(document)
+    }
+
+    /// Takes in changes from one's own disk that counted since, in their order. If it fails the facet is to be opened anew.
+    pub fn catch_up<'b>(&mut self, loose: impl IntoIterator<Item = &'b [u8]>) -> Result<(), LoadError> {
+        let loose = loose.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        caught(|| self.automerge.apply_changes(loose.iter().cloned())).map_err(LoadError::Damaged)?;
+        self.wrote(&loose);
+        if self.automerge.get_missing_deps(&[]).is_empty() { Ok(()) } else { Err(LoadError::Damaged(None)) }
     }
 
     /// The facet as bytes for one's own disk: a document chunk, then the changes that do not count.
@@ -147,6 +153,10 @@ impl Document {
             references
         })
     }
+}
+
+fn read(chunk: &[u8]) -> Result<Change, LoadError> {
+    Change::try_from(chunk).map_err(|_| LoadError::Damaged(None))
 }
 
 /// Runs something of Automerge's on bytes that were checked; a panic is a last resort that should never be needed.

@@ -11,7 +11,10 @@ use automerge::{
 };
 use rand_core::CryptoRng;
 
-use super::{Document, Scalar, Shape, author, bounds, sorted, text};
+use super::{
+    Document, Scalar, Shape, author, bounds, sorted,
+    text::{self, Splice},
+};
 
 /// Who writes, and when.
 pub struct Editor<'a> {
@@ -45,18 +48,14 @@ pub enum Edit {
     Put(String, Option<Scalar>),
     /// Replaces a text.
     Text(String, TextEdit),
-    /// Replaces `delete` UTF-16 units of a text at `at` by `insert`, as the text was at `from`.
-    Splice {
+    /// Types in a text as it was at `from`.
+    Splices {
         /// The text.
         name: String,
         /// Heads of the facet that the author saw.
         from: Vec<ChangeHash>,
-        /// UTF-16 units before the place.
-        at: usize,
-        /// UTF-16 units to delete.
-        delete: usize,
-        /// What to insert.
-        insert: String,
+        /// What is typed, one after the other: each place is one of the text after those before it.
+        splices: Vec<Splice>,
     },
     /// Adds an element to a set.
     Add(String, String),
@@ -83,7 +82,7 @@ pub enum EditError {
     /// The version from which the edit starts is not here.
     #[error("the version from which the edit starts is not known")]
     UnknownVersion,
-    /// The place of a splice is not in the text.
+    /// The place of a splice is not in the text, or inside a character.
     #[error("no place {at} in the text")]
     NoPlace {
         /// The place.
@@ -177,7 +176,7 @@ impl Document {
 
     /// The version from which an edit starts, if it is not the facet as it is.
     fn older<'e>(&self, edit: &'e Edit, before: &[ChangeHash]) -> Result<Option<&'e [ChangeHash]>, EditError> {
-        let (Edit::Text(_, TextEdit { from: Some(from), .. }) | Edit::Splice { from, .. }) = edit else {
+        let (Edit::Text(_, TextEdit { from: Some(from), .. }) | Edit::Splices { from, .. }) = edit else {
             return Ok(None);
         };
         if !self.contains(from) {
@@ -211,7 +210,7 @@ fn make<'s>(
             let splices = splices(edit, || Ok(transaction.text(text)?), 0)?;
             splice(transaction, text, &splices)?;
         }
-        Edit::Splice { name, .. } => {
+        Edit::Splices { name, .. } => {
             let text = object(name, Shape::Text)?;
             let splices = splices(edit, || Ok(transaction.text(text)?), transaction.length(text))?;
             splice(transaction, text, &splices)?;
@@ -240,15 +239,26 @@ fn clear(transaction: &mut Transaction<'_>, map: &ObjId, key: &str) -> Result<()
     Ok(())
 }
 
-pub(super) fn splice(
-    transaction: &mut Transaction<'_>,
-    text: &ObjId,
-    splices: &[text::Splice],
-) -> Result<(), EditError> {
+pub(super) fn splice(transaction: &mut Transaction<'_>, text: &ObjId, splices: &[Splice]) -> Result<(), EditError> {
     for splice in splices {
+        if is_inside(transaction, text, splice.at)?
+            || splice.delete > 0 && is_inside(transaction, text, splice.at + splice.delete)?
+        {
+            return Err(EditError::NoPlace { at: splice.at });
+        }
         transaction.splice_text(text, splice.at, splice.delete.cast_signed(), &splice.insert)?;
     }
     Ok(())
+}
+
+/// True if a place is between the two halves of one character.
+fn is_inside(transaction: &Transaction<'_>, text: &ObjId, at: usize) -> Result<bool, EditError> {
+    let Some((value, id)) = at.checked_sub(1).map(|before| transaction.get(text, before)).transpose()?.flatten() else {
+        return Ok(false);
+    };
+    // Nearly every character has one unit, and asking takes long in an older version.
+    let is_wide = value.as_str().is_some_and(|it| text::units(it) > 1);
+    Ok(is_wide && transaction.get(text, at)?.is_some_and(|(_, after)| after == id))
 }
 
 /// The splices that an edit makes to a text of so many UTF-16 units, whose result is within the limit. The text itself is
@@ -257,23 +267,30 @@ pub(super) fn splices(
     edit: &Edit,
     old: impl Fn() -> Result<String, EditError>,
     units: usize,
-) -> Result<Vec<text::Splice>, EditError> {
+) -> Result<Vec<Splice>, EditError> {
     match edit {
         Edit::Text(_, TextEdit { text, .. }) => {
             let new = text::normal(text);
             within(new.len(), limits::TEXT)?;
             Ok(text::splices(&old()?, &new))
         }
-        Edit::Splice { at, delete, insert, .. } => {
-            let end = at.checked_add(*delete).filter(|end| *end <= units);
-            end.ok_or(EditError::NoPlace { at: *at })?;
-            let insert = text::normal(insert);
-            // A unit is at most three bytes.
-            if 3 * units + insert.len() > limits::TEXT {
-                within(old()?.len() + insert.len(), limits::TEXT)?;
+        Edit::Splices { splices, .. } => {
+            let (mut length, mut inserted, mut made) = (units, 0, Vec::new());
+            for Splice { at, delete, insert } in splices {
+                let (at, delete) = (*at, *delete);
+                at.checked_add(delete).filter(|end| *end <= length).ok_or(EditError::NoPlace { at })?;
+                let insert = text::normal(insert);
+                length = length - delete + text::units(&insert);
+                inserted += insert.len();
+                if delete > 0 || !insert.is_empty() {
+                    made.push(Splice { at, delete, insert });
+                }
             }
-            let nothing = *delete == 0 && insert.is_empty();
-            Ok(if nothing { Vec::new() } else { vec![text::Splice { at: *at, delete: *delete, insert }] })
+            // A unit is at most three bytes.
+            if 3 * units + inserted > limits::TEXT {
+                within(text::spliced(&old()?, &made).len(), limits::TEXT)?;
+            }
+            Ok(made)
         }
         _ => Ok(Vec::new()),
     }
@@ -327,6 +344,11 @@ pub(super) mod tests {
 
     pub(in crate::document) fn body_from(from: Vec<ChangeHash>, text: &str) -> Edit {
         Edit::Text("body".into(), TextEdit { from: Some(from), text: text.into() })
+    }
+
+    pub(in crate::document) fn typed(from: Vec<ChangeHash>, splices: &[(usize, usize, &str)]) -> Edit {
+        let splice = |&(at, delete, insert): &(usize, usize, &str)| Splice { at, delete, insert: insert.into() };
+        Edit::Splices { name: "body".into(), from, splices: splices.iter().map(splice).collect() }
     }
 
     pub(in crate::document) fn put(key: &str, value: &str) -> Edit {
@@ -426,13 +448,16 @@ pub(super) mod tests {
         let mut facet = facet();
         write(&mut facet, 1, &[body("a\u{1f600}")]).expect("works");
         let heads = facet.heads();
-        let splice =
-            |at, delete| Edit::Splice { name: "body".into(), from: heads.clone(), at, delete, insert: "x".into() };
+        let splice = |at, delete| typed(heads.clone(), &[(at, delete, "x")]);
         let unknown = vec![ChangeHash([1; 32])];
         let bad = [
             splice(4, 0),
             splice(2, 2),
             splice(0, usize::MAX),
+            splice(2, 0),
+            splice(0, 2),
+            typed(heads.clone(), &[(0, 1, ""), (3, 0, "x")]),
+            typed(heads.clone(), &[(0, 0, &"x".repeat(limits::TEXT - 4))]),
             body(&"x".repeat(limits::TEXT + 1)),
             body_from(unknown, "b"),
             Edit::Text("title".into(), "b".into()),

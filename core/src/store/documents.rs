@@ -7,6 +7,9 @@ use rusqlite::OptionalExtension as _;
 
 use super::{StoreError, Tx, id};
 
+/// The newest version of any facet when facets were forgotten last.
+const FORGOTTEN: &str = "forgotten";
+
 /// A facet as it lies in the file.
 #[derive(Debug)]
 pub struct Facet {
@@ -15,6 +18,15 @@ pub struct Facet {
     /// Changes since, in the order in which they were applied.
     pub loose: Vec<Vec<u8>>,
     /// Grows with every change.
+    pub version: i64,
+}
+
+/// What came to a facet since a version.
+#[derive(Debug)]
+pub struct Newer {
+    /// The changes, in the order in which they were applied.
+    pub loose: Vec<Vec<u8>>,
+    /// The version that they lead to.
     pub version: i64,
 }
 
@@ -106,6 +118,30 @@ impl Tx<'_> {
         Ok(Some(Facet { saved, loose, version }))
     }
 
+    /// The changes of a facet that came after a version, if they are all loose, and its version now.
+    pub fn facet_since(
+        &self,
+        space: &SpaceId,
+        item: &ItemId,
+        writer: Option<&MemberId>,
+        version: i64,
+    ) -> Result<Option<Newer>, StoreError> {
+        let name = (space.as_ref(), item.as_ref(), key(writer));
+        let mut statement = self.prepare_cached(
+            "SELECT version, version - loose FROM documents WHERE space = ?1 AND item = ?2 AND writer = ?3",
+        )?;
+        let found = statement.query_row(name, |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))).optional()?;
+        let Some((now, _)) = found.filter(|(now, saved)| (*saved..*now).contains(&version)) else { return Ok(None) };
+        let mut statement = self.prepare_cached(
+            "SELECT bytes FROM changes WHERE space = ?1 AND item = ?2 AND writer = ?3 AND loose = 1
+             ORDER BY n DESC LIMIT ?4",
+        )?;
+        let newest = statement.query_map((name.0, name.1, name.2, now - version), |row| row.get(0))?;
+        let mut loose: Vec<Vec<u8>> = newest.collect::<Result<_, _>>()?;
+        loose.reverse();
+        Ok(Some(Newer { loose, version: now }))
+    }
+
     /// Replaces a facet as a whole; its changes are no longer loose. Returns the new version.
     pub fn save_facet(
         &self,
@@ -123,12 +159,14 @@ impl Tx<'_> {
             "UPDATE changes SET loose = 0 WHERE space = ?1 AND item = ?2 AND writer = ?3 AND loose = 1",
         )?
         .execute(name)?;
+        // A facet that was forgotten and derived anew has no version that it had before.
+        let forgotten = self.meta(FORGOTTEN)?.and_then(|bytes| Some(i64::from_be_bytes(bytes.try_into().ok()?)));
         let mut statement = self.prepare_cached(
-            "INSERT INTO documents (space, item, writer, saved, version, loose) VALUES (?1, ?2, ?3, ?4, 1, 0)
+            "INSERT INTO documents (space, item, writer, saved, version, loose) VALUES (?1, ?2, ?3, ?4, ?5, 0)
              ON CONFLICT (space, item, writer)
              DO UPDATE SET saved = excluded.saved, version = version + 1, loose = 0 RETURNING version",
         )?;
-        Ok(statement.query_row((name.0, name.1, name.2, saved), |row| row.get(0))?)
+        Ok(statement.query_row((name.0, name.1, name.2, saved, forgotten.unwrap_or(0) + 1), |row| row.get(0))?)
     }
 
     /// Adds a change to an existing facet; returns the new version and the number of loose changes. With an intent, it
@@ -259,6 +297,9 @@ impl Tx<'_> {
     /// Forgets every document of a space, not the changes that wait: they are about to be derived anew,
     /// and only then it is known whose entries carry the items' preimages.
     pub fn clear_documents(&self, space: &SpaceId) -> Result<(), StoreError> {
+        let newest: i64 = self.query_row("SELECT COALESCE(MAX(version), 0) FROM documents", (), |row| row.get(0))?;
+        let forgotten = self.meta(FORGOTTEN)?.and_then(|bytes| Some(i64::from_be_bytes(bytes.try_into().ok()?)));
+        self.set_meta(FORGOTTEN, &newest.max(forgotten.unwrap_or(0)).to_be_bytes())?;
         self.execute("DELETE FROM documents WHERE space = ?1", [space.as_ref()])?;
         self.execute("DELETE FROM rows WHERE space = ?1", [space.as_ref()])?;
         self.clear_words(space)?;

@@ -1,26 +1,17 @@
 //! An exchange with one relay, as [`converse`](crate::net::relay::converse) pumps it.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Duration};
 
-use alliance_core::app::{Profile, RelayInfo, Session, SessionError, SessionEvent, Tally};
-use alliance_replica::{exchange::live::Live, id::SpaceId};
+use alliance_core::app::{Profile, RelayInfo, SessionError, SessionEvent, Tally};
+use alliance_replica::id::SpaceId;
 
 use super::{Synced, Traffic, notices::Notices, refusal};
 use crate::{
     command::{Answer, Context, status::Held},
-    env::Outside,
     error::CliError,
-    net::relay::Talk,
+    net::{relay::Talk, stay::Stay},
     ui::Progress,
 };
-
-/// How often a watcher looks for what other programs wrote.
-const PACE: Duration = Duration::from_millis(25);
-/// How often it tries spaces again that the relay refused.
-const AGAIN: Duration = Duration::from_secs(60);
 
 /// How an exchange goes on.
 pub(super) enum Mode<'a> {
@@ -33,19 +24,11 @@ pub(super) enum Mode<'a> {
 /// An exchange with a relay, as `converse` pumps it.
 pub(super) struct Exchange<'a> {
     context: &'a Context<'a>,
-    profile: &'a mut Profile,
-    session: Session,
-    outside: Outside<'a>,
+    stay: Stay<'a>,
     relay: &'a RelayInfo,
     mode: Mode<'a>,
     refused: BTreeMap<SpaceId, &'static str>,
     said: BTreeMap<SpaceId, Tally>,
-    live: Live,
-    version: i64,
-    start: Instant,
-    /// Something was exchanged since all was settled last.
-    unsettled: bool,
-    tried: Duration,
 }
 
 impl<'a> Exchange<'a> {
@@ -55,39 +38,25 @@ impl<'a> Exchange<'a> {
         relay: &'a RelayInfo,
         mode: Mode<'a>,
     ) -> Self {
-        let mut outside = context.outside();
-        Self {
-            session: Session::new(relay, &mut outside.world()),
-            context,
-            profile,
-            outside,
-            relay,
-            mode,
-            refused: BTreeMap::new(),
-            said: BTreeMap::new(),
-            live: Live::default(),
-            version: 0,
-            start: Instant::now(),
-            unsettled: true,
-            tried: Duration::ZERO,
-        }
+        let stay = Stay::new(profile, relay, context.outside());
+        Self { stay, context, relay, mode, refused: BTreeMap::new(), said: BTreeMap::new() }
     }
 
     /// What came and went so far, a row a space of the relay.
     pub(super) fn report(&mut self) -> Result<Vec<Traffic>, CliError> {
         let mut tallies: BTreeMap<_, _> = self.relay.spaces.iter().map(|space| (*space, Tally::default())).collect();
-        tallies.extend(self.session.tallies());
+        tallies.extend(self.stay.session.tallies());
         self.rows(&tallies)
     }
 
     fn rows(&mut self, tallies: &BTreeMap<SpaceId, Tally>) -> Result<Vec<Traffic>, CliError> {
         let mut rows = Vec::new();
-        for status in self.profile.status()? {
+        for status in self.stay.profile.status()? {
             let refused = self.refused.get(&status.space).copied();
             let Some(tally) = tallies.get(&status.space).copied().or(refused.map(|_| Tally::default())) else {
                 continue;
             };
-            let choices = if status.personal { 0 } else { self.profile.conflicts(status.space)?.len() };
+            let choices = if status.personal { 0 } else { self.stay.profile.conflicts(status.space)?.len() };
             let held = Held::of(&status);
             rows.push(Traffic {
                 held,
@@ -107,7 +76,7 @@ impl<'a> Exchange<'a> {
 
     /// Says that the other person moved an alliance to another relay; this program goes there by itself.
     fn moved(&mut self, space: SpaceId) {
-        let alliances = self.profile.alliances().unwrap_or_default();
+        let alliances = self.stay.profile.alliances().unwrap_or_default();
         let title = alliances.into_iter().find(|it| it.space == space).map(|it| it.title).unwrap_or_default();
         self.context.ui.talk(&format!("“{title}” is exchanged through another relay from now on."));
     }
@@ -115,7 +84,7 @@ impl<'a> Exchange<'a> {
     /// Says who is here, calmly: an interruption of the network is no departure.
     fn here(&mut self, space: SpaceId, here: bool) {
         let Mode::Watch(notices) = &self.mode else { return };
-        let alliances = self.profile.alliances().unwrap_or_default();
+        let alliances = self.stay.profile.alliances().unwrap_or_default();
         let name = alliances.into_iter().find(|it| it.space == space).and_then(|it| it.other);
         notices.here(self.context.ui, space, &self.relay.url, here.then_some(name).flatten());
     }
@@ -123,7 +92,7 @@ impl<'a> Exchange<'a> {
     /// Says what is new since it was said last.
     fn show(&mut self) -> Result<(), SessionError> {
         let mut new = false;
-        while let Some(event) = self.session.poll_event() {
+        while let Some(event) = self.stay.session.poll_event() {
             match event {
                 SessionEvent::Connected { .. } => {}
                 SessionEvent::Progress | SessionEvent::Changed { .. } => new = true,
@@ -145,7 +114,7 @@ impl<'a> Exchange<'a> {
         if !new {
             return Ok(());
         }
-        let tallies = self.session.tallies().clone();
+        let tallies = self.stay.session.tallies().clone();
         match &self.mode {
             Mode::Once(progress) => {
                 let sum = |of: fn(&Tally) -> u64| tallies.values().map(of).sum::<u64>();
@@ -188,71 +157,52 @@ impl Talk for Exchange<'_> {
     fn pace(&self) -> Duration {
         match self.mode {
             Mode::Once(_) => Duration::from_secs(1),
-            Mode::Watch(_) => PACE,
+            Mode::Watch(_) => self.stay.pace(),
         }
     }
 
+    fn roused(&self) -> impl Future<Output = ()> {
+        self.stay.roused()
+    }
+
     fn lasts(&self) -> bool {
-        matches!(self.mode, Mode::Watch(_)) && self.session.has_spaces()
+        matches!(self.mode, Mode::Watch(_)) && self.stay.session.has_spaces()
     }
 
     fn transmit(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
-        self.session.poll_transmit(self.profile)
+        self.stay.transmit()
     }
 
     fn handle(&mut self, frame: &[u8]) -> Result<bool, SessionError> {
-        self.session.handle(self.profile, frame, &mut self.outside.world())?;
-        Ok(self.session.is_full())
+        self.stay.handle(frame)
     }
 
     fn flush(&mut self) -> Result<(), SessionError> {
-        self.session.flush(self.profile, &mut self.outside.world())?;
-        self.unsettled = true;
-        self.show()
+        self.stay.flush()
     }
 
     fn is_over(&mut self) -> Result<bool, SessionError> {
-        let over = self.session.is_settled(self.profile)?;
+        let over = self.stay.session.is_settled(self.stay.profile)?;
         if over {
-            self.session.note_settled(self.profile)?;
+            self.stay.session.note_settled(self.stay.profile)?;
         }
         Ok(over)
     }
 
     fn tick(&mut self) -> Result<(), SessionError> {
-        if !self.lasts() {
-            return Ok(());
-        }
-        let version = self.profile.version()?;
-        if version != self.version {
-            self.version = version;
-            self.live.on_change();
-        }
-        let elapsed = self.start.elapsed();
-        let now = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        if self.live.due().is_some_and(|due| due <= now) {
-            self.session.local_change();
-            self.live.on_sealed(now);
-            self.flush()?;
-        }
-        self.session.attend(self.profile, now, &mut self.outside.world())?;
+        if self.lasts() { self.stay.tick() } else { Ok(()) }
+    }
+
+    fn tidy(&mut self) -> Result<(), SessionError> {
         self.show()?;
         if let Mode::Watch(notices) = &self.mode {
-            notices.stays_connected(self.context.ui, &self.relay.url, elapsed);
+            notices.stays_connected(self.context.ui, &self.relay.url, self.stay.elapsed());
         }
-        if self.unsettled && self.session.is_settled(self.profile)? {
-            self.unsettled = false;
-            self.session.note_settled(self.profile)?;
-        }
-        if elapsed.saturating_sub(self.tried) > AGAIN {
-            self.tried = elapsed;
-            self.session.try_again();
-        }
-        Ok(())
+        if self.lasts() { self.stay.tidy() } else { Ok(()) }
     }
 
     fn part(&mut self) -> Result<(), SessionError> {
-        Ok(self.session.part(self.profile, &mut self.outside.world())?)
+        self.stay.part()
     }
 }
 

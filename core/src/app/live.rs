@@ -1,0 +1,60 @@
+//! Live text: what somebody types on a screen becomes a change of the version that this screen showed.
+//!
+//! A screen is a branch. It says from which version it types and learns the version that it shows then; whatever arrives
+//! meanwhile merges beside it. Every call goes through the write gate as any other intent: it is on disk, in the journal
+//! and in the view when it returns. A facet that is typed in stays in memory.
+
+use super::{
+    AppError, ItemRef, Profile, World,
+    intent::{self, Target},
+    undo,
+};
+use crate::{
+    document::{ChangeHash, DocId, Splice},
+    domain::typing,
+};
+
+/// What typing led to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Typed {
+    /// The version that the screen shows now: what it showed, and what was typed. The next keys are typed in this one,
+    /// or in `heads` once the screen shows what others wrote.
+    pub mine: Vec<ChangeHash>,
+    /// The facet as it is now, with what others wrote.
+    pub heads: Vec<ChangeHash>,
+}
+
+impl Profile {
+    /// Types in a text of an item as it was at `from`: the heads of the facet in which this member writes that text, as
+    /// [`Profile::text`] or an earlier call returned them. All splices are one change; each place counts UTF-16 units of
+    /// the text after the splices before it. A version that is not here, or a place that is not in the text, is
+    /// [`AppError::Edit`], and nothing was written.
+    pub fn type_in(
+        &mut self,
+        item: &ItemRef,
+        field: &str,
+        from: &[ChangeHash],
+        splices: &[Splice],
+        world: &mut World<'_>,
+    ) -> Result<Typed, AppError> {
+        let Self { store, documents, .. } = self;
+        let result = store.write(|tx| {
+            let target = Target::existing(tx, item)?;
+            let (writer, plan) = typing::plan(target.preimage(), target.member, field, from, splices)?;
+            let doc = DocId { item: target.item, writer };
+            let before = documents.open(tx, &target.space, target.preimage(), doc)?.heads();
+            let wrote = intent::write(tx, documents, &target, &plan, world)?;
+            undo::keep(tx, item, &wrote)?;
+            let heads = documents.open(tx, &target.space, target.preimage(), doc)?.heads();
+            // One's own change is new, so that nothing follows it yet.
+            let new = heads.iter().filter(|head| !before.contains(head)).copied();
+            let mine = if wrote.is_empty() { from.to_vec() } else { new.collect() };
+            Ok(Typed { mine, heads })
+        });
+        match result {
+            // The facet is as it was: a screen that is behind makes nobody read it again.
+            Err(AppError::Edit(_) | AppError::Rule(_)) => result,
+            result => self.settle(result),
+        }
+    }
+}
