@@ -214,7 +214,7 @@ impl Talk for Exchange<'_> {
     fn is_over(&mut self) -> Result<bool, SessionError> {
         let over = self.session.is_settled(self.profile)?;
         if over {
-            self.session.note_settled(self.profile)?;
+            self.session.note_settled(self.profile, &self.outside.world())?;
         }
         Ok(over)
     }
@@ -242,7 +242,7 @@ impl Talk for Exchange<'_> {
         }
         if self.unsettled && self.session.is_settled(self.profile)? {
             self.unsettled = false;
-            self.session.note_settled(self.profile)?;
+            self.session.note_settled(self.profile, &self.outside.world())?;
         }
         if elapsed.saturating_sub(self.tried) > AGAIN {
             self.tried = elapsed;
