@@ -111,6 +111,7 @@ impl Watching {
 /// # Panics
 /// If it was not.
 pub fn channel_of(told: &[Frame], space: SpaceId) -> Channel {
-    let opened = told.iter().filter_map(|frame| if let Frame::Open(open) = frame { Some(open) } else { None });
-    opened.filter(|open| open.space == space).map(|open| open.channel).last().expect("an open space")
+    let mut opened =
+        told.iter().rev().filter_map(|frame| if let Frame::Open(open) = frame { Some(open) } else { None });
+    opened.find(|open| open.space == space).map(|open| open.channel).expect("an open space")
 }

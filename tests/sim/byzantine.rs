@@ -265,7 +265,7 @@ fn the_end_of_a_chain_without_its_beginning_is_not_taken_and_the_security_log_sa
         for frame in frames.iter_mut().filter(|_| way == Way::Down) {
             match frame {
                 Frame::Have(have) => {
-                    have.heads.retain(|held| held.head.device != ben || held.head.chain == Chain::Control)
+                    have.heads.retain(|held| held.head.device != ben || held.head.chain == Chain::Control);
                 }
                 Frame::Entries(entries) if is_content_of(ben)(entries) => _ = entries.entries.remove(0),
                 _ => {}

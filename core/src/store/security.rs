@@ -49,6 +49,11 @@ impl Tx<'_> {
         }
     }
 
+    /// When the newest line was noted.
+    pub fn newest_security(&self) -> Result<Option<i64>, StoreError> {
+        Ok(self.query_row("SELECT MAX(at) FROM security", [], |row| row.get(0))?)
+    }
+
     /// All lines, oldest first.
     pub fn security(&self) -> Result<Vec<SecurityEvent>, StoreError> {
         let mut statement = self.prepare_cached("SELECT at, space, kind, about FROM security ORDER BY n")?;
