@@ -6,6 +6,7 @@ pub mod completions;
 pub mod config;
 pub mod conflict;
 pub mod demo;
+pub mod doctor;
 pub mod feedback;
 pub mod goal;
 pub mod history;
@@ -85,6 +86,11 @@ pub enum Command {
     Relay(relay::Relay),
     /// Look whether the relay really holds what it said it has
     Verify,
+    /// Look whether all is well here, and say what to do if not
+    ///
+    /// Looks at the profile, its folder, the disk, the clock, the relay, the keys and the log. Ends with 0 if all is well,
+    /// with 1 if there is something to do, and with 7 if only the relay was not reached.
+    Doctor,
     /// What happened to keys and membership
     Security,
     /// Settings: editor, colour, profile
@@ -142,6 +148,8 @@ pub enum Answer {
     Synced(sync::Synced),
     /// What the relays hold.
     Verified(Vec<verify::Found>),
+    /// How everything is.
+    Checked(Vec<doctor::Finding>),
     /// The relays in use.
     Relays(Vec<relay::Known>),
     /// The security log.
@@ -163,6 +171,7 @@ impl Answer {
         match self {
             Self::Synced(synced) if synced.rows.iter().any(|row| row.refused.is_some()) => Exit::Failed,
             Self::Verified(rows) if !rows.iter().all(|row| row.whole) => Exit::Failed,
+            Self::Checked(findings) => doctor::exit(findings),
             _ => Exit::Ok,
         }
     }
@@ -190,6 +199,7 @@ pub fn run(command: Option<Command>, context: &Context<'_>) -> Result<Answer, Cl
         Command::Sync(sync) => sync.run(context),
         Command::Relay(relay) => relay.run(context),
         Command::Verify => verify::run(context),
+        Command::Doctor => doctor::run(context),
         Command::Security => security::run(context),
         Command::About(about) => about.run(context),
         Command::Config(config) => config.run(context),

@@ -2,7 +2,7 @@
 //!
 //! A command turns arguments into intents and questions to `alliance_core::app` and returns a value; [`render`] makes
 //! text of it and [`ui`] prints it, or the value itself with `--json`. What a person is told when something fails is in
-//! [`error`], and nowhere else. Only `sync`, `join` and `demo` use the network, and only they start a runtime.
+//! [`error`], and nowhere else. Only `sync`, `join`, `verify`, `doctor` and `demo` use the network, and only they start a runtime.
 
 pub mod args;
 pub mod command;

@@ -4,6 +4,7 @@
 //! wrote never reach a terminal with control characters in them.
 
 pub mod alliance;
+pub mod doctor;
 pub mod history;
 pub mod item;
 pub mod member;
@@ -211,6 +212,7 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::Status(spaces) => status::status(spaces, page),
         Answer::Synced(synced) => sync::synced(synced, page),
         Answer::Verified(rows) => sync::verified(rows, page),
+        Answer::Checked(findings) => doctor::findings(findings, page),
         Answer::Relays(relays) => alliance::relays(relays, page),
         Answer::Security(lines) => status::security(lines, page),
         // Both were printed while they ran.

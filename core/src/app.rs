@@ -4,6 +4,7 @@
 //! needs of the world comes in as [`World`] and as frames.
 
 mod apply;
+mod checkup;
 mod documents;
 pub mod exchange;
 mod find;
@@ -31,6 +32,7 @@ use std::collections::BTreeMap;
 use alliance_replica::id::{DeviceId, ItemId, SpaceId};
 use rand_core::CryptoRng;
 
+pub use checkup::{Checkup, SpaceCheckup};
 pub use exchange::{Session, SessionError, SessionEvent, Tally};
 pub use history::{Calendar, Chapter};
 pub use intent::{Done, Intent, Place};

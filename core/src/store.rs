@@ -71,7 +71,9 @@ impl From<rusqlite::Error> for StoreError {
         use rusqlite::ErrorCode as Code;
         match error.sqlite_error_code() {
             Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Busy(error),
-            Some(Code::DiskFull | Code::ReadOnly | Code::SystemIoFailure | Code::PermissionDenied) => Self::Disk(error),
+            Some(
+                Code::DiskFull | Code::ReadOnly | Code::SystemIoFailure | Code::PermissionDenied | Code::CannotOpen,
+            ) => Self::Disk(error),
             Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::Damaged { what: FILE },
             _ => Self::Sqlite(error),
         }
@@ -119,6 +121,38 @@ impl Store {
     /// Changes whenever another connection wrote to the file.
     pub fn data_version(&self) -> Result<i64, StoreError> {
         Ok(self.connection.pragma_query_value(None, "data_version", |row| row.get(0))?)
+    }
+
+    /// What SQLite finds wrong with the file, a few lines at the most.
+    pub fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        let mut statement = self.connection.prepare("PRAGMA integrity_check(10)")?;
+        let mut rows = statement.query([])?;
+        let mut found = Vec::new();
+        loop {
+            match rows.next() {
+                Ok(Some(row)) => found.push(row.get::<_, String>(0)?),
+                Ok(None) => break,
+                // It may be too damaged even for that.
+                Err(error) => match error.into() {
+                    StoreError::Damaged { .. } => {
+                        found.push("the file cannot be read to its end".to_owned());
+                        break;
+                    }
+                    error => return Err(error),
+                },
+            }
+        }
+        found.retain(|line| line != "ok");
+        Ok(found)
+    }
+
+    /// Writes what is there already, to see whether that can be done.
+    pub fn try_write(&mut self) -> Result<(), StoreError> {
+        self.write(|tx| {
+            // Rows that do not change are not written.
+            let version = migrate::version(tx)?;
+            Ok(tx.pragma_update(None, "user_version", version)?)
+        })
     }
 }
 

@@ -119,6 +119,8 @@ pub struct Relay<S> {
     dirty: BTreeSet<ConnectionId>,
     out: VecDeque<Output>,
     stopping: bool,
+    /// Something that was read from the store was not what was written.
+    damaged: bool,
 }
 
 impl<S: Store> Relay<S> {
@@ -147,6 +149,7 @@ impl<S: Store> Relay<S> {
             dirty: BTreeSet::new(),
             out: VecDeque::new(),
             stopping: false,
+            damaged: false,
         })
     }
 
@@ -322,9 +325,17 @@ impl<S: Store> Relay<S> {
         }
     }
 
-    /// Looks whether the store can be read and written. It writes.
+    /// Looks whether the store can be read and written. It writes. What was once found damaged stays so.
     pub fn check(&mut self) -> Result<(), StoreError> {
+        if self.damaged {
+            return Err(StoreError::Damaged { what: "something that was read before" });
+        }
         self.store.check()
+    }
+
+    /// Remembers damage, so that whoever asks for the relay's health learns of it.
+    fn note_read(&mut self, problem: &StoreError) {
+        self.damaged |= matches!(problem, StoreError::Damaged { .. } | StoreError::Missing);
     }
 
     /// Counts a frame for the address that it comes from, before anything is spent on it; true if it may be handled.

@@ -1,7 +1,8 @@
 //! Invitations that do not let anybody in: what is said, and that nothing is left behind.
 
 use alliance_tests::{
-    program::{Person, Refusal, files},
+    disk::files,
+    program::{Person, Refusal},
     town::Town,
 };
 

@@ -4,6 +4,8 @@
 
 mod answers;
 mod copies;
+mod disks;
+mod doctor;
 mod durable;
 mod faults;
 mod hostile;

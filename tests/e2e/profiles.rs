@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use alliance_tests::program::{Person, files};
+use alliance_tests::{disk::files, program::Person};
 use rusqlite::Connection;
 
 const COMMANDS: [&[&str]; 8] = [

@@ -3,7 +3,8 @@
 use std::fs;
 
 use alliance_tests::{
-    program::{Person, RelayProgram, files, until},
+    disk::files,
+    program::{Person, RelayProgram, until},
     town::Town,
 };
 use serde_json::Value;

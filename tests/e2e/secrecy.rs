@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Pa
 use alliance_core::keys::{DeviceSecret, Words};
 use alliance_replica::log::control::{Control, Record};
 use alliance_tests::{
-    program::{Person, files},
+    disk::files,
+    program::Person,
     search::{found, found_in, holds, words},
     town::Town,
 };

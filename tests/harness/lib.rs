@@ -3,8 +3,10 @@
 //! Everything is the real code; only the wires are queues and time stands still until a test moves it.
 
 pub mod believable;
+pub mod disk;
 pub mod forge;
 pub mod load;
+pub mod meddler;
 pub mod program;
 pub mod proxy;
 pub mod screen;
@@ -30,6 +32,7 @@ use alliance_sync_server::{
     store::{MemoryStore, Store},
 };
 use forge::Said;
+use meddler::{Meddler, Way};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use tempfile::TempDir;
@@ -51,6 +54,8 @@ pub struct World<S = MemoryStore> {
     pub now: i64,
     /// What laptops send and get, once somebody wants to know.
     pub wire: Option<Wire>,
+    /// What comes between laptops and the relay, once something does.
+    pub meddler: Option<Meddler>,
     rng: ChaCha20Rng,
     connections: u64,
 }
@@ -98,7 +103,7 @@ impl<S: Store> World<S> {
     pub fn with(store: S, seed: u64) -> Self {
         let relay = Relay::new(store, &[7; 32]).expect("a relay on a good store");
         let rng = ChaCha20Rng::seed_from_u64(seed);
-        Self { relay, people: BTreeMap::new(), now: START, wire: None, rng, connections: 0 }
+        Self { relay, people: BTreeMap::new(), now: START, wire: None, meddler: None, rng, connections: 0 }
     }
 
     /// Ben's alliance with Anna: he invites, she joins, both have synced. Returns its space.
@@ -280,15 +285,19 @@ impl<S: Store> World<S> {
         let connection = self.connect();
         for _ in 0..PATIENCE {
             let laptop = self.people.get_mut(name).expect("a person");
-            let mut sent = false;
+            let mut up = Vec::new();
             while let Some(frame) = session.poll_transmit(&mut laptop.profile)? {
                 watch(&mut self.wire, &frame, |wire| &mut wire.up);
                 said.iter_mut().for_each(|said| said.hear(&frame));
+                up.push(frame);
+            }
+            let sent = !up.is_empty();
+            for frame in self.meddle(Way::Up, up) {
                 self.relay.handle(connection, &frame, now(self.now));
-                sent = true;
             }
             self.relay.commit();
             let mut frames = self.drain(connection);
+            frames = self.meddle(Way::Down, frames);
             if frames.is_empty() && !sent {
                 let Some(said) = said.take() else { break };
                 frames = said.frames();
@@ -302,6 +311,9 @@ impl<S: Store> World<S> {
         }
         let laptop = self.people.get_mut(name).expect("a person");
         let settled = session.is_settled(&mut laptop.profile)?;
+        if settled {
+            session.note_settled(&mut laptop.profile, &Outside { now: self.now, rng: &mut self.rng })?;
+        }
         self.relay.disconnect(connection);
         Ok(settled)
     }
@@ -316,15 +328,16 @@ impl<S: Store> World<S> {
     }
 
     fn drain(&mut self, connection: ConnectionId) -> Vec<Vec<u8>> {
+        self.drain_all().into_iter().filter(|(to, _)| *to == connection).map(|(_, frame)| frame).collect()
+    }
+
+    fn drain_all(&mut self) -> Vec<(ConnectionId, Vec<u8>)> {
         let mut frames = Vec::new();
         while let Some(output) = self.relay.poll() {
-            match output {
-                Output::Send { to, frame } | Output::Drop { to, frame } if to == connection => {
-                    self.relay.written(to, frame.len());
-                    watch(&mut self.wire, &frame, |wire| &mut wire.down);
-                    frames.push(frame);
-                }
-                _ => {}
+            if let Output::Send { to, frame } | Output::Drop { to, frame } = output {
+                self.relay.written(to, frame.len());
+                watch(&mut self.wire, &frame, |wire| &mut wire.down);
+                frames.push((to, frame));
             }
         }
         frames

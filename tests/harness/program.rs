@@ -17,7 +17,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::socket;
+use crate::{disk::copy_folder, socket};
 
 /// Longer than anything takes, so that a test that waits in vain ends.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -96,12 +96,28 @@ impl RelayProgram {
     /// # Panics
     /// If it cannot be started at all.
     pub fn try_start(data: &Path, address: &str) -> Result<Self, Ended> {
+        Self::try_run(Self::command(data, address), data)
+    }
+
+    /// What starts a relay.
+    pub fn command(data: &Path, address: &str) -> Command {
         let mut command = Command::new(programs().join("alliance-relay"));
         command.args(["--listen", address, "--log", "debug", "--data"]).arg(data);
         let config = data.with_extension("toml");
         if config.is_file() {
             command.arg("--config").arg(config);
         }
+        command
+    }
+
+    /// Starts a relay by a command.
+    ///
+    /// # Errors
+    /// How it ended, if it did before it listened.
+    ///
+    /// # Panics
+    /// If it cannot be started at all.
+    pub fn try_run(mut command: Command, data: &Path) -> Result<Self, Ended> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the relay starts");
         let said = Arc::new(Mutex::new(String::new()));
@@ -455,40 +471,4 @@ fn read(mut from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
         _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
     });
     receiver
-}
-
-/// Copies a folder with all that is in it.
-///
-/// # Panics
-/// If it cannot be copied.
-pub fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("made");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a type").is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("copied");
-        }
-    }
-}
-
-/// Every file under a folder, with its bytes.
-///
-/// # Panics
-/// If one cannot be read.
-pub fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut all = Vec::new();
-    let Ok(entries) = fs::read_dir(folder) else { return all };
-    for entry in entries {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            all.extend(files(&path));
-        } else {
-            let bytes = fs::read(&path).expect("read");
-            all.push((path, bytes));
-        }
-    }
-    all
 }

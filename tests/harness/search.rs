@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::program::files;
+use crate::disk::files;
 
 /// The shortest word that is looked for: shorter ones are found in any large file by chance.
 pub const SHORTEST: usize = 8;

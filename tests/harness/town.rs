@@ -1,13 +1,16 @@
 //! Ben and Anna at their computers, with a relay between them that can be killed, moved and wiped: the real programs.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, process::Command};
 
 use alliance_core::app::Profile;
 use alliance_replica::id::SpaceId;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::program::{Ended, Person, RelayProgram, copy_folder};
+use crate::{
+    disk::copy_folder,
+    program::{Ended, Person, RelayProgram},
+};
 
 /// Two people and a relay.
 pub struct Town {
@@ -140,6 +143,16 @@ impl Town {
     pub fn start_relay(&mut self) {
         assert!(self.relay.is_none(), "the relay runs");
         self.relay = Some(RelayProgram::start_at(&self.data(), &self.address));
+    }
+
+    /// Starts the relay again on its folder, where it was, by a command that is made of what would start it.
+    ///
+    /// # Panics
+    /// If it runs, or does not start.
+    pub fn start_relay_as(&mut self, made: impl FnOnce(Command) -> Command) {
+        assert!(self.relay.is_none(), "the relay runs");
+        let command = made(RelayProgram::command(&self.data(), &self.address));
+        self.relay = Some(RelayProgram::try_run(command, &self.data()).expect("a relay"));
     }
 
     /// A copy of the relay's folder, made while it does not run.

@@ -2,7 +2,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a test prints its seed")]
 
 mod app;
+mod byzantine;
 mod exchange;
+mod forwarded;
 mod hostile;
 mod live;
 mod trace;

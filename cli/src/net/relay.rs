@@ -14,6 +14,7 @@ use std::{
 use alliance_core::app::SessionError;
 use alliance_replica::limits;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
+use jiff::fmt::rfc2822;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -25,7 +26,10 @@ use tokio_tungstenite::{
         self, Bytes, Message,
         client::IntoClientRequest as _,
         handshake::client::Request,
-        http::{HeaderValue, header::AUTHORIZATION},
+        http::{
+            HeaderValue,
+            header::{AUTHORIZATION, DATE},
+        },
         protocol::WebSocketConfig,
     },
 };
@@ -193,6 +197,7 @@ pub struct Link {
     heard: Instant,
     moved: Instant,
     asked: bool,
+    date: Option<i64>,
 }
 
 /// After how much silence a relay is asked whether it is there, and taken to be gone.
@@ -239,10 +244,17 @@ impl Link {
             })
         };
         let connected = timeout(CONNECT, connecting).await;
-        let (socket, _) = connected.unwrap_or_else(|_| Err(unreachable(io::ErrorKind::TimedOut.into())))?;
+        let (socket, answer) = connected.unwrap_or_else(|_| Err(unreachable(io::ErrorKind::TimedOut.into())))?;
+        let date = answer.headers().get(DATE).and_then(|date| rfc2822::parse(date.to_str().ok()?).ok());
+        let date = date.map(|date| date.timestamp().as_second());
         let now = Instant::now();
         let patience = Patience { ask: ASK, gone: GONE };
-        Ok(Self { socket, patience, unflushed: false, write_first: false, heard: now, moved: now, asked: false })
+        Ok(Self { socket, patience, unflushed: false, write_first: false, heard: now, moved: now, asked: false, date })
+    }
+
+    /// What the relay's clock said when it answered, in unix seconds, if it said so.
+    pub fn date(&self) -> Option<i64> {
+        self.date
     }
 
     /// Reads a message, or makes room to write one, whichever comes first; the two in turns if both can be done.

@@ -122,7 +122,7 @@ impl<'a> Stay<'a> {
     pub fn tidy(&mut self) -> Result<(), SessionError> {
         if self.unsettled && self.session.is_settled(self.profile)? {
             self.unsettled = false;
-            self.session.note_settled(self.profile)?;
+            self.note_settled()?;
         }
         let elapsed = self.elapsed();
         if elapsed.saturating_sub(self.tried) > AGAIN {
@@ -130,6 +130,11 @@ impl<'a> Stay<'a> {
             self.session.try_again();
         }
         Ok(())
+    }
+
+    /// Notes that both sides have all.
+    pub fn note_settled(&mut self) -> Result<(), SessionError> {
+        Ok(self.session.note_settled(self.profile, &self.outside.world())?)
     }
 
     /// Says to the others that one leaves.

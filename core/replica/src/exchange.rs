@@ -284,6 +284,11 @@ impl Exchange {
         self.channels.get_mut(&channel).is_some_and(|open| open.peer.stores(log, id))
     }
 
+    /// True if the channel's peer said that an entry was on its disk when the connection began.
+    pub fn had(&mut self, channel: Channel, log: &Log, id: &EntryId) -> bool {
+        self.channels.get_mut(&channel).is_some_and(|open| open.peer.had(log, id))
+    }
+
     /// What a channel knows of its peer.
     pub fn peer(&self, channel: Channel) -> Option<&Peer> {
         self.channels.get(&channel).map(|open| &open.peer)

@@ -8,6 +8,7 @@
 
 mod spaces;
 mod whispers;
+mod withheld;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -17,7 +18,7 @@ use alliance_replica::{
         frame::{Ack, Channel, Code, Entries},
         state::Peer,
     },
-    id::{EntryId, ReplicaKey, Secret, SpaceId},
+    id::{DeviceId, EntryId, ReplicaKey, Secret, SpaceId},
     log::heads::Head,
 };
 use zeroize::Zeroizing;
@@ -134,6 +135,8 @@ struct Line {
     invitation: bool,
     /// True once what the relay has was compared with what it once acknowledged.
     compared: bool,
+    /// Entries whose predecessor had not come when they did.
+    loose: BTreeSet<(DeviceId, EntryId)>,
 }
 
 impl Session {
@@ -344,9 +347,10 @@ impl Session {
         let heads: Vec<Head> = taken.heads;
         self.exchange.received(channel, &loaded.log, heads);
         self.exchange.acknowledge(channel);
-        if taken.unlinked {
+        if !taken.loose.is_empty() {
             self.exchange.say_have(channel, &loaded.log);
         }
+        self.note_loose(channel, taken.loose);
         if let Some((entry, code)) = taken.refused {
             self.exchange.refuse(channel, code, Some(entry));
             self.channels.remove(&channel);
@@ -390,14 +394,16 @@ impl Session {
         let peer = self.exchange.peer(channel);
         let tells = !line.compared && peer.is_some_and(|peer| peer.is_pulled(&loaded.log));
         line.compared |= tells;
-        let mut changed = Vec::new();
+        let (mut changed, mut lost) = (Vec::new(), 0);
         for (id, was) in &loaded.relayed {
             let is = self.exchange.stores(channel, &loaded.log, id);
             if is != *was && (is || tells) {
                 changed.push((*id, is));
             }
+            // Also if it has it again meanwhile.
+            lost += u64::from(tells && *was && !self.exchange.had(channel, &loaded.log, id));
         }
-        profile.set_relayed(&space, &changed, world.now)
+        profile.set_relayed(&space, &changed, lost, world.now)
     }
 
     /// Seals what waits, if this connection allows it.
@@ -450,8 +456,8 @@ pub(super) struct Taken {
     pub(super) new: u64,
     /// How many items changed.
     pub(super) changed: u64,
-    /// An entry could not be linked.
-    pub(super) unlinked: bool,
+    /// The last entry of each path that could not be linked as a whole, and its author.
+    pub(super) loose: Vec<(DeviceId, EntryId)>,
     /// An entry was refused, and under which code.
     pub(super) refused: Option<(EntryId, Code)>,
 }

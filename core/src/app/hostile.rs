@@ -213,7 +213,7 @@ fn give(profile: &mut Profile, space: &SpaceId, entries: &[Verified], rng: &mut 
         let path =
             Entries { channel: 1, device: entry.device, chain: entry.header.chain, entries: vec![entry.entry.clone()] };
         let taken = profile.receive(space, vec![path], &World { now: 1_800_000_000, rng }).expect("receives");
-        assert!(taken.refused.is_none() && !taken.unlinked);
+        assert!(taken.refused.is_none() && taken.loose.is_empty());
     }
 }
 

@@ -5,7 +5,7 @@
 //! that a relay plays again shows nobody. They are gone when they say so, or are not heard for [`GONE`]. There is no time
 //! in it that anybody could keep, and whoever does not watch is told nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use alliance_replica::{
     exchange::frame::{Channel, Whisper},
@@ -26,6 +26,8 @@ const BREATH: u64 = 1_000;
 const GONE: u64 = 40_000;
 /// Names of the moment that are known at once, and those that a whisper carries.
 const NAMES: usize = 12;
+/// Names of the moment that are remembered after they went.
+const GRAVES: usize = 64;
 
 const HERE: u32 = 0;
 const LEAVES: u32 = 1;
@@ -65,6 +67,8 @@ pub(super) struct Room {
     said: Option<u64>,
     answer: bool,
     others: BTreeMap<(DeviceId, Name), Other>,
+    /// Who went, and how far they had counted: what a relay plays again brings nobody back.
+    graves: VecDeque<((DeviceId, Name), u64)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -77,20 +81,22 @@ struct Other {
 
 impl Room {
     pub(super) fn new(name: Name) -> Self {
-        Self { name, counter: 0, said: None, answer: false, others: BTreeMap::new() }
+        Self { name, counter: 0, said: None, answer: false, others: BTreeMap::new(), graves: VecDeque::new() }
     }
 
     /// Somebody else whispered. Times are milliseconds of one clock that does not go back.
     pub(super) fn hear(&mut self, device: DeviceId, counter: u64, words: &Words, now: u64) {
         let who = (device, words.name);
         let known = self.others.get(&who).copied();
-        if words.name == self.name || known.is_some_and(|known| counter <= known.counter) {
+        let buried = self.graves.iter().find(|(it, _)| *it == who).map(|(_, counter)| *counter);
+        let counted = known.map(|known| known.counter).max(buried);
+        if words.name == self.name || counted.is_some_and(|counted| counter <= counted) {
             return;
         }
         match words.kind {
             HERE => {}
             LEAVES => {
-                self.others.remove(&who);
+                self.bury(who, counter);
                 return;
             }
             _ => return,
@@ -101,14 +107,17 @@ impl Room {
         if known.is_none() && self.others.len() >= NAMES {
             // Echoes go first, then whoever was not heard for longest.
             let least = self.others.iter().min_by_key(|(_, other)| (other.hears_us, other.heard)).map(|(who, _)| *who);
-            least.map(|least| self.others.remove(&least));
+            let counted = least.and_then(|least| Some((least, self.others.get(&least)?.counter)));
+            counted.into_iter().for_each(|(least, counter)| self.bury(least, counter));
         }
         self.others.insert(who, Other { counter, heard: now, hears_us });
     }
 
     /// What to whisper now, and under which counter, if anything.
     pub(super) fn speak(&mut self, now: u64) -> Option<(u64, Words)> {
-        self.others.retain(|_, other| now.saturating_sub(other.heard) < GONE);
+        let silent = self.others.iter().filter(|(_, other)| now.saturating_sub(other.heard) >= GONE);
+        let silent: Vec<_> = silent.map(|(who, other)| (*who, other.counter)).collect();
+        silent.into_iter().for_each(|(who, counter)| self.bury(who, counter));
         let since = self.said.map(|said| now.saturating_sub(said));
         // The first answers do not wait: they are how people find each other.
         let may_answer = |since: u64| self.answer && (since >= BREATH || self.counter < 3);
@@ -127,6 +136,16 @@ impl Room {
     /// True if somebody is here.
     pub(super) fn is_somebody_here(&self) -> bool {
         self.others.values().any(|other| other.hears_us)
+    }
+
+    /// Somebody went: nothing that they said until then counts again.
+    fn bury(&mut self, who: (DeviceId, Name), counter: u64) {
+        self.others.remove(&who);
+        self.graves.retain(|(it, _)| *it != who);
+        self.graves.push_back((who, counter));
+        if self.graves.len() > GRAVES {
+            self.graves.pop_front();
+        }
     }
 
     fn words(&mut self, kind: u32) -> (u64, Words) {
@@ -245,6 +264,8 @@ mod tests {
         ben.hear(ANNA, here.0, &here.1, GONE);
         ben.speak(GONE);
         assert!(!ben.is_somebody_here());
+        ben.hear(ANNA, here.0, &here.1, GONE);
+        assert!(!ben.is_somebody_here(), "she went, and an echo does not bring her back");
         // In another one, his name is another.
         let mut later = Room::new([3; 16]);
         for (counter, words) in [hello, here] {
@@ -262,7 +283,7 @@ mod tests {
             name[..8].copy_from_slice(&n.to_be_bytes());
             ben.hear(ANNA, 1, &Words { kind: HERE, name, hears: Vec::new() }, n);
         }
-        assert!(ben.others.len() <= NAMES);
+        assert!(ben.others.len() <= NAMES && ben.graves.len() <= GRAVES);
         assert!(ben.is_somebody_here());
         let (_, words) = ben.speak(BEAT).expect("a beat");
         assert!(wire::encode(&words).len() < whisper::BLOCK, "it fits into one block");

@@ -41,13 +41,14 @@ impl Profile {
             let mut arrived = Arrived::default();
             for path in paths {
                 let device = path.device;
+                let last = path.entries.last().map(|last| EntryId::of(&space.id(), &device, &last.header));
                 let received = space.log.receive(&device, path.chain, path.entries);
                 for entry in received.new {
                     taken.heads.push(entry.head());
                     arrived.keep(tx, space, entry)?;
                 }
                 taken.heads.extend(received.known);
-                taken.unlinked |= received.unlinked;
+                taken.loose.extend(last.filter(|_| received.unlinked).map(|last| (device, last)));
                 if let Some((entry, refusal)) = received.refused {
                     let about =
                         json!({ "entry": entry.to_string(), "device": device.to_string(), "reason": whole(&refusal) });
@@ -80,14 +81,15 @@ impl Profile {
         })
     }
 
-    /// Notes which entries are on a relay's disk now, and that it lost some which it once had.
+    /// Notes which entries are on a relay's disk now, and how many it lost which it once had.
     pub(super) fn set_relayed(
         &mut self,
         space: &SpaceId,
         changed: &[(EntryId, bool)],
+        lost: u64,
         now: i64,
     ) -> Result<(), AppError> {
-        if changed.is_empty() {
+        if changed.is_empty() && lost == 0 {
             return Ok(());
         }
         let Self { store, spaces, .. } = self;
@@ -97,7 +99,6 @@ impl Profile {
                 tx.set_relayed(&space.id(), entry, *relayed)?;
                 space.relayed.insert(*entry, *relayed);
             }
-            let lost = changed.iter().filter(|(_, relayed)| !relayed).count();
             if lost > 0 {
                 tx.note_security(now, &space.id(), "relay-lost-data", &json!({ "entries": lost }))?;
             }

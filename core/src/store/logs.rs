@@ -4,7 +4,7 @@ use alliance_replica::{
     id::{DeviceId, EntryId, Signature, SpaceId},
     log::{
         chain::State,
-        entry::{Entry, Verified},
+        entry::{Entry, Header, Verified},
         heads::{After, Chain},
     },
     wire,
@@ -75,6 +75,23 @@ impl Tx<'_> {
             entries.push(read(row)?);
         }
         Ok(entries)
+    }
+
+    /// How many entries of a space are not what was signed: their bytes changed on the disk.
+    pub fn wrong_entries(&self, space: &SpaceId) -> Result<u64, StoreError> {
+        let mut statement = self.prepare("SELECT device, id, header, body FROM entries WHERE space = ?1 ORDER BY n")?;
+        let mut rows = statement.query([space.as_ref()])?;
+        let mut wrong = 0;
+        while let Some(row) = rows.next()? {
+            let bytes = |at| row.get_ref(at).ok().and_then(|it| it.as_blob().ok()).unwrap_or_default();
+            let (header, body) = (bytes(2), bytes(3));
+            let is_right = DeviceId::from_slice(bytes(0)).is_some_and(|device| {
+                EntryId::of(space, &device, header).as_ref() == bytes(1)
+                    && Header::decode(header).is_ok_and(|it| it.place().header(body) == it)
+            });
+            wrong += u64::from(!is_right);
+        }
+        Ok(wrong)
     }
 
     /// The body of a space's first entry.

@@ -33,6 +33,27 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Adds a line unless there is one that says the same.
+    pub fn note_security_once(
+        &self,
+        at: i64,
+        space: &SpaceId,
+        kind: &str,
+        about: &serde_json::Value,
+    ) -> Result<(), StoreError> {
+        let mut statement =
+            self.prepare_cached("SELECT 1 FROM security WHERE space = ?1 AND kind = ?2 AND about = ?3")?;
+        match statement.exists((space.as_ref(), kind, about.to_string()))? {
+            true => Ok(()),
+            false => self.note_security(at, space, kind, about),
+        }
+    }
+
+    /// When the newest line was noted.
+    pub fn newest_security(&self) -> Result<Option<i64>, StoreError> {
+        Ok(self.query_row("SELECT MAX(at) FROM security", [], |row| row.get(0))?)
+    }
+
     /// All lines, oldest first.
     pub fn security(&self) -> Result<Vec<SecurityEvent>, StoreError> {
         let mut statement = self.prepare_cached("SELECT at, space, kind, about FROM security ORDER BY n")?;

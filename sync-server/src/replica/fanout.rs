@@ -54,6 +54,7 @@ impl<S: Store> Relay<S> {
                 }
                 Err(problem) => {
                     error!(space = ?space, reason = crate::error::chain(&problem), "entries cannot be read");
+                    self.note_read(&problem);
                     return self.end(id, channel, Code::Storage, None);
                 }
             }

@@ -171,7 +171,9 @@ impl Store for SqliteStore {
     fn check(&mut self) -> Result<(), StoreError> {
         self.connection.query_row("SELECT n FROM spaces LIMIT 1", [], |_| Ok(())).optional()?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute("UPDATE relay SET secret = secret", [])?;
+        // What does not change is not written, but for this.
+        let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        transaction.pragma_update(None, "user_version", version)?;
         Ok(transaction.commit()?)
     }
 }

@@ -184,7 +184,7 @@ impl Talk for Exchange<'_> {
     fn is_over(&mut self) -> Result<bool, SessionError> {
         let over = self.stay.session.is_settled(self.stay.profile)?;
         if over {
-            self.stay.session.note_settled(self.stay.profile)?;
+            self.stay.note_settled()?;
         }
         Ok(over)
     }

@@ -44,8 +44,11 @@ pub struct Peer {
     known: Vec<bool>,
     /// By index: the peer named or acknowledged it, so it is on the peer's disk.
     durable: Vec<bool>,
+    /// By index: the peer named it before it acknowledged anything, so it had it when the connection began.
+    had: Vec<bool>,
+    has_acknowledged: bool,
     /// Claims of the peer that we could not follow yet.
-    open_claims: Vec<HeldHead>,
+    open_claims: Vec<Claim>,
     /// Chains for which the peer gave back points.
     explained: BTreeSet<ChainName>,
     /// Chains for which we gave back points.
@@ -55,6 +58,13 @@ pub struct Peer {
     in_flight_bytes: usize,
     /// Arrived and not acknowledged: of each branch the last entry.
     received: BTreeMap<EntryId, Head>,
+}
+
+/// Something the peer says it has, and whether it said so before it acknowledged anything.
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    held: HeldHead,
+    early: bool,
 }
 
 #[derive(Debug, Default)]
@@ -73,15 +83,15 @@ impl Peer {
         let mut heads: BTreeMap<ChainName, Vec<Head>> = BTreeMap::new();
         for held in &have.heads {
             heads.entry((held.head.device, held.head.chain)).or_default().push(held.head);
-            self.open_claims.push(*held);
+            self.open_claims.push(Claim { held: *held, early: !self.has_acknowledged });
         }
         // What a peer says is complete; points explain only what it names.
         self.explained.retain(|name| heads.contains_key(name));
         for back in have.back.iter().filter(|back| heads.contains_key(&(back.device, back.chain))) {
             self.explained.insert((back.device, back.chain));
-            self.open_claims.extend(
-                back.points.iter().filter(|point| point.head.device == back.device && point.head.chain == back.chain),
-            );
+            let early = !self.has_acknowledged;
+            let own = |point: &&HeldHead| point.head.device == back.device && point.head.chain == back.chain;
+            self.open_claims.extend(back.points.iter().filter(own).map(|point| Claim { held: *point, early }));
         }
         let floor = have.floor.iter().map(|floor| (floor.device, floor.seq)).collect();
         self.have = Some(PeerHave { heads, floor });
@@ -136,6 +146,12 @@ impl Peer {
         log.chains().index(id).is_some_and(|index| is_set(&self.durable, index))
     }
 
+    /// True if the peer had the entry on its disk when the connection began, as far as it said so.
+    pub fn had(&mut self, log: &Log, id: &EntryId) -> bool {
+        self.follow_claims(log.chains());
+        log.chains().index(id).is_some_and(|index| is_set(&self.had, index))
+    }
+
     /// Notes that the peer has an entry, because it sent or named it.
     pub fn learn(&mut self, log: &Log, id: &EntryId) {
         if let Some(index) = log.chains().index(id) {
@@ -167,6 +183,7 @@ impl Peer {
 
     /// Takes in an acknowledgement; returns the entries that are now known to be on the peer's disk.
     pub fn on_ack(&mut self, log: &Log, ack: &Ack) -> Vec<EntryId> {
+        self.has_acknowledged = true;
         let mut durable = Vec::new();
         for head in &ack.heads {
             let Some(index) = log.chains().index(&head.id) else { continue };
@@ -275,13 +292,16 @@ impl Peer {
     fn follow_claims(&mut self, chains: &Chains) {
         let mut open = std::mem::take(&mut self.open_claims);
         open.retain(|claim| {
-            let Some(index) = chains.index(&claim.head.id) else { return true };
+            let Some(index) = chains.index(&claim.held.head.id) else { return true };
             for at in chains.path_down(index) {
-                if chains.at(at).head.seq < claim.low {
+                if chains.at(at).head.seq < claim.held.low {
                     break;
                 }
                 self.mark(at);
                 set(&mut self.durable, Some(at));
+                if claim.early {
+                    set(&mut self.had, Some(at));
+                }
             }
             false
         });

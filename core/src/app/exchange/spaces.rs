@@ -1,5 +1,7 @@
 //! Which spaces a connection has open: those that use the relay, also if they come to it or leave it meanwhile.
 
+use std::collections::BTreeSet;
+
 use alliance_replica::{
     exchange::frame::{Channel, Code},
     id::SpaceId,
@@ -26,8 +28,10 @@ impl Session {
         }
     }
 
-    /// Takes note that all is settled: relays that nobody needs any more are forgotten.
-    pub fn note_settled(&mut self, profile: &mut Profile) -> Result<(), AppError> {
+    /// Takes note that all is settled: what the relay kept to itself is said, and relays that nobody needs any more are
+    /// forgotten.
+    pub fn note_settled(&mut self, profile: &mut Profile, world: &World<'_>) -> Result<(), AppError> {
+        self.note_withheld(profile, world)?;
         let open: Vec<_> = self.channels.values().filter(|line| !line.invitation).map(|line| line.space).collect();
         let never: Vec<_> = self.closed.iter().filter(|(_, never)| **never).map(|(space, _)| *space).collect();
         profile.note_exchanged(&self.url, &open, &never)
@@ -112,7 +116,8 @@ impl Session {
         let loaded = profile.space(space)?;
         let key = invitation.map_or_else(|| loaded.secret.signing(), DeviceSecret::signing);
         if let Some(channel) = self.exchange.open(&loaded.log, key) {
-            let line = Line { space: *space, invitation: invitation.is_some(), compared: false };
+            let line =
+                Line { space: *space, invitation: invitation.is_some(), compared: false, loose: BTreeSet::new() };
             self.channels.insert(channel, line);
         }
         Ok(())
