@@ -170,10 +170,10 @@ fn an_alliance_that_begins_while_one_watches_is_exchanged_on_the_same_connection
     let town = Town::together();
     let ben = Watcher::start(&town.ben, "ben");
     ben.says("Connected", 1);
-    let opened = || town.relay().logs().matches("space is opened").count();
-    let before = opened();
+    let taken = || town.relay().logs().matches("a space that was not here is taken").count();
+    let before = taken();
     town.ben.json(&["new", "Another"]);
-    until("a third space on the relay", || (opened() > before).then_some(()));
+    until("a third space on the relay", || (taken() > before).then_some(()));
     until("all of it on the relay", || {
         let status = town.ben.json(&["status"]);
         let rows = status.as_array().expect("a list");
