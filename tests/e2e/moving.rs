@@ -91,6 +91,9 @@ fn both_people_end_on_another_relay_after_one_command_of_one_of_them() {
     assert_eq!(relays(&town.ben), [other.url()]);
     town.sync(&[&town.anna]);
     assert_eq!(relays(&town.anna), [other.url()], "Anna follows by herself, with all her spaces");
+    for person in [&town.ben, &town.anna] {
+        assert!(!person.ok(&["security"]).contains("had lost"), "the new relay never had what it was brought");
+    }
     town.kill_relay();
     town.sync(&[&town.ben]);
     assert_eq!(titles(&town.ben), ["Mine alone", "Waits at Anna's", "Written while moving"]);
@@ -191,12 +194,15 @@ fn a_relay_that_asks_for_a_token_takes_new_spaces_of_those_who_have_it_and_serve
     town.ben.json(&["note", "add", "Before it let me in"]);
     let refused = town.ben.run(&["sync"]);
     assert!(refused.code == Some(1) && refused.stderr.contains("alliance relay token"), "{refused}");
+    let kept = |person: &Person| person.json(&["status"])[0]["kept"] == true;
+    assert!(!kept(&town.ben) && town.ben.ok(&["status"]).contains("1 waits here"));
     town.ben.json(&["relay", "token", "not-the-right-one"]);
     let refused = town.ben.run(&["sync"]);
     assert!(refused.code == Some(1) && refused.stderr.contains("alliance relay token"), "{refused}");
     town.ben.json(&["relay", "token", &of("token")]);
     let invitation = town.ben.json(&["invite"])["invitation"].as_str().expect("a word").to_owned();
     town.sync(&[&town.ben]);
+    assert!(kept(&town.ben));
     // Anna has no token: the alliance is there already.
     let joined = town.anna.json(&["join", &invitation, "--name", "Anna", "--role", "client"]);
     assert_eq!(joined["synced"], true);
@@ -212,4 +218,30 @@ fn a_relay_that_asks_for_a_token_takes_new_spaces_of_those_who_have_it_and_serve
     assert_eq!(titles(&town.ben), ["Before it let me in", "Without a token"]);
     assert_eq!(titles(&town.anna), titles(&town.ben));
     assert!(!relay.logs().contains(&of("token")));
+}
+
+#[test]
+fn a_relay_that_is_not_there_hides_nothing_about_another_one() {
+    let mut town = Town::with_ben();
+    let (_folder, other) = another();
+    let begin = ["init", "--name", "Anna", "--role", "client", "--alliance", "Own", "--relay", &other.url()];
+    town.anna.json(&begin);
+    let status = town.anna.ok(&["status"]);
+    assert!(status.contains("not at the relay yet"), "{status}");
+    let invitation = town.ben.json(&["invite"])["invitation"].as_str().expect("a word").to_owned();
+    town.sync(&[&town.ben]);
+    town.anna.json(&["join", &invitation, "--name", "Anna", "--role", "client"]);
+    town.sync(&[&town.ben, &town.anna]);
+    assert_eq!(relays(&town.anna).len(), 2);
+    assert!(!town.anna.ok(&["status"]).contains("not at the relay yet"));
+    // One is gone, the other one is another relay now.
+    drop(other);
+    town.kill_relay();
+    fs::remove_dir_all(town.data()).expect("removed");
+    town.start_relay();
+    for typed in ["sync", "verify"] {
+        assert_eq!(town.anna.refused(&[typed]).code, "other_relay");
+        let ran = town.anna.run(&[typed]);
+        assert!(ran.stderr.contains("no relay answers") && ran.stderr.contains("another key"), "{ran}");
+    }
 }

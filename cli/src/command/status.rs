@@ -19,6 +19,10 @@ pub struct Status {
     pub state: Option<State>,
     /// Where it is exchanged.
     pub relay: Option<String>,
+    /// True once a sync has brought it there.
+    pub kept: bool,
+    /// True if an invitation waits here for the next sync.
+    pub invites: bool,
     /// The other person, once known.
     pub other: Option<String>,
     /// How many things that you wrote wait here for the next sync.
@@ -49,6 +53,8 @@ impl From<SpaceStatus> for Status {
             personal: status.personal,
             state: (!status.personal).then(|| status.state.into()),
             relay: status.relay,
+            kept: status.kept,
+            invites: status.invites,
             other: status.other,
             waiting: status.waiting,
             unsent: status.unsent,

@@ -90,12 +90,12 @@ impl Sync {
                     Err(CliError::Net(why)) if relay.is_left() => {
                         context.ui.talk(&format!("The relay {} that you left is not there: {why}.", relay.url));
                     }
-                    Err(error) => rounds.failed = rounds.failed.or(Some(error)),
+                    Err(error) => rounds.failures.add(error),
                 }
             }
         }
-        let Rounds { rows, failed, .. } = rounds;
-        match failed {
+        let Rounds { rows, failures, .. } = rounds;
+        match failures.worst(context) {
             None => Ok(Answer::Synced(Synced { rows, over: true })),
             Some(error) => {
                 // What could be exchanged is told before what could not.
@@ -117,7 +117,28 @@ struct Rounds {
     /// Something came from a relay after another one had been visited.
     news: bool,
     rows: Vec<Traffic>,
-    failed: Option<CliError>,
+    failures: Failures,
+}
+
+/// Why relays could not be visited. One that is not there hides nothing that another one did.
+#[derive(Default)]
+pub struct Failures(Vec<CliError>);
+
+impl Failures {
+    /// Adds one; what is the same for several relays is told once.
+    pub fn add(&mut self, error: CliError) {
+        if self.0.iter().all(|it| it.report().message != error.report().message) {
+            self.0.push(error);
+        }
+    }
+
+    /// The one to end with, after the others were told: what needs a person goes before what passes by itself.
+    pub fn worst(mut self, context: &Context<'_>) -> Option<CliError> {
+        let worst = self.0.iter().position(|error| error.report().exit != crate::Exit::NotReached).unwrap_or(0);
+        let worst = (worst < self.0.len()).then(|| self.0.remove(worst))?;
+        self.0.iter().for_each(|error| context.ui.talk(&error.report().message));
+        Some(worst)
+    }
 }
 
 impl Rounds {
@@ -125,7 +146,7 @@ impl Rounds {
     const MOST: usize = 3;
 
     fn goes_on(&self, relays: &[RelayInfo]) -> bool {
-        let more = self.news && relays.len() > 1 && self.failed.is_none();
+        let more = self.news && relays.len() > 1 && self.failures.0.is_empty();
         self.round == 0 || more && self.round < Self::MOST
     }
 

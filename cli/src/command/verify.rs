@@ -50,11 +50,23 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
         return Err(AppError::NoRelay.into());
     }
     let runtime = sync::runtime()?;
-    let mut rows = Vec::new();
+    let (mut rows, mut failures) = (Vec::new(), sync::Failures::default());
     for relay in &relays {
-        rows.extend(runtime.block_on(look(context, &mut profile, relay))?);
+        match runtime.block_on(look(context, &mut profile, relay)) {
+            Ok(found) => rows.extend(found),
+            Err(error) => failures.add(error),
+        }
     }
-    Ok(Answer::Verified(rows))
+    match failures.worst(context) {
+        None => Ok(Answer::Verified(rows)),
+        Some(error) => {
+            // What could be looked at is told before what could not.
+            if !rows.is_empty() {
+                context.ui.answer(&Answer::Verified(rows))?;
+            }
+            Err(error)
+        }
+    }
 }
 
 async fn look(context: &Context<'_>, profile: &mut Profile, relay: &RelayInfo) -> Result<Vec<Found>, CliError> {

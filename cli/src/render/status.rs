@@ -32,6 +32,8 @@ pub fn status(spaces: &[Status], page: &mut Page) {
 fn waits(space: &Status) -> String {
     match space.waiting + space.unsent {
         _ if space.state == Some(State::AwaitsConfirmation) => waits_for(space.other.as_deref()),
+        0 if space.relay.is_some() && !space.kept => "not at the relay yet".to_owned(),
+        0 if space.invites => "an invitation waits here for the next sync".to_owned(),
         0 => "nothing waits".to_owned(),
         waiting => format!("{} here for the next sync", count(waiting, "waits", "wait")),
     }
@@ -140,9 +142,27 @@ mod tests {
             other: (!title.is_empty()).then(|| "Anna".to_owned()),
             waiting,
             unsent: waiting / 2,
+            kept: true,
+            invites: false,
             unread: waiting,
             others: missing.iter().map(other).collect(),
         }
+    }
+
+    #[test]
+    fn what_is_not_at_the_relay_does_not_read_as_if_it_were() {
+        let new = Status { kept: false, ..space("New", 0, &[]) };
+        let invites = Status { invites: true, ..space("Invites", 0, &[]) };
+        let alone = Status { kept: false, relay: None, ..space("Alone", 0, &[]) };
+        let written = Status { kept: false, ..space("Written", 2, &[]) };
+        let words = [&new, &invites, &alone, &written].map(waits);
+        let expected = [
+            "not at the relay yet",
+            "an invitation waits here for the next sync",
+            "nothing waits",
+            "3 wait here for the next sync",
+        ];
+        assert_eq!(words, expected);
     }
 
     #[test]

@@ -119,6 +119,8 @@ pub struct Session {
     redeemed: BTreeSet<SpaceId>,
     /// Spaces that are not opened again on this connection, and whether the relay would never take them.
     closed: BTreeMap<SpaceId, bool>,
+    /// Those of them that the relay does not hold.
+    absent: BTreeSet<SpaceId>,
     rooms: BTreeMap<SpaceId, Room>,
     /// Milliseconds since the driver began; none unless it stays.
     now: Option<u64>,
@@ -158,6 +160,7 @@ impl Session {
             heard: BTreeSet::new(),
             redeemed: BTreeSet::new(),
             closed: BTreeMap::new(),
+            absent: BTreeSet::new(),
             rooms: BTreeMap::new(),
             now: None,
             peer: None,
@@ -402,6 +405,11 @@ impl Session {
             }
             // Also if it has it again meanwhile.
             lost += u64::from(tells && *was && !self.exchange.had(channel, &loaded.log, id));
+        }
+        // What another relay holds is not lost where it never was.
+        if lost > 0 && profile.is_between_relays(&space, &self.url)? {
+            changed.retain(|(_, is)| *is);
+            lost = 0;
         }
         profile.set_relayed(&space, &changed, lost, world.now)
     }

@@ -151,6 +151,29 @@ impl Profile {
         })
     }
 
+    /// True while a space is being brought to this relay from another one, or from this one to another.
+    pub(super) fn is_between_relays(&mut self, space: &SpaceId, url: &str) -> Result<bool, AppError> {
+        self.store.read(|tx| {
+            let rows: Vec<_> = tx.relays()?.into_iter().filter(|row| row.space == *space).collect();
+            let here = rows.iter().find(|row| row.url == url).map(|row| row.stage);
+            Ok(here != Some(Stage::Used) && rows.iter().any(|row| row.stage >= Stage::Left))
+        })
+    }
+
+    /// Takes note that a relay holds none of these spaces and does not take them.
+    pub(super) fn note_absent(&mut self, url: &str, absent: &BTreeSet<SpaceId>) -> Result<(), AppError> {
+        if absent.is_empty() {
+            return Ok(());
+        }
+        self.store.write(|tx| {
+            let is_absent = |row: &RelayRow| row.url == url && absent.contains(&row.space) && row.stage == Stage::Used;
+            for row in tx.relays()?.into_iter().filter(is_absent) {
+                tx.set_relay(&RelayRow { stage: Stage::New, ..row })?;
+            }
+            Ok(())
+        })
+    }
+
     /// Takes note that a relay and this device have all of some spaces, and that it never takes some others. Forgets
     /// relays that nobody needs any more.
     pub(super) fn note_exchanged(

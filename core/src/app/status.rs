@@ -20,7 +20,7 @@ use crate::{
         safety::{self, Introduced},
         seal,
     },
-    store::{SecurityEvent, StoreError, Tx},
+    store::{SecurityEvent, Stage, StoreError, Tx},
 };
 
 /// A member of an alliance.
@@ -81,6 +81,10 @@ pub struct SpaceStatus {
     pub unread: u64,
     /// Where it is kept.
     pub relay: Option<String>,
+    /// True once a sync has brought it there.
+    pub kept: bool,
+    /// True if an invitation waits here for the next exchange.
+    pub invites: bool,
     /// The other person's devices; none while one is not let in, for they can have nothing of this one.
     pub others: Vec<DeviceStatus>,
 }
@@ -181,6 +185,11 @@ fn status(tx: &Tx<'_>, space: &Space, kind: SpaceKind, relay: Option<String>) ->
     let waiting = written(tx, &space.id(), tx.waiting_items(&space.id())?)?;
     let unsent = carried(tx, space, &unsent(space), &mut opened)?;
     let chains = space.log.chains();
+    let kept = tx
+        .relays()?
+        .iter()
+        .any(|row| row.space == space.id() && row.stage == Stage::Used && Some(&row.url) == relay.as_ref());
+    let invites = tx.invitations(&space.id())?.iter().any(|invited| invited.mine && !invited.written);
     let unread = chains.arrivals(Chain::Content).iter().filter(|it| chains.at(**it).state == State::Stored).count();
     Ok(SpaceStatus {
         space: space.id(),
@@ -192,6 +201,8 @@ fn status(tx: &Tx<'_>, space: &Space, kind: SpaceKind, relay: Option<String>) ->
         unsent: unsent.difference(&waiting).count() as u64,
         unread: unread as u64,
         relay,
+        kept,
+        invites,
         others,
     })
 }

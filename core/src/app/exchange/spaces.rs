@@ -34,6 +34,7 @@ impl Session {
         self.note_withheld(profile, world)?;
         let open: Vec<_> = self.channels.values().filter(|line| !line.invitation).map(|line| line.space).collect();
         let never: Vec<_> = self.closed.iter().filter(|(_, never)| **never).map(|(space, _)| *space).collect();
+        profile.note_absent(&self.url, &self.absent)?;
         profile.note_exchanged(&self.url, &open, &never)
     }
 
@@ -102,6 +103,9 @@ impl Session {
         } else {
             let never = matches!(code, Code::NotMember | Code::UnknownSpace | Code::Expired | Code::Token);
             self.closed.insert(line.space, never);
+            if matches!(code, Code::UnknownSpace | Code::Token) {
+                self.absent.insert(line.space);
+            }
             self.events.push_back(SessionEvent::Refused { space: line.space, code });
         }
     }
