@@ -207,7 +207,8 @@ impl Config {
             None => File::default(),
         };
         let tls = file.tls.unwrap_or_default();
-        let files = [flags.tls_cert.clone().or(tls.cert), flags.tls_key.clone().or(tls.key)];
+        let files =
+            [flags.tls_cert.clone().or(tls.cert.map(|it| it.0)), flags.tls_key.clone().or(tls.key.map(|it| it.0))];
         let policy = Policy {
             admission: file.admission,
             quota: file.quota,
@@ -222,7 +223,7 @@ impl Config {
         Ok(Self {
             listen: flags.listen.or(file.listen.map(|it| it.0)).unwrap_or(LISTEN),
             metrics: flags.metrics.or(file.metrics.map(|it| it.0)),
-            data: flags.data.clone().or(file.data).ok_or(ConfigError::NoData)?,
+            data: flags.data.clone().or(file.data.map(|it| it.0)).ok_or(ConfigError::NoData)?,
             tls: TlsFiles::both(files)?,
             log: flags.log.or(file.log).unwrap_or(Level::Info),
             log_format: flags.log_format.or(file.log_format).unwrap_or(Format::Text),

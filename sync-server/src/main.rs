@@ -38,13 +38,16 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
         getrandom::fill(&mut random).map_err(Error::Random)?;
         return say(&admin::token(random)).map_err(Error::Start);
     }
+    if let Some(Command::Check { file: Some(copy) }) = &arguments.command {
+        return say(&backup::check_copy(copy)?).map_err(Error::Start);
+    }
     let config = Config::new(&arguments.flags)?;
     let said = match &arguments.command {
         None => return start(&config),
         Some(Command::CheckConfig) => admin::check_config(&config)?,
         Some(Command::Spaces(spaces)) => admin::spaces(spaces, &config.data)?,
         Some(Command::Backup { file }) => backup::write(&config.data, file)?,
-        Some(Command::Check { file }) => backup::check(&config.data, file.as_deref())?,
+        Some(Command::Check { .. }) => backup::check(&config.data)?,
         Some(Command::Token) => return Ok(()),
     };
     say(&said).map_err(Error::Start)

@@ -145,6 +145,12 @@ pub enum StoreError {
     /// The disk is full or cannot be written.
     #[error("the disk cannot be written")]
     Disk(#[source] rusqlite::Error),
+    /// The file that a copy is written into cannot be written.
+    #[error("the copy cannot be written")]
+    Target(#[source] rusqlite::Error),
+    /// A file without a byte in the place of a database.
+    #[error("{} is empty, so it is no relay's database", .0.display())]
+    Empty(PathBuf),
     /// Anything else that SQLite says.
     #[error("the database cannot be used")]
     Sqlite(#[source] rusqlite::Error),

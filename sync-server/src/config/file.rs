@@ -18,7 +18,7 @@ use crate::policy::{Admission, Connections, Memory, Network, Quota, Rate, Time};
 pub(super) struct File {
     pub(super) listen: Option<Address>,
     pub(super) metrics: Option<Address>,
-    pub(super) data: Option<PathBuf>,
+    pub(super) data: Option<Name>,
     pub(super) log: Option<Level>,
     pub(super) log_format: Option<Format>,
     pub(super) tls: Option<Tls>,
@@ -35,8 +35,21 @@ pub(super) struct File {
 #[derive(Deserialize, Default, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Tls {
-    pub(super) cert: Option<PathBuf>,
-    pub(super) key: Option<PathBuf>,
+    pub(super) cert: Option<Name>,
+    pub(super) key: Option<Name>,
+}
+
+/// The name of a file or folder, which is not empty: an empty one would mean wherever the program is started.
+#[derive(Deserialize, Debug)]
+#[serde(try_from = "PathBuf")]
+pub(super) struct Name(pub(super) PathBuf);
+
+impl TryFrom<PathBuf> for Name {
+    type Error = &'static str;
+
+    fn try_from(path: PathBuf) -> Result<Self, Self::Error> {
+        if path.as_os_str().is_empty() { Err("a name is missing between the quotes") } else { Ok(Self(path)) }
+    }
 }
 
 /// An address as flags take it.
@@ -140,6 +153,12 @@ mod tests {
         assert_eq!(quota, "relay.toml: quota.content_bytes is 5, but must be 2097152 to 1125899906842624");
         let text = wrong("[quota]\ncontent_bytes = \"5\"");
         assert!(text.starts_with("relay.toml, line 3, quota.content_bytes: invalid type: string"), "{text}");
+        for text in ["[tls]\ncert = \"\"", "[tls]\nkey = \"\""] {
+            let empty = wrong(text);
+            assert!(empty.contains("line 3") && empty.ends_with("a name is missing between the quotes"), "{empty}");
+        }
+        let data = config("data = \"\"", |_| {}).expect_err("is empty");
+        assert_eq!(data, "relay.toml, line 1, data: a name is missing between the quotes");
         let syntax = wrong("[quota");
         assert!(syntax.starts_with("relay.toml, line 2"), "{syntax}");
     }

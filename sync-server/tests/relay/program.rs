@@ -320,6 +320,20 @@ fn a_folder_that_another_relay_uses_is_refused_with_a_hint() {
 }
 
 #[test]
+fn a_new_key_is_told_and_an_empty_database_is_no_reason_for_one() {
+    let folder = folder();
+    let told = "a new relay: its key is new";
+    assert!(Program::start(folder.path(), &[]).stop().contains(told));
+    assert!(!Program::start(folder.path(), &[]).stop().contains(told));
+    std::fs::write(folder.path().join("relay.sqlite"), "").expect("writes");
+    let refused = command(folder.path()).output().expect("ends");
+    let said = String::from_utf8(refused.stderr).expect("text");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said.contains("relay.sqlite is empty, so it is no relay's database"), "{said}");
+    assert!(said.contains("hint: a restore that failed leaves such a file"), "{said}");
+}
+
+#[test]
 fn an_address_that_is_taken_is_refused_with_a_hint() {
     let (one, other) = (folder(), folder());
     let first = Program::start(one.path(), &[]);
