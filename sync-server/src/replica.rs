@@ -191,6 +191,7 @@ impl<S: Store> Relay<S> {
             loaded: self.spaces.len(),
             queued: self.queued,
             totals: self.store.totals()?,
+            disk: self.store.disk_bytes(),
             times: self.store.times(),
         })
     }

@@ -50,6 +50,9 @@ pub trait Store {
     /// What the store has, all spaces together.
     fn totals(&self) -> Result<Totals, StoreError>;
 
+    /// Bytes that it takes on disk now, as far as can be told.
+    fn disk_bytes(&self) -> u64;
+
     /// How long the store took, since it was opened.
     fn times(&self) -> StoreTimes;
 

@@ -168,6 +168,12 @@ impl Store for SqliteStore {
         })?)
     }
 
+    fn disk_bytes(&self) -> u64 {
+        let Some(database) = self.connection.path() else { return 0 };
+        let files = [database.to_owned(), format!("{database}-wal")];
+        files.iter().filter_map(|file| fs::metadata(file).ok()).map(|file| file.len()).sum()
+    }
+
     fn times(&self) -> StoreTimes {
         self.times.clone()
     }
