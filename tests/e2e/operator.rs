@@ -128,7 +128,7 @@ fn a_copy_of_a_running_relay_is_whole_private_and_can_take_its_place() {
 
 #[test]
 fn a_copy_that_finds_no_room_is_the_targets_fault_and_leaves_nothing() {
-    let mut town = Town::together();
+    let town = Town::together();
     town.ben.json(&["note", "add", "Long", "-m", &"0123456789abcdef".repeat(2_000)]);
     town.meet();
     let folder = TempDir::new().expect("a folder");
