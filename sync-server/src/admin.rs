@@ -89,8 +89,9 @@ pub fn spaces(command: &Spaces, data: &Path) -> Result<String, Error> {
     }
 }
 
-/// Tries whether the relay could start, and says what it would do.
+/// Tries what can be tried without making or serving anything, and says what the relay would do.
 pub fn check_config(config: &Config) -> Result<String, Error> {
+    SqliteStore::look(&config.data)?;
     config.tls.clone().map(Tls::load).transpose()?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let metrics = config.metrics.map_or("nowhere".to_owned(), |address| format!("http://{address}/metrics"));
@@ -120,7 +121,8 @@ pub fn token(random: [u8; 16]) -> String {
 
 /// Opens the database of a folder beside a relay that may run.
 pub(crate) fn open(data: &Path) -> Result<Admin, Error> {
-    look(&SqliteStore::database(data)).map_err(|problem| absent(data, problem))?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).open(SqliteStore::database(data)).map_err(|problem| absent(data, problem))?;
     Ok(Admin::open(data)?)
 }
 
@@ -128,11 +130,6 @@ pub(crate) fn open(data: &Path) -> Result<Admin, Error> {
 pub(crate) fn open_copy(file: &Path) -> Result<Admin, Error> {
     OpenOptions::new().read(true).open(file).map_err(|problem| absent(file, problem))?;
     Ok(Admin::open_copy(file)?)
-}
-
-/// Looks whether this user may use a database that is there.
-fn look(database: &Path) -> io::Result<()> {
-    OpenOptions::new().read(true).write(true).open(database).map(drop)
 }
 
 /// Why a database cannot be opened: what is not there, and what this user may not see, are two things.

@@ -10,7 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, CommandFactory as _, Parser, Subcommand, ValueEnum,
+    error::{ContextKind, ContextValue},
+};
 use serde::Deserialize;
 use tracing::level_filters::LevelFilter;
 
@@ -82,7 +85,11 @@ pub struct Flags {
 /// What else the program does.
 #[derive(Subcommand, Clone, Debug)]
 pub enum Command {
-    /// Say whether the relay could start with these choices
+    /// Try the choices without starting
+    ///
+    /// Reads the file, certificate and key, and looks whether the data folder can be one that this user may use. It makes
+    /// nothing and listens nowhere: whether an address is free, and whether the certificate is valid today and for the
+    /// relay's name, is not tried.
     CheckConfig,
     /// See and bound what is kept for whom
     #[command(subcommand)]
@@ -274,6 +281,16 @@ impl TlsFiles {
     }
 }
 
+/// The environment variable that a wrong value is from, if it is not one of the words typed.
+pub fn variable(problem: &clap::Error, mut typed: impl Iterator<Item = String>) -> Option<String> {
+    let Some(ContextValue::String(flag)) = problem.get(ContextKind::InvalidArg) else { return None };
+    let flag = flag.split_whitespace().next()?;
+    let command = Arguments::command();
+    let argument = command.get_arguments().find(|it| it.get_long() == flag.strip_prefix("--"))?;
+    let is_typed = typed.any(|word| word == flag || word.starts_with(&format!("{flag}=")));
+    argument.get_env().filter(|_| !is_typed).map(|name| name.to_string_lossy().into_owned())
+}
+
 /// True if two listeners would be in each other's way. Port 0 is any free one.
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let is_wide = one.ip().is_unspecified() || other.ip().is_unspecified();
@@ -303,8 +320,6 @@ impl From<Level> for LevelFilter {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     fn parse(words: &[&str]) -> Result<Config, String> {

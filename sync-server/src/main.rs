@@ -9,7 +9,7 @@ use std::{
 
 use alliance_sync_server::{
     admin, backup,
-    config::{Arguments, Command, Config, Format},
+    config::{Arguments, Command, Config, Format, variable},
     error::{Error, chain},
     http::{Metrics, Server},
     replica::Relay,
@@ -20,7 +20,11 @@ use clap::Parser as _;
 use tracing::{error, info, level_filters::LevelFilter};
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(problem) => return usage(&problem),
+    };
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             let mut stderr = io::stderr().lock();
@@ -30,6 +34,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says what was typed wrong; what nobody typed is from the environment.
+fn usage(problem: &clap::Error) -> ExitCode {
+    // Nobody is left to be told if that fails.
+    _ = problem.print();
+    if let Some(variable) = variable(problem, std::env::args()) {
+        _ = writeln!(io::stderr().lock(), "hint: that is the value of the environment variable {variable}");
+    }
+    ExitCode::from(u8::try_from(problem.exit_code()).unwrap_or(2))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Error> {

@@ -2,12 +2,16 @@
 //!
 //! Reading and copying work on one snapshot; the only writing is one row's limit. Dropping needs the folder to itself.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::OpenOptions,
+    io,
+    path::{Path, PathBuf},
+};
 
 use alliance_replica::id::{Id, SpaceId};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, ffi};
 
-use super::{APPLICATION, BUSY, DATABASE, STEPS, SqliteStore, blob, number, refuse_empty};
+use super::{APPLICATION, BUSY, DATABASE, LOCK, STEPS, SqliteStore, blob, in_folder, number, refuse_empty};
 use crate::store::StoreError;
 
 /// A relay's database, or a copy of one, as an operator opens it.
@@ -128,6 +132,19 @@ impl SqliteStore {
     /// Where the database of a folder is.
     pub fn database(folder: &Path) -> PathBuf {
         folder.join(DATABASE)
+    }
+
+    /// Looks whether a folder can be a relay's, and makes nothing: what is there may be opened by this user, and no file
+    /// stands in the way of what is not there yet.
+    pub fn look(folder: &Path) -> Result<(), StoreError> {
+        for name in [LOCK, DATABASE] {
+            let file = folder.join(name);
+            match OpenOptions::new().read(true).write(true).open(&file) {
+                Err(problem) if problem.kind() != io::ErrorKind::NotFound => return Err(in_folder(file)(problem)),
+                _ => {}
+            }
+        }
+        refuse_empty(&folder.join(DATABASE))
     }
 
     /// Forgets a space and overwrites what was kept of it. False if it is not held.
