@@ -2,7 +2,7 @@
 //!
 //! Every command returns what it says. It says of a space what the relay has to know anyway: name, sizes, how many keys.
 
-use std::{fmt::Write as _, path::Path};
+use std::{fmt::Write as _, fs::OpenOptions, io, path::Path};
 
 use alliance_replica::id::SpaceId;
 use clap::Subcommand;
@@ -12,7 +12,7 @@ use crate::{
     config::Config,
     error::Error,
     policy::{Admission, SpaceName, TokenHash},
-    store::{Admin, Kept, SqliteStore},
+    store::{Admin, Kept, SqliteStore, StoreError},
     tls::Tls,
 };
 
@@ -89,8 +89,9 @@ pub fn spaces(command: &Spaces, data: &Path) -> Result<String, Error> {
     }
 }
 
-/// Tries whether the relay could start, and says what it would do.
+/// Tries what can be tried without making or serving anything, and says what the relay would do.
 pub fn check_config(config: &Config) -> Result<String, Error> {
+    SqliteStore::look(&config.data)?;
     config.tls.clone().map(Tls::load).transpose()?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let metrics = config.metrics.map_or("nowhere".to_owned(), |address| format!("http://{address}/metrics"));
@@ -120,7 +121,23 @@ pub fn token(random: [u8; 16]) -> String {
 
 /// Opens the database of a folder beside a relay that may run.
 pub(crate) fn open(data: &Path) -> Result<Admin, Error> {
-    if SqliteStore::is_in(data) { Ok(Admin::open(data)?) } else { Err(Error::NoStore(data.to_owned())) }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).open(SqliteStore::database(data)).map_err(|problem| absent(data, problem))?;
+    Ok(Admin::open(data)?)
+}
+
+/// Opens a copy of a database, to read it only.
+pub(crate) fn open_copy(file: &Path) -> Result<Admin, Error> {
+    OpenOptions::new().read(true).open(file).map_err(|problem| absent(file, problem))?;
+    Ok(Admin::open_copy(file)?)
+}
+
+/// Why a database cannot be opened: what is not there, and what this user may not see, are two things.
+fn absent(path: &Path, problem: io::Error) -> Error {
+    match problem.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Error::NoStore(path.to_owned()),
+        _ => StoreError::Folder { path: path.to_owned(), source: problem }.into(),
+    }
 }
 
 fn find(admin: &Admin, space: SpaceName) -> Result<Kept, Error> {
@@ -198,6 +215,23 @@ mod tests {
         for text in ["", "1MiB", "1025TiB", "99999999999TiB", "-2MiB", "2MB", "2.5GiB", "MiB"] {
             assert!(bytes(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_database_that_this_user_may_not_see_is_not_called_missing() {
+        let said = |kind: io::ErrorKind| {
+            let problem = absent(Path::new("d"), kind.into());
+            (crate::error::chain(&problem), problem.hint().unwrap_or_default())
+        };
+        let (denied, hint) = said(io::ErrorKind::PermissionDenied);
+        assert!(
+            denied.contains("permission denied") && hint.contains("the relay's user or as root"),
+            "{denied}: {hint}"
+        );
+        assert!(said(io::ErrorKind::NotFound).0.contains("no relay's database"));
+        let folder = tempfile::tempdir().expect("a folder");
+        assert!(matches!(open(folder.path()), Err(Error::NoStore(_))));
+        assert!(matches!(open_copy(folder.path().join("copy").as_path()), Err(Error::NoStore(_))));
     }
 
     #[test]

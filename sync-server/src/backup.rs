@@ -10,7 +10,7 @@ use std::{
 use crate::{
     admin,
     error::Error,
-    store::{Admin, Report},
+    store::{Admin, Report, StoreError},
 };
 
 /// Writes everything as it is at one moment into a new file that only its owner can read. It is on disk, whole, when this
@@ -44,7 +44,10 @@ fn copy(admin: &Admin, part: &Path, file: &Path) -> Result<u64, Error> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let target = options.open(part).map_err(failed)?;
     let no_text = || failed(io::Error::new(io::ErrorKind::InvalidFilename, "the name is no text"));
-    admin.copy_to(part.to_str().ok_or_else(no_text)?)?;
+    match admin.copy_to(part.to_str().ok_or_else(no_text)?) {
+        Err(StoreError::Target(problem)) => return Err(failed(io::Error::other(problem))),
+        copied => copied?,
+    }
     target.sync_all().map_err(failed)?;
     let bytes = target.metadata().map_err(failed)?.len();
     fs::rename(part, file).map_err(failed)?;
@@ -53,13 +56,17 @@ fn copy(admin: &Admin, part: &Path, file: &Path) -> Result<u64, Error> {
     Ok(bytes)
 }
 
-/// Verifies a folder, or a copy. Returns what to say if all is right.
-pub fn check(data: &Path, copy: Option<&Path>) -> Result<String, Error> {
-    let mut admin = match copy {
-        None => admin::open(data)?,
-        Some(file) if file.is_file() => Admin::open_copy(file)?,
-        Some(file) => return Err(Error::NoStore(file.to_owned())),
-    };
+/// Verifies a folder. Returns what to say if all is right.
+pub fn check(data: &Path) -> Result<String, Error> {
+    verify(admin::open(data)?)
+}
+
+/// Verifies a copy, for which no folder is needed. Returns what to say if all is right.
+pub fn check_copy(file: &Path) -> Result<String, Error> {
+    verify(admin::open_copy(file)?)
+}
+
+fn verify(mut admin: Admin) -> Result<String, Error> {
     let Report { spaces, entries, problems, more } = admin.verify()?;
     if problems.is_empty() {
         return Ok(format!("all is right: {entries} entries of {spaces} spaces, and the relay's key"));

@@ -10,7 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, CommandFactory as _, Parser, Subcommand, ValueEnum,
+    error::{ContextKind, ContextValue},
+};
 use serde::Deserialize;
 use tracing::level_filters::LevelFilter;
 
@@ -82,7 +85,11 @@ pub struct Flags {
 /// What else the program does.
 #[derive(Subcommand, Clone, Debug)]
 pub enum Command {
-    /// Say whether the relay could start with these choices
+    /// Try the choices without starting
+    ///
+    /// Reads the file, certificate and key, and looks whether the data folder can be one that this user may use. It makes
+    /// nothing and listens nowhere: whether an address is free, and whether the certificate is valid today and for the
+    /// relay's name, is not tried.
     CheckConfig,
     /// See and bound what is kept for whom
     #[command(subcommand)]
@@ -180,10 +187,12 @@ pub enum ConfigError {
         message: String,
     },
     /// A choice that cannot be meant.
-    #[error("{}", .path.display())]
+    #[error("{}, line {line}", .path.display())]
     Policy {
         /// The file.
         path: PathBuf,
+        /// The line, from 1.
+        line: usize,
         /// What is wrong.
         #[source]
         source: PolicyError,
@@ -191,6 +200,14 @@ pub enum ConfigError {
     /// Nobody said where the data is.
     #[error("no data folder is named")]
     NoData,
+    /// Two listeners in one place.
+    #[error("/metrics needs an address of its own: listen is {listen}, metrics is {metrics}")]
+    Overlap {
+        /// Where devices connect.
+        listen: SocketAddr,
+        /// Where /metrics shall be.
+        metrics: SocketAddr,
+    },
     /// A certificate without a key, or the other way round.
     #[error("TLS needs both a certificate and its key; {missing} is missing")]
     HalfTls {
@@ -207,7 +224,9 @@ impl Config {
             None => File::default(),
         };
         let tls = file.tls.unwrap_or_default();
-        let files = [flags.tls_cert.clone().or(tls.cert), flags.tls_key.clone().or(tls.key)];
+        let is_written = tls.cert.is_some() || tls.key.is_some();
+        let files =
+            [flags.tls_cert.clone().or(tls.cert.map(|it| it.0)), flags.tls_key.clone().or(tls.key.map(|it| it.0))];
         let policy = Policy {
             admission: file.admission,
             quota: file.quota,
@@ -218,12 +237,27 @@ impl Config {
             trusted_proxies: file.trusted_proxies,
         };
         let path = || flags.config.clone().unwrap_or_default();
-        policy.validate().map_err(|source| ConfigError::Policy { path: path(), source })?;
+        policy.validate().map_err(|source| {
+            let line = file::line_of(&file.text, &source.fields());
+            ConfigError::Policy { path: path(), line, source }
+        })?;
+        let tls = TlsFiles::both(files).map_err(|problem| match is_written {
+            true => {
+                let line = file::line_of(&file.text, &["tls.cert", "tls.key"]);
+                ConfigError::File { path: path(), line, key: ", tls".to_owned(), message: problem.to_string() }
+            }
+            false => problem,
+        })?;
+        let listen = flags.listen.or(file.listen.map(|it| it.0)).unwrap_or(LISTEN);
+        let metrics = flags.metrics.or(file.metrics.map(|it| it.0));
+        if let Some(metrics) = metrics.filter(|metrics| overlap(listen, *metrics)) {
+            return Err(ConfigError::Overlap { listen, metrics });
+        }
         Ok(Self {
-            listen: flags.listen.or(file.listen.map(|it| it.0)).unwrap_or(LISTEN),
-            metrics: flags.metrics.or(file.metrics.map(|it| it.0)),
-            data: flags.data.clone().or(file.data).ok_or(ConfigError::NoData)?,
-            tls: TlsFiles::both(files)?,
+            listen,
+            metrics,
+            data: flags.data.clone().or(file.data.map(|it| it.0)).ok_or(ConfigError::NoData)?,
+            tls,
             log: flags.log.or(file.log).unwrap_or(Level::Info),
             log_format: flags.log_format.or(file.log_format).unwrap_or(Format::Text),
             policy,
@@ -245,6 +279,22 @@ impl TlsFiles {
     pub fn paths(&self) -> [&Path; 2] {
         [&self.cert, &self.key]
     }
+}
+
+/// The environment variable that a wrong value is from, if it is not one of the words typed.
+pub fn variable(problem: &clap::Error, mut typed: impl Iterator<Item = String>) -> Option<String> {
+    let Some(ContextValue::String(flag)) = problem.get(ContextKind::InvalidArg) else { return None };
+    let flag = flag.split_whitespace().next()?;
+    let command = Arguments::command();
+    let argument = command.get_arguments().find(|it| it.get_long() == flag.strip_prefix("--"))?;
+    let is_typed = typed.any(|word| word == flag || word.starts_with(&format!("{flag}=")));
+    argument.get_env().filter(|_| !is_typed).map(|name| name.to_string_lossy().into_owned())
+}
+
+/// True if two listeners would be in each other's way. Port 0 is any free one.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let is_wide = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() == other.port() && one.port() != 0 && (one.ip() == other.ip() || is_wide)
 }
 
 /// Reads an address to listen on. `localhost` is the only name, so that nothing is looked up anywhere.
@@ -270,8 +320,6 @@ impl From<Level> for LevelFilter {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     fn parse(words: &[&str]) -> Result<Config, String> {
@@ -301,6 +349,19 @@ mod tests {
         for text in ["nowhere", "relay.example:8787", "localhost", "8787", "127.0.0.1"] {
             let problem = listen(text).expect_err("not a number");
             assert!(problem.contains("such as 127.0.0.1:8787"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn two_listeners_in_one_place_are_refused() {
+        let metrics = |listen, metrics| parse(&["--data", "d", "--listen", listen, "--metrics", metrics]).map(drop);
+        for (one, other) in [("127.0.0.1:99", "localhost:99"), ("0.0.0.0:99", "127.0.0.1:99"), ("[::]:99", "[::1]:99")]
+        {
+            let problem = metrics(one, other).expect_err("overlaps");
+            assert!(problem.starts_with("/metrics needs an address of its own"), "{problem}");
+        }
+        for (one, other) in [("127.0.0.1:99", "127.0.0.1:98"), ("127.0.0.1:99", "[::1]:99"), ("[::]:0", "[::]:0")] {
+            assert_eq!(metrics(one, other), Ok(()));
         }
     }
 

@@ -96,6 +96,9 @@ impl Error {
             }
             Self::NoSpace(_) => Some("`alliance-relay spaces list` shows those that it holds"),
             Self::Unconfirmed { .. } => Some("say it again with --yes if you mean it"),
+            Self::Backup { .. } => Some(
+                "name a place that this user can write, with room for all that the relay keeps; nothing is left there now",
+            ),
             Self::Exists(_) => Some("choose a new name, for instance one with the date"),
             Self::Damaged(_) => Some(RESTORE),
             _ => None,
@@ -106,7 +109,14 @@ impl Error {
 fn store_hint(problem: &StoreError) -> Option<&'static str> {
     match problem {
         StoreError::Locked(_) => Some("stop the other relay, or choose another folder with --data"),
+        StoreError::Folder { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            Some("run this as the relay's user or as root, or choose with --data a folder that this user can write")
+        }
         StoreError::Folder { .. } => Some("choose a folder that this user can write with --data"),
+        StoreError::Empty(_) => Some(
+            "a restore that failed leaves such a file: put a copy that `alliance-relay backup` wrote in its place, or \
+             remove it to begin anew with a new key",
+        ),
         StoreError::Newer { .. } => Some("run the newer alliance-relay that wrote it"),
         StoreError::Foreign => Some(
             "if this was a relay's folder, its database is damaged: restore a copy as docs/operating-a-relay.md says; else \

@@ -9,7 +9,7 @@ use std::{
 
 use alliance_sync_server::{
     admin, backup,
-    config::{Arguments, Command, Config, Format},
+    config::{Arguments, Command, Config, Format, variable},
     error::{Error, chain},
     http::{Metrics, Server},
     replica::Relay,
@@ -20,7 +20,11 @@ use clap::Parser as _;
 use tracing::{error, info, level_filters::LevelFilter};
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(problem) => return usage(&problem),
+    };
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             let mut stderr = io::stderr().lock();
@@ -32,11 +36,24 @@ fn main() -> ExitCode {
     }
 }
 
+/// Says what was typed wrong; what nobody typed is from the environment.
+fn usage(problem: &clap::Error) -> ExitCode {
+    // Nobody is left to be told if that fails.
+    _ = problem.print();
+    if let Some(variable) = variable(problem, std::env::args()) {
+        _ = writeln!(io::stderr().lock(), "hint: that is the value of the environment variable {variable}");
+    }
+    ExitCode::from(u8::try_from(problem.exit_code()).unwrap_or(2))
+}
+
 fn run(arguments: &Arguments) -> Result<(), Error> {
     if let Some(Command::Token) = &arguments.command {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(Error::Random)?;
         return say(&admin::token(random)).map_err(Error::Start);
+    }
+    if let Some(Command::Check { file: Some(copy) }) = &arguments.command {
+        return say(&backup::check_copy(copy)?).map_err(Error::Start);
     }
     let config = Config::new(&arguments.flags)?;
     let said = match &arguments.command {
@@ -44,7 +61,7 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
         Some(Command::CheckConfig) => admin::check_config(&config)?,
         Some(Command::Spaces(spaces)) => admin::spaces(spaces, &config.data)?,
         Some(Command::Backup { file }) => backup::write(&config.data, file)?,
-        Some(Command::Check { file }) => backup::check(&config.data, file.as_deref())?,
+        Some(Command::Check { .. }) => backup::check(&config.data)?,
         Some(Command::Token) => return Ok(()),
     };
     say(&said).map_err(Error::Start)

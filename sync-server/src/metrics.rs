@@ -53,6 +53,8 @@ pub struct Status {
     pub queued: usize,
     /// What the store has.
     pub totals: Totals,
+    /// Bytes of the store on disk.
+    pub disk: u64,
     /// How long the store took.
     pub times: StoreTimes,
 }
@@ -90,6 +92,8 @@ impl Histogram {
 pub fn page(status: &Status, queue: &Histogram) -> String {
     let Status { counters, totals, .. } = status;
     let mut page = Page(String::new());
+    page.head("build_info", "gauge", "Which program this is.");
+    page.line("build_info", &format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1);
     page.one("connections", "gauge", "Connections now.", status.connections as u64);
     page.one("candidates", "gauge", "Openers that have still to show why they belong.", status.candidates as u64);
     page.one("spaces_in_memory", "gauge", "Spaces in memory now.", status.loaded as u64);
@@ -99,6 +103,7 @@ pub fn page(status: &Status, queue: &Histogram) -> String {
     page.head("stored_bytes", "gauge", "Bytes of entries stored.");
     page.line("stored_bytes", "{chain=\"content\"}", totals.content_bytes);
     page.line("stored_bytes", "{chain=\"control\"}", totals.control_bytes);
+    page.one("disk_bytes", "gauge", "Bytes of the database on disk, its write-ahead log included.", status.disk);
     page.head("frames_total", "counter", "Frames taken and handed out.");
     page.line("frames_total", "{direction=\"in\"}", counters.frames_in);
     page.line("frames_total", "{direction=\"out\"}", counters.frames_out);
@@ -109,8 +114,10 @@ pub fn page(status: &Status, queue: &Histogram) -> String {
     page.one("failed_commits_total", "counter", "Commits that failed.", counters.failed_commits);
     page.one("entries_total", "counter", "Entries committed since the start.", counters.entries);
     page.head("refusals_total", "counter", "What was refused, by reason.");
-    for (why, count) in &counters.refusals {
-        page.line("refusals_total", &format!("{{reason=\"{}\"}}", why.name()), *count);
+    // From zero on, so that the first one is seen to be more than before.
+    for why in Reason::all() {
+        let count = counters.refusals.get(&why).copied().unwrap_or(0);
+        page.line("refusals_total", &format!("{{reason=\"{}\"}}", why.name()), count);
     }
     page.histogram("commit_seconds", "How long a commit took.", &status.times.commits);
     page.histogram("queue_seconds", "How long a frame waited to be handled.", queue);

@@ -40,7 +40,7 @@ pub struct Policy {
 
 /// How much of one space is kept.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Quota {
     /// Bytes of sealed content of a space, each entry with [`ENTRY_COST`] on top. The two members of an alliance have half
     /// each; the one member of a personal space has all. Control entries do not count.
@@ -56,7 +56,7 @@ pub const ENTRY_COST: u64 = 256;
 /// Token buckets. A device or address that goes faster is read from no more until it may go on; one that is read from and
 /// goes on is sent away.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Rate {
     /// Frames of one device key.
     pub device_frames: Bucket,
@@ -74,7 +74,7 @@ pub struct Rate {
 
 /// A bucket of tokens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table such as { per_second = 5, burst = 10 }")]
 pub struct Bucket {
     /// Tokens that are added each second.
     pub per_second: u64,
@@ -84,7 +84,7 @@ pub struct Bucket {
 
 /// How many connections there may be.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Connections {
     /// Connections at a time.
     pub total: u32,
@@ -96,7 +96,7 @@ pub struct Connections {
 
 /// How many bytes may be in memory.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Memory {
     /// Bytes that may wait for one connection; a reader that lets more wait is dropped as too slow.
     pub outbound_bytes: u64,
@@ -120,7 +120,7 @@ pub struct Memory {
 
 /// How long others may take, in seconds.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Time {
     /// Until a request is complete, from then until both keys are proven, and until a candidate has shown why it belongs.
     pub handshake_seconds: u32,
@@ -161,6 +161,16 @@ pub enum PolicyError {
         /// The field, as it is written.
         field: &'static str,
     },
+}
+
+impl PolicyError {
+    /// The fields at fault, as they are written.
+    pub fn fields(&self) -> Vec<&'static str> {
+        match self {
+            Self::Range { field, .. } | Self::Empty { field } => vec![field],
+            Self::Below { field, other } => vec![field, other],
+        }
+    }
 }
 
 impl Policy {

@@ -132,7 +132,11 @@ impl<S: Store> Relay<S> {
 
     /// A relay over a store that does what a policy says, which is valid.
     pub fn with_policy(mut store: S, fresh: &[u8; 32], policy: Policy) -> Result<Self, StoreError> {
-        let secret = Secret::from_seed(&store.secret(fresh)?);
+        let seed = store.secret(fresh)?;
+        if seed == *fresh {
+            info!("a new relay: its key is new");
+        }
+        let secret = Secret::from_seed(&seed);
         Ok(Self {
             store,
             secret,
@@ -187,6 +191,7 @@ impl<S: Store> Relay<S> {
             loaded: self.spaces.len(),
             queued: self.queued,
             totals: self.store.totals()?,
+            disk: self.store.disk_bytes(),
             times: self.store.times(),
         })
     }

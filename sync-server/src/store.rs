@@ -50,6 +50,9 @@ pub trait Store {
     /// What the store has, all spaces together.
     fn totals(&self) -> Result<Totals, StoreError>;
 
+    /// Bytes that it takes on disk now, as far as can be told.
+    fn disk_bytes(&self) -> u64;
+
     /// How long the store took, since it was opened.
     fn times(&self) -> StoreTimes;
 
@@ -145,6 +148,12 @@ pub enum StoreError {
     /// The disk is full or cannot be written.
     #[error("the disk cannot be written")]
     Disk(#[source] rusqlite::Error),
+    /// The file that a copy is written into cannot be written.
+    #[error("the copy cannot be written")]
+    Target(#[source] rusqlite::Error),
+    /// A file without a byte in the place of a database.
+    #[error("{} is empty, so it is no relay's database", .0.display())]
+    Empty(PathBuf),
     /// Anything else that SQLite says.
     #[error("the database cannot be used")]
     Sqlite(#[source] rusqlite::Error),

@@ -7,6 +7,7 @@ use std::{
 };
 
 use alliance_tests::{
+    disk::{full, run},
     program::{RelayProgram, programs},
     town::Town,
 };
@@ -112,7 +113,7 @@ fn a_copy_of_a_running_relay_is_whole_private_and_can_take_its_place() {
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing else is left");
     assert!(refused(&backup).contains("is there already"));
     assert!(ok(&["check", "--data", text(&data)]).contains("all is right"));
-    assert!(ok(&["check", text(&file), "--data", text(&data)]).contains("all is right"));
+    assert!(ok(&["check", text(&file)]).contains("all is right"), "a copy needs no folder");
     town.kill_relay();
     fs::remove_dir_all(&data).expect("removed");
     fs::create_dir(&data).expect("made");
@@ -123,6 +124,20 @@ fn a_copy_of_a_running_relay_is_whole_private_and_can_take_its_place() {
     town.meet();
     town.assert_equal();
     assert!(!town.ben.ok(&["security"]).contains("the relay had lost"));
+}
+
+#[test]
+fn a_copy_that_finds_no_room_is_the_targets_fault_and_leaves_nothing() {
+    let town = Town::together();
+    town.ben.json(&["note", "add", "Long", "-m", &"0123456789abcdef".repeat(2_000)]);
+    town.meet();
+    let folder = TempDir::new().expect("a folder");
+    let (file, data) = (folder.path().join("copy.sqlite"), town.data());
+    let mut backup = Command::new(programs().join("alliance-relay"));
+    backup.args(["backup", text(&file), "--data", text(&data)]);
+    let said = run(full(&backup, 16 * 1024)).stderr;
+    assert!(said.contains(&format!("cannot write {}: ", file.display())) && said.contains("\nhint: "), "{said}");
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
 
 #[test]

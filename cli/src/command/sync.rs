@@ -225,7 +225,7 @@ pub fn refusal(code: Code) -> &'static str {
         Code::Storage => "its disk cannot be written",
         Code::Internal => "something went wrong in it",
         Code::Token => {
-            "it takes new alliances only with a token; ask whoever runs it for one, then `alliance relay token`"
+            "it takes new alliances only of those it knows: ask whoever runs it; a token is kept with `alliance relay token`"
         }
     }
 }

@@ -3,13 +3,15 @@
 use std::{
     fs,
     net::SocketAddr,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
 use serde::Deserialize;
+use toml::de::DeTable;
 
 use super::{ConfigError, Format, Level, address};
-use crate::policy::{Admission, Connections, Memory, Network, Quota, Rate, Time};
+use crate::policy::{Admission, Connections, Memory, Network, Quota, Rate, SpaceName, Time, TokenHash};
 
 /// Everything that the file may say. The fields of [`crate::policy::Policy`] stand beside the others, under the names
 /// that its errors use.
@@ -18,7 +20,7 @@ use crate::policy::{Admission, Connections, Memory, Network, Quota, Rate, Time};
 pub(super) struct File {
     pub(super) listen: Option<Address>,
     pub(super) metrics: Option<Address>,
-    pub(super) data: Option<PathBuf>,
+    pub(super) data: Option<Name>,
     pub(super) log: Option<Level>,
     pub(super) log_format: Option<Format>,
     pub(super) tls: Option<Tls>,
@@ -29,14 +31,30 @@ pub(super) struct File {
     pub(super) memory: Memory,
     pub(super) time: Time,
     pub(super) trusted_proxies: Vec<Network>,
+    /// All of it, to find lines in.
+    #[serde(skip)]
+    pub(super) text: String,
 }
 
 /// Where the certificate is.
 #[derive(Deserialize, Default, Debug)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table with `cert` and `key`")]
 pub(super) struct Tls {
-    pub(super) cert: Option<PathBuf>,
-    pub(super) key: Option<PathBuf>,
+    pub(super) cert: Option<Name>,
+    pub(super) key: Option<Name>,
+}
+
+/// The name of a file or folder, which is not empty: an empty one would mean wherever the program is started.
+#[derive(Deserialize, Debug)]
+#[serde(try_from = "PathBuf")]
+pub(super) struct Name(pub(super) PathBuf);
+
+impl TryFrom<PathBuf> for Name {
+    type Error = &'static str;
+
+    fn try_from(path: PathBuf) -> Result<Self, Self::Error> {
+        if path.as_os_str().is_empty() { Err("a name is missing between the quotes") } else { Ok(Self(path)) }
+    }
 }
 
 /// An address as flags take it.
@@ -55,14 +73,58 @@ impl TryFrom<String> for Address {
 impl File {
     /// Reads a file.
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        toml::from_str(&text).map_err(|problem| {
-            let (line, key) = place(&text, problem.span().map_or(0, |span| span.start));
-            // What TOML says in several lines fits in one.
-            let message = problem.message().split_whitespace().collect::<Vec<_>>().join(" ");
-            ConfigError::File { path: path.to_owned(), line, key, message }
-        })
+        let bytes = fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let wrong = |line, key, message| ConfigError::File { path: path.to_owned(), line, key, message };
+        let text = String::from_utf8(bytes).map_err(|problem| {
+            let good = problem.as_bytes().iter().take(problem.utf8_error().valid_up_to());
+            let line = good.filter(|byte| **byte == b'\n').count() + 1;
+            wrong(line, String::new(), "this is no UTF-8 text".to_owned())
+        })?;
+        let file: Self = toml::from_str(&text).map_err(|problem| {
+            let span = problem.span().unwrap_or_default();
+            let element = element(&text, &span);
+            let (line, key) = place(&text, element.map_or(span.start, |(_, at)| at));
+            let n = element.map_or(String::new(), |(n, _)| format!("element {n}: "));
+            wrong(line, key, n + &plain(problem.message()))
+        })?;
+        Ok(Self { text, ..file })
     }
+}
+
+/// The line of the first of these fields that is written, or else of the table that would hold it.
+pub(super) fn line_of(text: &str, fields: &[&str]) -> usize {
+    let Ok(file) = DeTable::parse(text) else { return 1 };
+    let place = |field: &&str| {
+        let (mut at, mut depth, mut table) = (0, 0, Some(file.get_ref()));
+        for name in field.split('.') {
+            let Some((key, value)) = table.and_then(|table| table.iter().find(|(key, _)| *key.get_ref() == name))
+            else {
+                break;
+            };
+            (at, depth, table) = (key.span().start, depth + 1, value.get_ref().as_table());
+        }
+        (depth, at)
+    };
+    // The first of those that are written most fully.
+    let at = fields.iter().map(place).rev().max_by_key(|(depth, _)| *depth).map_or(0, |(_, at)| at);
+    text.get(..at).unwrap_or_default().matches('\n').count() + 1
+}
+
+/// What TOML says, in one line and in words of the file instead of the program.
+fn plain(message: &str) -> String {
+    let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = [
+        (" as i128", ""),
+        (" as i64", ""),
+        ("expected u64", "expected a whole number"),
+        ("expected u32", "expected a whole number that is not so large"),
+        ("expected path string", "expected text in quotes"),
+        ("expected a string", "expected text in quotes"),
+        ("expected a sequence", "expected a list in brackets"),
+        ("invalid type: map", "invalid type: table"),
+        ("invalid type: sequence", "invalid type: list"),
+    ];
+    words.into_iter().fold(line, |line, (from, to)| line.replace(from, to))
 }
 
 /// The line in which a byte stands, and the key there with the names of its tables. Values are not shown: somebody may
@@ -74,9 +136,34 @@ fn place(text: &str, offset: usize) -> (usize, String) {
     let line = text.lines().nth(number).unwrap_or_default();
     let table = text.lines().take(number + 1).filter(|line| !line.contains('=')).filter_map(header).last();
     let key = line.split_once('=').map(|(key, _)| key.trim().to_owned());
+    let key = key.or_else(|| list(before)).filter(|_| !line.trim_start().starts_with('['));
     let names: Vec<_> = table.into_iter().chain(key).collect();
     let key = if names.is_empty() { String::new() } else { format!(", {}", names.join(".")) };
     (number + 1, key)
+}
+
+/// Of a list that a problem spans, the first element that is at fault, from 1, and where it stands.
+fn element(text: &str, span: &Range<usize>) -> Option<(usize, usize)> {
+    let file = DeTable::parse(text).ok()?;
+    let admission = file.get_ref().get("admission").and_then(|it| it.get_ref().as_table());
+    let lists: [(_, fn(&str) -> bool); 3] = [
+        (admission.and_then(|it| it.get("tokens")), |text| text.parse::<TokenHash>().is_ok()),
+        (admission.and_then(|it| it.get("spaces")), |text| text.parse::<SpaceName>().is_ok()),
+        (file.get_ref().get("trusted_proxies"), |text| text.parse::<Network>().is_ok()),
+    ];
+    let (list, is_right) = lists.into_iter().find_map(|(list, is_right)| {
+        let list = list.filter(|list| list.span() == *span)?;
+        Some((list.get_ref().as_array()?, is_right))
+    })?;
+    let mut elements = (1..).zip(list.iter());
+    let (n, wrong) = elements.find(|(_, it)| !it.get_ref().as_str().is_some_and(is_right))?;
+    Some((n, wrong.span().start))
+}
+
+/// The key of the list that is not yet complete where a text ends.
+fn list(before: &str) -> Option<String> {
+    let (key, value) = before.lines().rev().find_map(|line| line.split_once('='))?;
+    value.trim_start().starts_with('[').then(|| key.trim().to_owned())
 }
 
 #[cfg(test)]
@@ -137,17 +224,73 @@ mod tests {
         let address = wrong("listen = \"relay.example:1\"");
         assert!(address.starts_with("relay.toml, line 2, listen: an address is a number"), "{address}");
         let quota = wrong("[quota]\ncontent_bytes = 5");
-        assert_eq!(quota, "relay.toml: quota.content_bytes is 5, but must be 2097152 to 1125899906842624");
+        assert_eq!(quota, "relay.toml, line 3: quota.content_bytes is 5, but must be 2097152 to 1125899906842624");
         let text = wrong("[quota]\ncontent_bytes = \"5\"");
         assert!(text.starts_with("relay.toml, line 3, quota.content_bytes: invalid type: string"), "{text}");
+        let below = wrong("[time]\nping_seconds = 70");
+        assert_eq!(below, "relay.toml, line 3: time.idle_seconds must be at least time.ping_seconds");
+        let bucket = wrong("[rate]\ndevice_frames = 5");
+        assert_eq!(
+            bucket,
+            "relay.toml, line 3, rate.device_frames: invalid type: integer `5`, expected a table such as { per_second = \
+             5, burst = 10 }"
+        );
+        for (text, word) in [("-5", "`-5`"), ("99999999999999999999", ""), ("[5]", "list")] {
+            let number = wrong(&format!("[quota]\ncontent_bytes = {text}"));
+            assert!(
+                number.starts_with("relay.toml, line 3, quota.content_bytes: ") && number.contains(word),
+                "{number}"
+            );
+            assert!(!["i128", "u64", "i64", "struct"].iter().any(|word| number.contains(word)), "{number}");
+        }
+        let half = wrong("[tls]\ncert = \"c\"");
+        assert_eq!(half, "relay.toml, line 3, tls: TLS needs both a certificate and its key; tls.key is missing");
+        for text in ["[tls]\ncert = \"\"", "[tls]\nkey = \"\""] {
+            let empty = wrong(text);
+            assert!(empty.contains("line 3") && empty.ends_with("a name is missing between the quotes"), "{empty}");
+        }
+        let data = config("data = \"\"", |_| {}).expect_err("is empty");
+        assert_eq!(data, "relay.toml, line 1, data: a name is missing between the quotes");
         let syntax = wrong("[quota");
         assert!(syntax.starts_with("relay.toml, line 2"), "{syntax}");
     }
 
     #[test]
     fn a_token_in_the_place_of_its_hash_is_not_shown() {
-        let text = "data = \"d\"\n[admission]\nmode = \"token\"\ntokens = [\n  \"secret\",\n]";
-        let problem = config(text, |_| {}).expect_err("is wrong");
-        assert!(problem.contains("64 hexadecimal digits") && !problem.contains("secret"), "{problem}");
+        let text = format!(
+            "data = \"d\"\n[admission]\nmode = \"token\"\ntokens = [\n  \"{}\",\n  \"secret\",\n]",
+            "0".repeat(64)
+        );
+        let problem = config(&text, |_| {}).expect_err("is wrong");
+        assert_eq!(
+            problem,
+            "relay.toml, line 6, admission.tokens: element 2: the hash of a token is 64 hexadecimal digits"
+        );
+    }
+
+    #[test]
+    fn a_file_of_another_encoding_is_named_as_that() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("relay.toml");
+        fs::write(&path, b"data = \"d\"\n# caf\xe9\n").expect("writes");
+        let problem = File::read(&path).expect_err("is wrong").to_string();
+        assert!(problem.ends_with("relay.toml, line 2: this is no UTF-8 text"), "{problem}");
+    }
+
+    #[test]
+    fn the_sample_shows_every_key_of_the_policy_with_its_default() {
+        let sample = include_str!("../../../packaging/relay.toml");
+        let is_default = |line: &&str| line.strip_prefix('#').is_some_and(|rest| rest.starts_with(char::is_alphabetic));
+        let shown: String = sample
+            .lines()
+            .map(|line| if is_default(&line) { &line[1..] } else { line })
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        let shown: serde_json::Value = toml::from_str(&shown).expect("reads");
+        let policy = serde_json::to_value(crate::policy::Policy::default()).expect("writes");
+        for (key, value) in policy.as_object().expect("a table") {
+            assert_eq!(&shown[key], value, "{key}");
+        }
+        toml::from_str::<File>(sample).expect("reads as it is");
     }
 }

@@ -11,7 +11,7 @@ const TOKEN: &str = "alliance/1 relay token";
 
 /// Who may bring a space.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(tag = "mode", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "mode", rename_all = "kebab-case", try_from = "Written")]
 pub enum Admission {
     /// Everybody.
     Open {},
@@ -25,6 +25,38 @@ pub enum Admission {
         /// Their names.
         spaces: Vec<SpaceName>,
     },
+}
+
+/// An admission as it is written, so that an error is one of the key or element at fault.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table with `mode`")]
+struct Written {
+    mode: Mode,
+    tokens: Option<Vec<TokenHash>>,
+    spaces: Option<Vec<SpaceName>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Mode {
+    Open,
+    Token,
+    List,
+}
+
+impl TryFrom<Written> for Admission {
+    type Error = &'static str;
+
+    fn try_from(Written { mode, tokens, spaces }: Written) -> Result<Self, Self::Error> {
+        match (mode, tokens, spaces) {
+            (Mode::Open, None, None) => Ok(Self::Open {}),
+            (Mode::Token, Some(tokens), None) => Ok(Self::Token { tokens }),
+            (Mode::List, None, Some(spaces)) => Ok(Self::List { spaces }),
+            (Mode::Open, ..) => Err("mode = \"open\" needs neither tokens nor spaces"),
+            (Mode::Token, ..) => Err("mode = \"token\" needs tokens, a list, and no spaces"),
+            (Mode::List, ..) => Err("mode = \"list\" needs spaces, a list, and no tokens"),
+        }
+    }
 }
 
 impl Admission {

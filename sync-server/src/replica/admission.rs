@@ -16,7 +16,7 @@ use alliance_replica::{
 use tracing::{debug, info};
 
 use super::{ConnectionId, Now, Reason, Relay, candidate::Candidate, connection::Seat};
-use crate::{error, store::Store};
+use crate::{error, policy::Admission, store::Store};
 
 /// What an admitted device may do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -129,7 +129,8 @@ impl<S: Store> Relay<S> {
     pub(super) fn admit_new_space(&mut self, id: ConnectionId, space: &SpaceId, now: Now) -> Result<(), Reason> {
         let Some(connection) = self.connections.get(&id) else { return Err(Code::Closing.into()) };
         if !self.policy.admission.admits(space, connection.token.as_ref()) {
-            return Err(Code::Token.into());
+            let is_listed = matches!(self.policy.admission, Admission::List { .. });
+            return Err(if is_listed { Reason::List } else { Code::Token.into() });
         }
         let may = connection.address.is_none_or(|address| self.paces.may_bring_space(&address, now.elapsed));
         if may { Ok(()) } else { Err(Reason::Spaces) }

@@ -15,6 +15,8 @@ pub enum Reason {
     Opens,
     /// Too many new spaces in too short a time.
     Spaces,
+    /// None of the spaces that the policy lists.
+    List,
     /// Too many connections.
     Connections,
     /// Too many openers that had still to show why they belong, or too many bytes of one.
@@ -30,11 +32,18 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason, for whoever counts from zero.
+    pub fn all() -> impl Iterator<Item = Self> {
+        CODES.into_iter().map(|(code, _)| code.into()).chain(OTHERS)
+    }
+
     /// What the peer is told.
     pub fn code(self) -> Code {
         match self {
             Self::Code(n) => CODES.iter().find(|(code, _)| *code as u8 == n).map_or(Code::Internal, |(code, _)| *code),
             Self::Late => Code::Slow,
+            // To whoever is turned away it is the same: ask whoever runs the relay.
+            Self::List => Code::Token,
             _ => Code::Limit,
         }
     }
@@ -47,6 +56,7 @@ impl Reason {
             Self::Rate => "rate",
             Self::Opens => "opens",
             Self::Spaces => "spaces",
+            Self::List => "list",
             Self::Connections => "connections",
             Self::Candidates => "candidates",
             Self::Waiting => "waiting",
@@ -62,6 +72,20 @@ impl From<Code> for Reason {
         Self::Code(code as u8)
     }
 }
+
+const OTHERS: [Reason; 11] = [
+    Reason::Quota,
+    Reason::Rate,
+    Reason::Opens,
+    Reason::Spaces,
+    Reason::List,
+    Reason::Connections,
+    Reason::Candidates,
+    Reason::Waiting,
+    Reason::Unlinked,
+    Reason::Memory,
+    Reason::Late,
+];
 
 const CODES: [(Code, &str); 13] = [
     (Code::Version, "version"),
@@ -89,5 +113,13 @@ mod tests {
             CODES.iter().all(|(code, name)| Reason::from(*code).code() == *code && Reason::from(*code).name() == *name)
         );
         assert_eq!((Reason::Quota.code(), Reason::Late.code()), (Code::Limit, Code::Slow));
+        assert_eq!((Reason::List.code(), Reason::List.name()), (Code::Token, "list"));
+    }
+
+    #[test]
+    fn every_reason_has_a_name_of_its_own() {
+        let names: Vec<_> = Reason::all().map(Reason::name).collect();
+        let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(distinct.len(), names.len(), "{names:?}");
     }
 }

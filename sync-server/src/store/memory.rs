@@ -140,6 +140,10 @@ impl Store for MemoryStore {
         Ok(totals)
     }
 
+    fn disk_bytes(&self) -> u64 {
+        0
+    }
+
     fn times(&self) -> StoreTimes {
         StoreTimes::default()
     }

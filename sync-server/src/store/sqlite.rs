@@ -55,7 +55,11 @@ impl SqliteStore {
             Err(TryLockError::Error(source)) => return Err(in_folder(folder.join(LOCK))(source)),
         }
         let database = folder.join(DATABASE);
+        if !database.try_exists().map_err(in_folder(database.clone()))? {
+            make(folder, &database)?;
+        }
         drop(private_file(&database)?);
+        refuse_empty(&database)?;
         let mut connection = Connection::open(&database)?;
         connection.busy_timeout(BUSY)?;
         migrate(&mut connection)?;
@@ -164,6 +168,12 @@ impl Store for SqliteStore {
         })?)
     }
 
+    fn disk_bytes(&self) -> u64 {
+        let Some(database) = self.connection.path() else { return 0 };
+        let files = [database.to_owned(), format!("{database}-wal")];
+        files.iter().filter_map(|file| fs::metadata(file).ok()).map(|file| file.len()).sum()
+    }
+
     fn times(&self) -> StoreTimes {
         self.times.clone()
     }
@@ -210,6 +220,28 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// Makes an empty database, whole under its name or not there.
+fn make(folder: &Path, database: &Path) -> Result<(), StoreError> {
+    let part = folder.join(format!("{DATABASE}.part"));
+    match fs::remove_file(&part) {
+        Err(problem) if problem.kind() != io::ErrorKind::NotFound => return Err(in_folder(part)(problem)),
+        _ => {}
+    }
+    drop(private_file(&part)?);
+    migrate(&mut Connection::open(&part)?)?;
+    fs::rename(&part, database).map_err(in_folder(database.to_owned()))?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(in_folder(folder.to_owned()))
+}
+
+/// Refuses what a copy leaves that failed: a new key in its place would be taken for another relay's.
+fn refuse_empty(database: &Path) -> Result<(), StoreError> {
+    match fs::metadata(database) {
+        Ok(file) if file.len() == 0 => Err(StoreError::Empty(database.to_owned())),
+        // If it cannot be looked at, opening it says why.
+        _ => Ok(()),
+    }
 }
 
 fn number(connection: &Connection, space: &SpaceId) -> Result<Option<i64>, StoreError> {

@@ -95,6 +95,8 @@ fn a_list_lets_in_the_spaces_on_it() {
         world.settle(&mut [laptop]);
     }
     assert_eq!((ben.take_ended(), other.take_ended()), (vec![], vec![Code::Token]));
+    let refusals = world.relay.status().expect("counts").counters.refusals;
+    assert_eq!(refusals.into_iter().collect::<Vec<_>>(), [(Reason::List, 1)]);
     assert_eq!(world.relay.store().len(), 1);
 }
 

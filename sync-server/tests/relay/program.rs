@@ -320,6 +320,56 @@ fn a_folder_that_another_relay_uses_is_refused_with_a_hint() {
 }
 
 #[test]
+fn a_new_key_is_told_and_an_empty_database_is_no_reason_for_one() {
+    let folder = folder();
+    let told = "a new relay: its key is new";
+    assert!(Program::start(folder.path(), &[]).stop().contains(told));
+    assert!(!Program::start(folder.path(), &[]).stop().contains(told));
+    std::fs::write(folder.path().join("relay.sqlite"), "").expect("writes");
+    let refused = command(folder.path()).output().expect("ends");
+    let said = String::from_utf8(refused.stderr).expect("text");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said.contains("relay.sqlite is empty, so it is no relay's database"), "{said}");
+    assert!(said.contains("hint: a restore that failed leaves such a file"), "{said}");
+}
+
+#[test]
+fn what_the_environment_says_wrong_is_called_by_its_name() {
+    let said = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_alliance-relay"));
+        command.args(["--data", "d", "check-config"]).args(more).env("ALLIANCE_RELAY_LOG", "loud");
+        let output = command.output().expect("ends");
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).expect("text")
+    };
+    let name = "hint: that is the value of the environment variable ALLIANCE_RELAY_LOG";
+    assert!(said(&[]).contains(name), "{}", said(&[]));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alliance-relay"));
+    let typed = command.args(["--log", "loud"]).output().expect("ends");
+    assert!(!String::from_utf8(typed.stderr).expect("text").contains("environment"));
+}
+
+#[test]
+fn a_try_makes_nothing_and_finds_a_folder_that_cannot_be_one() {
+    let folder = folder();
+    let tried = |data: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_alliance-relay"));
+        let output = command.arg("check-config").arg("--data").arg(data).output().expect("ends");
+        (output.status.success(), String::from_utf8(output.stderr).expect("text"))
+    };
+    assert!(tried(&folder.path().join("new/folder")).0);
+    assert_eq!(folder.path().read_dir().expect("a folder").count(), 0);
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").expect("writes");
+    for data in [file.clone(), file.join("below")] {
+        let (is_well, said) = tried(&data);
+        assert!(!is_well && said.contains("Not a directory"), "{said}");
+    }
+    std::fs::write(folder.path().join("relay.sqlite"), "").expect("writes");
+    assert!(tried(folder.path()).1.contains("is empty"));
+}
+
+#[test]
 fn an_address_that_is_taken_is_refused_with_a_hint() {
     let (one, other) = (folder(), folder());
     let first = Program::start(one.path(), &[]);

@@ -2,12 +2,16 @@
 //!
 //! Reading and copying work on one snapshot; the only writing is one row's limit. Dropping needs the folder to itself.
 
-use std::path::Path;
+use std::{
+    fs::OpenOptions,
+    io,
+    path::{Path, PathBuf},
+};
 
 use alliance_replica::id::{Id, SpaceId};
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, ffi};
 
-use super::{APPLICATION, BUSY, DATABASE, STEPS, SqliteStore, blob, number};
+use super::{APPLICATION, BUSY, DATABASE, LOCK, STEPS, SqliteStore, blob, in_folder, number, refuse_empty};
 use crate::store::StoreError;
 
 /// A relay's database, or a copy of one, as an operator opens it.
@@ -63,6 +67,7 @@ impl Admin {
     }
 
     fn open_with(file: &Path, flags: OpenFlags) -> Result<(Self, usize), StoreError> {
+        refuse_empty(file)?;
         let connection = Connection::open_with_flags(file, flags)?;
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "synchronous", "full")?;
@@ -104,15 +109,42 @@ impl Admin {
 
     /// Writes everything as it is at one moment into an empty file. It is not yet on disk when this returns.
     pub fn copy_to(&self, file: &str) -> Result<(), StoreError> {
-        self.connection.execute("VACUUM INTO ?1", [file])?;
-        Ok(())
+        match self.connection.execute("VACUUM INTO ?1", [file]) {
+            Err(problem) if is_of_target(&problem) => Err(StoreError::Target(problem)),
+            done => Ok(done.map(|_| ())?),
+        }
+    }
+}
+
+/// True if the file that is written is at fault: the database itself is only read.
+fn is_of_target(problem: &rusqlite::Error) -> bool {
+    let reads = [ffi::SQLITE_IOERR_READ, ffi::SQLITE_IOERR_SHORT_READ];
+    match problem.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => true,
+        Some(ErrorCode::SystemIoFailure) => {
+            problem.sqlite_error().is_some_and(|error| !reads.contains(&error.extended_code))
+        }
+        _ => false,
     }
 }
 
 impl SqliteStore {
-    /// True if a folder holds a database.
-    pub fn is_in(folder: &Path) -> bool {
-        folder.join(DATABASE).is_file()
+    /// Where the database of a folder is.
+    pub fn database(folder: &Path) -> PathBuf {
+        folder.join(DATABASE)
+    }
+
+    /// Looks whether a folder can be a relay's, and makes nothing: what is there may be opened by this user, and no file
+    /// stands in the way of what is not there yet.
+    pub fn look(folder: &Path) -> Result<(), StoreError> {
+        for name in [LOCK, DATABASE] {
+            let file = folder.join(name);
+            match OpenOptions::new().read(true).write(true).open(&file) {
+                Err(problem) if problem.kind() != io::ErrorKind::NotFound => return Err(in_folder(file)(problem)),
+                _ => {}
+            }
+        }
+        refuse_empty(&folder.join(DATABASE))
     }
 
     /// Forgets a space and overwrites what was kept of it. False if it is not held.
