@@ -165,6 +165,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_reason_is_counted_from_zero_beside_version_and_disk() {
+        let mut counters = Counters::default();
+        counters.refuse(Reason::List);
+        let (totals, times) = (Totals::default(), StoreTimes::default());
+        let status = Status { counters, connections: 0, candidates: 0, loaded: 0, queued: 0, totals, disk: 7, times };
+        let page = page(&status, &Histogram::default());
+        for why in Reason::all() {
+            let count = u64::from(why == Reason::List);
+            let line = format!("alliance_relay_refusals_total{{reason=\"{}\"}} {count}\n", why.name());
+            assert!(page.contains(&line), "{line}: {page}");
+        }
+        let version = format!("alliance_relay_build_info{{version=\"{}\"}} 1\n", env!("CARGO_PKG_VERSION"));
+        assert!(page.contains(&version) && page.contains("alliance_relay_disk_bytes 7\n"), "{page}");
+    }
+
+    #[test]
     fn a_histogram_counts_upwards() {
         let mut histogram = Histogram::default();
         for micros in [50, 100, 101, 3_000, 60_000_000] {

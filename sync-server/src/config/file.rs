@@ -142,11 +142,14 @@ fn place(text: &str, offset: usize) -> (usize, String) {
     (number + 1, key)
 }
 
+/// Whether a text may stand in a list.
+type Rule = fn(&str) -> bool;
+
 /// Of a list that a problem spans, the first element that is at fault, from 1, and where it stands.
 fn element(text: &str, span: &Range<usize>) -> Option<(usize, usize)> {
     let file = DeTable::parse(text).ok()?;
     let admission = file.get_ref().get("admission").and_then(|it| it.get_ref().as_table());
-    let lists: [(_, fn(&str) -> bool); 3] = [
+    let lists: [(_, Rule); 3] = [
         (admission.and_then(|it| it.get("tokens")), |text| text.parse::<TokenHash>().is_ok()),
         (admission.and_then(|it| it.get("spaces")), |text| text.parse::<SpaceName>().is_ok()),
         (file.get_ref().get("trusted_proxies"), |text| text.parse::<Network>().is_ok()),
