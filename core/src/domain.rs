@@ -13,10 +13,7 @@ pub mod typing;
 
 use std::collections::BTreeMap;
 
-use alliance_replica::{
-    id::{ItemId, MemberId},
-    limits,
-};
+use alliance_replica::{id::MemberId, limits};
 
 use crate::document::{Document, Edit, Preimage, Scalar, Schema, Shape, TextEdit, Writer};
 
@@ -53,11 +50,13 @@ pub struct Field {
     pub holds: Holds,
     /// Which fixed change makes its container: the genesis is 0. What was frozen once is never moved.
     pub since: u8,
+    /// True for what programs keep beside people's words: it is neither shown nor found nor chosen.
+    pub inner: bool,
 }
 
 impl Field {
     const fn new(name: &'static str, holds: Holds) -> Self {
-        Self { name, holds, since: 0 }
+        Self { name, holds, since: 0, inner: false }
     }
 
     const fn register(name: &'static str) -> Self {
@@ -79,6 +78,11 @@ impl Field {
     /// The same field, made by a fixed change after the genesis.
     const fn since(self, since: u8) -> Self {
         Self { since, ..self }
+    }
+
+    /// The same field, for programs alone.
+    const fn inner(self) -> Self {
+        Self { inner: true, ..self }
     }
 
     fn container(&self) -> Option<(&'static str, Shape)> {
@@ -140,6 +144,11 @@ impl Kind {
 /// The kind with this name, if this program knows it.
 pub fn kind(name: &str) -> Option<&'static Kind> {
     KINDS.into_iter().find(|kind| kind.name == name)
+}
+
+/// True for a field of a kind that is for programs alone.
+pub fn is_inner(kind_name: &str, field: &str) -> bool {
+    kind(kind_name).is_some_and(|kind| kind.all_fields().any(|it| it.inner && it.name == field))
 }
 
 /// The fixed containers of a facet of an item; none for a kind that this program does not know.
@@ -301,13 +310,6 @@ fn day(field: &'static str, text: &str) -> Result<String, RuleError> {
     let within = || ("01"..="12").contains(&&text[5..7]) && ("01"..="31").contains(&&text[8..]);
     if formed && within() { Ok(text.to_owned()) } else { Err(RuleError::NotADay { field }) }
 }
-
-fn source(item: ItemId) -> Edit {
-    Edit::Put(SOURCE.to_owned(), Some(item.to_string().into()))
-}
-
-/// The register of a copy that names the item it was copied from.
-const SOURCE: &str = "source";
 
 #[cfg(test)]
 pub(crate) mod tests {

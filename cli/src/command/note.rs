@@ -44,6 +44,9 @@ pub enum Verb {
         /// Do not ask; needed where nobody can be asked
         #[arg(long)]
         yes: bool,
+        /// Make another copy of what was shared before
+        #[arg(long)]
+        again: bool,
     },
 }
 
@@ -97,7 +100,7 @@ impl Note {
             Verb::List => item::list(context, note::KIND.name, true).map(Answer::Items),
             Verb::Show { id } => item::show(context, note::KIND.name, &id).map(Answer::Item),
             Verb::Edit(edit) => edit.run(context).map(Answer::Done),
-            Verb::Share { id, yes } => share(context, &id, yes).map(Answer::Done),
+            Verb::Share { id, yes, again } => share(context, &id, yes, again).map(Answer::Done),
         }
     }
 }
@@ -110,7 +113,7 @@ impl Add {
             false => Place::Alliance(context.space(&mut profile)?),
         };
         let body = item::text(context, self.message)?;
-        let add = note::Add { title: self.title.join(), body, tags: self.tag, ..Default::default() };
+        let add = note::Add { title: self.title.join(), body, tags: self.tag };
         let intent = Intent::Note(note::Intent::Add(add));
         Ok(Done::new("Added", profile.add(place, &intent, &mut context.outside().world())?))
     }
@@ -131,9 +134,12 @@ impl Edit {
     }
 }
 
-fn share(context: &Context<'_>, text: &str, yes: bool) -> Result<Done, CliError> {
+fn share(context: &Context<'_>, text: &str, yes: bool, again: bool) -> Result<Done, CliError> {
     let mut profile = context.profile()?;
     let (space, item) = item::find(context, &mut profile, Some(note::KIND.name), text)?;
+    if !again && let Some(copy) = profile.copies(&item, space)?.pop() {
+        return Err(CliError::CopiedAlready { short: copy.short, title: copy.title });
+    }
     // What is shared already is refused by the façade, and nobody needs to be asked.
     if !yes && item.space != space {
         confirm(context, &mut profile, &item, space)?;

@@ -10,12 +10,12 @@ use super::{
 };
 use crate::{
     document::{ActorPrefix, Authors, DocId, Preimage, Writer},
-    domain::goal,
+    domain::{self, feedback, goal},
     store::Tx,
     view::{self, Became, Stretch},
 };
 
-/// Items whose history is read when that of all is asked for: those that changed last.
+/// Items whose history is read at the least when that of all is asked for: those that changed last.
 const ITEMS: usize = 60;
 
 /// What was written in one facet of an item on one day.
@@ -64,7 +64,7 @@ impl Profile {
             let seen = Seen::new(tx, item.map_or(space, |item| item.space))?;
             let items = match item {
                 Some(item) => vec![item],
-                None => seen.some_rows(tx, None, ITEMS)?.into_iter().map(|row| row.item).collect(),
+                None => seen.some_rows(tx, None, calendar.most.max(ITEMS))?.into_iter().map(|row| row.item).collect(),
             };
             let mut all = Vec::new();
             for item in items {
@@ -73,15 +73,20 @@ impl Profile {
             // Within a day, and from facet to facet, nothing says what was first: each facet's order is kept.
             all.sort_by_key(|found| found.stretch.day);
             all.reverse();
-            all.truncate(calendar.most);
             let mut chapters: Vec<Chapter> = Vec::new();
             for found in all {
                 let next = chapter(tx, documents, &seen, found)?;
+                // What is for programs alone is all that was written.
+                if next.fields.is_empty() {
+                    continue;
+                }
+                let is_full = chapters.len() == calendar.most;
                 match chapters.last_mut().filter(|last| last.goes_on_in(&next)) {
                     Some(last) => {
                         last.begins |= next.begins;
                         last.fields.extend(next.fields);
                     }
+                    None if is_full => break,
                     None => chapters.push(next),
                 }
             }
@@ -126,6 +131,10 @@ fn chapter(tx: &Tx<'_>, documents: &mut Documents, seen: &Seen, found: Found) ->
     for (_, became) in fields.iter_mut().filter(|(field, _)| matches!(field.as_str(), "milestones" | "ticked")) {
         without_places(became);
     }
+    fields.retain(|field, _| !domain::is_inner(preimage.kind.as_str(), field));
+    if let Some(became) = fields.get_mut(feedback::ASKED_FOR) {
+        with_titles(tx, &item, became)?;
+    }
     let by: BTreeSet<_> = by;
     Ok(Chapter {
         day,
@@ -134,6 +143,17 @@ fn chapter(tx: &Tx<'_>, documents: &mut Documents, seen: &Seen, found: Found) ->
         begins: old.is_empty() && (writer == Writer::Everyone || writer.member() == preimage.owner),
         fields,
     })
+}
+
+/// Requests as people know them; one that is not here has no name.
+fn with_titles(tx: &Tx<'_>, item: &ItemRef, became: &mut Became) -> Result<(), AppError> {
+    if let Became::Value { before, after } = became {
+        for value in before.iter_mut().chain(after) {
+            let title = query::title_of(tx, item, value.text().unwrap_or_default())?;
+            *value = title.unwrap_or_else(|| "something that is not here".to_owned()).into();
+        }
+    }
+    Ok(())
 }
 
 /// Milestones as people know them.

@@ -113,7 +113,7 @@ impl Profile {
         self.settle(result)
     }
 
-    /// Copies a note into an alliance, where both can see it; the copy remembers its source.
+    /// Copies a note into an alliance, where both can see it. A private note knows its copies; no copy knows its source.
     pub fn share(&mut self, item: &ItemRef, into: SpaceId, world: &mut World<'_>) -> Result<Done, AppError> {
         let Self { store, documents, .. } = self;
         let result = store.write(|tx| {
@@ -124,12 +124,34 @@ impl Profile {
             if source.space == into {
                 return Err(AppError::SharedAlready { title: query::read_row(tx, item)?.title });
             }
-            let copy = note::copy(source.item, &documents.facets(tx, &source.space, &source.preimage, source.item)?);
+            let facets = documents.facets(tx, &source.space, &source.preimage, source.item)?;
+            let copy = note::copy(&facets);
             let row = tx.space(&into)?.ok_or(AppError::UnknownSpace)?;
             let target = Target::new(&row, note::KIND.name, None, world.rng);
+            // Where somebody else reads the note, they need not know who else does.
+            if tx.space(&source.space)?.is_some_and(|row| row.kind == SpaceKind::Personal) {
+                let kept = note::copied(&facets, target.item);
+                write(tx, documents, &source, &kept, world)?;
+            }
             finish(tx, documents, &target, &note::Intent::Add(copy).plan()?, world)
         });
         self.settle(result)
+    }
+
+    /// The copies of a note that there are in an alliance.
+    pub fn copies(&mut self, item: &ItemRef, space: SpaceId) -> Result<Vec<Done>, AppError> {
+        let Self { store, documents, .. } = self;
+        store.read(|tx| {
+            let source = Target::existing(tx, item)?;
+            let facets = documents.facets(tx, &source.space, &source.preimage, source.item)?;
+            let mut copies = Vec::new();
+            for item in note::copies(&facets) {
+                if tx.row(&space, &item)?.is_some() {
+                    copies.push(done(tx, &ItemRef { space, item }, false)?);
+                }
+            }
+            Ok(copies)
+        })
     }
 
     /// Chooses one of several values of an item's fields, by its number.

@@ -13,7 +13,7 @@ use crate::{
     domain::{
         self, Holds, Own, alliance, feedback,
         goal::{self, Level, Milestone, Rating},
-        note, recovery,
+        recovery,
     },
     store::{StoreError, StoredRow, Tx},
     view,
@@ -67,6 +67,8 @@ pub struct Summary {
     pub texts: BTreeMap<String, String>,
     /// Of a goal, how far it has come.
     pub progress: Option<Progress>,
+    /// Of feedback, what the request is called that it answers, if that is here.
+    pub asked_for: Option<String>,
 }
 
 /// How far a goal has come.
@@ -117,23 +119,6 @@ pub struct ChoiceValue {
     pub value: String,
     /// Who wrote it, if it is known.
     pub by: Option<Who>,
-}
-
-/// One screen for the day.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Today {
-    /// The alliance.
-    pub alliance: AllianceInfo,
-    /// One's own goals and those of both that are under way.
-    pub goals: Vec<Summary>,
-    /// The other person's.
-    pub other_goals: Vec<Summary>,
-    /// Feedback and requests for it from the other person that one has not answered.
-    pub feedback: Vec<Summary>,
-    /// Notes that changed last, newest first.
-    pub notes: Vec<Summary>,
-    /// Fields with more than one value.
-    pub choices: Vec<Choice>,
 }
 
 impl Profile {
@@ -195,19 +180,6 @@ impl Profile {
         self.store.read(|tx| Seen::new(tx, space)?.all_choices(tx))
     }
 
-    /// One screen for the day; the same for both people.
-    pub fn today(&mut self, space: SpaceId) -> Result<Today, AppError> {
-        self.store.read(|tx| {
-            let seen = Seen::new(tx, space)?;
-            let (goals, other_goals) = seen.open_goals(tx)?.into_iter().partition(|goal| goal.owner != Owner::Theirs);
-            let mut notes = seen.some_rows(tx, Some(note::KIND.name), NOTES)?;
-            notes.truncate(NOTES);
-            let alliance = alliance(tx, &space, profile::current(tx)?)?;
-            let feedback = unanswered(seen.rows(tx, Some(feedback::KIND.name))?);
-            Ok(Today { alliance, goals, other_goals, feedback, notes, choices: seen.all_choices(tx)? })
-        })
-    }
-
     /// Every facet of every item with its heads, to compare two replicas of a space.
     pub fn heads(&mut self, space: SpaceId) -> Result<BTreeMap<ItemId, BTreeMap<String, Vec<String>>>, AppError> {
         self.store.read(|tx| {
@@ -223,21 +195,6 @@ impl Profile {
         })
     }
 }
-
-/// Of all feedback, what the other person said or asked and one has not answered.
-fn unanswered(all: Vec<Summary>) -> Vec<Summary> {
-    let field = |it: &Summary, name: &str| it.fields.get(name).cloned().unwrap_or_default();
-    let given = all.iter().filter(|it| it.owner == Owner::Mine);
-    let given: Vec<_> = given.map(|it| field(it, feedback::ASKED_FOR)).filter(|asked| !asked.is_empty()).collect();
-    let answered = |it: &Summary| match field(it, feedback::SORT) == feedback::ASKED {
-        true => given.contains(&it.item.item.to_string()),
-        false => it.fields.contains_key("thanked") || it.texts.contains_key("response"),
-    };
-    all.into_iter().filter(|it| it.owner == Owner::Theirs && !answered(it)).collect()
-}
-
-/// Notes on the page for the day.
-const NOTES: usize = 5;
 
 /// An alliance as one person sees it, with their private items beside it.
 pub(super) struct Seen {
@@ -273,7 +230,7 @@ impl Seen {
         self.summaries(tx, rows)
     }
 
-    fn open_goals(&self, tx: &Tx<'_>) -> Result<Vec<Summary>, AppError> {
+    pub(super) fn open_goals(&self, tx: &Tx<'_>) -> Result<Vec<Summary>, AppError> {
         let mut rows = Vec::new();
         for space in [&self.alliance, &self.personal] {
             rows.extend(tx.rows_with_status(space, goal::KIND.name, goal::OPEN, PAGE)?);
@@ -318,13 +275,17 @@ impl Seen {
         let own = row.members.iter().flat_map(|own| own.fields.iter().map(|(name, shown)| (own.member, name, shown)));
         let own = own.filter(|(member, name, _)| row.owner == Some(*member) || is_of_the_other(&row, name));
         let own = own.map(|(_, name, shown)| (name, shown));
-        for (name, shown) in row.fields.iter().chain(own).filter(|(name, _)| !(is_goal && view::is_progress(name))) {
+        // Rows that an earlier program derived may have what is for programs alone.
+        let hidden = |name: &str| is_goal && view::is_progress(name) || domain::is_inner(&row.kind, name);
+        for (name, shown) in row.fields.iter().chain(own).filter(|(name, _)| !hidden(name)) {
             let to = if is_text(&row.kind, name) { &mut texts } else { &mut fields };
             let words = words(shown);
             if !words.is_empty() {
                 to.insert(name.clone(), words);
             }
         }
+        let asked = fields.get(feedback::ASKED_FOR).filter(|_| row.kind == feedback::KIND.name);
+        let asked_for = asked.map(|request| title_of(tx, &item, request)).transpose()?.flatten();
         let progress = is_goal.then(|| {
             let view::Progress { levels, milestones, ratings } = view::progress(&row);
             let ratings = ratings.into_iter().map(|(member, rating)| (self.who(&item, member), rating)).collect();
@@ -342,6 +303,7 @@ impl Seen {
             fields,
             texts,
             progress,
+            asked_for,
         })
     }
 
@@ -352,7 +314,7 @@ impl Seen {
         }
     }
 
-    fn all_choices(&self, tx: &Tx<'_>) -> Result<Vec<Choice>, AppError> {
+    pub(super) fn all_choices(&self, tx: &Tx<'_>) -> Result<Vec<Choice>, AppError> {
         let mut choices = Vec::new();
         for space in [self.alliance, self.personal] {
             for stored in tx.rows_with_choices(&space)? {
@@ -473,6 +435,12 @@ pub(super) fn named_relays(tx: &Tx<'_>, space: &SpaceId) -> Result<Vec<alliance:
 fn own_item(tx: &Tx<'_>, space: &SpaceId) -> Result<Option<view::Row>, AppError> {
     let item = alliance::preimage(profile::genesis(tx, space)?.founder.device).id();
     tx.row(space, &item)?.map(|stored| parse(&stored)).transpose()
+}
+
+/// What the item beside `item` is called that has this id in hexadecimal; none if it is not here.
+pub(super) fn title_of(tx: &Tx<'_>, item: &ItemRef, id: &str) -> Result<Option<String>, AppError> {
+    let stored = ItemId::from_hex(id).map(|id| tx.row(&item.space, &id)).transpose()?.flatten();
+    stored.map(|stored| Ok(parse(&stored)?.title)).transpose()
 }
 
 /// The row of an item.

@@ -7,7 +7,7 @@ pub use progress::{LEVELS, Level, Milestone, Rating, Step, milestones};
 use alliance_replica::id::{ItemId, MemberId};
 
 use super::{Facets, Field, Kind, LINE, Own, Plan, RuleError, TITLE, elements, mine, put, put_or_clear, text};
-use crate::document::{self, TextEdit, Writer};
+use crate::document::{self, Document, Scalar, TextEdit, Writer};
 
 /// The kind.
 pub const KIND: Kind = Kind {
@@ -28,7 +28,7 @@ pub const KIND: Kind = Kind {
     own: &[
         (
             Own::Owner,
-            &[Field::register(STATUS), Field::text("reason"), Field::register(IMPORTANCE), Field::register(DIFFICULTY)],
+            &[Field::register(STATUS), Field::text(REASON), Field::register(IMPORTANCE), Field::register(DIFFICULTY)],
         ),
         (Own::EachMember, &[Field::list(progress::RATINGS).since(1)]),
     ],
@@ -43,6 +43,7 @@ pub const ACTIVE: &str = "active";
 /// Of these, those of goals that people are still about.
 pub const OPEN: &[&str] = &["exploring", ACTIVE, "paused"];
 const STATUS: &str = "status";
+const REASON: &str = "reason";
 const IMPORTANCE: &str = "importance";
 const DIFFICULTY: &str = "difficulty";
 /// What importance and difficulty can be.
@@ -127,6 +128,14 @@ impl Edit {
     pub fn status(status: &str, reason: Option<TextEdit>) -> Self {
         Self { status: Some(status.to_owned()), reason, ..Self::default() }
     }
+
+    /// No reason, if another status is said without one: the reason that there is belongs to the status before.
+    fn outlived(&self, goal: &Document) -> Option<TextEdit> {
+        let status = self.status.as_deref()?;
+        let register = goal.register(STATUS);
+        let stays = register.winner().and_then(Scalar::text) == Some(status);
+        (!stays && !goal.text(REASON).is_empty()).then(|| "".into())
+    }
 }
 
 impl Intent {
@@ -171,7 +180,8 @@ impl Intent {
                     shared.push(text(level.field(), words)?);
                 }
                 let mut its = edit.status.as_deref().map(status).transpose()?.into_iter().collect::<Vec<_>>();
-                its.extend(edit.reason.as_ref().map(|reason| text("reason", reason)).transpose()?);
+                let reason = edit.reason.clone().or_else(|| edit.outlived(facets.get(&own)?));
+                its.extend(reason.as_ref().map(|reason| text(REASON, reason)).transpose()?);
                 its.extend(weights(edit.importance, edit.difficulty)?);
                 if !its.is_empty() {
                     mine(own, me)?;
@@ -197,7 +207,7 @@ fn status(status: &str) -> Result<document::Edit, RuleError> {
 fn weights(importance: Option<i64>, difficulty: Option<i64>) -> Result<Vec<document::Edit>, RuleError> {
     let weigh = |(field, weight): (&'static str, Option<i64>)| {
         let weight = weight?;
-        let put = || document::Edit::Put(field.to_owned(), Some(document::Scalar::Int(weight)));
+        let put = || document::Edit::Put(field.to_owned(), Some(Scalar::Int(weight)));
         Some(if (0..=3).contains(&weight) { Ok(put()) } else { Err(RuleError::NotAllowed { field, allowed: WEIGHTS }) })
     };
     [(IMPORTANCE, importance), (DIFFICULTY, difficulty)].into_iter().filter_map(weigh).collect()
@@ -206,7 +216,7 @@ fn weights(importance: Option<i64>, difficulty: Option<i64>) -> Result<Vec<docum
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::tests::{member, preimage, written};
+    use crate::domain::tests::{made, member, preimage, written};
 
     impl Intent {
         fn alone(&self, owner: Option<MemberId>, me: MemberId) -> Result<Plan, RuleError> {
@@ -253,6 +263,27 @@ mod tests {
         let reason = Edit { reason: Some("because".into()), ..Edit::default() };
         assert_eq!(edit(reason).alone(Some(anna), ben), not_yours);
         assert!(edit(Edit::status("paused", None)).alone(Some(anna), anna).is_ok());
+    }
+
+    #[test]
+    fn a_reason_does_not_outlive_its_status() {
+        let anna = member(1);
+        let goal = preimage("goal", Some(anna));
+        let mut plan = add(false).alone(goal.owner, anna).expect("fine");
+        let stands = Edit::status("paused", Some("My knee".into()));
+        for (writer, edits) in edit(stands).alone(goal.owner, anna).expect("hers").0 {
+            plan.facet(writer).extend(edits);
+        }
+        let facets = written(&goal, 1, &plan);
+        let planned = |change| edit(change).plan(goal.owner, anna, &made(&facets)).expect("hers").0;
+        let clears = |change| {
+            let edits = planned(change).remove(&Writer::Only(anna)).unwrap_or_default();
+            edits.contains(&document::Edit::Text("reason".into(), "".into()))
+        };
+        assert!(clears(Edit::status("active", None)));
+        assert!(!clears(Edit::status("paused", None)), "it is the same status");
+        assert!(!clears(Edit::status("active", Some("Well again".into()))));
+        assert!(!clears(Edit { importance: Some(1), ..Edit::default() }));
     }
 
     #[test]

@@ -57,6 +57,13 @@ impl Tx<'_> {
         }
     }
 
+    /// Number of rows of a kind.
+    pub fn count_rows(&self, space: &SpaceId, kind: &str) -> Result<usize, StoreError> {
+        let mut statement = self.prepare_cached("SELECT COUNT(*) FROM rows WHERE space = ?1 AND kind = ?2")?;
+        let count: i64 = statement.query_row((space.as_ref(), kind), |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
+
     /// Rows of a kind with one of these statuses, newest first, at most `limit`.
     pub fn rows_with_status(
         &self,

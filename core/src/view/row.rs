@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Conflict;
 use crate::{
     document::{Authors, ChangeHash, Document, Preimage, Scalar, Writer, read::Plain},
-    domain::{self, Facets, Field, Holds, goal::Milestone},
+    domain::{self, Facets, Field, Holds, feedback, goal::Milestone},
 };
 
 /// Characters of a text that a list shows at most.
@@ -17,6 +17,10 @@ const BRIEF: usize = 200;
 const OPENING: usize = 80;
 /// Where an item of a kind that is not known has its title.
 const TITLES: &[&str] = &["title"];
+
+/// Fields that say no words of their own: the title is found apart, what is ticked stands among the milestones, and a
+/// request is named by its id.
+const UNSAID: [&str; 3] = ["title", "ticked", feedback::ASKED_FOR];
 
 /// A device that is or was in the space, and whose it is.
 pub type Device = (DeviceId, MemberId);
@@ -118,8 +122,7 @@ impl Row {
     /// All words of the item but its title, for search.
     pub fn words(&self) -> String {
         let own = self.members.iter().flat_map(|member| &member.fields);
-        // What is ticked stands among the milestones.
-        let shown = self.fields.iter().chain(own).filter(|(name, _)| !matches!(name.as_str(), "title" | "ticked"));
+        let shown = self.fields.iter().chain(own).filter(|(name, _)| !UNSAID.contains(&name.as_str()));
         let fields = shown.flat_map(|(name, shown)| {
             let values = match shown {
                 Shown::Nothing => [].iter(),
@@ -201,7 +204,7 @@ fn read(document: &Document, known: &[Field]) -> BTreeMap<String, Shown> {
         };
         fields.insert(name, shown);
     }
-    for field in known {
+    for field in known.iter().filter(|field| !field.inner) {
         let shown = match field.holds {
             Holds::Register => document.register(field.name).winner().cloned().map_or(Shown::Nothing, Shown::One),
             Holds::Text => Shown::One(document.text(field.name).into()),
@@ -219,7 +222,7 @@ fn conflicts(writer: Writer, document: &Document, known: &[Field], devices: &[De
         let device = authors.device(prefix)?;
         devices.iter().find(|(its, _)| *its == device).copied()
     };
-    let registers = known.iter().filter(|field| field.holds == Holds::Register);
+    let registers = known.iter().filter(|field| field.holds == Holds::Register && !field.inner);
     let mut found: Vec<_> =
         registers.filter_map(|field| Conflict::of(writer, field.name, &document.register(field.name), who)).collect();
     for (name, plain) in document.unknown(&names(known)) {
