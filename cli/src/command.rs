@@ -38,6 +38,7 @@ use serde::Serialize;
 use crate::{
     args::Options,
     config::{Home, ProfileName, Settings},
+    editor::Drafts,
     env::{Env, Outside},
     error::{CliError, Exit},
     ui::Ui,
@@ -135,7 +136,7 @@ pub enum Answer {
     /// Ids that may come next.
     Ids(Vec<completions::Id>),
     /// What was written.
-    History(Vec<history::Line>),
+    History(history::Lines),
     /// What is going on.
     Today(today::Today),
     /// Fields with several values.
@@ -216,13 +217,15 @@ pub struct Context<'a> {
     pub env: &'a Env,
     /// Where to talk while something runs.
     pub ui: &'a Ui,
+    /// What the person wrote in an editor and is not in its place yet.
+    pub drafts: Drafts,
     options: &'a Options,
 }
 
 impl<'a> Context<'a> {
     /// The context of a program started with `options`.
     pub fn new(env: &'a Env, ui: &'a Ui, options: &'a Options) -> Self {
-        Self { env, ui, options }
+        Self { env, ui, drafts: Drafts::default(), options }
     }
 
     /// Clock and randomness for a call that changes something.

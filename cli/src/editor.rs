@@ -1,13 +1,59 @@
 //! The person's own editor, for a text that was not typed on the command line.
 //!
-//! The text lies in a file of the profile's folder that only its owner can read, and goes away whatever happens.
+//! The text lies in a file of the profile's folder that only its owner can read. It goes away once its words are in their
+//! place, or if nothing was written; otherwise it stays, whatever happens, and the person is told where it is.
 
-use std::{env, fs, io::Write as _, process::Command};
+use std::{cell::RefCell, env, fs, io::Write as _, path::PathBuf, process::Command};
 
-use crate::{command::Context, config::Settings, error::CliError};
+use tempfile::NamedTempFile;
 
-/// Lets the person edit a text; returns it as they saved it.
-pub fn edit(context: &Context<'_>, text: &str) -> Result<String, CliError> {
+use crate::{
+    command::{Context, sync},
+    config::Settings,
+    error::CliError,
+    net::stop::Stop,
+};
+
+/// What a shell returns for a command that it cannot find or run.
+const NOT_RUN: [i32; 2] = [126, 127];
+/// Above it, what a shell returns for a command that a signal ended.
+const SIGNAL: i32 = 128;
+
+/// What the person wrote, until it is in its place.
+#[derive(Default)]
+pub struct Drafts(RefCell<Option<Draft>>);
+
+struct Draft {
+    file: NamedTempFile,
+    /// What it said at first.
+    begun: String,
+    /// The option that takes it.
+    option: &'static str,
+}
+
+impl Drafts {
+    /// How the command went. If it failed, what was written stays as a file.
+    pub fn settle<T>(&self, went: Result<T, CliError>) -> Result<T, CliError> {
+        let Some(draft) = self.0.take() else { return went };
+        went.map_err(|error| match draft.keep() {
+            None => error,
+            Some((path, option)) => CliError::Draft { error: Box::new(error), path, option },
+        })
+    }
+}
+
+impl Draft {
+    /// Leaves the file where it is, if somebody wrote anything in it.
+    fn keep(self) -> Option<(PathBuf, &'static str)> {
+        let Self { file, begun, option } = self;
+        let changed = fs::read(file.path()).is_ok_and(|now| now != begun.as_bytes());
+        // It is on disk in any case; it is only not taken away.
+        changed.then(|| file.into_temp_path().keep().ok()).flatten().map(|path| (path, option))
+    }
+}
+
+/// Lets the person edit a text that `option` would take as well; returns it as they saved it.
+pub fn edit(context: &Context<'_>, text: &str, option: &'static str) -> Result<String, CliError> {
     if !context.ui.is_interactive() {
         return Err(CliError::NoText);
     }
@@ -15,21 +61,41 @@ pub fn edit(context: &Context<'_>, text: &str) -> Result<String, CliError> {
     let folder = file.parent().unwrap_or(&file);
     let failed = |source| CliError::Folder { path: folder.to_owned(), source };
     // Readable by its owner only, as every file that this makes.
-    let mut draft = tempfile::Builder::new().prefix("draft-").suffix(".md").tempfile_in(folder).map_err(failed)?;
-    draft.write_all(format!("{}\n", text.trim_end_matches('\n')).as_bytes()).map_err(failed)?;
-    let settings = Settings::read(&context.home()?.0)?;
-    let of = |name| env::var(name).ok().filter(|editor| !editor.trim().is_empty());
-    let editor = settings.editor.or_else(|| of("VISUAL")).or_else(|| of("EDITOR")).unwrap_or_else(|| "vi".to_owned());
-    // Through a shell, so that an editor may be named with its options.
-    let status = Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(draft.path()).status();
-    match status {
-        Ok(status) if status.success() => {}
-        _ => return Err(CliError::Editor { editor }),
-    }
+    let mut file = tempfile::Builder::new().prefix("draft-").suffix(".md").tempfile_in(folder).map_err(failed)?;
+    let begun = format!("{}\n", text.trim_end_matches('\n'));
+    file.write_all(begun.as_bytes()).map_err(failed)?;
+    let path = file.path().to_owned();
+    *context.drafts.0.borrow_mut() = Some(Draft { file, begun, option });
+    run(context, &path)?;
     // An editor may have put another file into its place.
-    let mut saved = fs::read_to_string(draft.path()).map_err(CliError::Input)?;
+    let mut saved = fs::read_to_string(&path).map_err(CliError::Input)?;
     if saved.ends_with('\n') && !text.ends_with('\n') {
         saved.pop();
     }
     Ok(saved)
+}
+
+fn run(context: &Context<'_>, path: &std::path::Path) -> Result<(), CliError> {
+    let settings = Settings::read(&context.home()?.0)?;
+    let editor = settings.editor();
+    // Ctrl-C is the editor's while it is open.
+    let runtime = sync::runtime()?;
+    let _stop = runtime.block_on(async { Stop::new() }).map_err(CliError::Runtime)?;
+    // Through a shell, so that an editor may be named with its options.
+    let ended = Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(path).status();
+    match ended.ok().and_then(|status| status.code()) {
+        Some(0) => Ok(()),
+        Some(code) if NOT_RUN.contains(&code) => Err(CliError::Editor { editor, why: "cannot be started" }),
+        Some(code) if code < SIGNAL => Err(CliError::EditorCancelled { editor }),
+        _ => Err(CliError::Editor { editor, why: "broke down" }),
+    }
+}
+
+impl Settings {
+    /// The editor in force: the one that was set, else that of the environment.
+    pub fn editor(&self) -> String {
+        let of = |name| env::var(name).ok().filter(|editor| !editor.trim().is_empty());
+        let set = self.editor.clone().or_else(|| of("VISUAL")).or_else(|| of("EDITOR"));
+        set.unwrap_or_else(|| "vi".to_owned())
+    }
 }

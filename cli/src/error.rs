@@ -4,12 +4,17 @@
 
 mod advice;
 
-use std::{error::Error, io, path::PathBuf, process::ExitCode};
+use std::{
+    error::Error,
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use alliance_core::app::{AppError, Candidate, Person, SessionError};
 use serde::Serialize;
 
-use self::advice::{BEGIN, app, list, net, one_of, session, some_of};
+use self::advice::{BEGIN, app, is_of_the_other, list, net, one_of, session, some_of, untouched};
 use crate::{command::sync, config::ProfileName, net::relay::NetError};
 
 /// How the program ends.
@@ -183,11 +188,43 @@ pub enum CliError {
     /// There are no words, and no terminal on which an editor could open.
     #[error("there are no words")]
     NoText,
-    /// The editor did not end well.
-    #[error("the editor `{editor}` did not end well")]
+    /// The editor cannot be started, or broke down.
+    #[error("the editor `{editor}` {why}")]
     Editor {
         /// Its command.
         editor: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The person left the editor with the word that nothing should be changed.
+    #[error("the editor `{editor}` ended with the word that nothing should be changed")]
+    EditorCancelled {
+        /// Its command.
+        editor: String,
+    },
+    /// What somebody wrote could not be put in its place; it is in a file.
+    #[error("{error}")]
+    Draft {
+        /// Why.
+        error: Box<CliError>,
+        /// Where it is.
+        path: PathBuf,
+        /// The option that takes it.
+        option: &'static str,
+    },
+    /// A command that changes nothing before the network has answered got no answer.
+    #[error(transparent)]
+    Untouched(Box<CliError>),
+    /// There is nothing that was taken back.
+    #[error("there is nothing to do again")]
+    NothingToRedo,
+    /// A private note of which there is a copy already.
+    #[error("it is shared already, as “{title}”")]
+    CopiedAlready {
+        /// The short id of the copy.
+        short: String,
+        /// What the copy is called.
+        title: String,
     },
     /// A setting that does not exist, or cannot be so.
     #[error("{name} cannot be set so")]
@@ -264,6 +301,16 @@ impl CliError {
                 candidates.iter().cloned().map(|(id, title)| Meant { id, title, private: None }).collect()
             }
             _ => Vec::new(),
+        }
+    }
+
+    /// True if the commands of the hint are for the other person to run, who knows nothing of the profiles here.
+    pub fn helps_there(&self) -> bool {
+        match self {
+            Self::App(error) => is_of_the_other(error),
+            Self::NoRelayInInvitation => true,
+            Self::Untouched(error) => error.helps_there(),
+            _ => false,
         }
     }
 
@@ -348,8 +395,25 @@ impl CliError {
             ),
             Self::Editor { .. } => (
                 "editor",
-                Exit::Cancelled,
-                Some("nothing was changed; `alliance config set editor <command>` names another one".to_owned()),
+                Exit::Failed,
+                Some("EDITOR or `alliance config set editor <command>` names another one".to_owned()),
+            ),
+            Self::EditorCancelled { .. } => ("cancelled", Exit::Cancelled, Some("nothing was changed".to_owned())),
+            Self::Draft { error, path, option } => {
+                let Report { code, exit, hint, .. } = error.report();
+                let kept = format!("what you wrote is kept: `{option} - < {}` takes it", quoted(path));
+                (code, exit, Some(hint.map_or(kept.clone(), |hint| format!("{kept}; {hint}"))))
+            }
+            Self::Untouched(error) => untouched(error),
+            Self::NothingToRedo => (
+                "nothing_to_redo",
+                Exit::NotFound,
+                Some("only what `alliance undo` took back is done again".to_owned()),
+            ),
+            Self::CopiedAlready { short, .. } => (
+                "shared_already",
+                Exit::Usage,
+                Some(format!("`alliance note show {short}` shows that copy; --again makes another one")),
             ),
             Self::Setting { want, .. } => ("setting", Exit::Usage, Some((*want).to_owned())),
             Self::Cancelled => {
@@ -371,12 +435,18 @@ impl CliError {
     }
 }
 
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
+}
+
 /// The error and its causes, in one sentence. What SQLite or the system says comes last.
 fn message(error: &CliError) -> String {
     let mut text = match error {
         CliError::Session(SessionError::Closed(code)) => {
             format!("the relay ended the connection: {}", sync::refusal(*code))
         }
+        CliError::Untouched(error) | CliError::Draft { error, .. } => return message(error),
         error => error.to_string(),
     };
     let mut cause = error.source();

@@ -61,7 +61,7 @@ fn answer(args: Args, ui: &Ui) -> Result<Exit, CliError> {
     // Whoever has no folder, or a damaged file there, hears of it where it matters.
     let settings = context.folder().and_then(|home| Settings::read(&home)).unwrap_or_default();
     ui.set_colour(settings.colour.as_deref());
-    let answer = command::run(args.command, &context)?;
+    let answer = context.drafts.settle(command::run(args.command, &context))?;
     ui.answer(&answer)?;
     Ok(answer.exit())
 }

@@ -144,7 +144,8 @@ impl Ui {
     /// Says why a command failed.
     pub fn failed(&self, error: &CliError) -> Exit {
         let report = error.report();
-        self.refuse(report.code, &report.message, report.hint.as_deref(), error.candidates());
+        let hint = report.hint.map(|hint| if error.helps_there() { hint } else { self.named(&hint) });
+        self.refuse(report.code, &report.message, hint.as_deref(), error.candidates());
         report.exit
     }
 
@@ -171,8 +172,6 @@ impl Ui {
     }
 
     fn refuse(&self, code: &str, message: &str, hint: Option<&str>, candidates: Vec<Meant>) {
-        let hint = hint.map(|hint| self.named(hint));
-        let hint = hint.as_deref();
         let text = if self.json {
             json(&Failure { v: VERSION, error: Reason { code, message, hint, candidates } }).unwrap_or_default()
         } else {

@@ -24,6 +24,7 @@ mod seal;
 mod search;
 mod space;
 mod status;
+mod today;
 mod undo;
 mod verify;
 
@@ -39,10 +40,11 @@ pub use intent::{Done, Intent, Place};
 pub use joining::Joining;
 pub use live::Typed;
 pub use profile::{AllianceInfo, AllianceState, Person};
-pub use query::{Choice, ChoiceValue, Item, Owner, Progress, Summary, Today, Who};
+pub use query::{Choice, ChoiceValue, Item, Owner, Progress, Summary, Who};
 pub use relays::RelayInfo;
 pub use search::Found;
 pub use status::{DeviceStatus, Member, Members, SpaceStatus};
+pub use today::Today;
 pub use verify::{Held, Verify};
 
 use crate::{

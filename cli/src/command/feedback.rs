@@ -128,7 +128,7 @@ impl Give {
         let asked_for = asked.transpose()?.map(|(_, item)| item.item);
         let body = match message {
             Some(typed) => item::text(context, typed)?,
-            None if words.is_empty() => crate::editor::edit(context, "")?,
+            None if words.is_empty() => crate::editor::edit(context, "", "-m")?,
             None => words.join(" "),
         };
         let give = feedback::Give { sort: sort.name().to_owned(), about, body, asked_for };

@@ -18,8 +18,22 @@ pub struct History {
     /// Id, title, or three letters or more of the title of an item [default: what changed last]
     id: Option<String>,
     /// How much of it at most
-    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 20)]
+    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 20, value_parser = most)]
     most: usize,
+}
+
+/// What was written, the newest first.
+#[derive(Serialize, Debug)]
+#[serde(transparent)]
+pub struct Lines {
+    /// A line an item and day.
+    pub lines: Vec<Line>,
+    /// True if there is more than was asked for.
+    #[serde(skip)]
+    pub more: bool,
+    /// The item that was asked for, as it was typed.
+    #[serde(skip)]
+    pub of: Option<String>,
 }
 
 /// What was written in one place on one day.
@@ -95,15 +109,17 @@ impl History {
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
         let mut profile = context.profile()?;
         let space = context.space(&mut profile)?;
-        let found = self.id.map(|text| profile.find_to_show(space, None, &text)).transpose()?;
+        let found = self.id.as_ref().map(|text| profile.find_to_show(space, None, text)).transpose()?;
         let zone = context.env.zone()?;
         let day = |time: i64| {
             let at = Timestamp::from_second(time).unwrap_or(Timestamp::UNIX_EPOCH);
             number(at.to_zoned(zone.clone()).date())
         };
-        let calendar = Calendar { day: &day, today: number(context.env.today()?), most: self.most };
-        let chapters = profile.history(space, found, &calendar)?;
-        Ok(Answer::History(chapters.into_iter().map(Line::from).collect()))
+        let calendar = Calendar { day: &day, today: number(context.env.today()?), most: self.most.saturating_add(1) };
+        let mut lines: Vec<_> = profile.history(space, found, &calendar)?.into_iter().map(Line::from).collect();
+        let more = lines.len() > self.most;
+        lines.truncate(self.most);
+        Ok(Answer::History(Lines { lines, more, of: self.id }))
     }
 }
 
@@ -141,6 +157,11 @@ impl From<Became> for Change {
             }
         }
     }
+}
+
+/// How much at most.
+fn most(text: &str) -> Result<usize, &'static str> {
+    text.parse().ok().filter(|most| *most > 0).ok_or("say how many lines: 1 or more")
 }
 
 fn iso<S: Serializer>(day: &Date, serializer: S) -> Result<S::Ok, S::Error> {

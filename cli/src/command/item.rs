@@ -132,6 +132,9 @@ pub struct Row {
     /// Its other fields; in lists, the beginning of its texts.
     #[serde(flatten)]
     pub fields: BTreeMap<String, String>,
+    /// Of feedback, what the request is called that it answers.
+    #[serde(skip)]
+    pub asked_for: Option<String>,
 }
 
 impl From<app::Summary> for Row {
@@ -147,6 +150,7 @@ impl From<app::Summary> for Row {
             choices: summary.choices,
             progress: summary.progress.map(Progress::from),
             fields: fields(summary.fields.into_iter().chain(summary.texts)),
+            asked_for: summary.asked_for,
         }
     }
 }
@@ -301,7 +305,7 @@ pub fn edited(
     let TextEdit { from, text: now } = profile.text(item, field)?;
     let text = match typed {
         Some(typed) => text(context, typed)?,
-        None => editor::edit(context, &now)?,
+        None => editor::edit(context, &now, if field == "why" { "--why" } else { "-m" })?,
     };
     Ok(TextEdit { from, text })
 }

@@ -70,7 +70,8 @@ impl Join {
         let whose = Whose::find(self, space, context)?;
         let runtime = sync::runtime()?;
         let mut outside = context.outside();
-        let joining = runtime.block_on(knock(context, invitation, &way, &mut outside))?;
+        let joining = runtime.block_on(knock(context, invitation, &way, &mut outside));
+        let joining = joining.map_err(|error| CliError::Untouched(Box::new(error)))?;
         let (mut profile, born) = match whose {
             Whose::There(profile) => (profile, None),
             Whose::New(birth, person) => {

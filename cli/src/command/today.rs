@@ -31,6 +31,8 @@ pub struct Today {
     pub feedback: Vec<Row>,
     /// Notes that changed last.
     pub notes: Vec<Row>,
+    /// How many notes there are besides.
+    pub more_notes: usize,
     /// Fields in which one may choose between values.
     pub conflicts: Vec<Choice>,
     /// What is kept here until one is let in.
@@ -42,7 +44,8 @@ pub struct Today {
 pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let mut profile = context.profile()?;
     let space = context.space(&mut profile)?;
-    let app::Today { alliance, goals, other_goals, feedback, notes, choices } = profile.today(space)?;
+    let app::Today { alliance, goals, other_goals, feedback, notes, all_notes, choices } = profile.today(space)?;
+    let more_notes = all_notes.saturating_sub(notes.len());
     let alliance::Row { id, title, other, state, .. } = alliance.into();
     let held = match state {
         State::AwaitsConfirmation => Some(Held { other: other.clone(), waiting: profile.waiting(space)? }),
@@ -51,5 +54,17 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let rows = |summaries: Vec<app::Summary>| summaries.into_iter().map(Row::from).collect();
     let (goals, other_goals) = (rows(goals), rows(other_goals));
     let (feedback, notes, conflicts) = (rows(feedback), rows(notes), conflict::shown(choices));
-    Ok(Answer::Today(Today { id, title, other, state, goals, other_goals, feedback, notes, conflicts, held }))
+    Ok(Answer::Today(Today {
+        id,
+        title,
+        other,
+        state,
+        goals,
+        other_goals,
+        feedback,
+        notes,
+        more_notes,
+        conflicts,
+        held,
+    }))
 }

@@ -64,7 +64,7 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
             if !rows.is_empty() {
                 context.ui.answer(&Answer::Verified(rows))?;
             }
-            Err(error)
+            Err(CliError::Untouched(Box::new(error)))
         }
     }
 }

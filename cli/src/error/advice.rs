@@ -8,7 +8,7 @@ use alliance_core::{
     store::StoreError,
 };
 
-use super::Exit;
+use super::{CliError, Exit, Report};
 use crate::{
     config::ProfileName,
     net::{relay::NetError, tls::Untrusted},
@@ -195,6 +195,36 @@ pub(super) fn session(error: &SessionError) -> Advice {
         ),
         SessionError::Closed(_) => ("relay_closed", Exit::NotReached, Some(LATER.to_owned())),
         SessionError::App(error) => app(error),
+    }
+}
+
+/// For what fails before a command has changed anything.
+pub(super) fn untouched(error: &CliError) -> Advice {
+    let Report { code, exit, .. } = error.report();
+    let hint = match error {
+        CliError::Net(NetError::NotARelay { .. }) => "nothing was changed here; see whether the address is right",
+        CliError::Net(NetError::Untrusted { why: Untrusted::Issuer, .. }) => {
+            "nothing was changed here; if the relay has an authority of its own, --root <file> names its certificate"
+        }
+        CliError::Net(NetError::Untrusted { why: Untrusted::Early, .. }) => {
+            "nothing was changed here; see whether this computer's clock is right"
+        }
+        CliError::Net(NetError::Untrusted { .. }) => "nothing was changed here; tell whoever runs the relay",
+        CliError::Net(_) => "nothing was changed here; run the same command again when there is a network",
+        CliError::Session(SessionError::Closed(_) | SessionError::Broken(_)) | CliError::Cancelled => {
+            "nothing was changed here; run the same command again"
+        }
+        error => return (code, exit, error.report().hint),
+    };
+    (code, exit, Some(hint.to_owned()))
+}
+
+/// True if what helps is said to the other person.
+pub(super) fn is_of_the_other(error: &AppError) -> bool {
+    match error {
+        AppError::Invitation(_) | AppError::NotFounder => true,
+        AppError::NotInvited(why) => !matches!(why, NotInvited::Member),
+        _ => false,
     }
 }
 

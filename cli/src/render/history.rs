@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::{Cell, FAINT, ID, LOOK, Page, STRONG, cell, name, styled};
 use crate::{
-    command::history::{Change, Field, Line, Span},
+    command::history::{Change, Field, Line, Lines, Span},
     when,
 };
 
@@ -14,7 +14,8 @@ const REMOVED: Style = AnsiColor::Red.on_default().strikethrough();
 const CONTEXT: usize = 6;
 
 /// The history, newest first.
-pub fn history(lines: &[Line], page: &mut Page) {
+pub fn history(history: &Lines, page: &mut Page) {
+    let Lines { lines, more, of } = history;
     if lines.is_empty() {
         page.talk("Nothing was written yet.");
     }
@@ -40,6 +41,10 @@ pub fn history(lines: &[Line], page: &mut Page) {
                 page.line([cell(day), cell(by(line)), styled(&line.short, ID), cell(&line.title), cell(field), what]);
             }
         }
+    }
+    if *more {
+        let of = of.as_ref().and_then(|_| Some(format!(" {}", lines.first()?.short))).unwrap_or_default();
+        page.talk(&format!("There is more: `alliance history{of} -n {}`", 2 * lines.len()));
     }
 }
 
@@ -125,11 +130,12 @@ mod tests {
             before: before.iter().map(|&it| it.to_owned()).collect(),
             after: vec![after.to_owned()],
         };
-        Answer::History(vec![
+        let lines = vec![
             line(6, "Anna", vec![field("body", Change::Text(text)), field("tags", elements)]),
             line(6, "you", vec![field("title", value(&["First"], "First session"))]),
             line(5, "you", vec![field("title", value(&[], "First"))]),
-        ])
+        ];
+        Answer::History(Lines { lines, more: true, of: None })
     }
 
     #[test]

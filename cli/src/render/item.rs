@@ -1,5 +1,7 @@
 //! Items of every kind: rows, whole items, what a change did, and choices between values.
 
+use alliance_core::domain::feedback;
+
 use super::{Cell, FAINT, ID, LOOK, Page, STRONG, cell, count, plain, styled};
 use crate::{
     command::{
@@ -83,7 +85,7 @@ pub fn list(list: &List, page: &mut Page) {
         if items.is_empty() {
             page.talk("No feedback yet. `alliance feedback give keep <words>` gives some, `feedback ask <about>` asks for it.");
         }
-        feedback(items, page);
+        feedbacks(items, page);
         return;
     }
     if items.is_empty() {
@@ -119,7 +121,7 @@ fn row(row: &Row) -> Vec<Cell> {
 }
 
 /// Rows of feedback: id, from whom, what it says, about what, and whether it was answered.
-pub fn feedback(rows: &[Row], page: &mut Page) {
+pub fn feedbacks(rows: &[Row], page: &mut Page) {
     let row = |row: &Row| {
         let field = |name: &str| row.fields.get(name).map_or("", String::as_str);
         let from = if row.owner == "you" { "from you" } else { "to you" };
@@ -148,6 +150,9 @@ pub fn item(item: &Item, page: &mut Page) {
     for (name, value) in row.fields.iter().filter(|(name, value)| !texts.contains(name) && !value.is_empty()) {
         match value.parse().ok().filter(|_| name == "horizon") {
             Some(day) => fact(name, &when::shown(day)),
+            None if name == feedback::ASKED_FOR => {
+                fact(name, row.asked_for.as_deref().unwrap_or("something that is not here"));
+            }
             None => fact(name, value),
         }
     }
@@ -243,6 +248,7 @@ mod tests {
             fields: [("horizon".to_owned(), "in May".to_owned()), ("title".to_owned(), title.to_owned())].into(),
             texts: [("why".to_owned(), "Because".to_owned())].into(),
             progress: None,
+            asked_for: None,
         }
     }
 

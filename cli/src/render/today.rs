@@ -9,7 +9,7 @@ use crate::command::{
 
 /// What is going on.
 pub fn today(today: &Today, page: &mut Page) {
-    let Today { id, title, other, state, goals, other_goals, feedback, notes, conflicts, held } = today;
+    let Today { id, title, other, state, goals, other_goals, feedback, notes, more_notes, conflicts, held } = today;
     let row = Row { id: id.clone(), title: title.clone(), other: other.clone(), state: *state, current: true };
     alliance::heading(&row, page);
     section("Goals", goals, page);
@@ -18,13 +18,17 @@ pub fn today(today: &Today, page: &mut Page) {
     if !feedback.is_empty() {
         page.gap();
         page.line([styled("Feedback for you", STRONG)]);
-        item::feedback(feedback, page);
+        item::feedbacks(feedback, page);
     }
     section("Notes", notes, page);
+    if *more_notes > 0 {
+        page.talk(&format!("{more_notes} more: `alliance note list`"));
+    }
     if !conflicts.is_empty() {
         page.gap();
         let fields = count(conflicts.len() as u64, "field has", "fields have");
-        page.line([styled(format!("{fields} more than one value: `alliance conflict list`"), LOOK)]);
+        page.line([styled(format!("{fields} more than one value"), LOOK)]);
+        page.talk("`alliance conflict list` shows them.");
     }
     if goals.is_empty() && other_goals.is_empty() && feedback.is_empty() && notes.is_empty() {
         page.talk(
