@@ -3,19 +3,18 @@
 //! Every error of every layer ends here, and the match is exhaustive: whoever adds one has to say what a person can do.
 
 mod advice;
+mod message;
 
-use std::{
-    error::Error,
-    io,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use alliance_core::app::{AppError, Candidate, Person, SessionError};
 use serde::Serialize;
 
-use self::advice::{BEGIN, app, is_of_the_other, list, net, one_of, session, some_of, untouched};
-use crate::{command::sync, config::ProfileName, net::relay::NetError};
+use self::{
+    advice::{BEGIN, app, is_of_the_other, list, net, one_of, session, some_of, untouched},
+    message::{message, one, quoted},
+};
+use crate::{config::ProfileName, net::relay::NetError};
 
 /// How the program ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -206,7 +205,7 @@ pub enum CliError {
     #[error("{error}")]
     Draft {
         /// Why.
-        error: Box<CliError>,
+        error: Box<Self>,
         /// Where it is.
         path: PathBuf,
         /// The option that takes it.
@@ -214,7 +213,25 @@ pub enum CliError {
     },
     /// A command that changes nothing before the network has answered got no answer.
     #[error(transparent)]
-    Untouched(Box<CliError>),
+    Untouched(Box<Self>),
+    /// A day of which nobody can say anything yet.
+    #[error("{day} is still to come")]
+    ToCome {
+        /// The day.
+        day: String,
+    },
+    /// What was named is there, and of another kind.
+    #[error("“{title}” is {}, not {}", one(is), one(wanted))]
+    OtherKind {
+        /// Its short id.
+        short: String,
+        /// Its title.
+        title: String,
+        /// Its kind.
+        is: String,
+        /// The kind that was asked for.
+        wanted: String,
+    },
     /// There is nothing that was taken back.
     #[error("there is nothing to do again")]
     NothingToRedo,
@@ -296,6 +313,10 @@ impl CliError {
                 let meant =
                     |Candidate { short, title, private }: Candidate| Meant { id: short, title, private: Some(private) };
                 candidates.iter().cloned().map(meant).collect()
+            }
+            Self::ManyProfiles { names } => {
+                let meant = |name: &ProfileName| Meant { id: name.to_string(), title: name.to_string(), private: None };
+                names.iter().map(meant).collect()
             }
             Self::ManyAlliances { candidates, .. } => {
                 candidates.iter().cloned().map(|(id, title)| Meant { id, title, private: None }).collect()
@@ -405,6 +426,12 @@ impl CliError {
                 (code, exit, Some(hint.map_or(kept.clone(), |hint| format!("{kept}; {hint}"))))
             }
             Self::Untouched(error) => untouched(error),
+            Self::ToCome { .. } => {
+                ("not_a_day", Exit::Usage, Some("say how far it has come by now, or on a day before".to_owned()))
+            }
+            Self::OtherKind { short, is, .. } => {
+                ("not_found", Exit::NotFound, Some(format!("`alliance {is} show {short}` shows it")))
+            }
             Self::NothingToRedo => (
                 "nothing_to_redo",
                 Exit::NotFound,
@@ -433,33 +460,6 @@ impl CliError {
         };
         Report { code, message: message(self), hint, exit }
     }
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
-}
-
-/// The error and its causes, in one sentence. What SQLite or the system says comes last.
-fn message(error: &CliError) -> String {
-    let mut text = match error {
-        CliError::Session(SessionError::Closed(code)) => {
-            format!("the relay ended the connection: {}", sync::refusal(*code))
-        }
-        CliError::Untouched(error) | CliError::Draft { error, .. } => return message(error),
-        error => error.to_string(),
-    };
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        // The number is for programs; the words before it say the same.
-        let said = next.to_string();
-        let said = said.split(" (os error ").next().unwrap_or_default();
-        if !text.ends_with(said) {
-            text = format!("{text}: {said}");
-        }
-        cause = next.source();
-    }
-    text
 }
 
 #[cfg(test)]

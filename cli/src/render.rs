@@ -200,7 +200,10 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::About(about) => alliance::about(about, page),
         Answer::Settings(rows) => page.table(
             rows.iter()
-                .map(|row| vec![cell(row.id), styled(row.value.as_deref().unwrap_or_default(), STRONG)])
+                .map(|row| {
+                    let set = if row.value.is_some() { "set" } else { "" };
+                    vec![cell(row.id), styled(row.in_force.as_deref().unwrap_or_default(), STRONG), styled(set, FAINT)]
+                })
                 .collect(),
         ),
         Answer::Text(text) => page.verbatim(text),
@@ -228,6 +231,25 @@ pub fn failure(message: &str, hint: Option<&str>) -> String {
         text.push_str(&format!("{STRONG}hint{STRONG:#}: {hint}\n"));
     }
     text
+}
+
+/// Text whose lines are broken between words where they are wider than that. Lines that are indented stay as they are.
+pub fn wrapped(text: &str, width: usize) -> String {
+    let mut wrapped = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let mut at = 0;
+        for (n, word) in line.split(' ').enumerate() {
+            let wide = anstream::adapter::strip_str(word.trim_end_matches('\n')).to_string().width();
+            if n > 0 {
+                let full = at + 1 + wide > width && !line.starts_with(' ');
+                wrapped.push(if full { '\n' } else { ' ' });
+                at = if full { 0 } else { at + 1 };
+            }
+            wrapped.push_str(word);
+            at += wide;
+        }
+    }
+    wrapped
 }
 
 /// How many, with the right word.
@@ -344,6 +366,15 @@ pub(crate) mod tests {
         assert_eq!(plain("a\u{200d}b\u{2066}c\u{2069}\u{e0041}"), "abc");
         let family = "👩\u{200d}👧 می\u{200c}خواهم";
         assert_eq!(plain(family), family, "parts of letters stay");
+    }
+
+    #[test]
+    fn talk_is_broken_between_words_where_the_terminal_ends() {
+        let text = "\u{1b}[1merror\u{1b}[0m: one two 日本 three\n  g3k  a title that is longer\n";
+        let fits = wrapped(text, 18);
+        assert_eq!(fits, "\u{1b}[1merror\u{1b}[0m: one two\n日本 three\n  g3k  a title that is longer\n");
+        assert_eq!(wrapped(text, 80), text);
+        assert_eq!(wrapped("Donaudampfschiff ja\n", 4), "Donaudampfschiff\nja\n");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::{
     command::{Answer, init::Recovery},
     config::ProfileName,
     error::{CliError, Exit, Meant},
+    net::stop::Stop,
     render::{self, Layout, Page, Part},
 };
 
@@ -114,7 +115,7 @@ impl Ui {
     pub fn talk(&self, text: &str) {
         if !self.json {
             // Nobody can be told that nobody can be told.
-            let _ = write(AutoStream::auto(io::stderr()), &format!("{}\n", self.named(text)));
+            let _ = write(AutoStream::auto(io::stderr()), &fitted(&format!("{}\n", self.named(text))));
         }
     }
 
@@ -124,9 +125,12 @@ impl Ui {
             return None;
         }
         // Whoever cannot read the question does not say yes.
-        write(AutoStream::auto(io::stderr()), &format!("{about}{question} [y/N] ")).ok()?;
-        let mut line = String::new();
-        io::stdin().read_line(&mut line).ok()?;
+        write(AutoStream::auto(io::stderr()), &fitted(&format!("{about}{question} [y/N] "))).ok()?;
+        let line = answered()?;
+        if !line.ends_with('\n') {
+            // Nobody pressed return: what is said next begins a line.
+            let _ = write(AutoStream::auto(io::stderr()), "\n");
+        }
         Some(is_yes(&line))
     }
 
@@ -144,6 +148,10 @@ impl Ui {
     /// Says why a command failed.
     pub fn failed(&self, error: &CliError) -> Exit {
         let report = error.report();
+        if matches!(error, CliError::Declined) && !self.json {
+            self.talk("Nothing was shared.");
+            return report.exit;
+        }
         let hint = report.hint.map(|hint| if error.helps_there() { hint } else { self.named(&hint) });
         self.refuse(report.code, &report.message, hint.as_deref(), error.candidates());
         report.exit
@@ -157,7 +165,8 @@ impl Ui {
         }
         if self.json {
             let text = error.to_string();
-            let reason = text.split("\n\nUsage:").next().unwrap_or_default();
+            let ends = ["\n\nUsage:", "\n\nFor more information"];
+            let reason = ends.iter().fold(text.as_str(), |text, end| text.split(end).next().unwrap_or_default());
             let message = reason.split_whitespace().collect::<Vec<_>>().join(" ");
             self.refuse(
                 "usage",
@@ -175,7 +184,7 @@ impl Ui {
         let text = if self.json {
             json(&Failure { v: VERSION, error: Reason { code, message, hint, candidates } }).unwrap_or_default()
         } else {
-            render::failure(message, hint)
+            fitted(&render::failure(message, hint))
         };
         let _ = write(AutoStream::auto(io::stderr()), &text);
     }
@@ -189,7 +198,7 @@ impl Ui {
         render(&mut page);
         page.parts().iter().try_for_each(|part| match part {
             Part::Data(text) => write(AutoStream::auto(io::stdout()), text),
-            Part::Talk(text) => write(AutoStream::auto(io::stderr()), &self.named(text)),
+            Part::Talk(text) => write(AutoStream::auto(io::stderr()), &fitted(&self.named(text))),
         })
     }
 
@@ -242,6 +251,33 @@ fn goes_nowhere(stream: impl std::os::fd::AsFd) -> bool {
 #[cfg(not(unix))]
 fn goes_nowhere(_: impl Sized) -> bool {
     false
+}
+
+/// Talk as wide as the terminal that it is for.
+fn fitted(text: &str) -> String {
+    match terminal_size::terminal_size_of(io::stderr()) {
+        Some((width, _)) if io::stderr().is_terminal() => render::wrapped(text, width.0.into()),
+        _ => text.to_owned(),
+    }
+}
+
+/// The line that somebody types; nothing if they end it with Ctrl-C.
+fn answered() -> Option<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let line = runtime.block_on(async {
+        let mut stop = Stop::new().ok()?;
+        let typed = tokio::task::spawn_blocking(|| {
+            let mut line = String::new();
+            io::stdin().read_line(&mut line).map(|_| line)
+        });
+        tokio::select! {
+            typed = typed => typed.ok()?.ok(),
+            () = stop.wished() => Some(String::new()),
+        }
+    });
+    // Nobody waits for the rest of the line.
+    runtime.shutdown_background();
+    line
 }
 
 fn is_yes(line: &str) -> bool {

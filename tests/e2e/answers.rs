@@ -102,7 +102,7 @@ fn whoever_has_no_profile_is_told_how_to_begin() {
     for arguments in [&["today"][..], &["note", "list"], &["sync"], &["status"], &["invite"], &["use"]] {
         let refusal = nobody.refused(arguments);
         assert_eq!((refusal.exit, &*refusal.code), (5, "no_profile"), "{arguments:?}: {refusal:?}");
-        assert!(refusal.hint.contains("`alliance init`"), "{refusal:?}");
+        assert!(refusal.hint.contains("`alliance init --name"), "{refusal:?}");
     }
     assert!(!nobody.home().exists(), "looking leaves nothing behind");
 }

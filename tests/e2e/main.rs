@@ -22,3 +22,4 @@ mod story;
 mod things;
 mod told;
 mod trace;
+mod words;

@@ -8,12 +8,12 @@ use alliance_tests::{
 };
 use serde_json::{Value, json};
 
-fn short(done: &Value) -> String {
+pub(super) fn short(done: &Value) -> String {
     done["short"].as_str().expect("a short id").to_owned()
 }
 
 /// Runs a command on a terminal, which `script` makes; returns how it ended and what was on the screen.
-fn on_a_terminal(person: &Person, arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
+pub(super) fn on_a_terminal(person: &Person, arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
     let typed = person.command(arguments);
     let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().expect("text").replace('\'', "'\\''"));
     let line: Vec<_> = std::iter::once(typed.get_program()).chain(typed.get_args()).map(quoted).collect();
@@ -30,7 +30,7 @@ fn on_a_terminal(person: &Person, arguments: &[&str], variables: &[(&str, &str)]
     (ran.status.code(), String::from_utf8_lossy(&ran.stdout).into_owned())
 }
 
-fn alone() -> Person {
+pub(super) fn alone() -> Person {
     let ben = Person::new("Ben");
     ben.json(&["init", "--name", "Ben", "--role", "coach", "--alliance", "Ben & Anna"]);
     ben
@@ -82,7 +82,7 @@ fn both_say_how_far_a_goal_has_come_and_tick_a_milestone_once() {
     anna.json(&["goal", "reach", &goal, "-m", "In May!"]);
     let reached = anna.json(&["goal", "show", &goal]);
     assert_eq!((&reached["status"], &reached["reason"]), (&json!("reached"), &json!("In May!")));
-    assert_eq!(anna.refused(&["goal", "milestone", "tick", &goal, "km"]).exit, 2);
+    assert_eq!(anna.refused(&["goal", "milestone", "tick", &goal, "km"]).exit, 5);
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn what_one_did_last_is_taken_back_and_merges_and_is_done_again() {
     assert_eq!(ben.json(&["note", "show", &note])["body"], "Zero. One two three.");
     ben.json(&["redo"]);
     assert_eq!(ben.json(&["note", "show", &note])["body"], "Zero. One two and three.");
-    assert_eq!(ben.refused(&["redo"]).code, "nothing_to_undo");
+    assert_eq!(ben.refused(&["redo"]).code, "nothing_to_redo");
     ben.json(&["undo"]);
     assert_eq!(ben.refused(&["undo"]).code, "not_undone", "what was made stays");
     // What the other wrote over stays.
@@ -240,10 +240,14 @@ fn settings_hold_for_every_command_and_bad_ones_are_refused() {
     assert!(!ben.ok(&["today"]).contains("\u{1b}["));
     assert_eq!(ben.refused(&["config", "set", "colour", "pink"]).code, "setting");
     assert_eq!(ben.refused(&["config", "set", "profile", "../x"]).code, "setting");
+    assert_eq!(ben.refused(&["config", "set", "profile", "nobody"]).code, "no_profile");
+    ben.json(&["--profile", "another", "init", "--name", "B", "--role", "peer", "--alliance", "Another"]);
+    assert_eq!(ben.json(&["today"])["title"], "Ben & Anna");
     ben.json(&["config", "set", "profile", "another"]);
-    assert_eq!(ben.refused(&["today"]).code, "no_profile");
-    ben.json(&["--profile", "default", "today"]);
-    assert_eq!(ben.json(&["config"])[2], json!({ "id": "profile", "value": "another" }));
+    assert_eq!(ben.json(&["today"])["title"], "Another");
+    let set = json!({ "id": "profile", "value": "another", "in_force": "another" });
+    assert_eq!(ben.json(&["config"])[2], set);
+    assert_eq!(ben.json(&["config"])[1], json!({ "id": "colour", "value": null, "in_force": "auto" }));
 }
 
 #[test]

@@ -119,6 +119,16 @@ impl Use {
 
 /// Digits of an id at the least.
 const SHORTEST: usize = 4;
+/// Digits of an id that is offered, if they tell it from all others.
+const OFFERED: usize = 8;
+
+/// As much of an id as tells an alliance from all others.
+pub fn short(space: &SpaceId, all: &[AllianceInfo]) -> String {
+    let id = space.to_string();
+    let others = |start: &str| all.iter().any(|it| it.space != *space && it.space.to_string().starts_with(start));
+    let most = (OFFERED..id.len()).find(|most| !others(&id[..*most])).unwrap_or(id.len());
+    id[..most].to_owned()
+}
 
 /// The alliance that a person named: by its title, its id, or the beginning of either.
 pub fn find(profile: &mut Profile, name: &str) -> Result<SpaceId, CliError> {
@@ -145,7 +155,7 @@ fn pick(all: Vec<AllianceInfo>, name: &str) -> Result<AllianceInfo, CliError> {
             [] => {}
             [one] => return Ok(one.clone()),
             _ => {
-                let candidates = fitting.iter().map(|it| (it.space.to_string(), it.title.clone())).collect();
+                let candidates = fitting.iter().map(|it| (short(&it.space, &all), it.title.clone())).collect();
                 return Err(CliError::ManyAlliances { name: name.to_owned(), candidates });
             }
         }

@@ -4,11 +4,12 @@
 
 use std::{fs, io, path::PathBuf};
 
+use alliance_core::app::AllianceInfo;
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
 use serde::Serialize;
 
-use super::{Answer, Context};
+use super::{Answer, Context, alliance};
 use crate::{
     args::{self, Options},
     config::ProfileName,
@@ -66,7 +67,7 @@ _alliance_ids() {
     [[ $LBUFFER == *' ' ]] || typed=(${typed[1,-2]})
     ids=(${(f)"$(${typed[1]} complete-ids -- ${(Q)typed[2,-1]} 2>/dev/null)"})
     ids=(${ids/$'\t'/:})
-    _describe 'id' ids
+    _describe 'name' ids
 }
 "#;
 
@@ -84,7 +85,8 @@ impl Completions {
             Shell::Bash => script + BASH,
             Shell::Fish => script + FISH,
             Shell::Zsh => {
-                let ids = |line: &str| match line.trim_start().starts_with("':id -- ") {
+                let named = ["':id -- ", "'::name -- Title of the alliance", "'--profile=", "'--alliance=["];
+                let ids = |line: &str| match named.iter().any(|named| line.trim_start().starts_with(named)) {
                     true => line.replace(":_default'", ":_alliance_ids'"),
                     false => line.to_owned(),
                 };
@@ -110,18 +112,52 @@ impl CompleteIds {
     /// The ids that may come next; none where no id belongs, or where there is no profile.
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
         let Some(place) = place(&self.typed) else { return Ok(Answer::Ids(Vec::new())) };
+        if place.belongs == Belongs::Profile {
+            let names = context.folder()?.names()?.into_iter().map(|name| name.to_string());
+            return Ok(Answer::Ids(names.map(|id| Id { id, title: String::new() }).collect()));
+        }
         let options = Options { json: false, profile: place.profile, alliance: place.alliance };
         let context = Context::new(context.env, context.ui, &options);
         let mut profile = context.profile()?;
-        let space = context.space(&mut profile)?;
-        let found = profile.complete(space, place.kind, "")?;
+        let found = match place.belongs {
+            Belongs::Alliance => alliances(&profile.alliances()?),
+            Belongs::Choice => {
+                let space = context.space(&mut profile)?;
+                let mut all: Vec<_> = profile.conflicts(space)?.into_iter().map(|it| (it.short, it.title)).collect();
+                all.dedup();
+                all
+            }
+            Belongs::Item | Belongs::Profile => {
+                let space = context.space(&mut profile)?;
+                profile.complete(space, place.kind, "")?
+            }
+        };
         Ok(Answer::Ids(found.into_iter().map(|(id, title)| Id { id, title }).collect()))
     }
 }
 
-/// A place on the command line where an id belongs.
+/// Beginnings of their ids, which a shell takes as they are, and titles.
+fn alliances(all: &[AllianceInfo]) -> Vec<(String, String)> {
+    all.iter().map(|info| (alliance::short(&info.space, all), info.title.clone())).collect()
+}
+
+/// What may be named in a place on the command line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Belongs {
+    /// An item.
+    Item,
+    /// An item with something to choose.
+    Choice,
+    /// An alliance.
+    Alliance,
+    /// A profile.
+    Profile,
+}
+
+/// A place on the command line where something is named.
 #[derive(PartialEq, Eq, Debug)]
 struct Place {
+    belongs: Belongs,
     kind: Option<&'static str>,
     profile: Option<ProfileName>,
     alliance: Option<String>,
@@ -145,7 +181,9 @@ fn place(typed: &[String]) -> Option<Place> {
             let value = value.map(str::to_owned).or_else(|| words.next().cloned());
             match option.get_id().as_str() {
                 // What comes next is the value of this option.
-                id if value.is_none() => belongs = Some(id == "asked_for"),
+                "profile" if value.is_none() => belongs = Some(Some(Belongs::Profile)),
+                "alliance" if value.is_none() && noun != Some("init") => belongs = Some(Some(Belongs::Alliance)),
+                id if value.is_none() => belongs = Some((id == "asked_for").then_some(Belongs::Item)),
                 "profile" => profile = value.and_then(|name| name.parse().ok()),
                 "alliance" => alliance = value,
                 _ => {}
@@ -157,9 +195,17 @@ fn place(typed: &[String]) -> Option<Place> {
             positionals += 1;
         }
     }
-    let next = || at.get_positionals().nth(positionals).is_some_and(|next| next.get_id() == "id");
+    let next = || {
+        let next = at.get_positionals().nth(positionals)?;
+        match (at.get_name(), next.get_id().as_str()) {
+            ("keep", "id") => Some(Belongs::Choice),
+            ("use", "name") => Some(Belongs::Alliance),
+            (_, "id") => Some(Belongs::Item),
+            _ => None,
+        }
+    };
     let kind = alliance_core::domain::KINDS.map(|kind| kind.name).into_iter().find(|kind| noun == Some(kind));
-    belongs.unwrap_or_else(next).then_some(Place { kind, profile, alliance })
+    Some(Place { belongs: belongs.unwrap_or_else(next)?, kind, profile, alliance })
 }
 
 #[cfg(test)]
@@ -186,6 +232,15 @@ mod tests {
         for none in ["", "goal", "goal show g3k", "note add", "sync", "goal rate g3k", "goal edit --title", "today"] {
             assert!(at(none).is_none(), "{none}");
         }
+    }
+
+    #[test]
+    fn profiles_alliances_and_choices_are_completed_too() {
+        let belongs = |line: &str| at(line).unwrap_or_else(|| panic!("nothing belongs after {line}")).belongs;
+        assert_eq!((belongs("--profile"), belongs("goal --profile")), (Belongs::Profile, Belongs::Profile));
+        assert_eq!((belongs("use"), belongs("goal list --alliance")), (Belongs::Alliance, Belongs::Alliance));
+        assert_eq!((belongs("conflict keep"), belongs("goal edit")), (Belongs::Choice, Belongs::Item));
+        assert!(at("init --alliance").is_none(), "its title is new");
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub struct Row {
     pub id: &'static str,
     /// What it was set to.
     pub value: Option<String>,
+    /// What holds, set or not; none if that is not known.
+    pub in_force: Option<String>,
 }
 
 impl Config {
@@ -64,14 +66,20 @@ impl Config {
                 Name::Profile => {
                     let named = value.map(|value| value.parse::<ProfileName>());
                     let named = named.transpose().map_err(|want| CliError::Setting { name: "profile", want })?;
+                    if let Some(name) = named.clone().filter(|name| !home.holds(name)) {
+                        return Err(CliError::NoProfile { name, others: home.names()? });
+                    }
                     settings.profile = named.map(|name| name.to_string());
                 }
             }
             settings.write(&home)?;
         }
+        let editor = settings.editor();
+        let chosen = context.home().ok().map(|(_, name)| name.to_string());
+        let in_force = [Some(editor), Some(settings.colour.clone().unwrap_or_else(|| "auto".to_owned())), chosen];
         let Settings { editor, colour, profile } = settings;
-        let rows = [("editor", editor), ("colour", colour), ("profile", profile)];
-        Ok(Answer::Settings(rows.into_iter().map(|(id, value)| Row { id, value }).collect()))
+        let rows = [("editor", editor), ("colour", colour), ("profile", profile)].into_iter().zip(in_force);
+        Ok(Answer::Settings(rows.map(|((id, value), in_force)| Row { id, value, in_force }).collect()))
     }
 }
 

@@ -109,7 +109,7 @@ pub enum Milestone {
 pub struct Which {
     /// Id or whole title of the goal
     id: String,
-    /// The milestone's number, as `goal show` shows it, or its words
+    /// The milestone's number, as `goal show` shows it, or all of its words
     #[arg(required = true, value_name = "WHICH")]
     which: Vec<String>,
 }
@@ -193,6 +193,8 @@ struct Changes {
     not_area: Vec<String>,
 }
 
+const PAUSED: &str = "paused";
+
 impl Goal {
     /// Runs the verb.
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
@@ -204,7 +206,7 @@ impl Goal {
             Verb::Level(level) => level.run(context).map(Answer::Done),
             Verb::Rate(rate) => rate.run(context).map(Answer::Done),
             Verb::Milestone(milestone) => milestone.run(context).map(Answer::Done),
-            Verb::Pause(stand) => stand.run(context, "paused", "Paused").map(Answer::Done),
+            Verb::Pause(stand) => stand.run(context, PAUSED, "Paused").map(Answer::Done),
             Verb::Reach(stand) => stand.run(context, "reached", "Reached").map(Answer::Done),
             Verb::Release(stand) => stand.run(context, "released", "Released").map(Answer::Done),
         }
@@ -269,6 +271,9 @@ impl Rate {
         let Self { id, level, message, on } = self;
         let (mut profile, item) = open(context, &id)?;
         let day = on.map_or_else(|| context.env.today(), |on| on.day(context.env))?;
+        if day > context.env.today()? {
+            return Err(CliError::ToCome { day: when::shown(day) });
+        }
         let note = message.map(|typed| item::text(context, typed)).transpose()?.unwrap_or_default();
         let rating = Rating { date: day.to_string(), level, note };
         let done = change(context, &mut profile, &item, "Rated", goal::Intent::Rate { item: item.item, rating })?;
@@ -285,7 +290,11 @@ impl Milestone {
             Self::Remove(Which { id, which }) => ("Removed", id, Step::Remove(which.join(" "))),
         };
         let (mut profile, item) = open(context, &id)?;
-        change(context, &mut profile, &item, verb, goal::Intent::Milestone { item: item.item, step })
+        let before = milestones(&mut profile, &item)?;
+        let done = change(context, &mut profile, &item, verb, goal::Intent::Milestone { item: item.item, step })?;
+        let after = milestones(&mut profile, &item)?;
+        let differs = before.iter().find(|it| !after.contains(it)).or(after.iter().find(|it| !before.contains(it)));
+        Ok(Done { said: differs.map(|it| format!("“{}”", it.words)), ..done })
     }
 }
 
@@ -295,8 +304,14 @@ impl Stand {
         let (mut profile, item) = open(context, &id)?;
         let reason = message.map(|typed| item::text(context, typed)).transpose()?;
         let edit = goal::Edit::status(status, reason.map(|text| TextEdit { from: None, text }));
-        change(context, &mut profile, &item, verb, goal::Intent::Edit { item: item.item, edit })
+        let done = change(context, &mut profile, &item, verb, goal::Intent::Edit { item: item.item, edit })?;
+        let again = || format!("`alliance goal edit {} --status {}` takes it up again.", done.short, goal::ACTIVE);
+        Ok(Done { next: (status == PAUSED).then(again), ..done })
     }
+}
+
+fn milestones(profile: &mut Profile, item: &ItemRef) -> Result<Vec<goal::Milestone>, CliError> {
+    Ok(profile.item(item)?.summary.progress.map(|progress| progress.milestones).unwrap_or_default())
 }
 
 fn open(context: &Context<'_>, id: &str) -> Result<(Profile, ItemRef), CliError> {

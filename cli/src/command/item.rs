@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use alliance_core::{
-    app::{self, ItemRef, Profile},
+    app::{self, AppError, ItemRef, Profile},
     document::TextEdit,
-    domain::goal,
+    domain::{feedback, goal, note},
 };
 use alliance_replica::id::SpaceId;
 use serde::Serialize;
@@ -44,6 +44,9 @@ pub struct Done {
     /// How something that was typed was understood, for people.
     #[serde(skip)]
     pub said: Option<String>,
+    /// What one may want to do next, for people.
+    #[serde(skip)]
+    pub next: Option<String>,
 }
 
 /// Who sees what is in an alliance.
@@ -80,6 +83,7 @@ impl Done {
             audience: alliance.map(Audience::from),
             verb,
             said: None,
+            next: None,
         }
     }
 }
@@ -239,13 +243,16 @@ pub struct Item {
     /// Which of the fields are texts.
     #[serde(skip)]
     pub texts: Vec<String>,
+    /// What the other person is called, once known.
+    #[serde(skip)]
+    pub other: Option<String>,
 }
 
 impl From<app::Item> for Item {
     fn from(item: app::Item) -> Self {
         let app::Item { summary, choices, .. } = item;
         let texts = summary.texts.keys().filter(|name| !TAKEN.contains(&name.as_str())).cloned().collect();
-        Self { row: summary.into(), conflicts: conflict::shown(choices), texts }
+        Self { row: summary.into(), conflicts: conflict::shown(choices), texts, other: None }
     }
 }
 
@@ -263,8 +270,21 @@ pub fn list(context: &Context<'_>, kind: &'static str, all: bool) -> Result<List
 pub fn show(context: &Context<'_>, kind: &'static str, text: &str) -> Result<Item, CliError> {
     let mut profile = context.profile()?;
     let space = context.space(&mut profile)?;
-    let item = profile.find_to_show(space, Some(kind), text)?;
-    Ok(profile.item(&item)?.into())
+    let found = profile.find_to_show(space, Some(kind), text);
+    let item = found.map_err(|error| of_another_kind(&mut profile, space, text, error))?;
+    let other = profile.alliances()?.into_iter().find(|info| info.space == space).and_then(|info| info.other);
+    Ok(Item { other, ..profile.item(&item)?.into() })
+}
+
+/// Says of which kind it is that was not found among those of the kind that was asked for.
+fn of_another_kind(profile: &mut Profile, space: SpaceId, text: &str, error: AppError) -> CliError {
+    let AppError::NotFound { kind, .. } = &error else { return error.into() };
+    let Ok(item) = profile.find(space, None, text).and_then(|item| profile.item(&item)) else { return error.into() };
+    let app::Summary { short, title, kind: is, .. } = item.summary;
+    match [goal::KIND.name, note::KIND.name, feedback::KIND.name].contains(&is.as_str()) && is != *kind {
+        true => CliError::OtherKind { short, title, is, wanted: kind.clone() },
+        false => error.into(),
+    }
 }
 
 /// The alliance that is meant and the item to change that a person typed: by its id or its whole title.
@@ -275,7 +295,8 @@ pub fn find(
     text: &str,
 ) -> Result<(SpaceId, ItemRef), CliError> {
     let space = context.space(profile)?;
-    Ok((space, profile.find(space, kind, text)?))
+    let found = profile.find(space, kind, text);
+    Ok((space, found.map_err(|error| of_another_kind(profile, space, text, error))?))
 }
 
 /// The text that a person gave: what was typed, or stdin for `-`.

@@ -18,8 +18,7 @@ use crate::{
 pub(super) type Advice = (&'static str, Exit, Option<String>);
 
 /// How to begin.
-pub(super) const BEGIN: &str =
-    "`alliance init` starts one, `alliance join <invite>` takes up an invitation; --help shows how";
+pub(super) const BEGIN: &str = "`alliance init --name <you> --role <what you are> --alliance <title>` starts one, `alliance join <invite> --name <you> --role <what you are>` takes up an invitation";
 
 /// For errors of the façade.
 pub(super) fn app(error: &AppError) -> Advice {
@@ -92,7 +91,9 @@ fn rule(error: &RuleError) -> Advice {
             ("not_yours", Exit::NotYours, Some("it is for the other person to answer".to_owned()))
         }
         RuleError::NotADay { .. } => usage("say it as 2026-11-27"),
-        RuleError::NoneSuch { .. } => usage("`alliance goal show <id>` shows them with their numbers"),
+        RuleError::NoneSuch { .. } => {
+            ("not_found", Exit::NotFound, Some("`alliance goal show <id>` shows them with their numbers".to_owned()))
+        }
         RuleError::OnlyShown => usage("install the newest `alliance`"),
     }
 }

@@ -149,6 +149,25 @@ fn every_own_error() -> Vec<CliError> {
         CliError::Token,
         CliError::TokenInClear { url: url.to_owned() },
         CliError::NoRelayInInvitation,
+        CliError::NotADay { text: "soonish".to_owned() },
+        CliError::ToCome { day: "Fri 27 Nov 2026".to_owned() },
+        CliError::NoText,
+        CliError::Editor { editor: "ed".to_owned(), why: "cannot be started" },
+        CliError::EditorCancelled { editor: "ed".to_owned() },
+        CliError::Draft {
+            error: Box::new(AppError::NoAlliance.into()),
+            path: "it's/draft-1.md".into(),
+            option: "--why",
+        },
+        CliError::Setting { name: "colour", want: "colour is auto, always or never" },
+        CliError::NothingToRedo,
+        CliError::OtherKind {
+            short: "n3k".to_owned(),
+            title: "Doubts".to_owned(),
+            is: "note".to_owned(),
+            wanted: "feedback".to_owned(),
+        },
+        CliError::CopiedAlready { short: "n3k".to_owned(), title: "Doubts".to_owned() },
         CliError::Cancelled,
         CliError::Input(denied()),
         CliError::Output(denied()),
@@ -165,7 +184,31 @@ fn every_own_error() -> Vec<CliError> {
 
 fn every_error() -> Vec<CliError> {
     let app = every_app_error().into_iter().map(CliError::from);
-    app.chain(every_network_error()).chain(every_own_error()).collect()
+    let untouched = every_network_error().into_iter().chain([CliError::Cancelled]);
+    let untouched = untouched.map(|error| CliError::Untouched(Box::new(error)));
+    app.chain(every_network_error()).chain(untouched).chain(every_own_error()).collect()
+}
+
+#[test]
+fn what_failed_before_anything_was_changed_does_not_say_that_it_is_saved() {
+    for error in every_network_error().into_iter().chain([CliError::Cancelled]) {
+        let told = error.report();
+        let Report { code, hint, message, exit } = CliError::Untouched(Box::new(error)).report();
+        assert_eq!((code, message, exit), (told.code, told.message, told.exit));
+        let hint = hint.unwrap_or_default();
+        // Only who has a relay set gets so far.
+        assert!(code == "no_relay" || !hint.contains("saved here") && !hint.contains("sync`"), "{hint}");
+    }
+}
+
+#[test]
+fn hints_for_the_other_person_are_told_from_those_for_oneself() {
+    for error in every_error() {
+        let hint = error.report().hint.unwrap_or_default();
+        let theirs = ["ask the other person", "they make", "ask for a new one", "comes from", "was run"];
+        let theirs = theirs.iter().any(|words| hint.contains(words)) && hint.contains("`alliance ");
+        assert!(!theirs || error.helps_there(), "{hint}");
+    }
 }
 
 #[test]

@@ -82,7 +82,8 @@ pub fn relays(relays: &[Known], page: &mut Page) {
                 let key = relay.key.as_deref().map_or("not met yet", |key| key.get(..16).unwrap_or(key));
                 let left = relay.left.len() == relay.spaces.len();
                 let more = if left { "left; visited until all have moved" } else { "" };
-                vec![styled(&relay.id, ID), styled(key, FAINT), styled(more, FAINT)]
+                let token = if relay.token { "token kept" } else { "" };
+                vec![styled(&relay.id, ID), styled(key, FAINT), cell(token), styled(more, FAINT)]
             })
             .collect(),
     );

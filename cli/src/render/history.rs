@@ -30,7 +30,8 @@ pub fn history(history: &Lines, page: &mut Page) {
         }
         if page.is_terminal() {
             let private = if line.private { "private" } else { "" };
-            page.line([styled(&line.short, ID), cell(&line.title), styled(by(line), FAINT), styled(private, LOOK)]);
+            let cells = [styled(&line.short, ID), cell(&line.title), styled(by(line), FAINT), styled(private, LOOK)];
+            page.table_cutting(1, vec![cells.into()]);
         }
         for Field { field, became } in &line.fields {
             let what = said(became);

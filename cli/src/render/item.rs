@@ -1,6 +1,6 @@
 //! Items of every kind: rows, whole items, what a change did, and choices between values.
 
-use alliance_core::domain::feedback;
+use alliance_core::domain::{alliance, feedback};
 
 use super::{Cell, FAINT, ID, LOOK, Page, STRONG, cell, count, plain, styled};
 use crate::{
@@ -20,14 +20,15 @@ pub fn done(done: &Done, page: &mut Page) {
         return;
     }
     let Done { verb, kind, .. } = done;
-    if let Some(said) = &done.said {
-        page.talk(&format!("{verb}: {said}."));
-    }
+    let said = done.said.as_ref().map(|said| format!(", {said}")).unwrap_or_default();
     let article = if kind == "feedback" { "" } else { "a " };
     page.talk(&match &done.audience {
-        None => format!("{verb}: {article}{kind} that only you have."),
-        Some(audience) => format!("{verb}: {}. `alliance sync` exchanges it.", seen_by(kind, done.owner, audience)),
+        None => format!("{verb}{said}: {article}{kind} that only you have."),
+        Some(audience) => {
+            format!("{verb}{said}: {}. `alliance sync` exchanges it.", seen_by(kind, done.owner, audience))
+        }
     });
+    done.next.iter().for_each(|next| page.talk(next));
     for choice in &done.replaced {
         let value = |value: &Value| match &value.by {
             Some(by) => format!("“{}” ({by})", value.value),
@@ -44,6 +45,7 @@ fn seen_by(kind: &str, owner: &str, audience: &Audience) -> String {
     let whose = match owner {
         "you" => format!("your {kind}"),
         "them" => format!("the {kind} of {}", other.as_deref().unwrap_or("the other person")),
+        _ if kind == alliance::KIND.name => return format!("what the alliance itself is, for {}", people(audience)),
         _ => return format!("a {kind} for {}", people(audience)),
     };
     format!("{whose}, seen by {}", people(audience))
@@ -140,7 +142,7 @@ pub fn feedbacks(rows: &[Row], page: &mut Page) {
 
 /// An item as a whole.
 pub fn item(item: &Item, page: &mut Page) {
-    let Item { row, conflicts, texts } = item;
+    let Item { row, conflicts, texts, other } = item;
     page.line([styled(&row.short, ID), styled(&row.title, STRONG)]);
     let mut facts = Vec::new();
     let mut fact = |name: &str, value: &str| facts.push(vec![styled(name, FAINT), cell(value)]);
@@ -160,7 +162,7 @@ pub fn item(item: &Item, page: &mut Page) {
         "whose",
         match row.owner {
             "you" => "you",
-            "them" => "the other person's",
+            "them" => other.as_deref().unwrap_or("the other person"),
             _ => "both of you",
         },
     );
@@ -223,7 +225,7 @@ pub fn choices(choices: &[Choice], page: &mut Page) {
             ]);
         }
     }
-    page.table(rows);
+    page.table_cutting(3, rows);
     page.talk("You both wrote at the same time, and both is kept. `alliance conflict keep <id> <n>` chooses.");
 }
 

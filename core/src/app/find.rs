@@ -94,6 +94,14 @@ impl Profile {
         })
     }
 
+    /// The item that the next undo would change, or the next redo.
+    pub fn next_turn(&mut self, undo: bool) -> Result<Option<ItemRef>, AppError> {
+        self.store.read(|tx| {
+            let act = if undo { tx.last_done()? } else { tx.last_undone()? };
+            Ok(act.map(|act| ItemRef { space: act.space, item: act.item }))
+        })
+    }
+
     /// Short ids and titles of the items of a kind that begin so, for whoever completes what is typed.
     pub fn complete(
         &mut self,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use alliance_core::app::{Profile, RelayInfo, SessionError, SessionEvent, Tally};
-use alliance_replica::id::SpaceId;
+use alliance_replica::{exchange::frame::Code, id::SpaceId};
 
 use super::{Synced, Traffic, notices::Notices, refusal};
 use crate::{
@@ -12,6 +12,10 @@ use crate::{
     net::{relay::Talk, stay::Stay},
     ui::Progress,
 };
+
+/// What is said of a relay that was told a token and did not take it.
+const NOT_TAKEN: &str =
+    "it does not take the token that is kept here; ask whoever runs it for another one, then `alliance relay token`";
 
 /// How an exchange goes on.
 pub(super) enum Mode<'a> {
@@ -102,7 +106,8 @@ impl<'a> Exchange<'a> {
                     new = true;
                     // A relay that was left may do as it likes.
                     if !self.relay.left.contains(&space) {
-                        self.refused.insert(space, refusal(code));
+                        let kept = code == Code::Token && self.relay.token.is_some();
+                        self.refused.insert(space, if kept { NOT_TAKEN } else { refusal(code) });
                     }
                 }
                 SessionEvent::Damaged { space } => {

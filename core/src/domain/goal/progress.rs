@@ -171,17 +171,13 @@ impl Step {
     }
 }
 
-/// The one milestone with this number, else with these words, else with these among its words.
+/// The one milestone with this number, else with these words and no others: what is meant is changed.
 fn meant<'m>(which: &str, there: &'m [Milestone]) -> Result<&'m Milestone, RuleError> {
     let wanted = which.trim().to_lowercase();
     let number = wanted.parse::<usize>().ok().and_then(|number| there.get(number.checked_sub(1)?));
     let same = || there.iter().find(|it| it.words.to_lowercase() == wanted);
-    let like = || {
-        let mut like = there.iter().filter(|it| !wanted.is_empty() && it.words.to_lowercase().contains(&wanted));
-        like.next().filter(|_| like.next().is_none())
-    };
     let none = || RuleError::NoneSuch { field: "milestone", text: which.to_owned() };
-    number.or_else(same).or_else(like).ok_or_else(none)
+    number.or_else(same).ok_or_else(none)
 }
 
 #[cfg(test)]
@@ -269,19 +265,18 @@ mod tests {
     }
 
     #[test]
-    fn a_milestone_is_meant_by_its_number_its_words_or_a_part_that_no_other_has() {
+    fn a_milestone_is_meant_by_its_number_or_all_of_its_words() {
         let there = Milestone::read(&["0002 5 km".into(), "0001 Shoes".into(), "0003 10 km".into(), "odd".into()], &[]);
         assert_eq!((Milestone::words_of("0002 5 km"), Milestone::words_of("10 km")), ("5 km", "10 km"));
         let words = |which: &str| meant(which, &there).map(|it| it.words.clone());
         assert_eq!(words("1"), Ok("Shoes".into()));
         assert_eq!(
-            (words("shoes"), words("10"), words("4")),
+            (words("shoes"), words("10 km"), words("4")),
             (Ok("Shoes".into()), Ok("10 km".into()), Ok("odd".into()))
         );
-        for bad in ["km", "7", "", "marathon"] {
+        for bad in ["km", "10", "5", "shoe", "7", "", "marathon"] {
             assert!(words(bad).is_err(), "{bad}");
         }
-        assert_eq!(words("5"), Ok("5 km".into()), "no fifth one, so words are meant");
     }
 
     #[test]
