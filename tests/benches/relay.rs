@@ -43,7 +43,8 @@ const SECONDS: u64 = 20;
 const IDLE: u64 = 500;
 /// Kibibytes that a connected space may take while nothing happens.
 const IDLE_KIB: f64 = 40.0;
-const STORED: u64 = 100_000;
+/// Stored spaces, few and very many. Few already fill the database's own cache, which is bounded.
+const STORED: [u64; 2] = [10_000, 100_000];
 /// By how much the memory of a relay may grow that stores very many spaces, none of them open.
 const STORED_GROWTH: f64 = 1.1;
 /// Longer than anything here takes.
@@ -327,10 +328,10 @@ async fn idle(report: &mut Report) {
     report.most("an idle connected space, KiB above the start", each, IDLE_KIB, 1.0);
 }
 
-/// A relay that stores very many spaces, beside one that stores none; the same devices come to both.
+/// A relay that stores very many spaces, beside one that stores few; the same devices come to both.
 async fn stored(report: &mut Report) {
     let mut memory = Vec::new();
-    for stored in [0, STORED] {
+    for stored in STORED {
         let folder = tempfile::tempdir_in(data()).expect("a folder");
         fill(&folder.path().join("data"), stored);
         let relay = Relay::start(folder.path());
@@ -343,8 +344,8 @@ async fn stored(report: &mut Report) {
         assert!(relay.count("alliance_relay_spaces") >= stored);
         memory.push(relay.memory());
     }
-    let (Some(without), Some(with)) = (memory[0], memory[1]) else { return };
-    report.most("memory with 100 000 stored spaces, KiB, to none", with, without, STORED_GROWTH);
+    let (Some(few), Some(many)) = (memory[0], memory[1]) else { return };
+    report.most("memory with 100 000 stored spaces, KiB, to 10 000", many, few, STORED_GROWTH);
 }
 
 fn fill(folder: &Path, spaces: u64) {
