@@ -41,6 +41,12 @@ pub(super) fn spliced(text: &str, splices: &[Splice]) -> String {
 
 /// Splices that turn `old` into `new`, the last in the text first, so that each one's offset is one of `old`.
 pub(super) fn splices(old: &str, new: &str) -> Vec<Splice> {
+    match splice(0, old, new) {
+        None => return Vec::new(),
+        // Something was put in or taken out at one place, also within a word.
+        Some(only) if only.delete == 0 || only.insert.is_empty() => return vec![only],
+        Some(_) => {}
+    }
     let (a, b) = (words(old), words(new));
     let prefix = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
     let suffix = a[prefix..].iter().rev().zip(b[prefix..].iter().rev()).take_while(|(a, b)| a == b).count();
@@ -294,6 +300,13 @@ mod tests {
     fn one_changed_word_is_one_small_splice() {
         let splices = splices("we meet on friday at nine", "we meet on thursday at nine");
         assert_eq!(splices, [Splice { at: 11, delete: 3, insert: "thurs".into() }]);
+    }
+
+    #[test]
+    fn what_one_key_does_takes_no_more_than_its_character() {
+        assert_eq!(splices("atonce", "at once"), [Splice { at: 2, delete: 0, insert: " ".into() }]);
+        assert_eq!(splices("all at once", "all atonce"), [Splice { at: 6, delete: 1, insert: String::new() }]);
+        assert_eq!(splices("all at once", "all at once"), []);
     }
 
     #[test]
