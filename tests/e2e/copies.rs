@@ -1,25 +1,15 @@
 //! A profile's folder that is restored from an older copy, or copied to a second computer.
 
-use alliance_tests::{program::Person, town::Town};
-
-fn titles(person: &Person) -> Vec<String> {
-    let notes = person.json(&["note", "list"]);
-    let mut titles: Vec<_> = notes
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|row| row["title"].as_str().expect("a title").to_owned())
-        .collect();
-    titles.sort();
-    titles
-}
+use alliance_tests::{
+    program::Person,
+    seen::{kinds, titles},
+    town::Town,
+};
 
 fn assert_nobody_is_cut(person: &Person) {
-    let lines = person.json(&["security"]);
-    let kinds: Vec<_> =
-        lines.as_array().expect("a list").iter().map(|line| line["kind"].as_str().unwrap_or("")).collect();
+    let kinds = kinds(person);
     for bad in ["device-cut", "device-wrote-two-histories", "entry-refused", "waiting-change-set-aside"] {
-        assert!(!kinds.contains(&bad), "{}: {kinds:?}", person.name);
+        assert!(!kinds.contains(&bad.to_owned()), "{}: {kinds:?}", person.name);
     }
     for member in person.json(&["member"]).as_array().expect("a list") {
         assert_eq!(member["devices"], 1, "{member}");

@@ -1,30 +1,22 @@
 //! Disks that are full, may not be written or are damaged, under the programs that people run: nothing that was
 //! acknowledged is lost, and whoever is concerned is told why and what helps.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use alliance_tests::{
     disk::{damage, full, read_only, run, wrapped},
     program::{Person, Ran, RelayProgram, until},
+    seen::{kinds, titles},
     town::Town,
 };
 
 /// More than the log of writes may grow to on the full disks of these tests.
 const LONG: usize = 400_000;
 const FULL: u64 = 200 * 1024;
-
-fn titles(person: &Person) -> Vec<String> {
-    let notes = person.json(&["note", "list"]);
-    let rows = notes.as_array().expect("a list").iter();
-    let mut titles: Vec<_> = rows.map(|row| row["title"].as_str().expect("a title").to_owned()).collect();
-    titles.sort();
-    titles
-}
-
-fn kinds(person: &Person) -> Vec<String> {
-    let lines = person.json(&["security"]);
-    lines.as_array().expect("a list").iter().map(|line| line["kind"].as_str().expect("a kind").to_owned()).collect()
-}
 
 /// Words that no compression makes short.
 fn long() -> String {
@@ -98,8 +90,8 @@ fn a_disk_that_may_only_be_read_is_told_and_nothing_is_lost() {
     town.assert_equal();
 }
 
-#[test]
-fn a_damaged_file_is_told_by_every_command_and_no_command_makes_it_worse() {
+/// Twenty notes that both have, the file of Ben's profile, and what is in it.
+fn with_many_pages() -> (Town, PathBuf, Vec<u8>) {
     let town = Town::together();
     for n in 0..20 {
         town.ben.json(&["note", "add", &format!("Note {n}"), "-m", "words and words ".repeat(400).as_str()]);
@@ -107,6 +99,12 @@ fn a_damaged_file_is_told_by_every_command_and_no_command_makes_it_worse() {
     town.meet();
     let file = town.ben.profile();
     let whole = fs::read(&file).expect("read");
+    (town, file, whole)
+}
+
+#[test]
+fn a_damaged_file_is_told_by_every_command_and_no_command_makes_it_worse() {
+    let (town, file, whole) = with_many_pages();
     let backup = town.ben.backup();
     // The head of the file, a page of its schema, and everything but the first page.
     for (from, length) in [(0, 100), (100, 3_000), (4_096, whole.len() - 4_096)] {
@@ -128,13 +126,7 @@ fn a_damaged_file_is_told_by_every_command_and_no_command_makes_it_worse() {
 
 #[test]
 fn a_damaged_page_somewhere_never_crashes_anything() {
-    let town = Town::together();
-    for n in 0..20 {
-        town.ben.json(&["note", "add", &format!("Note {n}"), "-m", "words and words ".repeat(400).as_str()]);
-    }
-    town.meet();
-    let file = town.ben.profile();
-    let whole = fs::read(&file).expect("read");
+    let (town, file, whole) = with_many_pages();
     for page in (1..whole.len() / 4_096).step_by(7) {
         fs::write(&file, &whole).expect("written");
         damage(&file, page as u64 * 4_096, 4_096);
@@ -185,17 +177,7 @@ fn what_a_damaged_log_of_writes_loses_comes_back_from_the_relay() {
 
 #[test]
 fn a_sync_of_a_damaged_space_ends_with_the_damage_and_exchanges_all_others() {
-    let town = Town::together();
-    town.ben.json(&["new", "Another"]);
-    town.ben.json(&["use", "Ben & Anna"]);
-    town.sync(&[&town.ben]);
-    let spaces = town.ben.json(&["use"]);
-    let rows = spaces.as_array().expect("a list").iter();
-    let another = rows.filter(|row| row["title"] == "Another").map(|row| row["id"].as_str().expect("an id")).next();
-    let profile = rusqlite::Connection::open(town.ben.profile()).expect("a profile");
-    let harm = format!("UPDATE entries SET header = x'00' WHERE hex(space) = upper('{}')", another.expect("a space"));
-    assert!(profile.execute(&harm, []).expect("damaged") > 0);
-    drop(profile);
+    let town = Town::with_a_damaged_space();
     town.anna.json(&["note", "add", "From Anna"]);
     town.sync(&[&town.anna]);
     refused(&town.ben.run(&["sync", "--json"]), "damaged");

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fs, thread, time::Duration};
 
 use alliance_tests::{
     program::{Person, Ran, Running},
+    seen,
     town::Town,
 };
 use rand_chacha::ChaCha20Rng;
@@ -12,17 +13,14 @@ use rand_core::{Rng as _, SeedableRng as _};
 const SIGKILL: i32 = 9;
 
 fn titles(person: &Person) -> BTreeSet<String> {
-    let notes = person.json(&["note", "list"]);
-    let rows = notes.as_array().expect("a list").iter();
-    let titles: Vec<_> = rows.map(|row| row["title"].as_str().expect("a title").to_owned()).collect();
+    let titles = seen::titles(person);
     let all: BTreeSet<_> = titles.iter().cloned().collect();
     assert_eq!(all.len(), titles.len(), "a note is there twice: {titles:?}");
     all
 }
 
 fn kinds(person: &Person) -> BTreeSet<String> {
-    let lines = person.json(&["security"]);
-    lines.as_array().expect("a list").iter().map(|line| line["kind"].as_str().expect("a kind").to_owned()).collect()
+    seen::kinds(person).into_iter().collect()
 }
 
 #[test]

@@ -4,27 +4,11 @@ use std::fs;
 
 use alliance_tests::{
     disk::files,
-    program::{Person, RelayProgram, until},
+    program::{RelayProgram, until},
+    seen::{kinds, titles},
     town::Town,
 };
 use serde_json::Value;
-
-fn titles(person: &Person) -> Vec<String> {
-    let notes = person.json(&["note", "list"]);
-    let mut titles: Vec<_> = notes
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|row| row["title"].as_str().expect("a title").to_owned())
-        .collect();
-    titles.sort();
-    titles
-}
-
-fn kinds(person: &Person) -> Vec<String> {
-    let lines = person.json(&["security"]);
-    lines.as_array().expect("a list").iter().map(|line| line["kind"].as_str().expect("a kind").to_owned()).collect()
-}
 
 #[test]
 fn what_was_acknowledged_is_there_after_a_stop_a_kill_and_a_restart() {

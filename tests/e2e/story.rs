@@ -1,6 +1,6 @@
 //! What the two people live through, from the first command to the last choice.
 
-use alliance_tests::{program::Person, town::Town};
+use alliance_tests::{program::Person, seen::column, town::Town};
 use serde_json::Value;
 
 fn text<'v>(value: &'v Value, name: &str) -> &'v str {
@@ -8,9 +8,9 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
 }
 
 fn titles(person: &Person, kind: &str) -> Vec<String> {
-    let mut titles: Vec<_> = person.json(&[kind, "list"]).as_array().expect("a list").clone();
-    titles.sort_by_key(|row| row["title"].to_string());
-    titles.iter().map(|row| text(row, "title").to_owned()).collect()
+    let mut titles = column(&person.json(&[kind, "list"]), "title");
+    titles.sort();
+    titles
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub mod program;
 pub mod proxy;
 pub mod screen;
 pub mod search;
+pub mod seen;
 pub mod socket;
 pub mod town;
 pub mod trace;

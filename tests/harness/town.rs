@@ -4,6 +4,7 @@ use std::{fs, path::PathBuf, process::Command};
 
 use alliance_core::app::Profile;
 use alliance_replica::id::SpaceId;
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -66,6 +67,21 @@ impl Town {
         town.sync(&[&town.ben]);
         town.anna.json(&["join", &invitation, "--name", "Anna", "--role", "client"]);
         town.sync(&[&town.ben, &town.anna, &town.ben]);
+        town
+    }
+
+    /// Ben and Anna are together, and Ben has another alliance, *Another*, of which every entry is damaged on his disk.
+    ///
+    /// # Panics
+    /// If anything on the way fails.
+    pub fn with_a_damaged_space() -> Self {
+        let town = Self::together();
+        let another = town.ben.json(&["new", "Another"])["id"].as_str().expect("an id").to_uppercase();
+        town.ben.json(&["use", "Ben & Anna"]);
+        town.sync(&[&town.ben]);
+        let profile = Connection::open(town.ben.profile()).expect("a profile");
+        let harmed = profile.execute("UPDATE entries SET header = x'00' WHERE hex(space) = ?1", [another]);
+        assert!(harmed.expect("damaged") > 0, "nothing is damaged");
         town
     }
 
