@@ -110,11 +110,13 @@ fn a_damaged_file_is_told_by_every_command_and_no_command_makes_it_worse() {
     for (from, length) in [(0, 100), (100, 3_000), (4_096, whole.len() - 4_096)] {
         fs::write(&file, &whole).expect("written");
         damage(&file, from, length);
+        let damaged = fs::read(&file).expect("read");
         for arguments in [&["today"][..], &["note", "list"], &["note", "add", "More"], &["sync"], &["status"]] {
             refused(&town.ben.run(&[arguments, &["--json"]].concat()), "damaged");
         }
         let told = town.ben.run(&["today"]);
         assert!(told.stderr.contains("restore a backup"), "{told}");
+        assert!(fs::read(&file).expect("read") == damaged, "a command wrote into what is damaged");
     }
     // A copy from before brings it back.
     town.anna.json(&["note", "add", "Meanwhile"]);
@@ -127,6 +129,7 @@ fn a_damaged_file_is_told_by_every_command_and_no_command_makes_it_worse() {
 #[test]
 fn a_damaged_page_somewhere_never_crashes_anything() {
     let (town, file, whole) = with_many_pages();
+    let mut told = 0;
     for page in (1..whole.len() / 4_096).step_by(7) {
         fs::write(&file, &whole).expect("written");
         damage(&file, page as u64 * 4_096, 4_096);
@@ -138,8 +141,11 @@ fn a_damaged_page_somewhere_never_crashes_anything() {
         // Where no page is that anybody needs, all is well.
         if found.code == Some(0) {
             town.assert_equal();
+        } else {
+            told += 1;
         }
     }
+    assert!(told > 0, "no page was damaged that anybody needs");
 }
 
 /// Whoever is killed leaves a log of writes behind: damages it.
@@ -155,7 +161,7 @@ fn damage_log(file: &Path) {
 #[test]
 fn what_a_damaged_log_of_writes_loses_comes_back_from_the_relay() {
     let town = Town::together();
-    let mut child = town.ben.command(&["sync", "--watch"]).stderr(std::process::Stdio::null()).spawn().expect("starts");
+    let watching = town.ben.start(&["sync", "--watch"]);
     for n in 0..10 {
         town.ben.json(&["note", "add", &format!("Note {n}"), "-m", "some words"]);
     }
@@ -164,8 +170,7 @@ fn what_a_damaged_log_of_writes_loses_comes_back_from_the_relay() {
         let rows = status.as_array().expect("a list");
         rows.iter().all(|row| row["waiting"] == 0 && row["unsent"] == 0).then_some(())
     });
-    child.kill().expect("killed");
-    child.wait().expect("ended");
+    watching.kill();
     damage_log(&town.ben.profile());
     let ran = town.ben.run(&["note", "list", "--json"]);
     assert_eq!(ran.code, Some(0), "it is an older copy of the profile, and whole: {ran}");
@@ -185,7 +190,7 @@ fn a_sync_of_a_damaged_space_ends_with_the_damage_and_exchanges_all_others() {
     assert!(!told.stderr.contains("Up to date") && told.stderr.contains("damaged"), "{told}");
     assert_eq!(titles(&town.ben), ["From Anna"], "the other one was exchanged");
     let found = town.ben.run(&["doctor"]);
-    assert!(found.stdout.contains("“Another”") || found.stdout.contains("damaged"), "{found}");
+    assert!(found.stdout.contains("what is kept of “Another” is damaged"), "{found}");
     assert_eq!(found.code, Some(1), "{found}");
 }
 
@@ -234,7 +239,7 @@ fn a_relay_whose_disk_may_only_be_read_does_not_start_and_says_why() {
     };
     let ended = RelayProgram::try_run(command, &town.data()).err().expect("it cannot write");
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.logs.contains("hint: "), "{ended:?}");
+    assert!(ended.logs.contains("Read-only file system") && ended.logs.contains("hint: "), "{ended:?}");
     town.start_relay();
     town.meet();
     town.assert_equal();
@@ -272,8 +277,6 @@ fn a_relay_whose_file_is_damaged_while_it_runs_says_that_it_is_unwell() {
     // Bodies lie at the end; what is needed to start does not.
     damage(&file, (pages as u64 / 2) * 4_096, length - pages / 2 * 4_096);
     town.start_relay();
-    let anew = Person::new("Anna");
-    anew.restore(&town.anna.backup());
     let looked = town.ben.run(&["verify", "--json"]);
     assert_ne!(looked.code, Some(0), "{looked}");
     until("a relay that says it is unwell", || town.relay().health().starts_with("HTTP/1.1 503").then_some(()));

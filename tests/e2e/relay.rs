@@ -34,22 +34,22 @@ fn what_was_acknowledged_is_there_after_a_stop_a_kill_and_a_restart() {
 #[test]
 fn a_relay_that_stops_says_goodbye_to_whoever_watches_and_is_found_again() {
     let mut town = Town::together();
+    let opened = |town: &Town| town.relay().logs().matches("space is opened").count();
+    let before = opened(&town);
     let mut watching = town.anna.start(&["sync", "--watch"]);
-    until("Anna's connection", || (town.relay().logs().matches("space is opened").count() > 0).then_some(()));
+    // Her own space and the alliance.
+    until("Anna's connection", || (opened(&town) >= before + 2).then_some(()));
     let stopped = town.stop_relay();
     assert_eq!(stopped.code, Some(0), "{}", stopped.logs);
     town.start_relay();
     town.ben.json(&["note", "add", "After the restart"]);
     town.sync(&[&town.ben]);
     until("a note that arrives after the relay's restart", || {
-        assert!(!watching.has_ended(), "{}", watching_end(&mut watching));
+        assert!(!watching.has_ended(), "the watcher gave up");
         titles(&town.anna).contains(&"After the restart".to_owned()).then_some(())
     });
-    watching.kill();
-}
-
-fn watching_end(_: &mut alliance_tests::program::Running) -> &'static str {
-    "the watcher gave up"
+    let watched = watching.kill();
+    assert!(watched.stderr.contains("the relay says: it is being stopped"), "no goodbye: {watched}");
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn verify_tells_what_a_relay_holds_lost_or_changed() {
     assert!(lost(&run) > 0, "{run}");
     town.meet();
     assert_eq!(lost(&town.ben.run(&["verify", "--json"])), 0, "a sync sends it again");
-    // A relay cannot change what it holds: nobody signed that.
+    // What its disk changed is found there and given to nobody.
     town.stop_relay();
     let file = rusqlite::Connection::open(town.data().join("relay.sqlite")).expect("the relay's file");
     let changed = file
@@ -158,6 +158,6 @@ fn verify_tells_what_a_relay_holds_lost_or_changed() {
     town.start_relay();
     let run = town.ben.run(&["verify"]);
     assert_eq!(run.code, Some(1), "{run}");
-    assert!(run.stderr.contains("nobody signed") || run.stderr.contains("does not show"), "{run}");
+    assert!(run.stderr.contains("The relay does not show “Ben & Anna”"), "{run}");
     assert!(titles(&town.ben).contains(&"After the copy".to_owned()));
 }
