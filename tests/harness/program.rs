@@ -81,7 +81,15 @@ impl RelayProgram {
     /// # Panics
     /// If it does not listen.
     pub fn start_at(data: &Path, address: &str) -> Self {
-        until("a relay that listens", || match Self::try_start(data, address) {
+        Self::start_by(data, || Self::command(data, address))
+    }
+
+    /// Starts a relay by a command, said again while another program holds its port.
+    ///
+    /// # Panics
+    /// If it does not listen.
+    pub fn start_by(data: &Path, command: impl Fn() -> Command) -> Self {
+        until("a relay that listens", || match Self::try_run(command(), data) {
             Ok(relay) => Some(relay),
             Err(ended) if ended.logs.contains("cannot listen") => None,
             Err(ended) => panic!("the relay does not start: {ended:?}"),

@@ -165,10 +165,10 @@ impl Town {
     ///
     /// # Panics
     /// If it runs, or does not start.
-    pub fn start_relay_as(&mut self, made: impl FnOnce(Command) -> Command) {
+    pub fn start_relay_as(&mut self, made: impl Fn(Command) -> Command) {
         assert!(self.relay.is_none(), "the relay runs");
-        let command = made(RelayProgram::command(&self.data(), &self.address));
-        self.relay = Some(RelayProgram::try_run(command, &self.data()).expect("a relay"));
+        let (data, address) = (self.data(), &self.address);
+        self.relay = Some(RelayProgram::start_by(&data, || made(RelayProgram::command(&data, address))));
     }
 
     /// A copy of the relay's folder, made while it does not run.
