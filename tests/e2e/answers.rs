@@ -140,7 +140,12 @@ fn every_command_but_sync_and_join_works_without_a_network() {
     assert!(ben.json(&["invite", "--expires", "2d"])["invitation"].is_string());
     ben.json(&["new", "Ben", "&", "Carl"]);
     ben.json(&["use", "Ben & Anna"]);
-    let looks: [&[&str]; 12] = [
+    ben.json(&["goal", "level", &id(&goal), "+1", "-m", "Twice a week"]);
+    ben.json(&["feedback", "give", "keep", "You wait."]);
+    ben.json(&["about", "--purpose", "To dare more."]);
+    ben.json(&["note", "edit", &id(&note), "--title", "Plan of plans"]);
+    ben.json(&["undo"]);
+    let looks: [&[&str]; 18] = [
         &[],
         &["today"],
         &["goal"],
@@ -153,6 +158,12 @@ fn every_command_but_sync_and_join_works_without_a_network() {
         &["status"],
         &["security"],
         &["use"],
+        &["feedback"],
+        &["history"],
+        &["search", "half"],
+        &["about"],
+        &["relay"],
+        &["config"],
     ];
     for look in looks {
         ben.json(look);
