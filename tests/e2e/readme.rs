@@ -57,6 +57,13 @@ fn the_demo_shows_two_people_merging() {
     for told in ["ben$ alliance init", "anna$ alliance join", "conflict list", "member list", "Ben & Anna"] {
         assert!(ran.stdout.contains(told), "no {told}: {ran}");
     }
+    let both = "    We meet on Wednesdays at nine.\n    We say what we think.\n    Mistakes are welcome.\n";
+    assert_eq!(ran.stdout.matches(both).count(), 2, "each shows what both wrote: {ran}");
+    let choices: Vec<_> = ran.stdout.lines().filter(|line| line.contains("  title  ")).collect();
+    for title in ["Run a half marathon in May", "Run a half marathon under two hours"] {
+        assert_eq!(choices.iter().filter(|line| line.contains(title)).count(), 2, "each shows both: {choices:?}");
+    }
+    assert!(ran.stdout.contains("things that were typed is in them."), "{ran}");
     let steps = nobody.json(&["demo", "--headless"]);
     let ids: Vec<_> = steps.as_array().expect("a list").iter().map(|step| step["id"].as_u64()).collect();
     assert!(ids.len() > 10 && ids.iter().enumerate().all(|(at, id)| *id == Some(at as u64 + 1)), "{ids:?}");
