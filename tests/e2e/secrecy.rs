@@ -30,6 +30,17 @@ const TYPED: [&str; 14] = [
     "Half-marathon preparation",
 ];
 
+/// What they say of how it goes.
+const SAID: [&str; 7] = [
+    "Uninterrupted kilometres",
+    "Discouraging thunderstorms",
+    "Comfortable trainers",
+    "Listening generously",
+    "Punctuality",
+    "Daring greatness",
+    "Tendonitis",
+];
+
 #[test]
 fn no_word_that_anybody_typed_is_on_the_relay() {
     let mut town = Town::new();
@@ -64,7 +75,17 @@ fn no_word_that_anybody_typed_is_on_the_relay() {
     town.anna.json(&["goal", "edit", goal, "--title", goal2]);
     town.meet();
 
-    let words = words(&TYPED);
+    let [level, rating, milestone, given, asked, purpose, reason] = SAID;
+    town.anna.json(&["goal", "level", goal2, "+1", "-m", level]);
+    town.ben.json(&["goal", "rate", goal2, "-1", "-m", rating]);
+    town.anna.json(&["goal", "milestone", "add", goal2, milestone]);
+    town.ben.json(&["feedback", "give", "keep", given]);
+    town.ben.json(&["feedback", "ask", asked]);
+    town.ben.json(&["about", "--purpose", purpose]);
+    town.anna.json(&["goal", "pause", goal2, "-m", reason]);
+    town.meet();
+
+    let words = words(&[&TYPED[..], &SAID].concat());
     assert!(words.len() > TYPED.len(), "{words:?}");
     let health = town.relay().health();
     assert!(health.starts_with("HTTP/1.1 200"), "{health}");
