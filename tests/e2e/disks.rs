@@ -232,6 +232,8 @@ fn a_relay_on_a_full_disk_acknowledges_nothing_says_so_and_goes_on_when_there_is
 #[test]
 fn a_relay_whose_disk_may_only_be_read_does_not_start_and_says_why() {
     let mut town = Town::together();
+    town.ben.json(&["note", "add", "Before"]);
+    town.sync(&[&town.ben]);
     town.kill_relay();
     let Some(command) = read_only(&RelayProgram::command(&town.data(), "127.0.0.1:0"), &town.data()) else {
         println!("skipped: this computer lets nobody make a folder read-only");
@@ -241,6 +243,9 @@ fn a_relay_whose_disk_may_only_be_read_does_not_start_and_says_why() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.logs.contains("Read-only file system") && ended.logs.contains("hint: "), "{ended:?}");
     town.start_relay();
+    // Ben is away; it comes from the relay's disk.
+    town.sync(&[&town.anna]);
+    assert_eq!(titles(&town.anna), ["Before"]);
     town.meet();
     town.assert_equal();
 }

@@ -101,6 +101,7 @@ fn no_word_that_anybody_typed_is_on_the_relay() {
         assert!(logs.contains("relay is listening"), "{logs}");
         assert_eq!(found(logs.as_bytes(), &words), [""; 0], "{logs}");
     }
+    assert_eq!(found_in(town.ben.home(), &[private, doubt]), [], "what is only Anna's is not at Ben's");
     // The same search finds what is there.
     let at_annas: BTreeSet<_> = found_in(town.anna.home(), &words).into_iter().map(|(_, word)| word).collect();
     let missing: Vec<_> = words.iter().filter(|word| !at_annas.contains(*word)).collect();

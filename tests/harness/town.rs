@@ -225,6 +225,9 @@ fn view(person: &Person, other: &str) -> Value {
         rows.sort_by_key(|row| format!("{} {row}", row["id"]));
         all.insert(list[0].to_owned(), Value::Array(rows));
     }
+    let mut about = person.json(&["about"]);
+    name(&mut about, &person.name, other);
+    all.insert("about".to_owned(), about);
     Value::Object(all)
 }
 
