@@ -1,9 +1,10 @@
 //! What the README and the demo promise, they do.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use alliance_tests::{
-    program::{Person, RelayProgram},
+    disk::run,
+    program::{Person, RelayProgram, programs},
     walkthrough,
 };
 use tempfile::TempDir;
@@ -68,4 +69,16 @@ fn the_demo_shows_two_people_merging() {
     let ids: Vec<_> = steps.as_array().expect("a list").iter().map(|step| step["id"].as_u64()).collect();
     assert!(ids.len() > 10 && ids.iter().enumerate().all(|(at, id)| *id == Some(at as u64 + 1)), "{ids:?}");
     assert!(!nobody.home().exists(), "the demo leaves nothing at home");
+}
+
+#[test]
+fn the_demo_says_how_to_come_by_a_relay_that_is_nowhere() {
+    let folder = TempDir::new().expect("a folder");
+    let alone = folder.path().join("alliance");
+    fs::copy(programs().join("alliance"), &alone).expect("copied");
+    let mut demo = Command::new(&alone);
+    demo.args(["demo", "--headless", "--json"]).env("PATH", "").env("ALLIANCE_HOME", folder.path().join("home"));
+    let refusal = run(demo).refusal();
+    assert_eq!((refusal.exit, &*refusal.code), (1, "demo"), "{refusal:?}");
+    assert!(refusal.hint.contains("cargo build"), "{refusal:?}");
 }
