@@ -111,6 +111,9 @@ impl RelayProgram {
     pub fn command(data: &Path, address: &str) -> Command {
         let mut command = Command::new(programs().join("alliance-relay"));
         command.args(["--listen", address, "--log", "debug", "--data"]).arg(data);
+        for name in ["CONFIG", "METRICS", "TLS_CERT", "TLS_KEY", "LOG_FORMAT"] {
+            command.env_remove(format!("ALLIANCE_RELAY_{name}"));
+        }
         let config = data.with_extension("toml");
         if config.is_file() {
             command.arg("--config").arg(config);
