@@ -466,6 +466,23 @@ def check_handshake():
             equal("proof of find", signed(fields["device"], "find", fields["proof"], transcript), True)
 
 
+def open_whisper(vector):
+    frame = read_frame(spelled(vector["bytes"]))["frame"]
+    space, key, device, sealed = vector["space"], vector["key"], frame["device"], frame["sealed"]
+    counter = frame["counter"].to_bytes(8, "big")
+    if len(raw(sealed)) > LIMITS["whisper"]:
+        raise Refused("too large")
+    if not signed(device, "whisper", frame["signature"], space, frame["epoch"], device, counter.hex(), sealed):
+        raise Refused("signature")
+    if frame["epoch"] != name("epoch", space, key)[:16]:
+        raise Refused("sealed")
+    opened = open_xchacha(raw(key), b"alliance/1 whisper" + raw(space, device) + counter, raw(sealed))
+    words, end, zeros = (opened or b"")[16:].rpartition(b"\1")
+    padded = -(-(len(words) + 1) // 256) * 256
+    if not end or opened[:16] != bytes(16) or not set(zeros) <= {0} or len(opened) - 16 != padded:
+        raise Refused("sealed")
+
+
 def open_body(vector):
     aad = b"alliance/1 content" + raw(vector["space"], vector["device"], vector["place"])
     opened = open_xchacha(raw(vector["key"]), aad, raw(vector["body"]))
@@ -586,6 +603,8 @@ def check_invalid():
         equal(vector["name"], found, vector["refusal"])
     for vector in invalid["bodies"]:
         equal(vector["name"], refusal(open_body, vector), vector["refusal"])
+    for vector in invalid["whispers"]:
+        equal(vector["name"], refusal(open_whisper, vector), vector["refusal"])
     for vector in invalid["plaintexts"]:
         equal(vector["name"], refusal(read_plaintext, spelled(vector["bytes"])), vector["refusal"])
     for vector in invalid["packed"]:

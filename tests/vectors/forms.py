@@ -3,7 +3,7 @@
 LIMITS = dict(
     header=160, control_body=64 * 1024, content_body=1024 * 1024, frame=1024 * 1024 + 64 * 1024, path_entries=512,
     after=512, heads=4096, back_points=1024, wraps=256, channels=256, parts=4096, preimage=160,
-    inflated=64 * 1024 * 1024,
+    inflated=64 * 1024 * 1024, whisper=4096,
 )
 
 # How bytes are read ---------------------------------------------------------------------------------------------------

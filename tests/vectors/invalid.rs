@@ -7,6 +7,7 @@ mod entries;
 mod frames;
 mod paths;
 mod records;
+mod whispers;
 
 use alliance_replica::Malformed;
 use serde_json::{Value, json};
@@ -25,6 +26,7 @@ pub(crate) fn vectors() -> Value {
         "plaintexts": contents::plaintexts(),
         "packed": contents::packs(),
         "changes": changes::changes(),
+        "whispers": whispers::whispers(),
     })
 }
 
