@@ -83,6 +83,8 @@ impl From<rusqlite::Error> for StoreError {
 /// An open profile file.
 pub struct Store {
     connection: Connection,
+    /// Whether a commit returns only once it is on disk.
+    waits: bool,
 }
 
 impl Store {
@@ -95,7 +97,7 @@ impl Store {
             return Err(StoreError::Exists);
         }
         migrate::run(&mut connection)?;
-        Ok(Self { connection })
+        Ok(Self { connection, waits: true })
     }
 
     /// Opens the file of a profile and brings it up to this program's format.
@@ -113,7 +115,7 @@ impl Store {
             found if found < migrate::NEWEST => migrate::run(&mut connection)?,
             _ => {}
         }
-        Ok(Self { connection })
+        Ok(Self { connection, waits: true })
     }
 }
 

@@ -115,6 +115,7 @@ fn event(kind: &str) -> (&str, bool) {
         "relay-lost-data" => ("the relay had lost what it once had; it was sent again", true),
         "entry-refused" => ("something that arrived was refused", true),
         "entry-does-not-open" => ("something that arrived cannot be opened", true),
+        "key-does-not-open" => ("a key that was handed on is not the one that it is said to be", true),
         "record-without-effect" => ("a change of membership had no effect", true),
         "device-wrote-two-histories" => ("a computer wrote two histories: it was copied or restored", true),
         "two-people-were-confirmed" => ("two people were let in by one invitation", true),

@@ -279,6 +279,12 @@ impl Exchange {
         self.channels.get_mut(&ack.channel).map(|open| open.peer.on_ack(log, ack)).unwrap_or_default()
     }
 
+    /// The entries of ours that the channel's peer turned out to have on its disk, by what it said it has, since the last
+    /// look at that.
+    pub fn claimed(&mut self, channel: Channel, log: &Log) -> Vec<EntryId> {
+        self.channels.get_mut(&channel).map(|open| open.peer.claimed(log)).unwrap_or_default()
+    }
+
     /// True if the channel's peer said that an entry is on its disk.
     pub fn stores(&mut self, channel: Channel, log: &Log, id: &EntryId) -> bool {
         self.channels.get_mut(&channel).is_some_and(|open| open.peer.stores(log, id))

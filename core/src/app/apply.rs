@@ -122,7 +122,8 @@ pub(super) fn settle(
     }
     settling.run()?;
     // Content that arrived may speak for content beyond a cut.
-    if settling.space.sets_aside() || settling.space.log.fold().devices().any(|(_, it)| it.cut) {
+    let is_cut = settling.space.log.fold().devices().any(|(_, it)| it.cut && it.role != Role::Invite);
+    if settling.space.sets_aside() || is_cut {
         settling.forget_kept()?;
         while settling.recount()? {}
     }

@@ -347,8 +347,7 @@ impl Session {
         }
         let taken = profile.receive(&space, entries, world)?;
         let loaded = profile.space(&space)?;
-        let heads: Vec<Head> = taken.heads;
-        self.exchange.received(channel, &loaded.log, heads);
+        self.exchange.received(channel, &loaded.log, taken.heads);
         self.exchange.acknowledge(channel);
         if !taken.loose.is_empty() {
             self.exchange.say_have(channel, &loaded.log);
@@ -357,6 +356,7 @@ impl Session {
         if let Some((entry, code)) = taken.refused {
             self.exchange.refuse(channel, code, Some(entry));
             self.channels.remove(&channel);
+            self.closed.insert(space, false);
             self.events.push_back(SessionEvent::Refused { space, code });
         }
         let tally = self.tallies.entry(space).or_default();
@@ -385,9 +385,8 @@ impl Session {
         world: &World<'_>,
     ) -> Result<(), AppError> {
         let loaded = profile.space(&space)?;
-        for ack in acks {
-            self.exchange.durable(&loaded.log, ack);
-        }
+        let mut stored: Vec<_> = acks.iter().flat_map(|ack| self.exchange.durable(&loaded.log, ack)).collect();
+        stored.extend(self.exchange.claimed(channel, &loaded.log));
         let spoken = self.exchange.peer(channel).is_some_and(Peer::has_spoken);
         let Some(line) = self.channels.get_mut(&channel) else { return Ok(()) };
         if !spoken || line.compared && acks.is_empty() && !received {
@@ -398,13 +397,18 @@ impl Session {
         let tells = !line.compared && peer.is_some_and(|peer| peer.is_pulled(&loaded.log));
         line.compared |= tells;
         let (mut changed, mut lost) = (Vec::new(), 0);
-        for (id, was) in &loaded.relayed {
-            let is = self.exchange.stores(channel, &loaded.log, id);
-            if is != *was && (is || tells) {
-                changed.push((*id, is));
+        if tells {
+            for (id, was) in &loaded.relayed {
+                let is = self.exchange.stores(channel, &loaded.log, id);
+                if is != *was {
+                    changed.push((*id, is));
+                }
+                // Also if it has it again meanwhile.
+                lost += u64::from(*was && !self.exchange.had(channel, &loaded.log, id));
             }
-            // Also if it has it again meanwhile.
-            lost += u64::from(tells && *was && !self.exchange.had(channel, &loaded.log, id));
+        } else {
+            stored.retain(|id| loaded.relayed.get(id) == Some(&false));
+            changed.extend(stored.into_iter().map(|id| (id, true)));
         }
         // What another relay holds is not lost where it never was.
         if lost > 0 && profile.is_between_relays(&space, &self.url)? {

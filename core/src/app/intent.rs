@@ -11,7 +11,7 @@ use rand_core::CryptoRng;
 use super::{
     AllianceInfo, AppError, Choice, ItemRef, Owner, Profile, World,
     documents::Documents,
-    find, profile, query,
+    find, profile, query, seal,
     space::Space,
     undo::{self, Wrote},
 };
@@ -236,7 +236,7 @@ pub(super) fn write(
 ) -> Result<Vec<Wrote>, AppError> {
     let intent = tx.next_intent(&target.space)?;
     tx.insert_item(&target.space, &target.item, &target.preimage.encode(), false)?;
-    let mut wrote = Vec::new();
+    let (mut wrote, mut made) = (Vec::new(), Vec::new());
     for (writer, edits) in &plan.0 {
         let doc = DocId { item: target.item, writer: *writer };
         let document = documents.open(tx, &target.space, &target.preimage, doc)?;
@@ -246,8 +246,10 @@ pub(super) fn write(
         if !changes.is_empty() {
             wrote.push(Wrote::new(*writer, &before, &document.heads()));
             documents.record(tx, &target.space, doc, &changes, false, Some(intent))?;
+            made.push(changes);
         }
     }
+    seal::check_fits(&made)?;
     if !wrote.is_empty() {
         write_row_of(tx, documents, &target.space, &target.preimage, target.item)?;
     }
@@ -286,10 +288,11 @@ fn write_row_of(
     item: ItemId,
 ) -> Result<(), AppError> {
     let row = derive(tx, documents, space, preimage, item)?;
-    let json = serde_json::to_string(&row.brief()).map_err(|_| StoreError::Damaged { what: "a row of the view" })?;
+    put_words(tx, space, &row)?;
+    let row = row.brief();
+    let json = serde_json::to_string(&row).map_err(|_| StoreError::Damaged { what: "a row of the view" })?;
     let status = row.status.as_deref().unwrap_or_default();
-    tx.put_row(space, &item, preimage.kind.as_str(), status, row.conflicts.len(), &json)?;
-    put_words(tx, space, &row)
+    Ok(tx.put_row(space, &item, preimage.kind.as_str(), status, row.conflicts.len(), &json)?)
 }
 
 /// An item's row, from its facets.

@@ -22,7 +22,9 @@ use alliance_replica::{
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{AppError, NotInvited, Profile, SessionError, World, membership, profile, space::Space};
+use super::{
+    AppError, NotInvited, Profile, SessionError, World, membership, profile, relays::relay_address, space::Space,
+};
 use crate::{
     keys::{DeviceSecret, Invitation, recovery},
     store::{Invited, SpaceRow},
@@ -81,6 +83,10 @@ impl Joining {
                     return Err(AppError::NotInvited(NotInvited::Unknown).into());
                 }
                 let received = self.log.receive(&entries.device, entries.chain, entries.entries);
+                // The relay goes on sending once it is told what came, though nothing is kept before the person is in.
+                let heads = received.new.iter().map(|entry| entry.head()).chain(received.known);
+                self.exchange.received(entries.channel, &self.log, heads);
+                self.exchange.acknowledge(entries.channel);
                 self.control.extend(received.new);
             }
             Some(Event::Refused(error)) => self.refused = Some(error.code),
@@ -111,7 +117,7 @@ impl Joining {
         let space = self.log.space();
         let fold = self.log.fold();
         let person = profile.person()?;
-        let relay = self.invitation.terms().relay.as_ref().map(|relay| relay.url.clone());
+        let relay = self.invitation.terms().relay.as_ref().map(|relay| relay_address(&relay.url)).transpose()?;
         let personal = profile.personal()?;
         let device = DeviceSecret::generate(world.rng);
         let member = MemberId::of(&device.id());
@@ -141,7 +147,7 @@ impl Joining {
             generation: 0,
         };
         let Profile { store, spaces, documents } = profile;
-        store.write(|tx| {
+        let result = store.write(|tx| {
             if tx.space(&space)?.is_some() {
                 return Err(AppError::NotInvited(NotInvited::Member));
             }
@@ -168,7 +174,7 @@ impl Joining {
                 }
             }
             let mut loaded = Space::load(tx, &space)?;
-            loaded.learn_keys(tx, Some(&self.key))?;
+            loaded.learn_keys(tx, Some(&self.key), world.now)?;
             loaded.store_devices(tx)?;
             tx.put_device(&space, &device.id(), &member)?;
             tx.set_meta(&profile::state_key(&space), membership::state(&loaded).as_bytes())?;
@@ -178,7 +184,8 @@ impl Joining {
             tx.set_meta(profile::CURRENT, space.as_bytes())?;
             tx.note_security(world.now, &space, "joined", &json!({ "device": device.id().to_string() }))?;
             Ok(())
-        })
+        });
+        profile.settle(result)
     }
 
     /// The relay by which the invitation was found, and its key.

@@ -10,7 +10,7 @@ use super::{
     undo,
 };
 use crate::{
-    document::{ChangeHash, DocId, Splice},
+    document::{ChangeHash, DocId, EditError, Splice},
     domain::typing,
 };
 
@@ -53,7 +53,7 @@ impl Profile {
         });
         match result {
             // The facet is as it was: a screen that is behind makes nobody read it again.
-            Err(AppError::Edit(_) | AppError::Rule(_)) => result,
+            Err(AppError::Edit(EditError::UnknownVersion | EditError::NoPlace { .. }) | AppError::Rule(_)) => result,
             result => self.settle(result),
         }
     }

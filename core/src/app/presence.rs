@@ -10,13 +10,13 @@ use std::collections::{BTreeMap, VecDeque};
 use alliance_replica::{
     exchange::frame::{Channel, Whisper},
     id::{DeviceId, SpaceId},
-    log::{control::Record, membership::Role},
+    log::membership::Role,
     wire,
 };
 use minicbor::{CborLen, Decode, Encode};
 
 use super::{AppError, Profile, World, space::Space};
-use crate::keys::{EpochKey, whisper};
+use crate::keys::whisper;
 
 /// Milliseconds between two whispers when nothing is to be answered.
 const BEAT: u64 = 15_000;
@@ -166,7 +166,7 @@ impl Profile {
     ) -> Result<Option<Whisper>, AppError> {
         let space = self.space(space)?;
         let fold = space.log.fold();
-        let Some(key) = current_key(space).filter(|_| fold.devices().any(|(device, _)| is_other(space, device))) else {
+        let Some(key) = space.usable_key().filter(|_| fold.devices().any(|(device, _)| is_other(space, device))) else {
             return Ok(None);
         };
         let words = wire::encode(&words);
@@ -187,16 +187,6 @@ impl Profile {
 fn is_other(space: &Space, device: &DeviceId) -> bool {
     let fold = space.log.fold();
     fold.device(device).is_some_and(|it| it.live && it.role == Role::Ordinary && it.member != space.row.member)
-}
-
-/// The key that exactly the devices that live have.
-fn current_key(space: &Space) -> Option<EpochKey> {
-    let epochs = space.log.fold().usable_epochs(&space.device());
-    let key = |entry| match &space.log.dag().record(entry)?.1.record {
-        Record::Epoch(epoch) => space.keyring.key(&epoch.id),
-        _ => None,
-    };
-    epochs.iter().rev().find_map(key).cloned()
 }
 
 #[cfg(test)]

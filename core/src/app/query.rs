@@ -13,7 +13,7 @@ use crate::{
     domain::{
         self, Holds, Own, alliance, feedback,
         goal::{self, Level, Milestone, Rating},
-        recovery,
+        recovery, typing,
     },
     store::{StoreError, StoredRow, Tx},
     view,
@@ -154,15 +154,15 @@ impl Profile {
         })
     }
 
-    /// A text of an item, in the facet in which one may write it, and the version that it is of.
+    /// A text of an item, in the facet in which one may write it, and the version that it is of. What one may not write
+    /// is [`AppError::Rule`].
     pub fn text(&mut self, item: &ItemRef, field: &str) -> Result<TextEdit, AppError> {
         let Self { store, documents, .. } = self;
         store.read(|tx| {
             let me = tx.space(&item.space)?.ok_or(AppError::UnknownSpace)?.member;
             let preimage = intent::read_preimage(tx, &item.space, &item.item)?;
             let row = intent::derive(tx, documents, &item.space, &preimage, item.item)?;
-            let own = domain::kind(&row.kind).map(|kind| kind.fields(row.owner, Writer::Only(me))).unwrap_or_default();
-            let writer = if own.iter().any(|it| it.name == field) { Writer::Only(me) } else { Writer::Everyone };
+            let writer = typing::writer(&preimage, me, field)?;
             Ok(TextEdit { from: Some(row.heads(writer).to_vec()), text: row.text(writer, field).to_owned() })
         })
     }

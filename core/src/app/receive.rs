@@ -52,12 +52,14 @@ impl Profile {
                 if let Some((entry, refusal)) = received.refused {
                     let about =
                         json!({ "entry": entry.to_string(), "device": device.to_string(), "reason": whole(&refusal) });
-                    tx.note_security(world.now, &space.id(), "entry-refused", &about)?;
+                    tx.note_security_once(world.now, &space.id(), "entry-refused", &about)?;
                     let code = match refusal {
                         Refusal::Author | Refusal::TooMany => Code::Limit,
                         _ => Code::Entry,
                     };
                     taken.refused = Some((entry, code));
+                    // Its channel ends: what else came on it comes again.
+                    break;
                 }
             }
             taken.new = arrived.count;
@@ -68,7 +70,7 @@ impl Profile {
                 membership::note(tx, space, &arrived.control, world.now)?;
                 let invitations = tx.invitations(&space.id())?;
                 let used = invitations.iter().find(|it| !it.mine).map(|it| DeviceSecret::from_bytes(&it.secret));
-                space.learn_keys(tx, used.as_ref())?;
+                space.learn_keys(tx, used.as_ref(), world.now)?;
                 let confirmed = space.log.fold().device(&space.device()).is_some_and(|it| it.live);
                 if let Some(used) = used.filter(|_| confirmed && !space.lacks_epochs()) {
                     tx.remove_invitation(&space.id(), &used.id())?;
@@ -93,7 +95,8 @@ impl Profile {
             return Ok(());
         }
         let Self { store, spaces, .. } = self;
-        store.write(|tx| {
+        // The relay says it again on the next connection.
+        store.note(|tx| {
             let space = loaded(spaces, tx, space)?;
             for (entry, relayed) in changed {
                 tx.set_relayed(&space.id(), entry, *relayed)?;

@@ -286,7 +286,11 @@ pub(super) fn relay_address(url: &str) -> Result<String, AppError> {
     let url = url.trim().trim_end_matches('/');
     let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
     match host {
-        Some(host) if !host.is_empty() && host.len() <= 1000 && host.bytes().all(|byte| byte.is_ascii_graphic()) => {
+        Some(host)
+            if !host.is_empty()
+                && url.len() <= alliance::ADDRESS
+                && host.bytes().all(|byte| byte.is_ascii_graphic()) =>
+        {
             Ok(url.to_owned())
         }
         _ => Err(AppError::RelayAddress { url: url.to_owned() }),

@@ -29,7 +29,7 @@ use super::{
     space::Space,
 };
 use crate::{
-    document::{Change, ChangeHash, DocId, Preimage, Writer},
+    document::{Change, ChangeHash, DocId, EditError, Preimage, Writer},
     keys::{Content, DeviceSecret, EpochKey, Part, content::Form, seal},
     store::{Invited, Tx, Waiting},
 };
@@ -51,13 +51,16 @@ impl Profile {
                 apply::settle(tx, space, documents, Since::default(), world.now)?;
                 space.store_row(tx)?;
             }
-            let mut gate = Gate { tx, space, documents, world, control: Vec::new(), content: Vec::new() };
+            let (control, content, held) = (Vec::new(), Vec::new(), Vec::new());
+            let mut gate = Gate { tx, space, documents, world, control, content, held };
             gate.run(received)?;
             let Gate { control, content, space, documents, world, .. } = gate;
             if control.is_empty() && content.is_empty() {
                 return Ok(());
             }
-            membership::note(tx, space, &control, world.now)?;
+            if !control.is_empty() {
+                membership::note(tx, space, &control, world.now)?;
+            }
             // What was sealed is known to others from now on: something that came before may have waited for it.
             let sealed = content.iter().flat_map(|content| &content.parts).map(|part| part.item).collect();
             let since = Since { sealed, control: !control.is_empty(), ..Since::default() };
@@ -74,6 +77,8 @@ struct Gate<'a, 'b, 'w> {
     world: &'a mut World<'w>,
     control: Vec<EntryId>,
     content: Vec<Content>,
+    /// Waiting changes that no reader could apply.
+    held: Vec<Waiting>,
 }
 
 impl Gate<'_, '_, '_> {
@@ -168,7 +173,7 @@ impl Gate<'_, '_, '_> {
     /// The waiting changes, without intents that no reader could apply: they depend on something that a cut set aside
     /// and that cannot be kept. Those stay in the queue.
     fn sealable(&mut self) -> Result<Vec<Waiting>, AppError> {
-        let mut waiting = self.tx.waiting(&self.space.id())?;
+        let waiting = self.tx.waiting(&self.space.id())?;
         if !self.space.sets_aside() {
             return Ok(waiting);
         }
@@ -182,7 +187,8 @@ impl Gate<'_, '_, '_> {
                 hashes.extend(same.map(|it| it.hash));
             }
         }
-        waiting.retain(|change| !held.contains(&change.intent));
+        let (held, waiting) = waiting.into_iter().partition(|change| held.contains(&change.intent));
+        self.held = held;
         Ok(waiting)
     }
 
@@ -249,7 +255,8 @@ impl Gate<'_, '_, '_> {
                 true => self.tx.uncarried_preimage(&space, &item)?,
                 false => None,
             };
-            let split = later.iter().any(|it| it.item == item && it.writer == writer);
+            let mut rest = later.iter().copied().chain(&self.held);
+            let split = rest.any(|it| it.item == item && it.writer == writer);
             let snapshot = match changes.len() > MANY && !split {
                 true => self.snapshot(&known, item, writer)?,
                 false => None,
@@ -313,8 +320,24 @@ impl Gate<'_, '_, '_> {
     }
 }
 
-/// Bytes left free for what an entry names.
-const ROOM: usize = 64 * 1024;
+/// Bytes left free for what an entry names, and keeps.
+const ROOM: usize = 2 * limits::AFTER * 80;
+
+/// Refuses what no entry could carry: an intent is never in two.
+pub(super) fn check_fits(facets: &[Vec<Change>]) -> Result<(), AppError> {
+    let fits = |size: usize| seal::sealed_size(size + ROOM) <= limits::CONTENT_BODY;
+    let raw = |changes: &[Change]| changes.iter().flat_map(|it| it.raw_bytes().to_vec()).collect::<Vec<u8>>();
+    if fits(facets.iter().flatten().map(|change| change.raw_bytes().len()).sum()) {
+        return Ok(());
+    }
+    let pack = |changes: &Vec<Change>| Part::pack(ItemId::new([0; 16]), None, None, Form::Changes, &raw(changes));
+    let packed = facets.iter().map(pack).collect::<Result<Vec<_>, _>>()?;
+    let size = packed.iter().map(|part| part.packed.len()).sum();
+    match fits(size) {
+        true => Ok(()),
+        false => Err(EditError::TooLong { size, limit: limits::CONTENT_BODY - ROOM }.into()),
+    }
+}
 
 fn has_redemption(invitation: &alliance_replica::log::membership::Invitation, invited: &Invited) -> bool {
     invitation.invite.key.device == invited.device && !invitation.redemptions.is_empty()

@@ -16,6 +16,8 @@ use alliance_replica::{
     },
 };
 
+use serde_json::json;
+
 use super::{AppError, apply::For};
 use crate::{
     keys::{DeviceSecret, EpochKey, Keyring},
@@ -44,6 +46,10 @@ pub(super) struct Space {
     pub(super) steps: u64,
     /// Whether a relay is known to have an entry on its disk.
     pub(super) relayed: BTreeMap<EntryId, bool>,
+    /// The key to use, as of [`Space::keys_now`].
+    usable: Option<([usize; 2], Option<EpochKey>)>,
+    /// As of when everybody who lives could open all epochs.
+    pub(super) supplied: Option<[usize; 2]>,
 }
 
 impl Space {
@@ -75,8 +81,22 @@ impl Space {
         let secret = DeviceSecret::from_bytes(&row.secret);
         let (contents, aside) = (Contents::new(), <[BTreeSet<_>; 2]>::default());
         let (blocked, keeps, steps) = (BTreeMap::new(), BTreeMap::new(), 0);
-        let mut loaded =
-            Self { row, secret, log, keyring, waiting, contents, aside, keeps, kept, blocked, steps, relayed };
+        let mut loaded = Self {
+            row,
+            secret,
+            log,
+            keyring,
+            waiting,
+            contents,
+            aside,
+            keeps,
+            kept,
+            blocked,
+            steps,
+            relayed,
+            usable: None,
+            supplied: None,
+        };
         named.into_iter().for_each(|(id, after, keeps)| loaded.learn_after(id, after, keeps));
         loaded.recall_contents();
         loaded.recount();
@@ -146,7 +166,12 @@ impl Space {
     }
 
     /// Takes every epoch key that the control records hand on to this device, and keeps them in the file.
-    pub(super) fn learn_keys(&mut self, tx: &Tx<'_>, invitation: Option<&DeviceSecret>) -> Result<bool, AppError> {
+    pub(super) fn learn_keys(
+        &mut self,
+        tx: &Tx<'_>,
+        invitation: Option<&DeviceSecret>,
+        now: i64,
+    ) -> Result<(), AppError> {
         let chains = self.log.chains();
         let records = chains.arrivals(Chain::Control).iter().filter_map(|index| {
             let id = chains.at(*index).head.id;
@@ -161,7 +186,34 @@ impl Space {
                 tx.insert_epoch(&self.row.space, epoch, key.as_bytes())?;
             }
         }
-        Ok(!learned.epochs.is_empty())
+        for (entry, _) in learned.refused {
+            let about = json!({ "entry": entry.to_string() });
+            tx.note_security_once(now, &self.row.space, "key-does-not-open", &about)?;
+        }
+        Ok(())
+    }
+
+    /// The key that exactly the devices that live have, if there is one.
+    pub(super) fn usable_key(&mut self) -> Option<EpochKey> {
+        let now = self.keys_now();
+        if let Some((at, key)) = &self.usable
+            && *at == now
+        {
+            return key.clone();
+        }
+        let epochs = self.log.fold().usable_epochs(&self.device());
+        let key = |entry| match &self.log.dag().record(entry)?.1.record {
+            Record::Epoch(epoch) => self.keyring.key(&epoch.id),
+            _ => None,
+        };
+        let key = epochs.iter().rev().find_map(key).cloned();
+        self.usable = Some((now, key.clone()));
+        key
+    }
+
+    /// How much there is that decides about keys: records and keys.
+    pub(super) fn keys_now(&self) -> [usize; 2] {
+        [self.log.chains().arrivals(Chain::Control).len(), self.keyring.epochs().count()]
     }
 
     /// True while there is an epoch whose key is not here.

@@ -33,16 +33,16 @@ pub struct Applied {
     pub whole: bool,
 }
 
-/// Why changes were not applied; the document is as before.
+/// Why changes were not applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// A change comes before something it depends on.
+    /// A change comes before something it depends on. The document is as before.
     #[error("a change comes before one it depends on")]
     MissingDependency {
         /// What is missing.
         hashes: Vec<ChangeHash>,
     },
-    /// Automerge does not take changes that should be right.
+    /// Automerge does not take changes that should be right. The document is of no use any more.
     #[error("changes cannot be applied")]
     Automerge(#[source] Option<AutomergeError>),
 }
@@ -80,18 +80,10 @@ impl Document {
         if new.values().any(displaces) {
             return self.apply_anew(new);
         }
-        let kept = (self.automerge.clone(), self.left_out.clone());
-        match self.settle(new) {
-            Ok((counted, left_out)) => {
-                let whole = !self.left_out.keys().eq(kept.1.keys());
-                Ok(Applied { counted, left_out, whole })
-            }
-            Err(error) => {
-                (self.automerge, self.left_out) = kept;
-                self.references = None;
-                Err(error)
-            }
-        }
+        let before: BTreeSet<_> = self.left_out.keys().copied().collect();
+        let (counted, left_out) = self.settle(new)?;
+        let whole = !self.left_out.keys().eq(&before);
+        Ok(Applied { counted, left_out, whole })
     }
 
     /// The facet that these changes make, in whatever order they are given, and what of them does not count: a change

@@ -108,7 +108,8 @@ impl Document {
 
     /// Operations of all changes, also of those that do not count.
     pub fn ops(&self) -> u64 {
-        let counted: u64 = self.automerge.get_changes_meta(&[]).iter().map(|c| c.max_op + 1 - c.start_op).sum();
+        let all = || self.automerge.get_changes_meta(&[]).iter().map(|c| c.max_op + 1 - c.start_op).sum();
+        let counted = self.references.as_ref().map_or_else(all, References::count);
         counted + self.left_out.values().map(|change| change.len() as u64).sum::<u64>()
     }
 

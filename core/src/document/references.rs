@@ -2,8 +2,8 @@
 //!
 //! Automerge takes that on trust, and panics, or forgets, when it is not so. A change is *founded* if each of its
 //! operations names older operations that exist, of the right type, in the right object and at the right key, if it starts
-//! after the operations of all it depends on, and if it depends directly on the change of its actor before it. Whether a change becomes founded follows from the set of changes
-//! alone, in any order.
+//! after the operations of all it depends on, and if it depends directly on the change of its actor before it. Whether a
+//! change becomes founded follows from the set of changes alone, in any order.
 
 use std::collections::BTreeMap;
 
@@ -56,6 +56,11 @@ enum Does {
 }
 
 impl References {
+    /// How many operations were taken in.
+    pub(super) fn count(&self) -> u64 {
+        self.ops.len() as u64
+    }
+
     /// The change with this actor and sequence number that was admitted.
     pub(super) fn at(&self, actor: &ActorId, seq: u64) -> Option<ChangeHash> {
         let index = usize::try_from(seq).ok()?.checked_sub(1)?;

@@ -16,6 +16,9 @@ pub const KIND: Kind = Kind {
 
 const RELAYS: &str = "relays";
 
+/// Most characters of a relay's address: with its key it is an element of a set.
+pub const ADDRESS: usize = 900;
+
 /// A relay that the alliance uses.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Relay {
@@ -34,7 +37,7 @@ impl Relay {
     }
 
     fn element(&self) -> Result<String, RuleError> {
-        let url = line("relay", &self.url, TITLE)?;
+        let url = line("relay", &self.url, ADDRESS)?;
         if url.contains(char::is_whitespace) {
             Err(RuleError::NotALine { field: "relay" })
         } else {

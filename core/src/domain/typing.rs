@@ -19,7 +19,7 @@ pub fn plan(
 }
 
 /// The facet in which `me` may type in a text of an item.
-fn writer(preimage: &Preimage, me: MemberId, field: &str) -> Result<Writer, RuleError> {
+pub fn writer(preimage: &Preimage, me: MemberId, field: &str) -> Result<Writer, RuleError> {
     let none = || RuleError::NoneSuch { field: "text", text: field.to_owned() };
     let kind = kind(preimage.kind.as_str()).ok_or_else(none)?;
     let writes = |writer: &Writer| {

@@ -9,6 +9,9 @@ use super::{Store, StoreError};
 /// How long a process waits for another one to leave the write gate.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Statements kept prepared: more than there are in the store, so that none is prepared twice.
+const STATEMENTS: usize = 128;
+
 /// An open transaction. Reads through it see what it has written.
 pub struct Tx<'a> {
     inner: Transaction<'a>,
@@ -18,6 +21,11 @@ pub struct Tx<'a> {
 impl Store {
     /// Runs `change` alone among all processes; what it did is on disk when this returns, or nothing is.
     pub fn write<T, E: From<StoreError>>(&mut self, change: impl FnOnce(&Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+        self.wait_for_disk(true)?;
+        self.write_as_set(change)
+    }
+
+    fn write_as_set<T, E: From<StoreError>>(&mut self, change: impl FnOnce(&Tx<'_>) -> Result<T, E>) -> Result<T, E> {
         let (value, erased) = {
             let inner = self
                 .connection
@@ -31,10 +39,29 @@ impl Store {
         };
         if erased {
             // What was erased is still in the log of writes; while others read, it goes with the next one.
-            let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
-            emptied.map_err(|error| E::from(error.into()))?;
+            // What was to be written is written, whatever becomes of this.
+            let _emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
         }
         Ok(value)
+    }
+
+    /// Runs `change` as [`Store::write`] does, but what it did may be lost if the computer loses power before the next
+    /// write: for what can be found out again. It is not lost with the process, and what comes later never stays
+    /// without it.
+    pub fn note<T, E: From<StoreError>>(&mut self, change: impl FnOnce(&Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+        self.wait_for_disk(false)?;
+        let result = self.write_as_set(change);
+        self.wait_for_disk(true)?;
+        result
+    }
+
+    /// Whether a commit returns only once it is on disk.
+    fn wait_for_disk(&mut self, waits: bool) -> Result<(), StoreError> {
+        if self.waits != waits {
+            self.connection.pragma_update(None, "synchronous", if waits { "FULL" } else { "NORMAL" })?;
+            self.waits = waits;
+        }
+        Ok(())
     }
 
     /// Runs `look` on one state of the profile, whatever others write meanwhile.
@@ -55,7 +82,10 @@ impl Tx<'_> {
 
     /// Runs `change` inside this transaction: all that it does stays, or nothing if it returns false.
     pub fn all_or_nothing<E: From<StoreError>>(&self, change: impl FnOnce() -> Result<bool, E>) -> Result<bool, E> {
-        let run = |sql| self.execute_batch(sql).map_err(|error| E::from(error.into()));
+        let run = |sql| {
+            let ran = self.prepare_cached(sql).and_then(|mut statement| statement.execute(()));
+            ran.map(|_| ()).map_err(|error| E::from(error.into()))
+        };
         run("SAVEPOINT step")?;
         let whole = change()?;
         if !whole {
@@ -92,6 +122,7 @@ impl Deref for Tx<'_> {
 /// Settings of every connection: write-ahead log, every commit fsynced, waiting for others instead of failing.
 pub(super) fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.busy_timeout(PATIENCE)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "secure_delete", "ON")?;

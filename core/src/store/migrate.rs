@@ -23,6 +23,9 @@ pub(super) fn version(connection: &Connection) -> Result<u32, StoreError> {
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
     let found = version(&tx)?;
+    if found > NEWEST {
+        return Err(StoreError::Newer { found, known: NEWEST });
+    }
     for step in STEPS.iter().skip(found as usize) {
         tx.execute_batch(step)?;
     }

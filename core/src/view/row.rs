@@ -106,17 +106,16 @@ impl Row {
     }
 
     /// The row with only the start of every long text: what lists need.
-    pub fn brief(&self) -> Self {
-        let mut brief = self.clone();
-        let own = brief.members.iter_mut().flat_map(|member| member.fields.values_mut());
-        for shown in brief.fields.values_mut().chain(own) {
+    pub fn brief(mut self) -> Self {
+        let own = self.members.iter_mut().flat_map(|member| member.fields.values_mut());
+        for shown in self.fields.values_mut().chain(own) {
             if let Shown::One(Scalar::Text(text)) = shown
                 && let Some((end, _)) = text.char_indices().nth(BRIEF)
             {
                 text.truncate(end);
             }
         }
-        brief
+        self
     }
 
     /// All words of the item but its title, for search.

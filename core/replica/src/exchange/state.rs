@@ -146,6 +146,11 @@ impl Peer {
         log.chains().index(id).is_some_and(|index| is_set(&self.durable, index))
     }
 
+    /// The entries that the peer turned out to have on its disk, by what it said it has, since the last look at that.
+    pub fn claimed(&mut self, log: &Log) -> Vec<EntryId> {
+        self.follow_claims(log.chains())
+    }
+
     /// True if the peer had the entry on its disk when the connection began, as far as it said so.
     pub fn had(&mut self, log: &Log, id: &EntryId) -> bool {
         self.follow_claims(log.chains());
@@ -288,8 +293,10 @@ impl Peer {
         holds(chains, head) || head.chain == Chain::Content && head.seq <= peer_floor
     }
 
-    /// Marks what the peer's heads say it has: each head that we hold, and its past down to the lowest seq named.
-    fn follow_claims(&mut self, chains: &Chains) {
+    /// Marks what the peer's heads say it has: each head that we hold, and its past down to the lowest seq named. Returns
+    /// what was not known to be on its disk.
+    fn follow_claims(&mut self, chains: &Chains) -> Vec<EntryId> {
+        let mut new = Vec::new();
         let mut open = std::mem::take(&mut self.open_claims);
         open.retain(|claim| {
             let Some(index) = chains.index(&claim.held.head.id) else { return true };
@@ -298,6 +305,9 @@ impl Peer {
                     break;
                 }
                 self.mark(at);
+                if !is_set(&self.durable, at) {
+                    new.push(chains.at(at).head.id);
+                }
                 set(&mut self.durable, Some(at));
                 if claim.early {
                     set(&mut self.had, Some(at));
@@ -306,6 +316,7 @@ impl Peer {
             false
         });
         self.open_claims = open;
+        new
     }
 
     fn is_known(&self, index: Index) -> bool {

@@ -1,6 +1,6 @@
 //! Who is here: what a connection whispers, and what it hears.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use alliance_replica::{
     exchange::{frame::Whisper, state::Peer},
@@ -18,6 +18,7 @@ impl Session {
     /// that does not go back.
     pub fn attend(&mut self, profile: &mut Profile, now: u64, world: &mut World<'_>) -> Result<(), AppError> {
         self.now = Some(now);
+        self.leave_rooms();
         self.whisper(profile, world, |room| room.speak(now))
     }
 
@@ -39,6 +40,16 @@ impl Session {
             note_here(&mut self.events, space, before, room);
         }
         Ok(())
+    }
+
+    /// Nobody is heard where no channel is open any more.
+    fn leave_rooms(&mut self) {
+        let open: BTreeSet<_> = self.channels.values().map(|line| line.space).collect();
+        for (space, room) in self.rooms.extract_if(.., |space, _| !open.contains(space)) {
+            if room.is_somebody_here() {
+                self.events.push_back(SessionEvent::Here { space, here: false });
+            }
+        }
     }
 
     fn whisper(

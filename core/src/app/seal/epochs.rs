@@ -19,13 +19,19 @@ const AT_ONCE: usize = 128;
 impl Gate<'_, '_, '_> {
     /// True if there is somebody to hand a key to before there is anything to say: they lack the key of the one head, or
     /// they are a device of this member and lack any. Nobody else can make this device write because of what they do.
-    pub(super) fn lacks_keys(&self) -> bool {
+    pub(super) fn lacks_keys(&mut self) -> bool {
+        if self.space.supplied == Some(self.space.keys_now()) {
+            return false;
+        }
         let (fold, mine) = (self.space.log.fold(), self.space.row.member);
         let heads = self.open_heads();
         if heads.is_empty() {
             return fold.devices().any(|(device, it)| it.live && *device != self.space.device());
         }
         let lacking: Vec<_> = heads.iter().flat_map(|head| self.lacking(head)).collect();
+        if lacking.is_empty() {
+            self.space.supplied = Some(self.space.keys_now());
+        }
         let own = |keys: &Keys| fold.device(&keys.device).is_some_and(|it| it.member == mine);
         let grants = matches!(heads.as_slice(), [head] if self.current(head).is_some());
         lacking.iter().any(|keys| grants || own(keys))
@@ -35,16 +41,22 @@ impl Gate<'_, '_, '_> {
     /// all that was sealed before, once this is written: a device that is new has the key of the one head, and where
     /// there are several a fresh epoch becomes their child.
     pub(super) fn epoch(&mut self) -> Result<EpochKey, AppError> {
+        if self.space.supplied == Some(self.space.keys_now())
+            && let Some(key) = self.space.usable_key()
+        {
+            return Ok(key);
+        }
         let heads = self.open_heads();
         if heads.iter().all(|head| self.lacking(head).is_empty()) {
-            if let Some(key) = self.usable() {
+            if let Some(key) = self.space.usable_key() {
+                self.space.supplied = Some(self.space.keys_now());
                 return Ok(key);
             }
         } else if let [head] = heads.as_slice()
             && let Some(entry) = self.current(head)
         {
             self.grant(entry, head, &self.lacking(head))?;
-            if let Some(key) = self.usable() {
+            if let Some(key) = self.space.usable_key() {
                 return Ok(key);
             }
         }
@@ -85,11 +97,6 @@ impl Gate<'_, '_, '_> {
         Ok(())
     }
 
-    fn usable(&self) -> Option<EpochKey> {
-        let usable = self.space.log.fold().usable_epochs(&self.space.device());
-        usable.iter().rev().find_map(|entry| self.space.keyring.key(&self.epoch_id(entry)?)).cloned()
-    }
-
     /// The live devices to which nobody has handed on the key of an epoch. Nobody but themselves can open a wrap, so for
     /// other devices and words of one's own member only what that member's devices wrote is believed.
     fn lacking(&self, epoch: &EpochId) -> Vec<Keys> {
@@ -118,16 +125,6 @@ impl Gate<'_, '_, '_> {
         let minted = |entry: &EntryId| dag.record(entry).is_some_and(|(_, control)| mints(&control.record, epoch));
         let grantable = fold.grantable_epochs(&me).into_iter().map(|it| it.epoch);
         fold.usable_epochs(&me).into_iter().chain(grantable).find(minted)
-    }
-
-    fn epoch_id(&self, entry: &EntryId) -> Option<EpochId> {
-        match self.space.log.dag().record(entry) {
-            Some((_, control)) => match &control.record {
-                Record::Epoch(epoch) => Some(epoch.id),
-                _ => None,
-            },
-            None => None,
-        }
     }
 
     /// Epochs whose keys are here and that no other such epoch opens. A parent counts only if it does open, and if it is

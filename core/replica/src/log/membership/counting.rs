@@ -132,8 +132,8 @@ impl Counting<'_> {
 pub(super) struct History<'a> {
     pub(super) dag: &'a Dag,
     pub(super) contents: &'a Contents,
-    /// Content that control entries name.
-    named: BTreeMap<usize, Vec<usize>>,
+    /// Content that control entries name. Few questions need it.
+    named: OnceCell<BTreeMap<usize, Vec<usize>>>,
 }
 
 /// An entry of either chain.
@@ -145,15 +145,21 @@ pub(super) enum Place {
 
 impl<'a> History<'a> {
     fn new(dag: &'a Dag, contents: &'a Contents) -> Self {
-        let mut named = BTreeMap::new();
-        for (at, node) in dag.graph().nodes.iter().enumerate() {
-            let heads = node.control.after.0.iter().filter(|head| head.chain == Chain::Content);
-            let here: Vec<_> = heads.filter_map(|head| contents.at(&head.id)).collect();
-            if !here.is_empty() {
-                named.insert(at, here);
+        Self { dag, contents, named: OnceCell::new() }
+    }
+
+    fn named(&self) -> &BTreeMap<usize, Vec<usize>> {
+        self.named.get_or_init(|| {
+            let mut named = BTreeMap::new();
+            for (at, node) in self.graph().nodes.iter().enumerate() {
+                let heads = node.control.after.0.iter().filter(|head| head.chain == Chain::Content);
+                let here: Vec<_> = heads.filter_map(|head| self.contents.at(&head.id)).collect();
+                if !here.is_empty() {
+                    named.insert(at, here);
+                }
             }
-        }
-        Self { dag, contents, named }
+            named
+        })
     }
 
     pub(super) fn graph(&self) -> &Graph {
@@ -164,7 +170,7 @@ impl<'a> History<'a> {
     pub(super) fn parents(&self, place: Place) -> impl Iterator<Item = Place> + '_ {
         let (control, content) = match place {
             Place::Control(at) => {
-                (self.graph().nodes[at].parents.as_slice(), self.named.get(&at).map_or(&[][..], Vec::as_slice))
+                (self.graph().nodes[at].parents.as_slice(), self.named().get(&at).map_or(&[][..], Vec::as_slice))
             }
             Place::Content(at) => (self.contents.all[at].heads.as_slice(), self.contents.all[at].parents.as_slice()),
         };

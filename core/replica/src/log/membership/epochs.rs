@@ -69,16 +69,12 @@ impl Fold {
         let (graph, state) = (self.graph(), self.state());
         let node = &graph.nodes[at];
         let Record::Epoch(epoch) = &node.control.record else { return false };
-        let known =
-            |parent: &Parent| self.graph().epochs.iter().any(|at| node.past.contains(*at) && self.mints(*at, parent));
+        let minted = |parent: &Parent| graph.minted.get(&parent.epoch).into_iter().flatten();
+        let known = |parent: &Parent| minted(parent).any(|at| node.past.contains(*at));
         state.stands(at)
             && self.device(&node.device).is_some_and(|author| author.live)
             && state.roster.evidence.is_subset(&node.past)
             && epoch.parents.iter().all(known)
-    }
-
-    fn mints(&self, at: usize, parent: &Parent) -> bool {
-        matches!(&self.graph().nodes[at].control.record, Record::Epoch(epoch) if epoch.id == parent.epoch)
     }
 
     fn minted(&self, epoch: &EntryId) -> Option<(DeviceId, &Epoch)> {

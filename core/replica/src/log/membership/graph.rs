@@ -14,7 +14,7 @@ use super::{
     validity::{Effect, Flaw, Introduction, Valid},
 };
 use crate::{
-    id::{DeviceId, EntryId, MemberId, SpaceId},
+    id::{DeviceId, EntryId, EpochId, MemberId, SpaceId},
     log::control::{Control, Record},
 };
 
@@ -53,6 +53,8 @@ pub(super) struct Graph {
     pub(super) facts: Vec<usize>,
     /// Entries that mint an epoch, valid or not.
     pub(super) epochs: Vec<usize>,
+    /// The same by the epoch.
+    pub(super) minted: BTreeMap<EpochId, Vec<usize>>,
     /// Valid grants of an epoch in their past.
     pub(super) grants: BTreeMap<EntryId, Vec<usize>>,
     /// Keys that valid entries introduce, standing or not, with the member for whom they count and their role.
@@ -74,6 +76,7 @@ impl Graph {
             contested: BTreeSet::new(),
             facts: Vec::new(),
             epochs: Vec::new(),
+            minted: BTreeMap::new(),
             grants: BTreeMap::new(),
             introduced: BTreeMap::new(),
             founders: None,
@@ -156,7 +159,10 @@ impl Graph {
             Ok(_) => self.facts.push(at),
         }
         match &node.control.record {
-            Record::Epoch(_) => self.epochs.push(at),
+            Record::Epoch(epoch) => {
+                self.epochs.push(at);
+                self.minted.entry(epoch.id).or_default().push(at);
+            }
             Record::Grant(grant) if node.verdict.is_ok() => {
                 let minted = |at: usize| matches!(self.nodes[at].control.record, Record::Epoch(_));
                 if self.at(&grant.epoch).is_some_and(|epoch| node.past.contains(epoch) && minted(epoch)) {
@@ -177,6 +183,7 @@ impl Graph {
         self.ids.insert(node.id, at);
         self.nodes.push(Arc::new(node));
     }
+
     /// Notes for whom a key counts. Who is merely invited does not say so itself: an invitation of the other's key must
     /// not make its entries count for the inviter. Members beyond two come by a fork of the founder's, who answers for them.
     fn introduce(&mut self, key: &Introduction) {
