@@ -48,7 +48,7 @@ def meaning(w):
     full = (1 << len(w.E)) - 1; F = w.fold(full & w.cmask); L = lambda m: list(bits(m))
     eps = [i for i in bits(w.cmask) if w.E[i].kind == 'Epoch']
     usable = [i for i in eps if w.usable(i, F)]
-    fresh = [i for i in eps if w.valid(i) and F.stand >> i & 1 and w.E[i].dev in F.live and not w.cut_evidence(F) & ~w.E[i].cpast]
+    fresh = [i for i in eps if w.valid(i) and F.stand >> i & 1 and w.E[i].dev in F.live and w.knows_ends(w.E[i], F)]
     grantable = [i for i in fresh if i not in usable and not w.holders(i, F.S) - F.wrap]
     return dict(
         valid=[i for i in bits(w.cmask) if w.valid(i)], stand=L(F.stand), live=sorted(F.live),

@@ -5,9 +5,10 @@ fpast = everything before it (control + content); vpast = its control view: cpas
 what it reaches through content and control, but not through content that a control entry names. A fold is a pure
 function of a causally closed set (bit mask). RULES = the rules; each can be switched off to get its counterexample.
 
-The last six are rules that earlier forms of this model lacked: content forks used to bound content at the common
+The last seven are rules that earlier forms of this model lacked: content forks used to bound content at the common
 prefix, a control view used to go through the content that a control entry names (for which no replica waits), any
-grant counted, and an invitation's key could write, claim a device's key, and endorse by its redemption.
+grant counted, and an invitation's key could write, claim a device's key, and endorse by its redemption, and whoever ended one key
+again and again made everybody mint as many epochs.
 """
 from collections import defaultdict
 
@@ -33,6 +34,7 @@ RULES = dict(
     invite_writes_nothing=True,  # off: content by an invitation's key counts
     invite_claims_nothing=True,  # off: an Invite of a device's key introduces that key for the inviter's member
     redeem_endorses_nothing=True,# off: a Redeem endorses content that it names
+    epoch_per_key=True,   # off: an epoch has every known cut, fork and redemption in its past, also those of keys it knows to be dead
 )
 
 def bits(m):
@@ -154,6 +156,7 @@ class World:
         for d, xs in list(F.intro_of.items()):   # a key introduced for two members counts for neither (only its holder can do that)
             if R['one_member'] and len({x[0] for x in xs}) > 1: del F.intro_of[d]; F.recs.discard(d); F.void.add(d)
         # step 2: effective cuts. cut[d] = list of masks: the entries of d that this cut leaves counting
+        F.ends = defaultdict(list)   # for each dead key what tells so: masks, and how many of a mask are needed
         F.cuts = cuts = defaultdict(list); F.cutids = 0; F.content_bound = defaultdict(list)
         def cut(d, cmask, fmask):
             cuts[d].append(cmask); F.content_bound[d].append(fmask)
@@ -161,7 +164,7 @@ class World:
         if not R['final_cuts']: taken = w.rank_order(taken, F)
         for i in taken:
             F.cutids |= 1 << i
-            if F.mem[i] in claims.get(E[i].a['dev'], ()): cut(E[i].a['dev'], E[i].cpast | 1 << i, E[i].fpast | 1 << i)
+            if F.mem[i] in claims.get(E[i].a['dev'], ()): cut(E[i].a['dev'], E[i].cpast | 1 << i, E[i].fpast | 1 << i); F.ends[E[i].a['dev']].append((1 << i, 1))
         for i in V:
             if E[i].kind == 'Leave':
                 F.cutids |= 1 << i; m = F.mem[i]
@@ -174,7 +177,7 @@ class World:
                         keep_c, keep_f = E[i].cpast | 1 << i, E[i].fpast | 1 << i
                         if not R['cut_past'] and d == E[i].dev:
                             mine = sum(1 << x for x in bits(S) if E[x].dev == d); keep_c &= ~mine; keep_f = 0
-                        cut(d, keep_c, keep_f)
+                        cut(d, keep_c, keep_f); F.ends[d].append((1 << i, 1))
         F.forks = 0
         for d, xs in by.items():
             seqs = defaultdict(list)
@@ -186,6 +189,7 @@ class World:
                 cut(d, low, w.content_named_by(low))
                 for s in fk:
                     for i in seqs[s]: F.forks |= 1 << i
+                    F.ends[d].append((sum(1 << i for i in seqs[s]), 2))
         # step 3: standing, a least fixpoint; founder's member first, then the one other member
         F.stand = 0; F.joiner = F.chosen = None
         def run(member):
@@ -288,6 +292,14 @@ class World:
         for i in bits(F.S):
             if w.E[i].kind == 'Redeem' and w.valid(i): m |= 1 << i
         return m
+    def knows_ends(w, e, F):
+        """whether an epoch's past says of each dead key that it is dead"""
+        if not w.R['epoch_after']: return True
+        if not w.R['epoch_per_key']: return not w.cut_evidence(F) & ~e.cpast
+        ends = {d: list(x) for d, x in F.ends.items()}
+        for i in bits(F.S):
+            if w.E[i].kind == 'Redeem' and w.valid(i): ends.setdefault(w.E[i].dev, []).append((1 << i, 1))
+        return all(any((m & e.cpast).bit_count() >= n for m, n in x) for x in ends.values())
     def holders(w, ep, S):
         h = set(w.E[ep].a['wraps']) | {w.E[ep].dev}
         for i in bits(S):
@@ -297,7 +309,7 @@ class World:
     def usable(w, ep, F):
         e = w.E[ep]
         if not w.valid(ep) or not F.stand >> ep & 1 or e.dev not in F.live: return False
-        if w.R['epoch_after'] and w.cut_evidence(F) & ~e.cpast: return False
+        if not w.knows_ends(e, F): return False
         h = w.holders(ep, F.S)
         if not F.wrap <= h: return False
         if w.R['epoch_exact'] and h - F.wrap: return False

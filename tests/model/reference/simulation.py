@@ -151,7 +151,7 @@ class Sim:
         eps = [i for i in op if w.usable(i, F) and d in w.holders(i, F.S)]
         if not eps:
             for i in op:   # grant a head that only lacks live devices
-                if d in w.holders(i, F.S) and not (w.cut_evidence(F) & ~w.E[i].cpast) and w.E[i].dev in F.live and F.stand >> i & 1 and not w.holders(i, F.S) - F.wrap:
+                if d in w.holders(i, F.S) and w.knows_ends(w.E[i], F) and w.E[i].dev in F.live and F.stand >> i & 1 and not w.holders(i, F.S) - F.wrap:
                     for t in F.wrap - w.holders(i, F.S):
                         s.put(d, 'c', s.heads(s.view[d]), 'Grant', dict(epoch=i, to=t, ok=True))
                     eps = [i]; break

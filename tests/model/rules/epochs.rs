@@ -86,6 +86,40 @@ fn a_redemption_and_both_sides_of_a_fork_end_an_epoch() {
 }
 
 #[test]
+fn whoever_ends_a_key_again_and_again_makes_nobody_mint_anew() {
+    let mut story = with_epoch();
+    story.say("a", "A0", "e", Add("A1"));
+    story.say("i", "A0", "a", InviteOwn("J"));
+    story.say("k", "A0", "i", Cut("A1"));
+    story.say("r", "J", "i", Redeem("A2"));
+    story.say("f", "B0", "k r", Mint(&ALL, &["e"]));
+    assert_eq!(story.usable("B0"), ["f"]);
+    story.say("k2", "A0", "f", Cut("A1"));
+    story.say("r2", "J", "f", Redeem("A3"));
+    story.branch("k3", "RA", "", "a", Cut("A1"));
+    assert_eq!(story.usable("B0"), ["f"], "it knew that A1 and J are dead");
+    story.say("k4", "RA", "k3", Cut("J"));
+    assert_eq!(story.usable("B0"), ["f"]);
+    story.say("o", "A0", "k2", InviteOwn("O"));
+    story.say("k5", "A0", "o", Cut("O"));
+    assert!(story.usable("B0").is_empty(), "it knew nothing of O");
+}
+
+#[test]
+fn more_branches_of_a_forked_chain_make_nobody_mint_anew() {
+    let mut story = with_epoch();
+    story.say("a", "A0", "e", Add("A1"));
+    story.say("x", "A1", "a", Acknowledge);
+    story.branch("y", "A1", "", "a", FromLaterVersion);
+    story.say("f", "A0", "x y", Mint(&ALL, &["e"]));
+    assert_eq!(story.usable("B0"), ["f"]);
+    story.branch("z", "A1", "", "x", Acknowledge);
+    story.branch("w", "A1", "x", "y", Acknowledge);
+    story.branch("v", "A1", "x", "z", FromLaterVersion);
+    assert_eq!(story.usable("B0"), ["f"]);
+}
+
+#[test]
 fn an_epoch_whose_parent_is_not_in_its_past_is_not_used() {
     let mut story = with_epoch();
     story.branch("f", "B0", "", "c", Mint(&ALL, &["e"]));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::fold::Fold;
+use super::{bits::Bits, fold::Fold};
 use crate::{
     id::{DeviceId, EntryId},
     log::control::{Epoch, Grant, Keys, Parent, Record},
@@ -63,8 +63,8 @@ impl Fold {
         })
     }
 
-    /// True if the epoch stands, its author lives and knew every cut, fork and redemption known here, and its parents
-    /// are in its past.
+    /// True if the epoch stands, its author lives and knew of every dead key that it is dead, and its parents are in its
+    /// past.
     fn is_fresh(&self, at: usize) -> bool {
         let (graph, state) = (self.graph(), self.state());
         let node = &graph.nodes[at];
@@ -73,8 +73,15 @@ impl Fold {
         let known = |parent: &Parent| minted(parent).any(|at| node.past.contains(*at));
         state.stands(at)
             && self.device(&node.device).is_some_and(|author| author.live)
-            && state.roster.evidence.is_subset(&node.past)
+            && state.roster.ends.iter().all(|(device, ends)| self.tells_end(&node.past, device, ends))
             && epoch.parents.iter().all(known)
+    }
+
+    /// True if these entries say that a key is dead: one that ends it is among them, or two that it wrote at one place.
+    fn tells_end(&self, past: &Bits, device: &DeviceId, ends: &[usize]) -> bool {
+        let forks = || self.state().roster.forks.range((*device, 0)..=(*device, u64::MAX));
+        let twins = |seq: u64| self.graph().place(device, seq).iter().filter(|at| past.contains(**at)).count();
+        ends.iter().any(|at| past.contains(*at)) || forks().any(|(_, seq)| twins(*seq) > 1)
     }
 
     fn minted(&self, epoch: &EntryId) -> Option<(DeviceId, &Epoch)> {

@@ -75,8 +75,8 @@ pub(super) struct Roster {
     pub(super) bounds: BTreeMap<DeviceId, Vec<Bound>>,
     /// Forked places of devices that a fork cuts.
     pub(super) forks: BTreeSet<(DeviceId, u64)>,
-    /// What an epoch has to know: cuts, leaves, both sides of forks, redemptions.
-    pub(super) evidence: Bits,
+    /// Every dead key with the cuts, leaves and redemptions that end it. A fork alone ends a key too: then there are none.
+    pub(super) ends: BTreeMap<DeviceId, Vec<usize>>,
     /// Valid confirmations of another member; more than one only if the founder device forked its chain.
     pub(super) rivals: Vec<usize>,
     pub(super) chosen: Option<usize>,
@@ -179,7 +179,7 @@ impl Roster {
                 }
                 Some(Effect::Redeems { .. }) => {
                     self.redemptions.entry(node.device).or_default().push(*at);
-                    self.evidence.insert(*at);
+                    self.ends.entry(node.device).or_default().push(*at);
                 }
                 _ => {}
             }
@@ -203,22 +203,26 @@ impl Roster {
             match &valid.effect {
                 Effect::Cuts(device) => {
                     if self.introductions.get(device).is_some_and(|all| all.iter().any(own)) {
-                        self.bounds.entry(*device).or_default().push(Some(*at));
+                        self.end(*device, *at);
                     }
                 }
                 Effect::Leaves => {
                     let past = &graph.nodes[*at].past;
-                    for (device, all) in &self.introductions {
+                    let ended = self.introductions.iter().filter(|(device, all)| {
                         let known = all.iter().any(|one| own(one) && past.contains(one.entry));
-                        if known && !self.recovery.contains(device) {
-                            self.bounds.entry(*device).or_default().push(Some(*at));
-                        }
-                    }
+                        known && !self.recovery.contains(device)
+                    });
+                    let ended: Vec<_> = ended.map(|(device, _)| *device).collect();
+                    ended.into_iter().for_each(|device| self.end(device, *at));
                 }
-                _ => continue,
+                _ => {}
             }
-            self.evidence.insert(*at);
         }
+    }
+
+    fn end(&mut self, device: DeviceId, at: usize) {
+        self.bounds.entry(device).or_default().push(Some(at));
+        self.ends.entry(device).or_default().push(at);
     }
 
     /// Rule 4: a fork cuts at the last common entry.
@@ -228,11 +232,11 @@ impl Roster {
             let twins = graph.place(device, *seq).iter().filter(|at| set.contains(**at));
             let invited = |all: &Vec<Introduction>| all.iter().all(|one| one.role == Role::Invite);
             let exempt = self.recovery.contains(device) || self.introductions.get(device).is_some_and(invited);
-            if exempt || twins.clone().count() < 2 {
+            if exempt || twins.count() < 2 {
                 continue;
             }
-            twins.for_each(|at| _ = self.evidence.insert(*at));
             self.forks.insert((*device, *seq));
+            self.ends.entry(*device).or_default();
             lowest.entry(*device).or_insert(*seq);
         }
         for (device, seq) in lowest {
