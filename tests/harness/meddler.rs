@@ -2,7 +2,7 @@
 
 use alliance_core::app::{Session, SessionEvent, World as Outside};
 use alliance_replica::{
-    exchange::frame::{Channel, Frame, Whisper},
+    exchange::frame::{Channel, Frame},
     id::SpaceId,
 };
 use alliance_sync_server::{replica::ConnectionId, store::Store};
@@ -79,9 +79,9 @@ impl<S: Store> World<S> {
         }
     }
 
-    /// Hands somebody a whisper, as the relay would.
-    pub fn whisper(&mut self, to: &mut Watching, whisper: Whisper) {
-        self.hand_over(to, &Frame::Whisper(whisper).encode());
+    /// Hands somebody a frame, as the relay would.
+    pub fn say(&mut self, to: &mut Watching, frame: &Frame) {
+        self.hand_over(to, &frame.encode());
     }
 
     /// Cuts somebody's connection.
@@ -98,6 +98,11 @@ impl<S: Store> World<S> {
 }
 
 impl Watching {
+    /// Lets them know that something was written here.
+    pub fn local_change(&mut self) {
+        self.session.local_change();
+    }
+
     /// Who came and went since this was asked last.
     pub fn came_and_went(&mut self) -> Vec<(SpaceId, bool)> {
         let events = std::iter::from_fn(|| self.session.poll_event());

@@ -8,7 +8,7 @@ use alliance_core::{
 use alliance_replica::{
     exchange::{
         Event, Exchange, Role,
-        frame::{Code, Frame, Hello, Whisper},
+        frame::{Code, Error, Frame, Hello, Whisper},
     },
     id::{ReplicaKey, Secret, SpaceId},
     limits,
@@ -231,7 +231,8 @@ impl Rooms {
     fn brings_somebody(&mut self, whispers: &[Whisper]) -> bool {
         for whisper in whispers {
             for channel in self.channels {
-                self.world.whisper(&mut self.ben, Whisper { channel, ..whisper.clone() });
+                let whisper = Frame::Whisper(Whisper { channel, ..whisper.clone() });
+                self.world.say(&mut self.ben, &whisper);
             }
         }
         self.ben.came_and_went().iter().any(|(_, here)| *here)
@@ -273,6 +274,20 @@ fn a_whisper_that_is_played_again_or_elsewhere_or_for_another_device_shows_nobod
         rooms.world.pump(&mut both, 1);
     }
     assert_eq!(both[0].came_and_went().iter().filter(|(_, here)| *here).count(), 2);
+}
+
+#[test]
+fn nobody_is_here_where_the_relay_has_closed_the_door() {
+    let mut world = World::new(5);
+    let space = world.ben_and_anna();
+    let mut both = [world.watch("Ben"), world.watch("Anna")];
+    let told: Vec<_> = (0..3).flat_map(|_| world.pump(&mut both, 0)).collect();
+    let [ben, _] = &mut both;
+    assert!(ben.came_and_went().contains(&(space, true)));
+    let closed = Error { code: Code::NotMember, channel: Some(channel_of(&told, space)), entry: None };
+    world.say(ben, &Frame::Error(closed));
+    world.pump(&mut both, 1000);
+    assert_eq!(both[0].came_and_went(), [(space, false)]);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! Ben is honest, and so is Anna's tablet; somebody has the keys of Anna's laptop, or is the relay. Whatever they say,
 //! what Ben wrote is as it was, and what honest devices write later comes together.
 
+mod room;
+
 use std::{collections::BTreeMap, num::NonZeroU64};
 
 use alliance_core::{
@@ -401,28 +403,6 @@ fn an_entry_under_an_unknown_epoch_waits_and_stops_nobody() {
     assert_eq!(scene.unread(), 1);
     scene.goes_on();
     scene.another_branch_counts();
-}
-
-#[test]
-fn an_entry_that_is_too_large_is_not_taken_and_named() {
-    let mut scene = Scene::new(10);
-    let epoch = scene.laptop.seal(None, Vec::new()).header.epoch;
-    let tip = scene.tip().expect("a tip");
-    let place = Place { version: 1, chain: Chain::Content, seq: tip.seq + 1, prev: Some(tip.id), epoch };
-    let large = scene.laptop.sign(&place, vec![7; limits::CONTENT_BODY + 1]);
-    scene.deliver(&large, Chain::Content).expect("other spaces go on");
-    let why = "entry is not valid: header cannot be read: body has 1048577 bytes, more than 1048576";
-    assert_eq!(scene.reasons("Ben"), [why]);
-    let control = Place { chain: Chain::Control, epoch: None, ..place };
-    let large = scene.laptop.sign(&control, vec![7; limits::CONTROL_BODY + 1]);
-    scene.deliver(&large, Chain::Control).expect("other spaces go on");
-    assert_eq!(scene.reasons("Ben").len(), 2);
-    // More than a frame holds ends the connection, and nothing else.
-    let larger = scene.laptop.sign(&place, vec![7; limits::FRAME]);
-    let ended = scene.deliver(&larger, Chain::Content).expect_err("no frame");
-    assert!(matches!(ended, SessionError::Broken(_)), "{ended}");
-    scene.goes_on();
-    assert_eq!(scene.unread(), 0);
 }
 
 #[test]

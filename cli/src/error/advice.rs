@@ -104,6 +104,9 @@ fn edit(error: &EditError) -> Advice {
         EditError::TooLong { .. } => {
             ("too_long", Exit::Usage, Some("nothing was changed; split the text in two".to_owned()))
         }
+        EditError::TooMuch { .. } => {
+            ("too_long", Exit::Usage, Some("nothing was changed; do it in two steps, or make it shorter".to_owned()))
+        }
         EditError::Full => failed("full", "nothing was changed; go on in a new one"),
         EditError::UnknownVersion | EditError::NoPlace { .. } => {
             failed("changed_meanwhile", "nothing was changed; look at it again, then repeat the edit")

@@ -66,6 +66,7 @@ fn every_app_error() -> Vec<AppError> {
     all.extend(rules.map(AppError::from));
     let edits = [
         EditError::TooLong { size: 600_000, limit: 524_288 },
+        EditError::TooMuch { size: 1_200_000, limit: 966_656 },
         EditError::Full,
         EditError::UnknownVersion,
         EditError::NoField("x".to_owned()),

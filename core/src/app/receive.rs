@@ -54,7 +54,9 @@ impl Profile {
                         json!({ "entry": entry.to_string(), "device": device.to_string(), "reason": whole(&refusal) });
                     tx.note_security_once(world.now, &space.id(), "entry-refused", &about)?;
                     let code = match refusal {
-                        Refusal::Author | Refusal::TooMany => Code::Limit,
+                        // Nothing that follows it counts either; whoever is not its author goes on.
+                        Refusal::TooMany => continue,
+                        Refusal::Author => Code::Limit,
                         _ => Code::Entry,
                     };
                     taken.refused = Some((entry, code));

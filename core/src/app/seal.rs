@@ -335,7 +335,7 @@ pub(super) fn check_fits(facets: &[Vec<Change>]) -> Result<(), AppError> {
     let size = packed.iter().map(|part| part.packed.len()).sum();
     match fits(size) {
         true => Ok(()),
-        false => Err(EditError::TooLong { size, limit: limits::CONTENT_BODY - ROOM }.into()),
+        false => Err(EditError::TooMuch { size, limit: limits::CONTENT_BODY - ROOM }.into()),
     }
 }
 
@@ -361,5 +361,46 @@ fn smaller(
             }
         }
         None => Ok(plain?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::{
+        ChaCha20Rng,
+        rand_core::{Rng as _, SeedableRng as _},
+    };
+
+    use super::*;
+    use crate::{
+        document::{Document, Edit, Editor, KindName},
+        domain,
+    };
+
+    #[test]
+    fn what_no_entry_could_carry_is_refused_when_it_is_written() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let preimage = Preimage::new(KindName::parse("note").expect("a kind"), None, DeviceId::new([1; 32]), &mut rng);
+        let doc = DocId { item: preimage.id(), writer: Writer::Everyone };
+        let mut register = |name: &str| {
+            let letters = (0..limits::TEXT).map(|_| char::from(b'0' + (rng.next_u32() % 64) as u8));
+            Edit::Put(name.to_owned(), Some(letters.collect::<String>().as_str().into()))
+        };
+        let edits = ["a", "b", "c"].map(&mut register);
+        let changes = |edits: &[Edit]| {
+            let (mut document, mut rng) =
+                (Document::new(doc, domain::schema(&preimage, doc.writer)), ChaCha20Rng::seed_from_u64(2));
+            let mut editor = Editor { device: DeviceId::new([1; 32]), now: 0, rng: &mut rng };
+            document.edit(&mut editor, edits).expect("edits")
+        };
+        let [small, large] = [changes(&edits[..2]), changes(&edits)];
+        let raw: usize = small.iter().map(|change| change.raw_bytes().len()).sum();
+        assert!(raw > limits::CONTENT_BODY, "it fits only packed");
+        check_fits(std::slice::from_ref(&small)).expect("fits");
+        let over = [vec![large], vec![small.clone(), small]];
+        for facets in over {
+            let error = check_fits(&facets).expect_err("too much");
+            assert!(matches!(error, AppError::Edit(EditError::TooMuch { .. })), "{error}");
+        }
     }
 }

@@ -76,6 +76,14 @@ pub enum EditError {
         /// The most it may have.
         limit: usize,
     },
+    /// More is written at once than one change, or one entry, can carry.
+    #[error("that is too much at once ({size}, at most {limit})")]
+    TooMuch {
+        /// Its operations, or its bytes when packed.
+        size: usize,
+        /// The most there may be.
+        limit: usize,
+    },
     /// The facet's history has as many operations as it can have.
     #[error("history is full")]
     Full,
@@ -151,9 +159,8 @@ impl Document {
             return Ok(Vec::new());
         }
         let changes = self.changes(&before);
-        let full =
-            |change: &Change| change.max_op() >= limits::DOCUMENT_OPS as u64 || change.len() > limits::CHANGE_OPS;
-        if changes.iter().any(full) { Err(EditError::Full) } else { Ok(changes) }
+        changes.iter().try_for_each(|change| has_room(change.max_op(), change.len()))?;
+        Ok(changes)
     }
 
     /// One change for everything that starts from the facet as it is; none if nothing changes.
@@ -167,9 +174,7 @@ impl Document {
             make(&mut transaction, edit, |name, shape| object(&schema, name, shape))?;
         }
         let ops = transaction.pending_ops();
-        if last + ops as u64 >= limits::DOCUMENT_OPS as u64 || ops > limits::CHANGE_OPS {
-            return Err(EditError::Full);
-        }
+        has_room(last + ops as u64, ops)?;
         let (hash, _) = transaction.commit_with(at(editor.now));
         Ok(hash.and_then(|hash| self.automerge().get_change_by_hash(&hash)).into_iter().collect())
     }
@@ -294,6 +299,14 @@ pub(super) fn splices(
         }
         _ => Ok(Vec::new()),
     }
+}
+
+/// Whether a change of so many operations, the last of them with this number, may be.
+fn has_room(last: u64, ops: usize) -> Result<(), EditError> {
+    if ops > limits::CHANGE_OPS {
+        return Err(EditError::TooMuch { size: ops, limit: limits::CHANGE_OPS });
+    }
+    if last >= limits::DOCUMENT_OPS as u64 { Err(EditError::Full) } else { Ok(()) }
 }
 
 fn within(size: usize, limit: usize) -> Result<(), EditError> {

@@ -52,7 +52,9 @@ impl<S: Store> Relay<S> {
         let is_own = Share::of(&here.log, &author) == Share::of(&here.log, &device);
         entries.truncate(fitting);
         let ids: BTreeSet<_> = entries.iter().map(|entry| EntryId::of(&space, &author, &entry.header)).collect();
-        let received = here.log.receive(&author, chain, entries);
+        let mut received = here.log.receive(&author, chain, entries);
+        let too_many = received.refused.take_if(|(_, refusal)| !is_own && matches!(refusal, Refusal::TooMany));
+        let over = too_many.map(|(entry, _)| entry).or(over);
         self.take(id, channel, &space, &ids, received, now);
         if let Some(entry) = over {
             self.on_full(id, channel, &space, entry, is_own);

@@ -181,3 +181,30 @@ fn a_member_does_not_use_up_the_others_control_entries() {
     let spent = written(&mut stage) - before;
     assert!(spent <= 4, "4 cuts of Anna's cost Ben {spent} entries, and he has nothing to say");
 }
+
+/// Anna hands Ben another key than the one that her record names.
+#[test]
+fn a_key_that_is_not_what_it_is_said_to_be_is_not_taken_and_named() {
+    let mut stage = Stage::new();
+    let (base, anna) = (stage.base.clone(), stage.anna());
+    let (space, ben) = (stage.space, stage.ben.space(&stage.space).expect("space").secret.keys());
+    let [said, handed] = [(); 2].map(|()| EpochKey::generate(&mut stage.rng));
+    let mut wrap = handed.wrap(&space, &anna.id(), &ben, &mut stage.rng);
+    wrap.sealed[0] ^= 1;
+    let record = Record::Epoch(Epoch { id: said.id(&space), parents: Vec::new(), wraps: vec![wrap] });
+    let entry = control(&space, &anna, None, &base, record);
+    stage.give(std::slice::from_ref(&entry));
+    let another = control(
+        &space,
+        &anna,
+        Some(&entry),
+        &[],
+        Record::Cut(Cut { device: DeviceId::new([9; 32]), reason: Reason::Lost }),
+    );
+    stage.give(&[another]);
+    assert!(stage.ben.space(&space).expect("space").keyring.key(&said.id(&space)).is_none());
+    let lines = stage.ben.security().expect("lines");
+    let named: Vec<_> = lines.iter().filter(|line| line.kind == "key-does-not-open").collect();
+    let [line] = named.as_slice() else { panic!("{} lines", named.len()) };
+    assert_eq!(line.about["entry"], entry.id.to_string());
+}
