@@ -84,6 +84,16 @@ impl<S: Store> World<S> {
         self.hand_over(to, &frame.encode());
     }
 
+    /// Lets somebody's exchange know that they wrote.
+    ///
+    /// # Panics
+    /// If it cannot be sent.
+    pub fn local_change(&mut self, who: &mut Watching) {
+        let laptop = self.people.get_mut(&who.name).expect("a person");
+        who.session.local_change();
+        who.session.flush(&mut laptop.profile, &mut Outside { now: self.now, rng: &mut self.rng }).expect("sealed");
+    }
+
     /// Cuts somebody's connection.
     pub fn unplug(&mut self, who: Watching) {
         self.relay.disconnect(who.connection);
@@ -98,11 +108,6 @@ impl<S: Store> World<S> {
 }
 
 impl Watching {
-    /// Lets them know that something was written here.
-    pub fn local_change(&mut self) {
-        self.session.local_change();
-    }
-
     /// Who came and went since this was asked last.
     pub fn came_and_went(&mut self) -> Vec<(SpaceId, bool)> {
         let events = std::iter::from_fn(|| self.session.poll_event());

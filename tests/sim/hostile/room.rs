@@ -79,7 +79,7 @@ fn an_entry_that_is_refused_is_named_once_and_its_channel_stays_closed() {
     let forged = Entries { channel, device, chain: Chain::Content, entries: vec![entry] };
     scene.world.say(&mut ben[0], &Frame::Entries(forged.clone()));
     for _ in 0..3 {
-        ben[0].local_change();
+        scene.world.local_change(&mut ben[0]);
         let told = scene.world.pump(&mut ben, 1000);
         assert!(!told.iter().any(|frame| matches!(frame, Frame::Open(open) if open.space == scene.space)), "{told:?}");
     }
