@@ -1,16 +1,14 @@
 //! What people see: a row for every item, derived from its facets alone, and pages put together from rows.
 //!
 //! Pure. Two replicas with equal heads derive equal rows. A row holds all that lists, pages and search need, so that
-//! reading never opens a document.
+//! no list opens a document.
 
 pub mod conflicts;
 pub mod history;
 pub mod progress;
 pub mod row;
-pub mod today;
 
 pub use conflicts::{Choice, Conflict};
 pub use history::{Became, Stretch, became, stretches};
 pub use progress::{Progress, is_progress, progress};
 pub use row::{Device, MemberFields, Row, Shown, derive};
-pub use today::{Today, today};

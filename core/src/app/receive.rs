@@ -52,7 +52,7 @@ impl Profile {
                 if let Some((entry, refusal)) = received.refused {
                     let about =
                         json!({ "entry": entry.to_string(), "device": device.to_string(), "reason": whole(&refusal) });
-                    tx.note_security_once(world.now, &space.id(), "entry-refused", &about)?;
+                    tx.note_security_once(world.now, (&space.id(), "entry-refused", &about))?;
                     let code = match refusal {
                         // Nothing that follows it counts either; whoever is not its author goes on.
                         Refusal::TooMany => continue,

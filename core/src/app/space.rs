@@ -188,7 +188,7 @@ impl Space {
         }
         for (entry, _) in learned.refused {
             let about = json!({ "entry": entry.to_string() });
-            tx.note_security_once(now, &self.row.space, "key-does-not-open", &about)?;
+            tx.note_security_once(now, (&self.row.space, "key-does-not-open", &about))?;
         }
         Ok(())
     }

@@ -42,9 +42,6 @@ pub enum Error {
     /// More recipients or parents than one record holds.
     #[error("{0} devices or parents, more than one record holds")]
     TooMany(usize),
-    /// Stored keys whose length is wrong.
-    #[error("stored keys have {0} bytes, not a multiple of 32")]
-    Stored(usize),
 }
 
 impl EpochKey {

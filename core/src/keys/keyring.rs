@@ -11,7 +11,6 @@ use alliance_replica::{
     log::control::{Epoch, Grant, Keys, Record, Wrap},
 };
 use rand_core::CryptoRng;
-use zeroize::Zeroizing;
 
 use super::{
     device::DeviceSecret,
@@ -146,23 +145,6 @@ impl Keyring {
         Ok(Grant { epoch: entry, wraps: self.wraps(self.known(epoch)?, author, recipients, rng)? })
     }
 
-    /// The keys one after the other, 32 bytes each; their ids follow from them.
-    pub fn export(&self) -> Zeroizing<Vec<u8>> {
-        let mut bytes = Zeroizing::new(Vec::with_capacity(self.keys.len() * 32));
-        self.keys.values().for_each(|key| bytes.extend_from_slice(key.as_bytes()));
-        bytes
-    }
-
-    /// The keyring whose [export](Self::export) is `bytes`.
-    pub fn import(space: SpaceId, bytes: &[u8]) -> Result<Self, Error> {
-        let (keys, []) = bytes.as_chunks::<32>() else { return Err(Error::Stored(bytes.len())) };
-        let mut keyring = Self::new(space);
-        for key in keys {
-            keyring.insert(EpochKey::from_bytes(key));
-        }
-        Ok(keyring)
-    }
-
     /// Adds a key under an id of another, as nobody can outside of a test.
     #[cfg(test)]
     pub(super) fn insert_as(&mut self, epoch: EpochId, key: EpochKey) {
@@ -258,6 +240,10 @@ mod tests {
         (keyring, learned)
     }
 
+    fn keys(keyring: &Keyring) -> Vec<[u8; 32]> {
+        keyring.keys.values().map(|key| *key.as_bytes()).collect()
+    }
+
     #[test]
     fn one_wrap_opens_all_epochs_behind_it_in_any_order_of_records() {
         let device = DeviceSecret::from_bytes(&[6; 64]);
@@ -266,7 +252,7 @@ mod tests {
             records.rotate_left(1);
             let (keyring, learned) = learn(&records, &device);
             assert_eq!(learned, Learned { epochs: full.epochs().copied().collect(), refused: Vec::new() });
-            assert_eq!(**keyring.export(), **full.export());
+            assert_eq!(keys(&keyring), keys(&full));
         }
     }
 
@@ -309,7 +295,7 @@ mod tests {
             let mut records = records.clone();
             records.insert(usize::from(number) / 3, (entry(number), AUTHOR, Record::Epoch(forged.clone())));
             let (keyring, learned) = learn(&records, &device);
-            assert_eq!(**keyring.export(), **full.export());
+            assert_eq!(keys(&keyring), keys(&full));
             assert!(learned.refused.iter().all(|(at, _)| *at == entry(number)));
             assert_eq!(learned.refused.is_empty(), number == 9, "what is known already is not opened again");
         }
@@ -337,15 +323,6 @@ mod tests {
         }
         let found: Vec<u8> = keyring.candidates([5; 8]).map(|key| key.as_bytes()[0]).collect();
         assert_eq!(found, [2, 3]);
-    }
-
-    #[test]
-    fn export_and_import_agree_and_a_torn_export_is_refused() {
-        let (keyring, _) = chain(&DeviceSecret::from_bytes(&[6; 64]));
-        let bytes = keyring.export();
-        let again = Keyring::import(SPACE, &bytes).expect("imports");
-        assert!(again.epochs().eq(keyring.epochs()));
-        assert_eq!(Keyring::import(SPACE, &bytes[1..]).err(), Some(Error::Stored(95)));
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub struct SecurityEvent {
     pub about: serde_json::Value,
 }
 
+/// What a line says: of which space, what happened, and to whom.
+pub(super) type Said<'a> = (&'a SpaceId, &'a str, &'a serde_json::Value);
+
 impl Tx<'_> {
     /// Adds a line.
     pub fn note_security(
@@ -34,19 +37,13 @@ impl Tx<'_> {
     }
 
     /// Adds a line unless there is one that says the same.
-    pub fn note_security_once(
-        &self,
-        at: i64,
-        space: &SpaceId,
-        kind: &str,
-        about: &serde_json::Value,
-    ) -> Result<(), StoreError> {
+    pub fn note_security_once(&self, at: i64, (space, kind, about): Said<'_>) -> Result<(), StoreError> {
         let mut statement =
             self.prepare_cached("SELECT 1 FROM security WHERE space = ?1 AND kind = ?2 AND about = ?3")?;
-        match statement.exists((space.as_ref(), kind, about.to_string()))? {
-            true => Ok(()),
-            false => self.note_security(at, space, kind, about),
+        if statement.exists((space.as_ref(), kind, about.to_string()))? {
+            return Ok(());
         }
+        self.note_security(at, space, kind, about)
     }
 
     /// When the newest line was noted.

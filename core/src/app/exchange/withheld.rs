@@ -56,7 +56,7 @@ impl Profile {
         self.store.write(|tx| {
             for (device, entry) in &lacking {
                 let about = json!({ "entry": entry.to_string(), "device": device.to_string() });
-                tx.note_security_once(now, space, "relay-withholds", &about)?;
+                tx.note_security_once(now, (space, "relay-withholds", &about))?;
             }
             Ok(())
         })
