@@ -201,10 +201,8 @@ impl Roster {
             let Some(valid) = graph.valid(*at) else { continue };
             let own = |one: &Introduction| Some(one.member) == valid.member;
             match &valid.effect {
-                Effect::Cuts(device) => {
-                    if self.introductions.get(device).is_some_and(|all| all.iter().any(own)) {
-                        self.end(*device, *at);
-                    }
+                Effect::Cuts(device) if self.introductions.get(device).is_some_and(|all| all.iter().any(own)) => {
+                    self.end(*device, *at);
                 }
                 Effect::Leaves => {
                     let past = &graph.nodes[*at].past;
