@@ -88,6 +88,26 @@ impl Error {
                 Some("choose another file with --config, or let this user read it")
             }
             Self::Config(_) => Some("correct the file; `alliance-relay check-config` tries it without starting"),
+/// What helps if the key alone is known to be gone.
+const KEYLESS: &str = "with a new key everybody's devices would take it for another relay, so it does not start. \
+    `alliance-relay check` with the same --data says what else is wrong. Keep this folder aside and restore a copy as \
+    docs/operating-a-relay.md says. Without a copy, an empty folder works as well, but each person has to say `alliance \
+    relay set` once";
+
+/// What helps who may not.
+const DENIED: &str = "run this as the relay's user or as root, or let that user have the folder: `chown -R USER DIR`; with \
+    --data, choose another one";
+
+/// What helps where nobody may.
+const READ_ONLY: &str = "nothing can be written there: the disk is mounted read-only (`findmnt -T DIR` says so, `mount -o \
+    remount,rw` ends it), or systemd keeps the unit from it: `systemctl edit alliance-relay`, and under [Service] \
+    ReadWritePaths=DIR";
+
+/// What helps where SQLite does not say whether nobody may or this user may not.
+const UNWRITABLE: &str = "the folder and every file in it has to belong to the relay's user (`ls -la DIR`, `chown -R USER \
+    DIR`), on a disk that is not mounted read-only (`findmnt -T DIR`), and systemd has to let the unit write there \
+    (ReadWritePaths=DIR)";
+
             Self::Tls(_) => {
                 Some("both files are PEM: the certificate first, then its chain; and the key that belongs to it")
             }
@@ -142,6 +162,7 @@ fn listen_hint(kind: io::ErrorKind) -> &'static str {
         _ => "choose another address or port with --listen",
     }
 }
+        StoreError::Keyless => Some(KEYLESS),
 
 /// What an error says, then what its causes say.
 pub fn chain(error: &dyn StdError) -> String {

@@ -160,6 +160,31 @@ fn damage_is_found_and_a_copy_is_what_helps() {
 }
 
 #[test]
+#[test]
+fn a_database_that_lost_the_relays_key_is_not_given_a_new_one() {
+    let mut town = Town::together();
+    town.stop_relay();
+    let data = town.data();
+    let raw = rusqlite::Connection::open(data.join("relay.sqlite")).expect("opens");
+    let keys = |raw: &rusqlite::Connection| {
+        raw.query_row("SELECT count(*) FROM relay", [], |row| row.get::<_, u32>(0)).expect("counts")
+    };
+    let secret: Vec<u8> = raw.query_row("SELECT secret FROM relay", [], |row| row.get(0)).expect("a key");
+    raw.execute("DELETE FROM relay", []).expect("loses it");
+    let refused_to_start = RelayProgram::try_start(&data, "127.0.0.1:0").err().expect("no relay");
+    assert_eq!(refused_to_start.code, Some(1));
+    for word in ["holds entries but not the relay's key", "hint: ", "`alliance-relay check`", "restore a copy"] {
+        assert!(refused_to_start.logs.contains(word), "{word}: {}", refused_to_start.logs);
+    }
+    assert_eq!(keys(&raw), 0, "nothing is written");
+    let said = refused(&["check", "--data", text(&data)]);
+    assert!(said.contains("the relay's key is missing") && said.contains("alliance-relay backup"), "{said}");
+    raw.execute("INSERT INTO relay VALUES (1, ?1)", [&secret]).expect("restores");
+    drop(raw);
+    town.start_relay();
+    town.meet();
+}
+
 fn an_address_in_use_is_said_in_plain_words() {
     let folder = TempDir::new().expect("a folder");
     let first = RelayProgram::start(&folder.path().join("first"));

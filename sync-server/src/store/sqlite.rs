@@ -78,10 +78,20 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn secret(&mut self, fresh: &[u8; 32]) -> Result<[u8; 32], StoreError> {
-        let fresh = fresh.as_slice();
-        self.connection.execute("INSERT INTO relay (n, secret) VALUES (1, ?1) ON CONFLICT DO NOTHING", [fresh])?;
-        let stored: Vec<u8> = self.connection.query_row("SELECT secret FROM relay", [], |row| row.get(0))?;
-        stored.try_into().map_err(|_| StoreError::Damaged { what: "the relay's secret" })
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let stored: Option<Vec<u8>> =
+            transaction.query_row("SELECT secret FROM relay", [], |row| row.get(0)).optional()?;
+        if let Some(stored) = stored {
+            return stored.try_into().map_err(|_| StoreError::Damaged { what: "the relay's key" });
+        }
+        let holds =
+            "SELECT EXISTS (SELECT 1 FROM spaces) OR EXISTS (SELECT 1 FROM entries) OR EXISTS (SELECT 1 FROM bodies)";
+        if transaction.query_row(holds, [], |row| row.get(0))? {
+            return Err(StoreError::Keyless);
+        }
+        transaction.execute("INSERT INTO relay (n, secret) VALUES (1, ?1)", [fresh.as_slice()])?;
+        transaction.commit()?;
+        Ok(*fresh)
     }
 
     fn append(&mut self, batch: &[Append]) -> Result<(), StoreError> {
@@ -355,7 +365,8 @@ mod tests {
         let (folder, space) = (folder(), conformance::space(1));
         let mut store = open(&folder);
         store.append(&[conformance::append(space, &[1, 2])]).expect("appends");
-        let (before, secret) = (conformance::loaded(&store, &space), store.secret(&[1; 32]).expect("keeps"));
+        let before = conformance::loaded(&store, &space);
+        let secret = store.secret(&[1; 32]).expect("keeps");
         drop(store);
         let mut store = open(&folder);
         assert_eq!(conformance::loaded(&store, &space), before);
