@@ -46,10 +46,6 @@ use super::{
 const CONNECT: Duration = Duration::from_secs(12);
 /// How long a parting word may take.
 const PART: Duration = Duration::from_secs(1);
-/// After how much silence the relay is asked whether it is there.
-const ASK: Duration = Duration::from_secs(20);
-/// After how much silence it is taken to be gone.
-const GONE: Duration = Duration::from_secs(45);
 
 /// How a relay is reached.
 #[derive(Clone)]
@@ -200,11 +196,19 @@ pub struct Link {
     date: Option<i64>,
 }
 
-/// After how much silence a relay is asked whether it is there, and taken to be gone.
-#[derive(Clone, Copy)]
-struct Patience {
-    ask: Duration,
-    gone: Duration,
+/// How much silence of a relay is borne; what stands between may hold a connection that carries nothing any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Patience {
+    /// After how much of it the relay is asked whether it is there.
+    pub ask: Duration,
+    /// After how much of it the relay is taken to be gone.
+    pub gone: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { ask: Duration::from_secs(20), gone: Duration::from_secs(45) }
+    }
 }
 
 enum Step {
@@ -248,7 +252,7 @@ impl Link {
         let date = answer.headers().get(DATE).and_then(|date| rfc2822::parse(date.to_str().ok()?).ok());
         let date = date.map(|date| date.timestamp().as_second());
         let now = Instant::now();
-        let patience = Patience { ask: ASK, gone: GONE };
+        let patience = Patience::default();
         Ok(Self { socket, patience, unflushed: false, write_first: false, heard: now, moved: now, asked: false, date })
     }
 
@@ -267,6 +271,12 @@ impl Link {
             }
             if let Poll::Ready(message) = self.socket.poll_next_unpin(cx) {
                 return Poll::Ready(self.take(message));
+    /// The same connection, with another patience.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+
             }
             if write_first { Poll::Pending } else { self.poll_write(cx, wants_to_write) }
         })
@@ -469,7 +479,7 @@ mod tests {
             // The socket lives as long as the test and is never read again: what is asked stays unanswered.
             let (link, _relay) = tokio::join!(Link::connect(&way), relay);
             let patience = Patience { ask: Duration::from_millis(5), gone: Duration::from_millis(50) };
-            let link = Link { patience, ..link.expect("a link") };
+            let link = link.expect("a link").with_patience(patience);
             let mut stop = Stop::new().expect("signals");
             let ended = converse(link, &mut Quiet, &mut stop).await.expect_err("nobody there");
             assert!(matches!(ended, TalkError::Net(NetError::Silent)), "{ended}");
