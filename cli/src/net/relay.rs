@@ -27,8 +27,8 @@ use tokio_tungstenite::{
         client::IntoClientRequest as _,
         handshake::client::Request,
         http::{
-            HeaderValue,
-            header::{AUTHORIZATION, DATE},
+            HeaderValue, Response,
+            header::{AUTHORIZATION, DATE, LOCATION},
         },
         protocol::WebSocketConfig,
     },
@@ -44,6 +44,8 @@ use super::{
 
 /// How long reaching a relay may take.
 const CONNECT: Duration = Duration::from_secs(12);
+/// How long it may take to see what is spoken at an address that is no relay's.
+const LOOK: Duration = Duration::from_secs(3);
 /// How long a parting word may take.
 const PART: Duration = Duration::from_secs(1);
 
@@ -110,6 +112,16 @@ pub enum NetError {
         /// What was wrong.
         #[source]
         source: Box<tungstenite::Error>,
+    },
+    /// Somebody answers, but not with the scheme of the address.
+    #[error("what answers at {url} {why}; its address is probably {other}")]
+    Scheme {
+        /// The address.
+        url: String,
+        /// What it does instead.
+        why: &'static str,
+        /// The address with the other scheme.
+        other: String,
     },
     /// The connection broke.
     #[error("the connection to the relay broke")]
@@ -227,6 +239,7 @@ impl Link {
         let not_a_relay = |source| NetError::NotARelay { url: url.to_string(), source: Box::new(source) };
         let untrusted = |source| match tls::untrusted(&source) {
             Some(why) => NetError::Untrusted { url: url.to_string(), why },
+            None if tls::is_unspoken(&source) => scheme(url, "does not speak TLS"),
             None => unreachable(source),
         };
         let config = WebSocketConfig::default()
@@ -242,10 +255,12 @@ impl Link {
                 Box::new(stream)
             };
             let request = way.request().map_err(not_a_relay)?;
-            client_async_with_config(request, wire, Some(config)).await.map_err(|error| match error {
-                tungstenite::Error::Io(source) => unreachable(source),
-                error => not_a_relay(error),
-            })
+            match client_async_with_config(request, wire, Some(config)).await {
+                Err(tungstenite::Error::Http(answer)) if leads_to_tls(&answer) => Err(scheme(url, "leads to TLS")),
+                Err(_) if !url.is_tls() && speaks_tls(url).await => Err(scheme(url, "speaks TLS only")),
+                Err(tungstenite::Error::Io(source)) => Err(unreachable(source)),
+                answer => answer.map_err(not_a_relay),
+            }
         };
         let connected = timeout(CONNECT, connecting).await;
         let (socket, answer) = connected.unwrap_or_else(|_| Err(unreachable(io::ErrorKind::TimedOut.into())))?;
@@ -254,6 +269,12 @@ impl Link {
         let now = Instant::now();
         let patience = Patience::default();
         Ok(Self { socket, patience, unflushed: false, write_first: false, heard: now, moved: now, asked: false, date })
+    }
+
+    /// The same connection, with another patience.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     /// What the relay's clock said when it answered, in unix seconds, if it said so.
@@ -271,12 +292,6 @@ impl Link {
             }
             if let Poll::Ready(message) = self.socket.poll_next_unpin(cx) {
                 return Poll::Ready(self.take(message));
-    /// The same connection, with another patience.
-    #[must_use]
-    pub fn with_patience(self, patience: Patience) -> Self {
-        Self { patience, ..self }
-    }
-
             }
             if write_first { Poll::Pending } else { self.poll_write(cx, wants_to_write) }
         })
@@ -417,6 +432,21 @@ fn take_all(link: &mut Link, talk: &mut impl Talk, first: &[u8]) -> Result<(), T
         }
     }
     Ok(talk.flush()?)
+}
+
+fn scheme(url: &RelayUrl, why: &'static str) -> NetError {
+    NetError::Scheme { url: url.to_string(), why, other: url.other_scheme() }
+}
+
+/// Looks whether TLS is spoken where something else was tried.
+async fn speaks_tls(url: &RelayUrl) -> bool {
+    timeout(LOOK, tls::is_spoken(url.host(), url.port())).await.unwrap_or(false)
+}
+
+/// True if an answer sends whoever came in the clear to an address with TLS.
+fn leads_to_tls<T>(answer: &Response<T>) -> bool {
+    let place = answer.headers().get(LOCATION).map(|place| place.as_bytes());
+    answer.status().is_redirection() && place.is_some_and(|place| place.starts_with(b"https://"))
 }
 
 fn broke(error: tungstenite::Error) -> NetError {
