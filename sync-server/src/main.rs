@@ -90,7 +90,7 @@ async fn serve(config: &Config, relay: Relay<SqliteStore>) -> Result<(), Error> 
         say(&format!("metrics on http://{address}/metrics")).map_err(Error::Start)?;
     }
     match tls {
-        Some(tls) => server.run_over(|sockets| TlsListener::new(sockets, tls), stop).await?,
+        Some(tls) => server.run_over(|door| TlsListener::new(door, tls), stop).await?,
         None => server.run(stop).await?,
     }
     info!("relay has stopped");

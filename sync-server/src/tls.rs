@@ -9,12 +9,11 @@ use std::{
     time::Duration,
 };
 
-use axum::serve::Listener;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    task::JoinSet,
-    time::timeout,
+use axum::{
+    extract::connect_info::Connected,
+    serve::{IncomingStream, Listener},
 };
+use tokio::{task::JoinSet, time::timeout};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
@@ -29,12 +28,13 @@ use tokio_rustls::{
 };
 use tracing::debug;
 
-use crate::config::TlsFiles;
+use crate::{
+    config::TlsFiles,
+    http::{Door, Guest, Peer},
+};
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Handshakes at a time; whoever comes then waits in the system's queue.
-const HANDSHAKES: usize = 256;
 
 /// A certificate with its key, which can be read again while it is used.
 pub struct Tls {
@@ -74,9 +74,9 @@ impl Tls {
     }
 
     /// Speaks TLS with whoever connected.
-    async fn accept<I: AsyncRead + AsyncWrite + Unpin>(&self, stream: I) -> io::Result<TlsStream<I>> {
+    async fn accept(&self, guest: Guest) -> io::Result<TlsStream<Guest>> {
         let config = Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner));
-        timeout(HANDSHAKE, TlsAcceptor::from(config).accept(stream)).await?
+        timeout(HANDSHAKE, TlsAcceptor::from(config).accept(guest)).await?
     }
 }
 
@@ -98,48 +98,50 @@ fn server(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
     Ok(Arc::new(config))
 }
 
-/// Sockets with TLS over them.
-pub struct TlsListener<L: Listener> {
-    sockets: L,
+/// Sockets with TLS over them. How many handshakes there may be at a time is bounded by the door that lets the sockets in.
+pub struct TlsListener {
+    door: Door,
     tls: Arc<Tls>,
-    handshakes: JoinSet<Option<Connection<L>>>,
+    handshakes: JoinSet<Option<(TlsStream<Guest>, Peer)>>,
 }
 
-/// A connection and where it comes from.
-type Connection<L> = (TlsStream<<L as Listener>::Io>, <L as Listener>::Addr);
-
-impl<L: Listener> TlsListener<L> {
+impl TlsListener {
     /// Speaks TLS over these sockets.
-    pub fn new(sockets: L, tls: Arc<Tls>) -> Self {
-        Self { sockets, tls, handshakes: JoinSet::new() }
+    pub fn new(door: Door, tls: Arc<Tls>) -> Self {
+        Self { door, tls, handshakes: JoinSet::new() }
     }
 }
 
-impl<L: Listener<Addr: 'static>> Listener for TlsListener<L> {
-    type Io = TlsStream<L::Io>;
-    type Addr = L::Addr;
+impl Listener for TlsListener {
+    type Io = TlsStream<Guest>;
+    type Addr = Peer;
 
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+    async fn accept(&mut self) -> (Self::Io, Peer) {
         loop {
-            let has_room = self.handshakes.len() < HANDSHAKES;
-            let (stream, address) = tokio::select! {
+            let (guest, peer) = tokio::select! {
                 Some(done) = self.handshakes.join_next() => match done {
                     Ok(Some(connection)) => return connection,
                     // It failed, or panicked: nobody else is concerned.
                     _ => continue,
                 },
-                connection = self.sockets.accept(), if has_room => connection,
+                guest = self.door.accept() => guest,
             };
             let tls = Arc::clone(&self.tls);
             self.handshakes.spawn(async move {
-                let stream = tls.accept(stream).await;
+                let stream = tls.accept(guest).await;
                 let stream = stream.inspect_err(|problem| debug!(reason = %problem, "no TLS with a client"));
-                Some((stream.ok()?, address))
+                Some((stream.ok()?, peer))
             });
         }
     }
 
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.sockets.local_addr()
+    fn local_addr(&self) -> io::Result<Peer> {
+        self.door.local_addr()
+    }
+}
+
+impl Connected<IncomingStream<'_, TlsListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
+        stream.remote_addr().clone()
     }
 }

@@ -110,6 +110,29 @@ fn a_relay_speaks_tls_and_takes_a_new_certificate_while_it_runs() {
 }
 
 #[test]
+fn one_address_holds_no_more_handshakes_than_it_may_have_sockets() {
+    let folder = tempfile::tempdir().expect("a folder");
+    certify(folder.path());
+    let program = Program::start(folder.path());
+    let open = || {
+        let socket = TcpStream::connect(&program.address).expect("connects");
+        socket.set_read_timeout(Some(PATIENCE)).expect("sets");
+        socket
+    };
+    // 64 connections of one address, and a few that have still to become one.
+    let first = open();
+    let _silent: Vec<_> = (0..79).map(|_| open()).collect();
+    let end = open().read(&mut [0]);
+    assert!(
+        !matches!(&end, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock),
+        "the 81st is sent away: {end:?}"
+    );
+    first.set_nonblocking(true).expect("sets");
+    let stays = (&first).read(&mut [0]).expect_err("nothing is said");
+    assert_eq!(stays.kind(), std::io::ErrorKind::WouldBlock, "before the patience with the first one ends");
+}
+
+#[test]
 fn a_certificate_that_cannot_be_used_is_named_before_anything_listens() {
     let folder = tempfile::tempdir().expect("a folder");
     let said = |folder: &Path| {
