@@ -1,7 +1,7 @@
 //! A store on disk: one SQLite database in a folder that only one relay uses and only its owner can read.
 //!
-//! Write-ahead log with `synchronous=FULL`: a commit is on disk when it returns. rusqlite is named only here and in the
-//! error type. A row that is not what it should be is an error of its space, never a panic.
+//! Write-ahead log with `synchronous=FULL`: a commit is on disk when it returns. rusqlite is named only here and in
+//! the errors. A row that is not what it should be is an error of its space, never a panic.
 
 mod admin;
 mod verify;
@@ -201,7 +201,9 @@ impl Store for SqliteStore {
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure) => Self::Disk(error),
+            Some(ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => {
+                Self::Disk(error)
+            }
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { what: "a page of the file" },
             Some(ErrorCode::NotADatabase) => Self::Foreign,
             _ => Self::Sqlite(error),
@@ -364,9 +366,9 @@ mod tests {
     fn what_was_appended_is_there_after_opening_again() {
         let (folder, space) = (folder(), conformance::space(1));
         let mut store = open(&folder);
+        let secret = store.secret(&[1; 32]).expect("keeps");
         store.append(&[conformance::append(space, &[1, 2])]).expect("appends");
         let before = conformance::loaded(&store, &space);
-        let secret = store.secret(&[1; 32]).expect("keeps");
         drop(store);
         let mut store = open(&folder);
         assert_eq!(conformance::loaded(&store, &space), before);
