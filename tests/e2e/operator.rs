@@ -197,6 +197,36 @@ fn packaging() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging")
 }
 
+/// Nothing here builds the image; what its recipe names is looked up.
+#[test]
+fn the_recipe_of_the_image_names_only_what_there_is() {
+    let [recipe, manifest] =
+        ["Dockerfile", "../Cargo.toml"].map(|name| fs::read_to_string(packaging().join(name)).expect("is there"));
+    let word = |line: &str, at: usize| line.split_whitespace().nth(at).unwrap_or_default().to_owned();
+    let lines =
+        |start: &str| recipe.lines().filter(|line| line.starts_with(start)).map(str::to_owned).collect::<Vec<_>>();
+    let stages: Vec<_> = lines("FROM ").iter().map(|line| word(line, 3)).collect();
+    assert_eq!(stages, ["build", ""]);
+    let rust =
+        manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).expect("a version").trim_matches('"');
+    assert!(lines("FROM ")[0].contains(&format!("rust:{rust}-")), "{rust}: {recipe}");
+    assert_eq!(
+        lines("COPY "),
+        ["COPY . .", "COPY --from=build /source/target/release/alliance-relay /usr/bin/alliance-relay"]
+    );
+    assert!(
+        recipe.contains("WORKDIR /source\n")
+            && recipe.contains("cargo build --release --locked --bin alliance-relay\n")
+    );
+    assert_eq!(lines("ENTRYPOINT "), ["ENTRYPOINT [\"/usr/bin/alliance-relay\"]"]);
+    let help = ok(&["--help"]);
+    for variable in lines("ENV ")[0].split_whitespace().skip(1).filter_map(|pair| pair.split('=').next()) {
+        assert!(help.contains(variable), "{variable}");
+    }
+    let left_out = fs::read_to_string(packaging().join("Dockerfile.dockerignore")).expect("is there");
+    assert_eq!(left_out.lines().collect::<Vec<_>>(), ["target", ".git"], "nothing that is built from is left out");
+}
+
 #[test]
 fn the_debian_package_holds_what_it_should_and_its_program_runs() {
     let folder = TempDir::new().expect("a folder");
