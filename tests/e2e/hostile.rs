@@ -107,7 +107,7 @@ fn connections_that_are_cut_off_anywhere_or_say_nothing_hurt_nobody() {
     let mut town = Town::together();
     town.stop_relay();
     // Nobody is let go for their silence, however slow this computer is.
-    let patience = "[time]\nhandshake_seconds = 3600\nidle_seconds = 3600\n";
+    let patience = "[time]\nhandshake_seconds = 3600\nping_seconds = 3600\nidle_seconds = 3600\n";
     fs::write(town.data().with_extension("toml"), patience).expect("written");
     town.start_relay();
     let address = town.relay().address().to_owned();
