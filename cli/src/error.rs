@@ -155,7 +155,7 @@ pub enum CliError {
         /// The address.
         url: String,
         /// Why not.
-        why: &'static str,
+        why: String,
     },
     /// A file with an authority's certificate.
     #[error("{} is no certificate to trust", path.display())]

@@ -2,7 +2,7 @@
 //!
 //! Every command returns what it says. It says of a space what the relay has to know anyway: name, sizes, how many keys.
 
-use std::{fmt::Write as _, fs::OpenOptions, io, path::Path};
+use std::{fmt::Write as _, fs::OpenOptions, io, path::Path, str::FromStr, time::SystemTime};
 
 use alliance_replica::id::SpaceId;
 use clap::Subcommand;
@@ -21,6 +21,9 @@ const LEAST: u64 = 2 * 1024 * 1024;
 /// Most content that a space may be bounded to.
 const MOST: u64 = 1 << 50;
 
+/// Names that are told of those that begin alike.
+const CANDIDATES: usize = 10;
+
 /// What there is to do with spaces.
 #[derive(Subcommand, Clone, Debug)]
 pub enum Spaces {
@@ -32,8 +35,8 @@ pub enum Spaces {
     },
     /// Show one space; the relay may run meanwhile
     Show {
-        /// Its name, 32 hexadecimal digits
-        space: SpaceName,
+        /// Its name, 32 hexadecimal digits, or the first ones of it
+        space: Prefix,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -43,8 +46,8 @@ pub enum Spaces {
     /// It counts from the next time that the relay reads the space: when nobody had it open, or after a restart. Nothing
     /// that is kept already goes away.
     Limit {
-        /// Its name, 32 hexadecimal digits
-        space: SpaceName,
+        /// Its name, 32 hexadecimal digits, or the first ones of it
+        space: Prefix,
         /// Bytes, such as 500MiB or 2GiB; `none` for what the policy says
         #[arg(value_parser = limit)]
         bytes: Limit,
@@ -53,13 +56,17 @@ pub enum Spaces {
     ///
     /// Its devices keep everything, and bring it back when they next sync if `admission` lets them.
     Drop {
-        /// Its name, 32 hexadecimal digits
-        space: SpaceName,
+        /// Its name, 32 hexadecimal digits, or the first ones of it
+        space: Prefix,
         /// Do it without a way back
         #[arg(long)]
         yes: bool,
     },
 }
+
+/// The first digits of a space's name, or all of them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Prefix(String);
 
 /// A bound on a space's content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,26 +80,27 @@ pub fn spaces(command: &Spaces, data: &Path) -> Result<String, Error> {
             Ok(if *json { Value::from_iter(all.iter().map(value)).to_string() } else { table(&all) })
         }
         Spaces::Show { space, json } => {
-            let kept = find(&open(data)?, *space)?;
+            let admin = open(data)?;
+            let kept = kept(&admin, find(&admin, space)?)?;
             Ok(if *json { value(&kept).to_string() } else { lines(&kept) })
         }
         Spaces::Limit { space, bytes: Limit(bytes) } => {
-            if !open(data)?.set_content_limit(&space.0, *bytes)? {
-                return Err(Error::NoSpace(*space));
-            }
+            let admin = open(data)?;
+            let space = find(&admin, space)?;
+            admin.set_content_limit(&space.0, *bytes)?;
             Ok(match bytes {
                 Some(bytes) => format!("{space} may have {bytes} bytes of content"),
                 None => format!("{space} may have as much content as the policy says"),
             })
         }
-        Spaces::Drop { space, yes } => drop_space(data, *space, *yes),
+        Spaces::Drop { space, yes } => drop_space(data, space, *yes),
     }
 }
 
 /// Tries what can be tried without making or serving anything, and says what the relay would do.
 pub fn check_config(config: &Config) -> Result<String, Error> {
     SqliteStore::look(&config.data)?;
-    config.tls.clone().map(Tls::load).transpose()?;
+    let tls = config.tls.clone().map(Tls::load).transpose()?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let metrics = config.metrics.map_or("nowhere".to_owned(), |address| format!("http://{address}/metrics"));
     let admission = match &config.policy.admission {
@@ -100,13 +108,40 @@ pub fn check_config(config: &Config) -> Result<String, Error> {
         Admission::Token { tokens } => format!("whoever shows one of {} tokens", tokens.len()),
         Admission::List { spaces } => format!("nobody but {} listed ones", spaces.len()),
     };
+    let worries = [tls.and_then(|tls| tls.worry(SystemTime::now())), open_to_others(&config.data)];
+    let worries: String = worries.iter().flatten().map(|worry| format!("\nwarning     {worry}")).collect();
     Ok(format!(
         "the configuration can be used\nlisten      {scheme}://{}\nmetrics     {metrics}\ndata        {}\nnew spaces  \
-         {admission}\ncontent     {} bytes a space",
+         {admission}\ncontent     {} bytes a space{worries}",
         config.listen,
         config.data.display(),
         config.policy.quota.content_bytes
     ))
+}
+
+/// What is wrong with who may read the data folder, if anything is: it holds the relay's key.
+#[cfg(unix)]
+pub fn open_to_others(data: &Path) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = |path: &Path| path.metadata().map_or(0, |file| file.permissions().mode() & 0o777);
+    let folder = mode(data);
+    let database = mode(&SqliteStore::database(data));
+    if folder & 0o077 == 0 {
+        return None;
+    }
+    Some(match database & 0o077 {
+        0 => format!("other users of this computer may look into the data folder (mode {folder:o}): chmod 700 it"),
+        _ => format!(
+            "other users of this computer may read the database, and with it the relay's key (modes {folder:o} and \
+             {database:o}): chmod 700 the data folder, and 600 the files in it"
+        ),
+    })
+}
+
+/// Nothing that can be told.
+#[cfg(not(unix))]
+pub fn open_to_others(_: &Path) -> Option<String> {
+    None
 }
 
 /// Makes a token of 128 random bits.
@@ -140,20 +175,45 @@ fn absent(path: &Path, problem: io::Error) -> Error {
     }
 }
 
-fn find(admin: &Admin, space: SpaceName) -> Result<Kept, Error> {
-    admin.space(&space.0)?.ok_or(Error::NoSpace(space))
+/// The one space whose name begins so.
+fn find(admin: &Admin, prefix: &Prefix) -> Result<SpaceName, Error> {
+    match admin.named(&prefix.0)?.as_slice() {
+        [] => Err(Error::NoSpace(prefix.0.clone())),
+        [one] => Ok(SpaceName(*one)),
+        several => {
+            let names = several.iter().take(CANDIDATES).map(|space| format!("\n  {space}")).collect();
+            let more = several.len() - several.len().min(CANDIDATES);
+            Err(Error::ManySpaces { prefix: prefix.0.clone(), names, more })
+        }
+    }
 }
 
-fn drop_space(data: &Path, space: SpaceName, yes: bool) -> Result<String, Error> {
-    let kept = find(&open(data)?, space)?;
+fn kept(admin: &Admin, space: SpaceName) -> Result<Kept, Error> {
+    admin.space(&space.0)?.ok_or_else(|| Error::NoSpace(space.to_string()))
+}
+
+fn drop_space(data: &Path, prefix: &Prefix, yes: bool) -> Result<String, Error> {
+    let admin = open(data)?;
+    let space = find(&admin, prefix)?;
+    let kept = kept(&admin, space)?;
+    drop(admin);
     let (entries, bytes) = (kept.entries, kept.content_bytes + kept.control_bytes);
     if !yes {
-        return Err(Error::Unconfirmed { entries, bytes, devices: kept.devices });
+        return Err(Error::Unconfirmed { space, entries, bytes, devices: kept.devices });
     }
     SqliteStore::open(data)?.drop_space(&space.0)?;
     Ok(format!(
         "{space} is dropped: {entries} entries, {bytes} bytes. Its devices bring it back if `admission` lets them"
     ))
+}
+
+impl FromStr for Prefix {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if digits { Ok(Self(text.to_ascii_lowercase())) } else { Err("a space's name is 32 hexadecimal digits") }
+    }
 }
 
 fn table(all: &[Kept]) -> String {
@@ -203,6 +263,7 @@ fn limit(text: &str) -> Result<Limit, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{Append, Store as _};
 
     #[test]
     fn a_limit_is_bytes_with_or_without_a_unit() {
@@ -215,6 +276,51 @@ mod tests {
         for text in ["", "1MiB", "1025TiB", "99999999999TiB", "-2MiB", "2MB", "2.5GiB", "MiB"] {
             assert!(bytes(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_first_digits_name_a_space_if_no_other_begins_so() {
+        let prefix = |text: &str| text.parse::<Prefix>();
+        for text in ["", "x", "0g", &"0".repeat(33)] {
+            assert!(prefix(text).is_err(), "{text}");
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut store = SqliteStore::open(folder.path()).expect("opens");
+        let space = |first, last| {
+            let mut bytes = [last; 16];
+            bytes[0] = first;
+            SpaceId::new(bytes)
+        };
+        let spaces: Vec<_> = [space(0xab, 0)].into_iter().chain((0..12).map(|last| space(0xac, last))).collect();
+        let append = |space: &SpaceId| Append { space: *space, entries: Vec::new(), live: None };
+        store.append(&spaces.iter().map(append).collect::<Vec<_>>()).expect("appends");
+        let admin = open(folder.path()).expect("opens");
+        let found = |text: &str| find(&admin, &prefix(text).expect("digits"));
+        assert_eq!(found("ab").expect("one").0, spaces[0]);
+        assert_eq!(found("AB0").expect("one").0, spaces[0]);
+        assert_eq!(found(&spaces[1].to_string()).expect("one").0, spaces[1]);
+        assert!(matches!(found("ad"), Err(Error::NoSpace(name)) if name == "ad"));
+        let several = found("ac").expect_err("twelve").to_string();
+        assert!(several.starts_with("several spaces begin with ac:\n  ac00"), "{several}");
+        assert!(several.lines().count() == 12 && several.ends_with("\n  and 2 more"), "{several}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_others_may_read_is_told_with_what_they_see() {
+        use std::{fs, os::unix::fs::PermissionsExt as _};
+        let folder = tempfile::tempdir().expect("a folder");
+        drop(SqliteStore::open(folder.path()).expect("opens"));
+        let told = |folder_mode, file_mode| {
+            let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("sets");
+            set(&SqliteStore::database(folder.path()), file_mode);
+            set(folder.path(), folder_mode);
+            open_to_others(folder.path())
+        };
+        assert_eq!(told(0o700, 0o644), None, "nobody gets so far");
+        assert!(told(0o750, 0o600).is_some_and(|said| said.contains("chmod 700") && !said.contains("key")));
+        assert!(told(0o755, 0o644).is_some_and(|said| said.contains("the relay's key (modes 755 and 644)")));
+        assert_eq!(open_to_others(&folder.path().join("new")), None);
     }
 
     #[test]

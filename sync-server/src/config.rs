@@ -87,9 +87,9 @@ pub struct Flags {
 pub enum Command {
     /// Try the choices without starting
     ///
-    /// Reads the file, certificate and key, and looks whether the data folder can be one that this user may use. It makes
-    /// nothing and listens nowhere: whether an address is free, and whether the certificate is valid today and for the
-    /// relay's name, is not tried.
+    /// Reads the file, certificate and key, and looks whether the data folder can be one that this user may use. It warns
+    /// of a certificate that has expired or will soon, and of a folder that others may read. It makes nothing and listens
+    /// nowhere: whether an address is free, and whether the certificate is for the relay's name, is not tried.
     CheckConfig,
     /// See and bound what is kept for whom
     #[command(subcommand)]

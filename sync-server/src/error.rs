@@ -2,6 +2,8 @@
 
 use std::{error::Error as StdError, io, net::SocketAddr, path::PathBuf};
 
+use rusqlite::ErrorCode;
+
 use crate::{config::ConfigError, policy::SpaceName, store::StoreError, tls::TlsError};
 
 /// Why the program cannot do what it shall.
@@ -21,10 +23,24 @@ pub enum Error {
     NoStore(PathBuf),
     /// There is no such space.
     #[error("the relay holds no space {0}")]
-    NoSpace(SpaceName),
+    NoSpace(String),
+    /// Several spaces are named so.
+    #[error("several spaces begin with {prefix}:{names}{}", and_more(*.more))]
+    ManySpaces {
+        /// What was typed.
+        prefix: String,
+        /// Their names, each on a line of its own.
+        names: String,
+        /// How many more there are.
+        more: usize,
+    },
     /// Nobody said that it is meant.
-    #[error("this would drop {entries} entries, {bytes} bytes, for {devices} devices, and cannot be undone")]
+    #[error(
+        "this would drop {space}: {entries} entries, {bytes} bytes, {devices} device keys; the relay cannot bring it back"
+    )]
     Unconfirmed {
+        /// The space.
+        space: SpaceName,
         /// Entries of the space.
         entries: u64,
         /// Their bytes.
@@ -72,6 +88,26 @@ const RESTORE: &str = "stop the relay, keep the damaged folder aside, and put a 
     into a new one as relay.sqlite; devices send again what it lacks. Without a copy, a new folder works as well, but \
     each person has to say `alliance relay set` once, because the relay's key is new";
 
+/// What helps if the key alone is known to be gone.
+const KEYLESS: &str = "with a new key everybody's devices would take it for another relay, so it does not start. \
+    `alliance-relay check` with the same --data says what else is wrong. Keep this folder aside and restore a copy as \
+    docs/operating-a-relay.md says. Without a copy, an empty folder works as well, but each person has to say `alliance \
+    relay set` once";
+
+/// What helps who may not.
+const DENIED: &str = "run this as the relay's user or as root, or let that user have the folder: `chown -R USER DIR`; with \
+    --data, choose another one";
+
+/// What helps where nobody may.
+const READ_ONLY: &str = "nothing can be written there: the disk is mounted read-only (`findmnt -T DIR` says so, `mount -o \
+    remount,rw` ends it), or systemd keeps the unit from it: `systemctl edit alliance-relay`, and under [Service] \
+    ReadWritePaths=DIR";
+
+/// What helps where SQLite does not say whether nobody may or this user may not.
+const UNWRITABLE: &str = "the folder and every file in it has to belong to the relay's user (`ls -la DIR`, `chown -R USER \
+    DIR`), on a disk that is not mounted read-only (`findmnt -T DIR`), and systemd has to let the unit write there \
+    (ReadWritePaths=DIR)";
+
 impl Error {
     /// What an operator can do about it, if that can be said.
     pub fn hint(&self) -> Option<&'static str> {
@@ -95,6 +131,7 @@ impl Error {
                 Some("name the relay's own folder with --data; a relay makes its database when it starts")
             }
             Self::NoSpace(_) => Some("`alliance-relay spaces list` shows those that it holds"),
+            Self::ManySpaces { .. } => Some("type more digits of its name"),
             Self::Unconfirmed { .. } => Some("say it again with --yes if you mean it"),
             Self::Backup { .. } => Some(
                 "name a place that this user can write, with room for all that the relay keeps; nothing is left there now",
@@ -106,12 +143,15 @@ impl Error {
     }
 }
 
+fn and_more(count: usize) -> String {
+    if count == 0 { String::new() } else { format!("\n  and {count} more") }
+}
+
 fn store_hint(problem: &StoreError) -> Option<&'static str> {
     match problem {
         StoreError::Locked(_) => Some("stop the other relay, or choose another folder with --data"),
-        StoreError::Folder { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-            Some("run this as the relay's user or as root, or choose with --data a folder that this user can write")
-        }
+        StoreError::Folder { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(DENIED),
+        StoreError::Folder { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => Some(READ_ONLY),
         StoreError::Folder { .. } => Some("choose a folder that this user can write with --data"),
         StoreError::Empty(_) => Some(
             "a restore that failed leaves such a file: put a copy that `alliance-relay backup` wrote in its place, or \
@@ -122,8 +162,13 @@ fn store_hint(problem: &StoreError) -> Option<&'static str> {
             "if this was a relay's folder, its database is damaged: restore a copy as docs/operating-a-relay.md says; else \
              choose a folder of its own with --data",
         ),
+        StoreError::Keyless => Some(KEYLESS),
         StoreError::Damaged { .. } | StoreError::Missing => Some(RESTORE),
-        StoreError::Disk(_) => Some("make room on the disk, and let this user write the folder and the files in it"),
+        StoreError::Disk(problem) => Some(match problem.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => "make room on the disk: `df` says how much there is",
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen) => UNWRITABLE,
+            _ => "see whether the disk is well: `dmesg` says what the system met; then `alliance-relay check`",
+        }),
         _ => None,
     }
 }
@@ -152,4 +197,26 @@ pub fn chain(error: &dyn StdError) -> String {
         cause = error.source();
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_nothing_can_be_written_the_hint_names_causes_and_commands() {
+        let folder = |kind: io::ErrorKind| StoreError::Folder { path: "d".into(), source: kind.into() };
+        let sqlite = |code| StoreError::from(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+        for (problem, words) in [
+            (folder(io::ErrorKind::PermissionDenied), &["the relay's user", "chown"][..]),
+            (folder(io::ErrorKind::ReadOnlyFilesystem), &["mounted read-only", "findmnt", "ReadWritePaths"]),
+            (sqlite(rusqlite::ffi::SQLITE_READONLY), &["chown", "findmnt", "ReadWritePaths"]),
+            (sqlite(rusqlite::ffi::SQLITE_CANTOPEN), &["chown", "findmnt", "ReadWritePaths"]),
+            (sqlite(rusqlite::ffi::SQLITE_FULL), &["make room", "df"]),
+            (sqlite(rusqlite::ffi::SQLITE_IOERR), &["dmesg", "alliance-relay check"]),
+        ] {
+            let hint = Error::from(problem).hint().unwrap_or_default();
+            words.iter().for_each(|word| assert!(hint.contains(word), "{word}: {hint}"));
+        }
+    }
 }

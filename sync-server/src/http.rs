@@ -13,13 +13,17 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, routing::get, serve::Listener};
+use axum::{
+    Router,
+    extract::connect_info::Connected,
+    routing::get,
+    serve::{IncomingStream, Listener},
+};
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 use tracing::warn;
 
 use crate::{driver::Driver, error::Error, replica::Relay, store::Store};
-pub use door::Sockets;
-use door::{Door, Peer};
+pub use door::{Door, Guest, Peer};
 use error::HttpError;
 
 /// How long the last commit and the goodbyes may take when the relay stops.
@@ -76,16 +80,17 @@ impl Server {
 
     /// Serves until `stop` completes; then takes nothing new, writes what it has, says goodbye, and returns.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Error> {
-        self.run_over(|sockets| sockets, stop).await
+        self.run_over(|door| door, stop).await
     }
 
     /// As [`Server::run`], with something between the sockets and HTTP, such as TLS.
-    pub async fn run_over<L>(self, wrap: impl FnOnce(Sockets) -> L, stop: impl Future<Output = ()>) -> Result<(), Error>
+    pub async fn run_over<L>(self, wrap: impl FnOnce(Door) -> L, stop: impl Future<Output = ()>) -> Result<(), Error>
     where
-        L: Listener<Addr = SocketAddr>,
+        L: Listener<Addr = Peer>,
+        Peer: for<'a> Connected<IncomingStream<'a, L>>,
     {
         let Self { listener, watchers, metrics, driver, mut ended } = self;
-        let door = Door::new(wrap(Sockets(listener)), driver.policy());
+        let door = wrap(Door::new(listener, driver.policy()));
         let doors = router(driver.clone(), metrics == Metrics::Here).into_make_service_with_connect_info::<Peer>();
         let (halt, halted) = oneshot::channel::<()>();
         let serving = axum::serve(door, doors).with_graceful_shutdown(async {
@@ -94,7 +99,7 @@ impl Server {
         });
         let serving = tokio::spawn(serving.into_future());
         let watching = watchers.map(|listener| {
-            let door = Door::new(Sockets(listener), driver.policy());
+            let door = Door::new(listener, driver.policy());
             tokio::spawn(axum::serve(door, watch(driver.clone()).into_make_service()).into_future())
         });
         let watching = Aborted(watching);

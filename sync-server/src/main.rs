@@ -5,6 +5,7 @@ use std::{
     io::{self, Write as _},
     process::ExitCode,
     sync::Arc,
+    time::SystemTime,
 };
 
 use alliance_sync_server::{
@@ -17,7 +18,7 @@ use alliance_sync_server::{
     tls::{Tls, TlsListener},
 };
 use clap::Parser as _;
-use tracing::{error, info, level_filters::LevelFilter};
+use tracing::{error, info, level_filters::LevelFilter, warn};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -72,6 +73,9 @@ fn start(config: &Config) -> Result<(), Error> {
     let mut fresh = [0; 32];
     getrandom::fill(&mut fresh).map_err(Error::Random)?;
     let relay = Relay::with_policy(SqliteStore::open(&config.data)?, &fresh, config.policy.clone())?;
+    if let Some(worry) = admin::open_to_others(&config.data) {
+        warn!("{worry}");
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
     runtime.block_on(serve(config, relay))
 }
@@ -79,6 +83,7 @@ fn start(config: &Config) -> Result<(), Error> {
 async fn serve(config: &Config, relay: Relay<SqliteStore>) -> Result<(), Error> {
     let stop = signals().map_err(Error::Start)?;
     let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
+    warn_of(tls.as_deref());
     reload_on_hangup(tls.clone()).map_err(Error::Start)?;
     let metrics = config.metrics.map_or(Metrics::Off, Metrics::At);
     let server = Server::bind(config.listen, relay).await?.with_metrics(metrics).await?;
@@ -90,11 +95,18 @@ async fn serve(config: &Config, relay: Relay<SqliteStore>) -> Result<(), Error> 
         say(&format!("metrics on http://{address}/metrics")).map_err(Error::Start)?;
     }
     match tls {
-        Some(tls) => server.run_over(|sockets| TlsListener::new(sockets, tls), stop).await?,
+        Some(tls) => server.run_over(|door| TlsListener::new(door, tls), stop).await?,
         None => server.run(stop).await?,
     }
     info!("relay has stopped");
     Ok(())
+}
+
+/// Logs what is wrong with the certificate's time, or will be soon.
+fn warn_of(tls: Option<&Tls>) {
+    if let Some(worry) = tls.and_then(|tls| tls.worry(SystemTime::now())) {
+        warn!("{worry}");
+    }
 }
 
 /// Reads the certificate again whenever the relay is told to; without one the signal changes nothing.
@@ -105,7 +117,10 @@ fn reload_on_hangup(tls: Option<Arc<Tls>>) -> io::Result<()> {
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             match tls.as_ref().map(|tls| tls.reload()) {
-                Some(Ok(())) => info!("certificate is read again"),
+                Some(Ok(())) => {
+                    info!("certificate is read again");
+                    warn_of(tls.as_deref());
+                }
                 Some(Err(problem)) => error!(reason = chain(&problem), "certificate stays the old one"),
                 None => info!("there is no certificate to read again"),
             }

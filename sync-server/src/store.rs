@@ -25,7 +25,8 @@ pub use sqlite::{Admin, Kept, Report, SqliteStore};
 
 /// Durable memory of a relay.
 pub trait Store {
-    /// The relay's secret: what was stored first; that is `fresh` if nothing was.
+    /// The relay's secret: what was stored first; that is `fresh` if nothing was. A store that has entries and no secret
+    /// has lost it, and gets no other one.
     fn secret(&mut self, fresh: &[u8; 32]) -> Result<[u8; 32], StoreError>;
 
     /// Writes all of it, or nothing. It is on disk when this returns.
@@ -142,6 +143,9 @@ pub enum StoreError {
         /// What is wrong.
         what: &'static str,
     },
+    /// There are entries, but the key is gone under which people know the relay.
+    #[error("the database holds entries but not the relay's key: it is damaged, or only a part of it was restored")]
+    Keyless,
     /// An entry that should be there is not.
     #[error("an entry is missing from the database")]
     Missing,

@@ -6,40 +6,52 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use axum::serve::Listener;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    task::JoinSet,
-    time::timeout,
+use axum::{
+    extract::connect_info::Connected,
+    serve::{IncomingStream, Listener},
 };
+use tokio::{task::JoinSet, time::timeout};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
-        self, ServerConfig,
+        self, CertificateError, RootCertStore, ServerConfig,
+        client::verify_server_cert_signed_by_trust_anchor,
         crypto::ring,
         pki_types::{
-            CertificateDer, PrivateKeyDer,
+            CertificateDer, PrivateKeyDer, UnixTime,
             pem::{self, PemObject as _},
         },
+        server::ParsedCertificate,
     },
     server::TlsStream,
 };
 use tracing::debug;
 
-use crate::config::TlsFiles;
+use crate::{
+    config::TlsFiles,
+    http::{Door, Guest, Peer},
+};
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Handshakes at a time; whoever comes then waits in the system's queue.
-const HANDSHAKES: usize = 256;
+
+/// Days before its end from which on a certificate is a worry.
+const SOON: u64 = 14;
+const DAY: u64 = 24 * 60 * 60;
 
 /// A certificate with its key, which can be read again while it is used.
 pub struct Tls {
     files: TlsFiles,
-    config: RwLock<Arc<ServerConfig>>,
+    pair: RwLock<Pair>,
+}
+
+/// What was read last.
+struct Pair {
+    config: Arc<ServerConfig>,
+    certificate: CertificateDer<'static>,
 }
 
 /// Why there is no TLS.
@@ -62,84 +74,149 @@ pub enum TlsError {
 impl Tls {
     /// Reads certificate and key.
     pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
-        let config = RwLock::new(server(&files)?);
-        Ok(Self { files, config })
+        let pair = RwLock::new(read(&files)?);
+        Ok(Self { files, pair })
     }
 
     /// Reads them again, for connections from now on. If it fails all stays as it was.
     pub fn reload(&self) -> Result<(), TlsError> {
-        let config = server(&self.files)?;
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        let pair = read(&self.files)?;
+        *self.pair.write().unwrap_or_else(PoisonError::into_inner) = pair;
         Ok(())
     }
 
+    /// What is wrong with the certificate's time, or will be soon.
+    pub fn worry(&self, now: SystemTime) -> Option<String> {
+        worry(&self.pair.read().unwrap_or_else(PoisonError::into_inner).certificate, now)
+    }
+
     /// Speaks TLS with whoever connected.
-    async fn accept<I: AsyncRead + AsyncWrite + Unpin>(&self, stream: I) -> io::Result<TlsStream<I>> {
-        let config = Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner));
-        timeout(HANDSHAKE, TlsAcceptor::from(config).accept(stream)).await?
+    async fn accept(&self, guest: Guest) -> io::Result<TlsStream<Guest>> {
+        let config = Arc::clone(&self.pair.read().unwrap_or_else(PoisonError::into_inner).config);
+        timeout(HANDSHAKE, TlsAcceptor::from(config).accept(guest)).await?
     }
 }
 
-fn server(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
+fn read(files: &TlsFiles) -> Result<Pair, TlsError> {
     let [cert, key] = files.paths();
     let wrong = |path: &Path| {
         let path = path.to_owned();
         |source| TlsError::File { path, source }
     };
     let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(cert).and_then(Iterator::collect);
-    let chain = chain.and_then(|chain| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) });
     let chain = chain.map_err(wrong(cert))?;
+    let certificate = chain.first().cloned().ok_or(pem::Error::NoItemsFound).map_err(wrong(cert))?;
     let key = PrivateKeyDer::from_pem_file(key).map_err(wrong(key))?;
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
     let mut config = config.map_err(TlsError::Pair)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(Pair { config: Arc::new(config), certificate })
 }
 
-/// Sockets with TLS over them.
-pub struct TlsListener<L: Listener> {
-    sockets: L,
-    tls: Arc<Tls>,
-    handshakes: JoinSet<Option<Connection<L>>>,
-}
-
-/// A connection and where it comes from.
-type Connection<L> = (TlsStream<<L as Listener>::Io>, <L as Listener>::Addr);
-
-impl<L: Listener> TlsListener<L> {
-    /// Speaks TLS over these sockets.
-    pub fn new(sockets: L, tls: Arc<Tls>) -> Self {
-        Self { sockets, tls, handshakes: JoinSet::new() }
+fn worry(certificate: &CertificateDer<'_>, now: SystemTime) -> Option<String> {
+    let certificate = ParsedCertificate::try_from(certificate).ok()?;
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    // Whoever is trusted, its time is looked at first; at the end of all time it tells its own.
+    let wrong_at = |moment| {
+        let algorithms = ring::default_provider().signature_verification_algorithms;
+        let moment = UnixTime::since_unix_epoch(moment);
+        let nobody = RootCertStore::empty();
+        match verify_server_cert_signed_by_trust_anchor(&certificate, &nobody, &[], moment, algorithms.all) {
+            Err(rustls::Error::InvalidCertificate(wrong)) => Some(wrong),
+            _ => None,
+        }
+    };
+    if let Some(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) = wrong_at(now) {
+        return Some("the certificate is not valid yet, by this computer's clock: devices refuse it".to_owned());
+    }
+    let Some(CertificateError::ExpiredContext { not_after, .. }) = wrong_at(Duration::from_secs(u64::MAX)) else {
+        return None;
+    };
+    match (not_after.as_secs().checked_sub(now.as_secs()), now.as_secs().saturating_sub(not_after.as_secs()) / DAY) {
+        (None, 0) => Some("the certificate has expired today: devices refuse it".to_owned()),
+        (None, days) => Some(format!("the certificate has expired, {days} days ago: devices refuse it")),
+        (Some(left), _) if left / DAY < SOON => Some(format!("the certificate expires in {} days", left / DAY)),
+        (Some(_), _) => None,
     }
 }
 
-impl<L: Listener<Addr: 'static>> Listener for TlsListener<L> {
-    type Io = TlsStream<L::Io>;
-    type Addr = L::Addr;
+/// Sockets with TLS over them. How many handshakes there may be at a time is bounded by the door that lets the sockets in.
+pub struct TlsListener {
+    door: Door,
+    tls: Arc<Tls>,
+    handshakes: JoinSet<Option<(TlsStream<Guest>, Peer)>>,
+}
 
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+impl TlsListener {
+    /// Speaks TLS over these sockets.
+    pub fn new(door: Door, tls: Arc<Tls>) -> Self {
+        Self { door, tls, handshakes: JoinSet::new() }
+    }
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<Guest>;
+    type Addr = Peer;
+
+    async fn accept(&mut self) -> (Self::Io, Peer) {
         loop {
-            let has_room = self.handshakes.len() < HANDSHAKES;
-            let (stream, address) = tokio::select! {
+            let (guest, peer) = tokio::select! {
                 Some(done) = self.handshakes.join_next() => match done {
                     Ok(Some(connection)) => return connection,
                     // It failed, or panicked: nobody else is concerned.
                     _ => continue,
                 },
-                connection = self.sockets.accept(), if has_room => connection,
+                guest = self.door.accept() => guest,
             };
             let tls = Arc::clone(&self.tls);
             self.handshakes.spawn(async move {
-                let stream = tls.accept(stream).await;
+                let stream = tls.accept(guest).await;
                 let stream = stream.inspect_err(|problem| debug!(reason = %problem, "no TLS with a client"));
-                Some((stream.ok()?, address))
+                Some((stream.ok()?, peer))
             });
         }
     }
 
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.sockets.local_addr()
+    fn local_addr(&self) -> io::Result<Peer> {
+        self.door.local_addr()
+    }
+}
+
+impl Connected<IncomingStream<'_, TlsListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
+        stream.remote_addr().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_a_worry_before_its_time_from_two_weeks_before_its_end_on_and_ever_after() {
+        let key = KeyPair::generate().expect("a key");
+        let mut terms = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        (terms.not_before, terms.not_after) = (date_time_ymd(2026, 1, 1), date_time_ymd(2026, 3, 1));
+        let certificate = terms.self_signed(&key).expect("a certificate");
+        let begin = 1_767_225_600;
+        let end = begin + 59 * DAY;
+        let said = |at: u64| worry(certificate.der(), UNIX_EPOCH + Duration::from_secs(at));
+        for (at, words) in [
+            (begin - 1, Some("not valid yet")),
+            (begin, None),
+            (end - 14 * DAY, None),
+            (end - 14 * DAY + 1, Some("expires in 13 days")),
+            (end, Some("expires in 0 days")),
+            (end + 1, Some("has expired today")),
+            (end + 3 * DAY, Some("has expired, 3 days ago")),
+        ] {
+            let said = said(at);
+            assert_eq!(said.is_some(), words.is_some(), "{at}: {said:?}");
+            assert!(said.unwrap_or_default().contains(words.unwrap_or_default()), "{at}: {words:?}");
+        }
     }
 }

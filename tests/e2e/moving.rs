@@ -80,6 +80,31 @@ fn a_certificate_for_another_name_or_one_that_ran_out_is_refused_with_the_reason
 }
 
 #[test]
+fn an_address_with_the_wrong_scheme_is_told_with_the_right_one() {
+    let town = Town::new();
+    let proxy = Proxy::start(town.relay().address(), Authority::new().sign("localhost", 2999));
+    town.ben.json(&["init", "--name", "Ben", "--role", "coach", "--alliance", "Ben & Anna"]);
+    let [in_the_clear, over_tls] = [proxy.url().replace("https:", "http:"), town.url().replace("http:", "https:")];
+    for (wrong, what, right) in
+        [(in_the_clear, "speaks TLS only", proxy.url()), (over_tls, "does not speak TLS", town.url())]
+    {
+        town.ben.json(&["relay", "set", &wrong]);
+        let refused = town.ben.refused(&["sync"]);
+        assert_eq!((refused.exit, refused.code.as_str()), (7, "not_a_relay"), "{refused:?}");
+        let said = format!("what answers at {wrong} {what}; its address is probably {right}");
+        assert!(refused.message.starts_with(&said), "{refused:?}");
+        assert!(refused.hint.contains("`alliance relay set <url>`"), "{refused:?}");
+    }
+    for (typed, meant) in
+        [("wss://relay.example", "https://relay.example"), ("localhost:8787", "http://localhost:8787")]
+    {
+        let run = town.ben.run(&["relay", "set", typed]);
+        assert_eq!(run.code, Some(2), "{run}");
+        assert!(run.stderr.contains(&format!("begins with https:// or http://, for instance {meant}")), "{run}");
+    }
+}
+
+#[test]
 fn both_people_end_on_another_relay_after_one_command_of_one_of_them() {
     let mut town = Town::together();
     town.anna.json(&["note", "add", "Waits at Anna's"]);

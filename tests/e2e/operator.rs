@@ -81,13 +81,14 @@ fn spaces_are_listed_and_bounded_beside_a_running_relay_and_dropped_when_it_has_
     let data = text(&data);
     let before = spaces(data);
     assert!(before.iter().any(|(name, entries)| *name == town.space && *entries > 0), "{before:?}");
-    let shown = ok(&["spaces", "show", &town.space, "--data", data]);
+    let shown = ok(&["spaces", "show", &town.space[..9], "--data", data]);
     assert!(shown.contains(&town.space) && !shown.contains("Ben"), "{shown}");
     ok(&["spaces", "limit", &town.space, "3MiB", "--data", data]);
     assert!(ok(&["spaces", "show", &town.space, "--data", data]).contains("3145728 bytes"));
     ok(&["spaces", "limit", &town.space, "none", "--data", data]);
     assert!(refused(&["spaces", "show", &"0".repeat(32), "--data", data]).contains("holds no space"));
-    assert!(refused(&["spaces", "drop", &town.space, "--data", data]).contains("hint: say it again with --yes"));
+    let asked = refused(&["spaces", "drop", &town.space[..9], "--data", data]);
+    assert!(asked.contains(&town.space) && asked.contains("hint: say it again with --yes"), "{asked}");
     let drop = ["spaces", "drop", &town.space.clone(), "--yes", "--data", data];
     assert!(refused(&drop).contains("another relay uses the folder"));
     town.stop_relay();
@@ -160,6 +161,31 @@ fn damage_is_found_and_a_copy_is_what_helps() {
 }
 
 #[test]
+fn a_database_that_lost_the_relays_key_is_not_given_a_new_one() {
+    let mut town = Town::together();
+    town.stop_relay();
+    let data = town.data();
+    let raw = rusqlite::Connection::open(data.join("relay.sqlite")).expect("opens");
+    let keys = |raw: &rusqlite::Connection| {
+        raw.query_row("SELECT count(*) FROM relay", [], |row| row.get::<_, u32>(0)).expect("counts")
+    };
+    let secret: Vec<u8> = raw.query_row("SELECT secret FROM relay", [], |row| row.get(0)).expect("a key");
+    raw.execute("DELETE FROM relay", []).expect("loses it");
+    let refused_to_start = RelayProgram::try_start(&data, "127.0.0.1:0").err().expect("no relay");
+    assert_eq!(refused_to_start.code, Some(1));
+    for word in ["holds entries but not the relay's key", "hint: ", "`alliance-relay check`", "restore a copy"] {
+        assert!(refused_to_start.logs.contains(word), "{word}: {}", refused_to_start.logs);
+    }
+    assert_eq!(keys(&raw), 0, "nothing is written");
+    let said = refused(&["check", "--data", text(&data)]);
+    assert!(said.contains("the relay's key is missing") && said.contains("alliance-relay backup"), "{said}");
+    raw.execute("INSERT INTO relay VALUES (1, ?1)", [&secret]).expect("restores");
+    drop(raw);
+    town.start_relay();
+    town.meet();
+}
+
+#[test]
 fn an_address_in_use_is_said_in_plain_words() {
     let folder = TempDir::new().expect("a folder");
     let first = RelayProgram::start(&folder.path().join("first"));
@@ -169,6 +195,36 @@ fn an_address_in_use_is_said_in_plain_words() {
 
 fn packaging() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging")
+}
+
+/// Nothing here builds the image; what its recipe names is looked up.
+#[test]
+fn the_recipe_of_the_image_names_only_what_there_is() {
+    let [recipe, manifest] =
+        ["Dockerfile", "../Cargo.toml"].map(|name| fs::read_to_string(packaging().join(name)).expect("is there"));
+    let word = |line: &str, at: usize| line.split_whitespace().nth(at).unwrap_or_default().to_owned();
+    let lines =
+        |start: &str| recipe.lines().filter(|line| line.starts_with(start)).map(str::to_owned).collect::<Vec<_>>();
+    let stages: Vec<_> = lines("FROM ").iter().map(|line| word(line, 3)).collect();
+    assert_eq!(stages, ["build", ""]);
+    let rust =
+        manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).expect("a version").trim_matches('"');
+    assert!(lines("FROM ")[0].contains(&format!("rust:{rust}-")), "{rust}: {recipe}");
+    assert_eq!(
+        lines("COPY "),
+        ["COPY . .", "COPY --from=build /source/target/release/alliance-relay /usr/bin/alliance-relay"]
+    );
+    assert!(
+        recipe.contains("WORKDIR /source\n")
+            && recipe.contains("cargo build --release --locked --bin alliance-relay\n")
+    );
+    assert_eq!(lines("ENTRYPOINT "), ["ENTRYPOINT [\"/usr/bin/alliance-relay\"]"]);
+    let help = ok(&["--help"]);
+    for variable in lines("ENV ")[0].split_whitespace().skip(1).filter_map(|pair| pair.split('=').next()) {
+        assert!(help.contains(variable), "{variable}");
+    }
+    let left_out = fs::read_to_string(packaging().join("Dockerfile.dockerignore")).expect("is there");
+    assert_eq!(left_out.lines().collect::<Vec<_>>(), ["target", ".git"], "nothing that is built from is left out");
 }
 
 #[test]

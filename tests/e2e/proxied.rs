@@ -1,13 +1,21 @@
-//! A relay behind the sample of a proxy that the project hands out.
+//! A relay behind something: the sample of a proxy that the project hands out, a network that falls silent.
 
 use std::{
     env, fs,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
-use alliance_tests::{program::until, proxy::Authority, town::Town};
+use alliance_cli::net::relay::Patience;
+use alliance_tests::{
+    program::{Person, until},
+    proxy::{Authority, Tunnel},
+    screen::{Screen, Sends},
+    town::Town,
+};
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// A running nginx; it stops when dropped.
@@ -99,4 +107,53 @@ fn the_sample_of_a_proxy_carries_an_exchange() {
     assert_eq!(town.ben.json(&["note", "list"])[0]["title"], "Through the sample");
     town.stop_relay();
     assert_eq!(town.ben.refused(&["sync"]).exit, 7, "a proxy without its relay is a relay that is not reached");
+}
+
+/// Ben and Anna exchange through a tunnel; its relay lets go of whoever is silent for two seconds.
+fn through_a_tunnel() -> (Town, Tunnel) {
+    let mut town = Town::together();
+    town.stop_relay();
+    let file = town.data().with_extension("toml");
+    fs::write(file, "[time]\nping_seconds = 1\nidle_seconds = 2\n").expect("written");
+    town.start_relay();
+    let tunnel = Tunnel::start(town.relay().address());
+    town.ben.json(&["relay", "set", &tunnel.url()]);
+    town.meet();
+    (town, tunnel)
+}
+
+/// The number that the relay gave to the latest connection over which a space was opened.
+fn connection(town: &Town) -> String {
+    let logs = town.relay().logs();
+    let line = logs.lines().rev().find(|line| line.contains("space is opened")).expect("a connection").to_owned();
+    line.split_whitespace().find(|word| word.starts_with("connection=")).expect("its number").to_owned()
+}
+
+fn arrives(person: &Person, title: &str) {
+    let is_there = |notes: Value| notes.as_array().expect("a list").iter().any(|note| note["title"] == title);
+    until(title, || is_there(person.json(&["note", "list"])).then_some(()));
+}
+
+#[test]
+fn a_connection_that_carries_nothing_any_more_is_noticed_by_both_sides_and_replaced() {
+    let (town, tunnel) = through_a_tunnel();
+    // As `sync --watch` does it, but for the patience: nobody shall wait here for three quarters of a minute.
+    let patience = Patience { ask: Duration::from_millis(500), gone: Duration::from_secs(2) };
+    let anna = Screen::open_with(&town.anna, Sends::Live, None, patience);
+    town.ben.json(&["note", "add", "Before the silence"]);
+    town.sync(&[&town.ben]);
+    anna.arrival();
+    let silent = connection(&town);
+    tunnel.fall_silent();
+    town.ben.json(&["note", "add", "From Ben, in the silence"]);
+    town.anna.json(&["note", "add", "From Anna, in the silence"]);
+    town.sync(&[&town.ben]);
+    arrives(&town.anna, "From Ben, in the silence");
+    until("the end of the silent connection at the relay", || {
+        town.relay().logs().contains(&format!("disconnected {silent}\n")).then_some(())
+    });
+    until("Anna's words at Ben's", || {
+        town.sync(&[&town.ben]);
+        town.ben.json(&["note", "list"]).to_string().contains("From Anna, in the silence").then_some(())
+    });
 }

@@ -1,6 +1,7 @@
-//! A proxy that speaks TLS before a relay, with certificates of our own.
+//! What may stand before a relay: a proxy that speaks TLS with certificates of our own, a network that falls silent.
 
 use std::{
+    future::{Future, pending},
     net::{SocketAddr, TcpListener as Listener},
     sync::Arc,
     thread,
@@ -11,7 +12,7 @@ use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
     runtime::Builder,
-    sync::oneshot,
+    sync::{oneshot, watch},
 };
 use tokio_rustls::{
     TlsAcceptor,
@@ -79,11 +80,7 @@ impl Authority {
 }
 
 /// A running proxy; it stops when dropped.
-pub struct Proxy {
-    address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<thread::JoinHandle<()>>,
-}
+pub struct Proxy(Port);
 
 impl Proxy {
     /// Hands what comes over TLS on to an address.
@@ -97,32 +94,72 @@ impl Proxy {
             .with_no_client_auth()
             .with_single_cert(certificate.chain, certificate.key)
             .expect("a certificate and its key");
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let (acceptor, to) = (TlsAcceptor::from(Arc::new(config)), to.to_owned());
+        Self(Port::serve(move |listener| terminate(listener, acceptor, to)))
+    }
+
+    /// Where it is, as people type it, for the name `localhost`.
+    pub fn url(&self) -> String {
+        format!("https://localhost:{}", self.0.address.port())
+    }
+}
+
+/// A way to an address that can fall silent; it ends when dropped.
+pub struct Tunnel {
+    port: Port,
+    silences: watch::Sender<u32>,
+}
+
+impl Tunnel {
+    /// Hands everything on to an address.
+    ///
+    /// # Panics
+    /// If it cannot listen.
+    pub fn start(to: &str) -> Self {
+        let (silences, heard) = watch::channel(0);
+        let to = to.to_owned();
+        Self { port: Port::serve(move |listener| tunnel(listener, heard, to)), silences }
+    }
+
+    /// Where it is, as people type it.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.port.address)
+    }
+
+    /// Lets every connection that stands now stand, and carries nothing over it any more, either way. New ones are well.
+    pub fn fall_silent(&self) {
+        self.silences.send_modify(|count| *count += 1);
+    }
+}
+
+/// A port that is served in a thread of its own until this is dropped.
+struct Port {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Port {
+    fn serve<F: Future<Output = ()>>(serving: impl FnOnce(TcpListener) -> F + Send + 'static) -> Self {
         let listener = Listener::bind("127.0.0.1:0").expect("a port");
         listener.set_nonblocking(true).expect("sets");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel::<()>();
-        let to = to.to_owned();
         let thread = thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let listener = TcpListener::from_std(listener).expect("listens");
                 tokio::select! {
-                    () = serve(listener, acceptor, to) => {}
+                    () = serving(listener) => {}
                     _ = stopped => {}
                 }
             });
         });
         Self { address, stop: Some(stop), thread: Some(thread) }
     }
-
-    /// Where it is, as people type it, for the name `localhost`.
-    pub fn url(&self) -> String {
-        format!("https://localhost:{}", self.address.port())
-    }
 }
 
-impl Drop for Proxy {
+impl Drop for Port {
     fn drop(&mut self) {
         // It may have ended already.
         self.stop.take().map(|stop| stop.send(()));
@@ -130,7 +167,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(listener: TcpListener, acceptor: TlsAcceptor, to: String) {
+async fn terminate(listener: TcpListener, acceptor: TlsAcceptor, to: String) {
     while let Ok((stream, _)) = listener.accept().await {
         let (acceptor, to) = (acceptor.clone(), to.clone());
         tokio::spawn(async move {
@@ -138,6 +175,20 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, to: String) {
             let Ok(mut outside) = acceptor.accept(stream).await else { return };
             let Ok(mut inside) = TcpStream::connect(&to).await else { return };
             let _ = copy_bidirectional(&mut outside, &mut inside).await;
+        });
+    }
+}
+
+async fn tunnel(listener: TcpListener, silences: watch::Receiver<u32>, to: String) {
+    while let Ok((mut outside, _)) = listener.accept().await {
+        let (mut silences, to) = (silences.clone(), to.clone());
+        silences.mark_unchanged();
+        tokio::spawn(async move {
+            let Ok(mut inside) = TcpStream::connect(&to).await else { return };
+            tokio::select! {
+                _ = copy_bidirectional(&mut outside, &mut inside) => {}
+                Ok(()) = silences.changed() => pending().await,
+            }
         });
     }
 }

@@ -15,7 +15,7 @@ use std::{
 use alliance_cli::{
     env::{Env, Outside},
     net::{
-        relay::{Link, Talk, TalkError, Way, converse},
+        relay::{Link, NetError, Patience, Talk, TalkError, Way, converse},
         stay::Stay,
         stop::Stop,
     },
@@ -72,12 +72,20 @@ impl Screen {
     /// # Panics
     /// If that cannot be done.
     pub fn open(person: &Person, sends: Sends, looks_at: Option<ItemRef>) -> Self {
+        Self::open_with(person, sends, looks_at, Patience::default())
+    }
+
+    /// As [`Screen::open`], with another patience.
+    ///
+    /// # Panics
+    /// If that cannot be done.
+    pub fn open_with(person: &Person, sends: Sends, looks_at: Option<ItemRef>, patience: Patience) -> Self {
         let file = person.profile();
         let profile = Profile::open(&file).expect("a profile");
         let (rouse, (stop, stopped)) = (Arc::<Notify>::default(), oneshot::channel());
         let ((told, arrivals), wanted) = (mpsc::channel(), Arc::<AtomicBool>::default());
         let window = Window { roused: Arc::clone(&rouse), wanted: Arc::clone(&wanted), sends, looks_at, told };
-        let thread = thread::spawn(move || stay(&file, window, stopped));
+        let thread = thread::spawn(move || stay(&file, &window, patience, stopped));
         let seed = person.name.bytes().map(u64::from).sum();
         let rng = ChaCha20Rng::seed_from_u64(seed);
         Self { profile, arrivals, rng, sends, rouse, wanted, stop: Some(stop), thread: Some(thread) }
@@ -148,19 +156,26 @@ struct Window {
     told: mpsc::Sender<Arrival>,
 }
 
-fn stay(file: &Path, window: Window, stopped: oneshot::Receiver<()>) {
+/// Stays in exchange with the relay; to one that fell silent it connects anew, as `alliance sync --watch` does.
+fn stay(file: &Path, window: &Window, patience: Patience, mut stopped: oneshot::Receiver<()>) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let mut profile = Profile::open(file).expect("a profile");
     let relay = profile.relays().expect("a profile").into_iter().next().expect("a relay");
+    let way = Way::to(relay.url.parse().expect("an address"));
     let env = Env::of_process().expect("variables");
     let ended = runtime.block_on(async {
         let mut stop = Stop::new().expect("signals");
-        let link = Link::connect(&Way::to(relay.url.parse().expect("an address"))).await.map_err(TalkError::from)?;
-        let stay = Stay::new(&mut profile, &relay, Outside::new(&env)).roused_by(Arc::clone(&window.roused));
-        let mut staying = Staying { stay, window };
-        tokio::select! {
-            ended = converse(link, &mut staying, &mut stop) => ended.map(|_| ()),
-            _ = stopped => Ok(()),
+        loop {
+            let link = Link::connect(&way).await.map_err(TalkError::from)?.with_patience(patience);
+            let stay = Stay::new(&mut profile, &relay, Outside::new(&env)).roused_by(Arc::clone(&window.roused));
+            let mut staying = Staying { stay, window };
+            tokio::select! {
+                ended = converse(link, &mut staying, &mut stop) => match ended {
+                    Err(TalkError::Net(NetError::Silent)) => {}
+                    ended => return ended.map(|_| ()),
+                },
+                _ = &mut stopped => return Ok(()),
+            }
         }
     });
     ended.expect("the relay stays");
@@ -169,7 +184,7 @@ fn stay(file: &Path, window: Window, stopped: oneshot::Receiver<()>) {
 /// The session, as `converse` pumps it.
 struct Staying<'a> {
     stay: Stay<'a>,
-    window: Window,
+    window: &'a Window,
 }
 
 impl Talk for Staying<'_> {

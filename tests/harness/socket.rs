@@ -1,9 +1,11 @@
 //! A WebSocket in its barest form, with which a test can say anything, also what no client would say.
 
 use std::{
-    io::{Read as _, Write as _},
-    net::TcpStream,
+    io::{self, Read as _, Write as _},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
 };
+
+use tokio::{net::TcpSocket, runtime::Builder};
 
 use crate::program::PATIENCE;
 
@@ -33,24 +35,44 @@ impl Socket {
     /// # Panics
     /// If nobody listens there, or not for WebSockets.
     pub fn connect(address: &str) -> Self {
-        let mut stream = TcpStream::connect(address).expect("the relay takes connections");
-        stream.set_read_timeout(Some(PATIENCE)).expect("sets");
-        stream.write_all(request(address).as_bytes()).expect("asks");
+        Self::enter(TcpStream::connect(address).expect("the relay takes connections"), address).expect("is let in")
+    }
+
+    /// The same from another address of this computer; fails if the door is shut to that one.
+    ///
+    /// # Errors
+    /// As the system says.
+    ///
+    /// # Panics
+    /// If this computer has no such address, or if nobody listens there for WebSockets.
+    pub fn connect_from(from: Ipv4Addr, address: &str) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_io().build().expect("a runtime");
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::from((from, 0))).expect("an address of this computer");
+        let to = address.parse().expect("an address");
+        let stream = runtime.block_on(async { socket.connect(to).await?.into_std() })?;
+        stream.set_nonblocking(false)?;
+        Self::enter(stream, address)
+    }
+
+    fn enter(mut stream: TcpStream, address: &str) -> io::Result<Self> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(request(address).as_bytes())?;
         let mut answer = Vec::new();
         while !answer.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
-            stream.read_exact(&mut byte).expect("answers");
+            stream.read_exact(&mut byte)?;
             answer.extend(byte);
         }
         assert!(answer.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&answer));
-        Self { stream }
+        Ok(Self { stream })
     }
 
     /// Sends a frame as one binary message. Fails if the relay has closed the connection.
     ///
     /// # Errors
     /// As the system says.
-    pub fn send(&mut self, frame: &[u8]) -> std::io::Result<()> {
+    pub fn send(&mut self, frame: &[u8]) -> io::Result<()> {
         self.send_raw(&message(frame))
     }
 
@@ -58,7 +80,7 @@ impl Socket {
     ///
     /// # Errors
     /// As the system says.
-    pub fn announce(&mut self, length: u64) -> std::io::Result<()> {
+    pub fn announce(&mut self, length: u64) -> io::Result<()> {
         self.send_raw(&head(length))
     }
 
@@ -66,7 +88,7 @@ impl Socket {
     ///
     /// # Errors
     /// As the system says.
-    pub fn send_raw(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    pub fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }
 

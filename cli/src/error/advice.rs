@@ -206,7 +206,9 @@ pub(super) fn session(error: &SessionError) -> Advice {
 pub(super) fn untouched(error: &CliError) -> Advice {
     let Report { code, exit, .. } = error.report();
     let hint = match error {
-        CliError::Net(NetError::NotARelay { .. }) => "nothing was changed here; see whether the address is right",
+        CliError::Net(NetError::NotARelay { .. } | NetError::Scheme { .. }) => {
+            "nothing was changed here; see whether the address is right"
+        }
         CliError::Net(NetError::Untrusted { why: Untrusted::Issuer, .. }) => {
             "nothing was changed here; if the relay has an authority of its own, --root <file> names its certificate"
         }
@@ -239,12 +241,12 @@ pub(super) fn net(error: &NetError) -> Advice {
     let code = match error {
         NetError::Unreachable { .. } => "relay_unreachable",
         NetError::Untrusted { .. } => "relay_untrusted",
-        NetError::NotARelay { .. } => "not_a_relay",
+        NetError::NotARelay { .. } | NetError::Scheme { .. } => "not_a_relay",
         NetError::Broke(_) | NetError::Closed => "relay_gone",
         NetError::Silent | NetError::Slept => "relay_silent",
     };
     let hint = match error {
-        NetError::NotARelay { .. } => {
+        NetError::NotARelay { .. } | NetError::Scheme { .. } => {
             "all is saved here; `alliance relay show` shows the address, `alliance relay set <url>` changes it"
         }
         NetError::Untrusted { why: Untrusted::Issuer, .. } => {

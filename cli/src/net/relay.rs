@@ -4,6 +4,8 @@
 //! that two sides that both have much to send never wait for each other, and takes all frames at hand before it lets the
 //! other side take them in at once.
 
+mod error;
+
 use std::{
     future::{pending, poll_fn},
     io,
@@ -27,29 +29,23 @@ use tokio_tungstenite::{
         client::IntoClientRequest as _,
         handshake::client::Request,
         http::{
-            HeaderValue,
-            header::{AUTHORIZATION, DATE},
+            HeaderValue, Response,
+            header::{AUTHORIZATION, DATE, LOCATION},
         },
         protocol::WebSocketConfig,
     },
 };
 use zeroize::Zeroizing;
 
-use super::{
-    stop::Stop,
-    tls::{self, Untrusted},
-    url::RelayUrl,
-    wake::Wake,
-};
+pub use self::error::{NetError, TalkError};
+use super::{stop::Stop, tls, url::RelayUrl, wake::Wake};
 
 /// How long reaching a relay may take.
 const CONNECT: Duration = Duration::from_secs(12);
+/// How long it may take to see what is spoken at an address that is no relay's.
+const LOOK: Duration = Duration::from_secs(3);
 /// How long a parting word may take.
 const PART: Duration = Duration::from_secs(1);
-/// After how much silence the relay is asked whether it is there.
-const ASK: Duration = Duration::from_secs(20);
-/// After how much silence it is taken to be gone.
-const GONE: Duration = Duration::from_secs(45);
 
 /// How a relay is reached.
 #[derive(Clone)]
@@ -85,60 +81,6 @@ impl Way {
 trait Wire: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Wire for T {}
-
-/// Why a relay could not be talked with; everything of the person's is safe on this computer.
-#[derive(Debug, thiserror::Error)]
-pub enum NetError {
-    /// Nobody answers there.
-    #[error("no relay answers at {url}")]
-    Unreachable {
-        /// The address.
-        url: String,
-        /// What the system says.
-        #[source]
-        source: io::Error,
-    },
-    /// Somebody answers whose certificate is not taken for the relay's.
-    #[error("the certificate of {url} is not trusted: {why}")]
-    Untrusted {
-        /// The address.
-        url: String,
-        /// Why not.
-        why: Untrusted,
-    },
-    /// Somebody answers, but not as a relay does.
-    #[error("what answers at {url} is not a relay")]
-    NotARelay {
-        /// The address.
-        url: String,
-        /// What was wrong.
-        #[source]
-        source: Box<tungstenite::Error>,
-    },
-    /// The connection broke.
-    #[error("the connection to the relay broke")]
-    Broke(#[source] Box<tungstenite::Error>),
-    /// The relay closed it.
-    #[error("the relay closed the connection")]
-    Closed,
-    /// The relay says nothing any more.
-    #[error("the relay does not answer any more")]
-    Silent,
-    /// This computer slept, so nobody knows what became of the connection.
-    #[error("this computer slept")]
-    Slept,
-}
-
-/// A conversation ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum TalkError {
-    /// The network failed.
-    #[error(transparent)]
-    Net(#[from] NetError),
-    /// What was said makes no sense, or could not be taken in.
-    #[error(transparent)]
-    Session(#[from] SessionError),
-}
 
 /// How a conversation ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -200,11 +142,19 @@ pub struct Link {
     date: Option<i64>,
 }
 
-/// After how much silence a relay is asked whether it is there, and taken to be gone.
-#[derive(Clone, Copy)]
-struct Patience {
-    ask: Duration,
-    gone: Duration,
+/// How much silence of a relay is borne; what stands between may hold a connection that carries nothing any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Patience {
+    /// After how much of it the relay is asked whether it is there.
+    pub ask: Duration,
+    /// After how much of it the relay is taken to be gone.
+    pub gone: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { ask: Duration::from_secs(20), gone: Duration::from_secs(45) }
+    }
 }
 
 enum Step {
@@ -223,6 +173,7 @@ impl Link {
         let not_a_relay = |source| NetError::NotARelay { url: url.to_string(), source: Box::new(source) };
         let untrusted = |source| match tls::untrusted(&source) {
             Some(why) => NetError::Untrusted { url: url.to_string(), why },
+            None if tls::is_unspoken(&source) => scheme(url, "does not speak TLS"),
             None => unreachable(source),
         };
         let config = WebSocketConfig::default()
@@ -238,18 +189,26 @@ impl Link {
                 Box::new(stream)
             };
             let request = way.request().map_err(not_a_relay)?;
-            client_async_with_config(request, wire, Some(config)).await.map_err(|error| match error {
-                tungstenite::Error::Io(source) => unreachable(source),
-                error => not_a_relay(error),
-            })
+            match client_async_with_config(request, wire, Some(config)).await {
+                Err(tungstenite::Error::Http(answer)) if leads_to_tls(&answer) => Err(scheme(url, "leads to TLS")),
+                Err(_) if !url.is_tls() && speaks_tls(url).await => Err(scheme(url, "speaks TLS only")),
+                Err(tungstenite::Error::Io(source)) => Err(unreachable(source)),
+                answer => answer.map_err(not_a_relay),
+            }
         };
         let connected = timeout(CONNECT, connecting).await;
         let (socket, answer) = connected.unwrap_or_else(|_| Err(unreachable(io::ErrorKind::TimedOut.into())))?;
         let date = answer.headers().get(DATE).and_then(|date| rfc2822::parse(date.to_str().ok()?).ok());
         let date = date.map(|date| date.timestamp().as_second());
         let now = Instant::now();
-        let patience = Patience { ask: ASK, gone: GONE };
+        let patience = Patience::default();
         Ok(Self { socket, patience, unflushed: false, write_first: false, heard: now, moved: now, asked: false, date })
+    }
+
+    /// The same connection, with another patience.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     /// What the relay's clock said when it answered, in unix seconds, if it said so.
@@ -409,6 +368,21 @@ fn take_all(link: &mut Link, talk: &mut impl Talk, first: &[u8]) -> Result<(), T
     Ok(talk.flush()?)
 }
 
+fn scheme(url: &RelayUrl, why: &'static str) -> NetError {
+    NetError::Scheme { url: url.to_string(), why, other: url.other_scheme() }
+}
+
+/// Looks whether TLS is spoken where something else was tried.
+async fn speaks_tls(url: &RelayUrl) -> bool {
+    timeout(LOOK, tls::is_spoken(url.host(), url.port())).await.unwrap_or(false)
+}
+
+/// True if an answer sends whoever came in the clear to an address with TLS.
+fn leads_to_tls<T>(answer: &Response<T>) -> bool {
+    let place = answer.headers().get(LOCATION).map(|place| place.as_bytes());
+    answer.status().is_redirection() && place.is_some_and(|place| place.starts_with(b"https://"))
+}
+
 fn broke(error: tungstenite::Error) -> NetError {
     match error {
         tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => NetError::Closed,
@@ -469,7 +443,7 @@ mod tests {
             // The socket lives as long as the test and is never read again: what is asked stays unanswered.
             let (link, _relay) = tokio::join!(Link::connect(&way), relay);
             let patience = Patience { ask: Duration::from_millis(5), gone: Duration::from_millis(50) };
-            let link = Link { patience, ..link.expect("a link") };
+            let link = link.expect("a link").with_patience(patience);
             let mut stop = Stop::new().expect("signals");
             let ended = converse(link, &mut Quiet, &mut stop).await.expect_err("nobody there");
             assert!(matches!(ended, TalkError::Net(NetError::Silent)), "{ended}");

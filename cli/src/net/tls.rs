@@ -72,6 +72,21 @@ pub fn untrusted(error: &io::Error) -> Option<Untrusted> {
     })
 }
 
+/// True if what answered does not speak TLS at all.
+pub fn is_unspoken(error: &io::Error) -> bool {
+    let error = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    matches!(error, Some(rustls::Error::InvalidMessage(_)))
+}
+
+/// Looks whether TLS is spoken at an address, with whatever certificate.
+pub async fn is_spoken(host: &str, port: u16) -> bool {
+    let Ok(stream) = TcpStream::connect((host, port)).await else { return false };
+    match connect(host, stream, None).await {
+        Ok(_) => true,
+        Err(error) => untrusted(&error).is_some(),
+    }
+}
+
 fn store(root: Option<&[u8]>) -> Result<RootCertStore, BadRoot> {
     let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(pem) = root {

@@ -1,7 +1,8 @@
 //! The door: how many sockets there may be before anything is read from them, and how long a request may take.
 //!
 //! What the state machine bounds are connections that speak the protocol. Sockets that never get so far are bounded here,
-//! a little above: who is one too many should meet the state machine, which says so.
+//! a little above: who is one too many should meet the state machine, which says so. TLS comes after the door, so that a
+//! handshake that does not go on is bounded as well.
 
 use std::{
     collections::BTreeMap,
@@ -35,26 +36,23 @@ use crate::policy::{Address, Network, Policy};
 const BEYOND: usize = 64;
 const BEYOND_PER_ADDRESS: usize = 16;
 
-/// Plain sockets. Small frames are not delayed.
-pub struct Sockets(pub(super) TcpListener);
-
-/// A listener that lets in so many.
-pub(super) struct Door<L> {
-    sockets: L,
+/// Sockets, of which it lets in so many. Small frames are not delayed.
+pub struct Door {
+    sockets: TcpListener,
     guests: Arc<Guests>,
     patience: Duration,
 }
 
 /// A socket's far end, as handlers see it.
 #[derive(Clone)]
-pub(super) struct Peer {
+pub struct Peer {
     pub(super) address: SocketAddr,
     settled: Arc<AtomicBool>,
 }
 
 /// A socket that was let in.
-pub(super) struct Guest<I> {
-    io: I,
+pub struct Guest {
+    io: TcpStream,
     address: Address,
     settled: Arc<AtomicBool>,
     deadline: Pin<Box<Sleep>>,
@@ -75,25 +73,8 @@ struct Here {
     addresses: BTreeMap<Address, usize>,
 }
 
-impl Listener for Sockets {
-    type Io = TcpStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        if let Err(problem) = stream.set_nodelay(true) {
-            debug!(reason = %problem, "small frames may be delayed");
-        }
-        (stream, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-impl<L> Door<L> {
-    pub(super) fn new(sockets: L, policy: &Policy) -> Self {
+impl Door {
+    pub(super) fn new(sockets: TcpListener, policy: &Policy) -> Self {
         let guests = Arc::new(Guests {
             here: Mutex::default(),
             most: policy.connections.total as usize + BEYOND,
@@ -104,14 +85,17 @@ impl<L> Door<L> {
     }
 }
 
-impl<L: Listener<Addr = SocketAddr>> Listener for Door<L> {
-    type Io = Guest<L::Io>;
+impl Listener for Door {
+    type Io = Guest;
     type Addr = Peer;
 
-    async fn accept(&mut self) -> (Self::Io, Peer) {
+    async fn accept(&mut self) -> (Guest, Peer) {
         loop {
-            let (io, address) = self.sockets.accept().await;
+            let (io, address) = Listener::accept(&mut self.sockets).await;
             let Some(guest) = self.guests.admit(address) else { continue };
+            if let Err(problem) = io.set_nodelay(true) {
+                debug!(reason = %problem, "small frames may be delayed");
+            }
             let settled = Arc::<AtomicBool>::default();
             let (guests, patience) = (Arc::clone(&self.guests), self.patience);
             let deadline = Box::pin(sleep(patience));
@@ -125,8 +109,8 @@ impl<L: Listener<Addr = SocketAddr>> Listener for Door<L> {
     }
 }
 
-impl<L: Listener<Addr = SocketAddr>> Connected<IncomingStream<'_, Door<L>>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Door<L>>) -> Self {
+impl Connected<IncomingStream<'_, Door>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
         stream.remote_addr().clone()
     }
 }
@@ -171,13 +155,13 @@ impl Guests {
     }
 }
 
-impl<I> Drop for Guest<I> {
+impl Drop for Guest {
     fn drop(&mut self) {
         self.guests.leave(&self.address);
     }
 }
 
-impl<I: AsyncRead + Unpin> AsyncRead for Guest<I> {
+impl AsyncRead for Guest {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.io).poll_read(cx, buffer);
         if !self.settled.load(Ordering::Relaxed) && self.deadline.as_mut().poll(cx).is_ready() {
@@ -187,7 +171,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Guest<I> {
     }
 }
 
-impl<I: AsyncWrite + Unpin> AsyncWrite for Guest<I> {
+impl AsyncWrite for Guest {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         // Whoever was answered may ask again.
         self.be_patient();
@@ -216,7 +200,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Guest<I> {
     }
 }
 
-impl<I> Guest<I> {
+impl Guest {
     fn be_patient(&mut self) {
         if !self.settled.load(Ordering::Relaxed) {
             let until = Instant::now() + self.patience;

@@ -12,8 +12,9 @@ use super::{Append, Store, StoreError, Stored, Totals};
 
 /// Runs the whole suite, each check on a store of its own. `T` keeps alive whatever the store lives in.
 pub(super) fn check<S: Store, T>(open: impl Fn() -> (S, T)) {
-    let checks: [fn(&mut S); 10] = [
+    let checks: [fn(&mut S); 11] = [
         the_first_secret_stays,
+        entries_without_a_secret_get_no_new_one,
         an_unknown_space_is_empty,
         order_of_arrival_is_kept_across_commits,
         loading_leaves_out_content_bodies,
@@ -61,6 +62,13 @@ fn entry(space: &SpaceId, n: u8) -> Verified {
 fn the_first_secret_stays(store: &mut impl Store) {
     assert_eq!(store.secret(&[1; 32]).expect("keeps"), [1; 32]);
     assert_eq!(store.secret(&[2; 32]).expect("keeps"), [1; 32]);
+}
+
+fn entries_without_a_secret_get_no_new_one(store: &mut impl Store) {
+    store.append(&[append(space(1), &[1])]).expect("appends");
+    for _ in 0..2 {
+        assert!(matches!(store.secret(&[1; 32]), Err(StoreError::Keyless)));
+    }
 }
 
 fn an_unknown_space_is_empty(store: &mut impl Store) {

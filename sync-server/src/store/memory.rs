@@ -70,6 +70,9 @@ impl Store for MemoryStore {
         if self.secret.is_none() && self.full {
             return Err(StoreError::Told);
         }
+        if self.secret.is_none() && !self.spaces.is_empty() {
+            return Err(StoreError::Keyless);
+        }
         Ok(*self.secret.get_or_insert(*fresh))
     }
 

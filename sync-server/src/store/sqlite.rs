@@ -1,7 +1,7 @@
 //! A store on disk: one SQLite database in a folder that only one relay uses and only its owner can read.
 //!
-//! Write-ahead log with `synchronous=FULL`: a commit is on disk when it returns. rusqlite is named only here and in the
-//! error type. A row that is not what it should be is an error of its space, never a panic.
+//! Write-ahead log with `synchronous=FULL`: a commit is on disk when it returns. rusqlite is named only here and in
+//! the errors. A row that is not what it should be is an error of its space, never a panic.
 
 mod admin;
 mod verify;
@@ -78,10 +78,20 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn secret(&mut self, fresh: &[u8; 32]) -> Result<[u8; 32], StoreError> {
-        let fresh = fresh.as_slice();
-        self.connection.execute("INSERT INTO relay (n, secret) VALUES (1, ?1) ON CONFLICT DO NOTHING", [fresh])?;
-        let stored: Vec<u8> = self.connection.query_row("SELECT secret FROM relay", [], |row| row.get(0))?;
-        stored.try_into().map_err(|_| StoreError::Damaged { what: "the relay's secret" })
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let stored: Option<Vec<u8>> =
+            transaction.query_row("SELECT secret FROM relay", [], |row| row.get(0)).optional()?;
+        if let Some(stored) = stored {
+            return stored.try_into().map_err(|_| StoreError::Damaged { what: "the relay's key" });
+        }
+        let holds =
+            "SELECT EXISTS (SELECT 1 FROM spaces) OR EXISTS (SELECT 1 FROM entries) OR EXISTS (SELECT 1 FROM bodies)";
+        if transaction.query_row(holds, [], |row| row.get(0))? {
+            return Err(StoreError::Keyless);
+        }
+        transaction.execute("INSERT INTO relay (n, secret) VALUES (1, ?1)", [fresh.as_slice()])?;
+        transaction.commit()?;
+        Ok(*fresh)
     }
 
     fn append(&mut self, batch: &[Append]) -> Result<(), StoreError> {
@@ -191,7 +201,9 @@ impl Store for SqliteStore {
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure) => Self::Disk(error),
+            Some(ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => {
+                Self::Disk(error)
+            }
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { what: "a page of the file" },
             Some(ErrorCode::NotADatabase) => Self::Foreign,
             _ => Self::Sqlite(error),
@@ -354,8 +366,9 @@ mod tests {
     fn what_was_appended_is_there_after_opening_again() {
         let (folder, space) = (folder(), conformance::space(1));
         let mut store = open(&folder);
+        let secret = store.secret(&[1; 32]).expect("keeps");
         store.append(&[conformance::append(space, &[1, 2])]).expect("appends");
-        let (before, secret) = (conformance::loaded(&store, &space), store.secret(&[1; 32]).expect("keeps"));
+        let before = conformance::loaded(&store, &space);
         drop(store);
         let mut store = open(&folder);
         assert_eq!(conformance::loaded(&store, &space), before);

@@ -161,18 +161,24 @@ fn a_device_that_waits_to_be_confirmed_reads_but_stores_nothing_of_its_own() {
     assert!(anna.durable.contains(&early) && ben.has(&early), "once confirmed it is stored");
 }
 
-#[test]
-fn an_invitation_is_redeemed_once() {
-    let mut world = World::new();
+/// The founder, and two people who have opened the space with the same invitation.
+fn invited_twice(world: &mut World) -> (Laptop, [Laptop; 2]) {
     let mut ben = Laptop::founder(1);
     world.open(&mut ben);
     ben.invite(50, Purpose::Member, u64::MAX);
     world.settle(&mut [&mut ben]);
-    let [mut anna, mut thief] = [2, 3].map(|seed| Laptop::new(seed, ben.space()));
-    for laptop in [&mut anna, &mut thief] {
+    let mut laptops = [2, 3].map(|seed| Laptop::new(seed, ben.space()));
+    for laptop in &mut laptops {
         world.connect(laptop);
         world.open_as(laptop, &secret(50));
     }
+    (ben, laptops)
+}
+
+#[test]
+fn an_invitation_is_redeemed_once() {
+    let mut world = World::new();
+    let (mut ben, [mut anna, mut thief]) = invited_twice(&mut world);
     anna.redeem(50);
     world.settle(&mut [&mut ben, &mut anna, &mut thief]);
     assert_eq!(thief.take_ended(), [Code::Expired], "the key is dead before anything is confirmed");
@@ -188,15 +194,7 @@ fn an_invitation_is_redeemed_once() {
 #[test]
 fn of_two_redemptions_at_once_only_the_confirmed_one_stays() {
     let mut world = World::new();
-    let mut ben = Laptop::founder(1);
-    world.open(&mut ben);
-    ben.invite(50, Purpose::Member, u64::MAX);
-    world.settle(&mut [&mut ben]);
-    let [mut anna, mut thief] = [2, 3].map(|seed| Laptop::new(seed, ben.space()));
-    for laptop in [&mut anna, &mut thief] {
-        world.connect(laptop);
-        world.open_as(laptop, &secret(50));
-    }
+    let (mut ben, [mut anna, mut thief]) = invited_twice(&mut world);
     let (redeem, other) = (anna.redeem(50), thief.redeem(50));
     for entry in [&anna.bodies[&redeem], &thief.bodies[&other]] {
         // Ben met both without the relay.

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     program::{Line, PATIENCE, block_on},
-    world::Laptop,
+    world::{Laptop, secret},
 };
 
 /// A relay in a thread of its own; it stops when this is dropped.
@@ -133,6 +133,39 @@ fn a_socket_too_many_of_one_address_is_closed_at_once_and_one_that_goes_makes_ro
     while !is_well() {
         assert!(start.elapsed() < PATIENCE, "there is no room again");
     }
+}
+
+#[test]
+fn who_is_silent_when_asked_is_gone_and_who_answers_stays() {
+    let relay = start(MemoryStore::default(), anywhere(), |policy| {
+        (policy.time.ping_seconds, policy.time.idle_seconds) = (1, 4);
+        policy.connections.per_address = 2;
+    });
+    let watch = relay.watch.expect("is watched").to_string();
+    let (mut one, mut other) = (Laptop::founder(1), Laptop::founder(2));
+    block_on(async {
+        let [mut silent, mut well] =
+            [Line::connect(&relay.address, None).await, Line::connect(&relay.address, None).await];
+        assert!(matches!(silent.event().await, Event::Proven { .. }));
+        assert!(matches!(well.event().await, Event::Proven { .. }));
+        silent.sync(&mut one).await;
+        well.sync(&mut other).await;
+        // From now on nobody reads what the silent one is asked; the other one's socket answers by itself.
+        let gone = tokio::task::spawn_blocking(move || wait_for(&watch, "alliance_relay_connections 1"));
+        let answering = async {
+            loop {
+                well.event().await;
+            }
+        };
+        tokio::select! {
+            gone = gone => drop(gone.expect("is told")),
+            () = answering => {}
+        }
+        let mut next = Line::connect(&relay.address, None).await;
+        assert!(matches!(next.event().await, Event::Proven { .. }), "there is room for another one");
+        well.exchange.find(&secret(1));
+        assert!(matches!(well.event().await, Event::Found(_)), "it goes on");
+    });
 }
 
 #[test]

@@ -377,6 +377,7 @@ fn what_waits_for_its_author_to_be_introduced_is_bounded_over_all_spaces() {
 #[test]
 fn memory_stays_flat_however_many_spaces_are_stored() {
     let mut store = MemoryStore::default();
+    store.secret(&[1; 32]).expect("keeps");
     let founder = Laptop::founder(1);
     let genesis = founder.log.chains().heads().next().expect("a genesis").head.id;
     let entry = founder.bodies[&genesis].clone().trusted(&founder.space(), &founder.device()).expect("is whole");

@@ -337,6 +337,20 @@ fn a_new_key_is_told_and_an_empty_database_is_no_reason_for_one() {
     assert!(said.contains("hint: a restore that failed leaves such a file"), "{said}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_folder_that_others_may_read_is_warned_of_without_its_name() {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
+    let folder = folder();
+    let told = |mode| {
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(mode)).expect("sets");
+        let logs = Program::start(folder.path(), &[]).stop();
+        assert!(!logs.contains(folder.path().to_str().expect("text")), "{logs}");
+        logs.lines().any(|line| line.contains("WARN") && line.contains("other users of this computer may look"))
+    };
+    assert_eq!([told(0o700), told(0o755)], [false, true]);
+}
+
 #[test]
 fn what_the_environment_says_wrong_is_called_by_its_name() {
     let said = |more: &[&str]| {

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tokio_rustls::rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
     crypto::ring,
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct Program {
     child: Child,
     address: String,
-    logs: BufReader<std::process::ChildStderr>,
+    stderr: BufReader<std::process::ChildStderr>,
 }
 
 impl Drop for Program {
@@ -40,8 +40,8 @@ impl Program {
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).expect("says something");
         let address = line.trim_end().strip_prefix("listening on https://").expect("speaks TLS").to_owned();
-        let logs = BufReader::new(child.stderr.take().expect("piped"));
-        Self { child, address, logs }
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        Self { child, address, stderr }
     }
 
     /// What it answers to somebody who trusts this certificate only.
@@ -68,10 +68,15 @@ impl Program {
     fn hang_up(&mut self, word: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-HUP", &id]).status().expect("runs").success());
+        self.logs(word);
+    }
+
+    /// Waits for a word in its logs.
+    fn logs(&mut self, word: &str) {
         let mut line = String::new();
         while !line.contains(word) {
             line.clear();
-            assert_ne!(self.logs.read_line(&mut line).expect("reads"), 0, "it ended without saying: {word}");
+            assert_ne!(self.stderr.read_line(&mut line).expect("reads"), 0, "it ended without saying: {word}");
         }
     }
 }
@@ -86,10 +91,18 @@ fn command(folder: &Path) -> Command {
 
 /// Writes a new certificate and its key; returns the certificate.
 fn certify(folder: &Path) -> String {
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).expect("makes");
-    fs::write(folder.join("cert.pem"), cert.pem()).expect("writes");
-    fs::write(folder.join("key.pem"), signing_key.serialize_pem()).expect("writes");
-    cert.pem()
+    certify_until(folder, 2999)
+}
+
+/// The same for a certificate that ends with a year.
+fn certify_until(folder: &Path, year: i32) -> String {
+    let key = KeyPair::generate().expect("a key");
+    let mut terms = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    (terms.not_before, terms.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(year, 12, 31));
+    let certificate = terms.self_signed(&key).expect("a certificate");
+    fs::write(folder.join("cert.pem"), certificate.pem()).expect("writes");
+    fs::write(folder.join("key.pem"), key.serialize_pem()).expect("writes");
+    certificate.pem()
 }
 
 #[test]
@@ -107,6 +120,47 @@ fn a_relay_speaks_tls_and_takes_a_new_certificate_while_it_runs() {
     fs::write(folder.path().join("cert.pem"), "nothing").expect("writes");
     program.hang_up("certificate stays the old one");
     assert!(program.health(&second).expect("answers").starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn one_address_holds_no_more_handshakes_than_it_may_have_sockets() {
+    let folder = tempfile::tempdir().expect("a folder");
+    certify(folder.path());
+    let program = Program::start(folder.path());
+    let open = || {
+        let socket = TcpStream::connect(&program.address).expect("connects");
+        socket.set_read_timeout(Some(PATIENCE)).expect("sets");
+        socket
+    };
+    // 64 connections of one address, and a few that have still to become one.
+    let first = open();
+    let _silent: Vec<_> = (0..79).map(|_| open()).collect();
+    let end = open().read(&mut [0]);
+    assert!(
+        !matches!(&end, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock),
+        "the 81st is sent away: {end:?}"
+    );
+    first.set_nonblocking(true).expect("sets");
+    let stays = (&first).read(&mut [0]).expect_err("nothing is said");
+    assert_eq!(stays.kind(), std::io::ErrorKind::WouldBlock, "before the patience with the first one ends");
+}
+
+#[test]
+fn a_certificate_that_has_expired_is_warned_of_by_a_try_at_the_start_and_when_it_is_read_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tried = |folder: &Path| {
+        let output = command(folder).arg("check-config").output().expect("runs");
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).expect("text")
+    };
+    certify(folder.path());
+    assert!(!tried(folder.path()).contains("warning"));
+    let mut program = Program::start(folder.path());
+    certify_until(folder.path(), 2021);
+    assert!(tried(folder.path()).contains("\nwarning     the certificate has expired, "));
+    program.hang_up("the certificate has expired");
+    drop(program);
+    Program::start(folder.path()).logs("the certificate has expired");
 }
 
 #[test]

@@ -93,6 +93,18 @@ impl Admin {
         Ok(all)
     }
 
+    /// The spaces whose names begin with these hexadecimal digits, in the order of their names.
+    pub fn named(&self, prefix: &str) -> Result<Vec<SpaceId>, StoreError> {
+        let sql = "SELECT space FROM spaces WHERE substr(lower(hex(space)), 1, length(?1)) = ?1 ORDER BY space";
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query([prefix])?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push(Id::from_slice(blob(row, 0)?).ok_or(StoreError::Damaged { what: "a space's name" })?);
+        }
+        Ok(all)
+    }
+
     /// One space, if it is held.
     pub fn space(&self, space: &SpaceId) -> Result<Option<Kept>, StoreError> {
         let mut statement = self.connection.prepare(&format!("{KEPT} WHERE space = ?1"))?;

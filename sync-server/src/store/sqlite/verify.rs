@@ -4,7 +4,7 @@ use alliance_replica::{
     id::{DeviceId, EntryId, Id, SpaceId},
     log::{Log, chain::State},
 };
-use rusqlite::{Row, Transaction};
+use rusqlite::{OptionalExtension as _, Row, Transaction};
 
 use super::{Admin, blob, chain, entry};
 use crate::{error, store::StoreError};
@@ -46,8 +46,10 @@ impl Admin {
             }
         }
         let secret = transaction.query_row("SELECT secret FROM relay", [], |row| row.get::<_, Vec<u8>>(0));
-        if !secret.is_ok_and(|secret| secret.len() == 32) {
-            report.add("the relay's key cannot be read".to_owned());
+        match secret.optional() {
+            Ok(Some(secret)) if secret.len() == 32 => {}
+            Ok(None) => report.add("the relay's key is missing".to_owned()),
+            _ => report.add("the relay's key cannot be read".to_owned()),
         }
         let spaces = match spaces(&transaction) {
             Ok(spaces) => spaces,
@@ -176,7 +178,8 @@ mod tests {
             ("UPDATE entries SET chain = 1 - chain WHERE arrival = 2", "another chain"),
             ("UPDATE entries SET device = zeroblob(32) WHERE arrival = 2", "entry 2: signature"),
             ("DELETE FROM entries WHERE arrival = 2", "entry 3: predecessor"),
-            ("DELETE FROM relay", "key cannot be read"),
+            ("DELETE FROM relay", "key is missing"),
+            ("UPDATE relay SET secret = x'00'", "key cannot be read"),
             ("UPDATE spaces SET space = zeroblob(16)", "entry 1: "),
             ("UPDATE spaces SET space = x'00'", "space's name"),
         ] {
