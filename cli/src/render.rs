@@ -4,6 +4,7 @@
 //! wrote never reach a terminal with control characters in them.
 
 pub mod alliance;
+mod cell;
 pub mod doctor;
 pub mod history;
 pub mod item;
@@ -17,6 +18,8 @@ pub mod today;
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr as _;
 
+pub use self::cell::{Cell, cell, styled};
+use self::cell::{GAP, Long, fitting, widths};
 use crate::command::Answer;
 
 /// Ids.
@@ -49,20 +52,15 @@ pub enum Part {
 
 /// Columns of a terminal that does not say how many it has.
 const WIDTH: usize = 80;
+/// Columns that a terminal is taken to have at least.
+const LEAST: usize = 24;
 /// Columns that a title keeps on however narrow a terminal.
 const NARROWEST: usize = 16;
-
 /// Text being put together.
 pub struct Page {
     layout: Layout,
     width: usize,
     parts: Vec<Part>,
-}
-
-/// A cell of a table: words and how they look.
-pub struct Cell {
-    text: String,
-    style: Style,
 }
 
 impl Page {
@@ -73,7 +71,7 @@ impl Page {
 
     /// The page for a terminal with so many columns.
     pub fn of_width(self, width: usize) -> Self {
-        Self { width, ..self }
+        Self { width: width.max(LEAST), ..self }
     }
 
     /// What was put together, in order.
@@ -86,41 +84,43 @@ impl Page {
         self.layout == Layout::Terminal
     }
 
-    /// A line of data.
-    pub fn line(&mut self, cells: impl IntoIterator<Item = Cell>) {
-        let cells: Vec<_> = cells.into_iter().collect();
-        self.table(vec![cells]);
+    /// True if what is printed has so few columns.
+    pub fn is_within(&self, width: usize) -> bool {
+        self.is_terminal() && self.width <= width
     }
 
-    /// Rows of data.
-    pub fn table(&mut self, rows: Vec<Vec<Cell>>) {
-        let widths = if self.is_terminal() { widths(&rows) } else { Vec::new() };
-        for row in rows {
-            let mut line = String::new();
-            let last = row.iter().rposition(|cell| !cell.text.is_empty()).unwrap_or(0);
-            for (at, cell) in row.iter().enumerate() {
-                if at > 0 && (at <= last || !self.is_terminal()) {
-                    line.push_str(if self.is_terminal() { "  " } else { "\t" });
-                }
-                let Cell { text, style } = cell;
-                if !text.is_empty() {
-                    line.push_str(&format!("{style}{text}{style:#}"));
-                }
-                if at < last {
-                    let missing = widths.get(at).copied().unwrap_or(0).saturating_sub(text.width());
-                    line.extend(std::iter::repeat_n(' ', missing));
-                }
+    /// A line of data, which on a terminal goes on in the next line where it ends.
+    pub fn line(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        let cells: Vec<_> = cells.into_iter().collect();
+        if !self.is_terminal() {
+            return self.row(&cells, &[]);
+        }
+        let mut line = Cell(Vec::new());
+        for cell in cells.into_iter().filter(|cell| !cell.is_empty()) {
+            if !line.is_empty() {
+                line.0.push((" ".repeat(GAP), Style::new()));
             }
-            self.data(&line);
+            line.0.extend(cell.0);
+        }
+        for line in line.flowing(self.width) {
+            self.data(&line.printed());
+        }
+    }
+
+    /// Rows of data. On a terminal that is narrower than they are, the widest columns are broken between words.
+    pub fn table(&mut self, rows: Vec<Vec<Cell>>) {
+        let widths = if self.is_terminal() { fitting(&rows, self.width) } else { Vec::new() };
+        for row in rows {
+            self.row(&row, &widths);
         }
     }
 
     /// Rows of data, of which one column is cut on a terminal so that a row is a line.
     pub fn table_cutting(&mut self, column: usize, mut rows: Vec<Vec<Cell>>) {
         if self.is_terminal() {
-            let widths = widths(&rows);
-            let others: usize = widths.iter().enumerate().filter(|(at, _)| *at != column).map(|(_, it)| it + 2).sum();
-            let most = self.width.saturating_sub(others).max(NARROWEST);
+            let widths = widths(&rows, Cell::width);
+            let others = widths.iter().enumerate().filter(|(at, _)| *at != column).map(|(_, it)| it + GAP);
+            let most = self.width.saturating_sub(others.sum()).max(NARROWEST);
             rows.iter_mut().filter_map(|row| row.get_mut(column)).for_each(|cell| cell.cut(most));
         }
         self.table(rows);
@@ -129,7 +129,7 @@ impl Page {
     /// A text of several lines, as data.
     pub fn text(&mut self, text: &str) {
         for line in text.lines() {
-            self.data(&plain(line));
+            self.line([cell(line)]);
         }
     }
 
@@ -150,6 +150,25 @@ impl Page {
         self.parts.push(Part::Talk(format!("{}\n", plain(text))));
     }
 
+    /// One row, in columns of these widths; parted by tabs and all of them where there is no terminal.
+    fn row(&mut self, row: &[Cell], widths: &[usize]) {
+        if !self.is_terminal() {
+            return self.data(&row.iter().map(Cell::printed).collect::<Vec<_>>().join("\t"));
+        }
+        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| cell.broken(*width, Long::Cut)).collect();
+        for at in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
+            let line: Vec<_> = cells.iter().map(|lines| lines.get(at)).collect();
+            let last = line.iter().rposition(|cell| cell.is_some_and(|cell| !cell.is_empty())).unwrap_or(0);
+            let mut printed = String::new();
+            for (cell, width) in line[..last].iter().zip(widths) {
+                printed.push_str(&cell.map(Cell::printed).unwrap_or_default());
+                printed.push_str(&" ".repeat(width - cell.map_or(0, Cell::width) + GAP));
+            }
+            printed.push_str(&line[last].map(Cell::printed).unwrap_or_default());
+            self.data(&printed);
+        }
+    }
+
     fn data(&mut self, line: &str) {
         let line = format!("{line}\n");
         match self.parts.last_mut() {
@@ -157,33 +176,6 @@ impl Page {
             _ => self.parts.push(Part::Data(line)),
         }
     }
-}
-
-impl Cell {
-    /// Leaves at most so many columns, the last of which then says that there is more.
-    fn cut(&mut self, most: usize) {
-        if self.text.width() <= most {
-            return;
-        }
-        while self.text.width() >= most && self.text.pop().is_some() {}
-        self.text.push('…');
-    }
-
-    /// A cell of several looks.
-    pub fn pieces(before: &str, pieces: &[(&str, Style)]) -> Self {
-        let text: String = pieces.iter().map(|(text, style)| format!("{style}{}{style:#}", plain(text))).collect();
-        Self { text: format!("{before}{text}"), style: Style::new() }
-    }
-}
-
-/// Plain words.
-pub fn cell(text: impl AsRef<str>) -> Cell {
-    styled(text, Style::new())
-}
-
-/// Words with a look.
-pub fn styled(text: impl AsRef<str>, style: Style) -> Cell {
-    Cell { text: plain(text.as_ref()), style }
 }
 
 /// Shows what a command has to say.
@@ -279,26 +271,21 @@ fn plain(text: &str) -> String {
     plain
 }
 
-fn widths(rows: &[Vec<Cell>]) -> Vec<usize> {
-    let mut widths = Vec::new();
-    for row in rows {
-        widths.resize(widths.len().max(row.len()), 0);
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.text.width().max(*width);
-        }
-    }
-    widths
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::command::item::Named;
 
     /// Both streams as somebody sees them, without colour; lines beside the data are marked.
     pub(crate) fn seen(value: &Answer, layout: Layout) -> String {
         let mut page = Page::new(layout);
         answer(value, &mut page);
         printed(&page)
+    }
+
+    /// A note that is called so.
+    pub(crate) fn named(title: &str) -> Named {
+        Named { id: "02".repeat(16), short: "n3k9".to_owned(), kind: "note".to_owned(), title: title.to_owned() }
     }
 
     /// Both streams of a page, likewise.
@@ -337,10 +324,45 @@ pub(crate) mod tests {
         assert!(text.lines().all(|line| line.width() <= 40) && text.contains("日…  private"), "{text}");
         let mut page = Page::new(Layout::Terminal).of_width(1);
         page.table_cutting(1, rows());
-        assert!(data(&page).contains("日日日日日日日…"), "{}", data(&page));
+        let text = data(&page);
+        assert!(text.lines().all(|line| line.width() <= LEAST) && text.contains('…'), "{text}");
         let mut page = Page::new(Layout::Plain).of_width(40);
         page.table_cutting(1, rows());
         assert!(data(&page).contains(&"日".repeat(40)));
+    }
+
+    #[test]
+    fn what_is_wider_than_the_terminal_is_broken_between_words() {
+        let rows = || {
+            let waits = "not known yet whether Anna has what you wrote last";
+            vec![vec![styled("Ben & Anna", STRONG), cell(waits), cell("http://127.0.0.1:8787")]]
+        };
+        for width in [120, 50, 40, 1] {
+            let mut page = Page::new(Layout::Terminal).of_width(width);
+            page.table(rows());
+            let text = data(&page);
+            assert!(text.lines().all(|line| line.width() <= width.max(LEAST)), "{text}");
+            let words: String = text.split_whitespace().collect();
+            assert!(words.contains("Ben") && words.len() >= 70, "{text}");
+        }
+        let mut page = Page::new(Layout::Terminal).of_width(50);
+        page.table(rows());
+        assert!(data(&page).contains("http://127.0.0.1:8787"), "an address stays whole while there is room");
+        let mut page = Page::new(Layout::Plain).of_width(40);
+        page.table(rows());
+        assert_eq!(data(&page).lines().count(), 1);
+    }
+
+    #[test]
+    fn a_line_goes_on_below_as_far_in_and_breaks_no_word() {
+        let mut page = Page::new(Layout::Terminal).of_width(24);
+        page.line([styled("    body", FAINT), Cell::pieces("", &[("one two three ", STRONG), ("four five", FAINT)])]);
+        assert_eq!(data(&page), "    body  one two three\n    four five\n");
+        let word = "alliance:".to_owned() + &"x".repeat(60);
+        let mut page = Page::new(Layout::Terminal).of_width(24);
+        page.line([cell(&word)]);
+        page.text("some words that are more than a line\n\n  in");
+        assert_eq!(data(&page), format!("{word}\nsome words that are more\nthan a line\n\n  in\n"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! needs of the world comes in as [`World`] and as frames.
 
 mod apply;
+mod arrange;
 mod checkup;
 mod documents;
 pub mod exchange;
@@ -33,8 +34,9 @@ use std::collections::BTreeMap;
 use alliance_replica::id::{DeviceId, ItemId, SpaceId};
 use rand_core::CryptoRng;
 
+pub use arrange::Whereto;
 pub use checkup::{Checkup, SpaceCheckup};
-pub use exchange::{Session, SessionError, SessionEvent, Tally};
+pub use exchange::{Met, Session, SessionError, SessionEvent, Tally};
 pub use history::{Calendar, Chapter};
 pub use intent::{Done, Intent, Place};
 pub use joining::Joining;
@@ -149,13 +151,19 @@ pub enum AppError {
         /// Its title.
         title: String,
     },
-    /// A choice that is not there.
+    /// A choice that is not there, or not any more.
     #[error("there is no value {number} to choose for “{title}”")]
     NoSuchValue {
-        /// The item's title.
+        /// The item's short id.
+        short: String,
+        /// Its kind.
+        kind: String,
+        /// Its title.
         title: String,
         /// The number.
         number: usize,
+        /// What there is to choose in the item.
+        choices: Vec<Choice>,
     },
     /// Nothing was done here that could be taken back, or done again.
     #[error("there is nothing to take back")]
@@ -163,6 +171,10 @@ pub enum AppError {
     /// What was done last cannot be taken back.
     #[error("what you last did to “{title}” cannot be taken back")]
     NotUndone {
+        /// The item's short id.
+        short: String,
+        /// Its kind.
+        kind: String,
         /// Its title.
         title: String,
         /// Why not.

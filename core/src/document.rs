@@ -11,6 +11,7 @@ pub mod counting;
 pub mod facet;
 pub mod fixed;
 pub mod incoming;
+mod meeting;
 pub mod past;
 pub mod read;
 mod references;

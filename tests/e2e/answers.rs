@@ -70,7 +70,7 @@ fn what_is_not_there_what_is_not_clear_and_what_is_not_yours_are_told_apart() {
     let cases: [(&Person, &[&str], i32, &str, &str); 11] = [
         (ben, &["goal", "show", "Nothing like it"], 5, "not_found", "`alliance goal list`"),
         (ben, &["note", "edit", "g99999", "-m", "x"], 5, "not_found", "`alliance note list`"),
-        (ben, &["conflict", "keep", "Run", "3"], 5, "not_found", "`alliance conflict list`"),
+        (ben, &["conflict", "keep", "Run", "3"], 5, "not_found", "nothing is left to choose: `alliance goal show"),
         (ben, &["--alliance", "Dora", "today"], 5, "not_found", "Ben & Anna"),
         (ben, &["note", "show", "Plan"], 2, "ambiguous", "say which one:"),
         (ben, &["goal", "add", ""], 2, "invalid", "say it"),

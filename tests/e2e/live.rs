@@ -13,7 +13,7 @@ use alliance_tests::{
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-/// `alliance sync --watch`, and what it says beside the data; killed when dropped.
+/// `alliance sync --watch`, and what it says; killed when dropped.
 struct Watcher {
     child: Child,
     said: PathBuf,
@@ -21,9 +21,12 @@ struct Watcher {
 
 impl Watcher {
     fn start(person: &Person, name: &str) -> Self {
-        let said = person.beside(name);
-        let mut command = person.command(&["sync", "--watch"]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&said).expect("a file"));
+        Self::of(person.command(&["sync", "--watch"]), person.beside(name))
+    }
+
+    fn of(mut command: Command, said: PathBuf) -> Self {
+        let file = File::create(&said).expect("a file");
+        command.stdin(Stdio::null()).stdout(file.try_clone().expect("a file")).stderr(file);
         Self { child: command.spawn().expect("it starts"), said }
     }
 
@@ -92,6 +95,29 @@ fn two_who_watch_see_each_other_come_and_go_and_each_others_words() {
         assert!(!before.to_string().contains("here"), "{before}");
     }
     assert!(!town.relay().logs().contains("here now"));
+}
+
+#[test]
+fn who_watches_is_told_what_is_new_by_its_title_and_never_what_it_says() {
+    let town = Town::together();
+    let ben = Watcher::start(&town.ben, "ben");
+    let anna = Watcher::of(town.anna.command(&["sync", "--watch", "--json"]), town.anna.beside("anna"));
+    ben.says("Anna is here now.", 1);
+    town.anna.json(&["note", "add", "Doubts", "-m", "private words", "--private"]);
+    let note = town.anna.json(&["note", "add", "Session 3", "-m", "shared words"]);
+    ben.says("new or changed: “Session 3”", 1);
+    let id = note["id"].as_str().expect("an id");
+    town.ben.json(&["note", "edit", id, "-m", "other words"]);
+    anna.says(id, 1);
+    for watcher in [&ben, &anna] {
+        let said = watcher.said();
+        assert!(!said.contains("words") && !said.contains("Doubts"), "{said}");
+    }
+    let lines = anna.said();
+    let events = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an envelope"));
+    let named: Vec<_> = events.flat_map(|it| it["data"].as_array().cloned().expect("rows")).collect();
+    assert!(named.iter().any(|row| row["items"][0]["id"] == id), "{lines}");
+    assert_eq!([ben.stop(), anna.stop()], [Some(0); 2]);
 }
 
 #[test]

@@ -328,3 +328,57 @@ fn an_editor_opens_on_a_terminal_and_what_it_saves_merges() {
     let names: Vec<_> = drafts.map(|it| it.expect("a file").file_name().into_string().expect("a name")).collect();
     assert!(names.iter().all(|name| name.starts_with("profile.db")), "no draft stays: {names:?}");
 }
+
+#[test]
+fn goals_stand_where_their_owner_put_them() {
+    let town = Town::together();
+    let (ben, anna) = (&town.ben, &town.anna);
+    let add = |title: &str| short(&anna.json(&["goal", "add", title]));
+    let [one, two, three] = ["One", "Two", "Three"].map(add);
+    let both = short(&ben.json(&["goal", "add", "Both", "--both"]));
+    ben.json(&["goal", "add", "Bens"]);
+    town.meet();
+    let titles = |person: &Person| -> Vec<_> {
+        let list = person.json(&["goal", "list"]);
+        list.as_array().expect("a list").iter().map(|it| it["title"].as_str().expect("a title").to_owned()).collect()
+    };
+    let listed = titles(anna);
+    assert_eq!(listed.last().map(String::as_str), Some("Bens"), "one's own and those of both come first: {listed:?}");
+    let moved = |arguments: &[&str]| anna.json(&[&["goal", "move"], arguments].concat());
+    moved(&[&one, "--first"]);
+    moved(&[&two, "--after", &one]);
+    moved(&[&both, "--last"]);
+    moved(&[&three, "--before", "Both"]);
+    assert_eq!(titles(anna), ["One", "Two", "Three", "Both", "Bens"]);
+    assert_eq!(moved(&[&one, "--before", &two])["changed"], false);
+    moved(&[&three, "--before", &two]);
+    assert_eq!(titles(anna), ["One", "Three", "Two", "Both", "Bens"]);
+    let told = anna.run(&["undo"]).stderr;
+    assert!(told.contains("it stands where it stood"), "{told}");
+    assert_eq!(titles(anna), ["One", "Two", "Three", "Both", "Bens"]);
+    // Whatever is changed in one moves it no more, and what is new follows.
+    anna.json(&["goal", "edit", &three, "--why", "x"]);
+    anna.json(&["goal", "add", "Four"]);
+    assert_eq!(titles(anna), ["One", "Two", "Three", "Both", "Four", "Bens"]);
+    town.sync(&[anna, ben]);
+    assert_eq!(titles(ben), ["Both", "Bens", "One", "Two", "Three", "Four"]);
+    let todays = ben.json(&["today"])["other_goals"].clone();
+    let todays: Vec<_> = todays.as_array().expect("a list").iter().map(|it| it["title"].clone()).collect();
+    assert_eq!(todays, ["One", "Two", "Three", "Four"]);
+    // It is its owner's to say, whichever way it is said.
+    assert_eq!(ben.refused(&["goal", "move", &one, "--last"]).exit, 6);
+    assert_eq!(ben.refused(&["goal", "move", "Bens", "--before", &one]).exit, 6);
+    assert_eq!(ben.refused(&["goal", "move", "Bens"]).exit, 2);
+    assert_eq!(ben.refused(&["goal", "move", "Bens", "--first", "--last"]).exit, 2);
+    // Both move at once: everybody sees one order, nothing twice, and nothing to choose.
+    anna.json(&["goal", "move", &both, "--first"]);
+    ben.json(&["goal", "move", &both, "--after", "Bens"]);
+    town.meet();
+    let (bens, annas) = (titles(ben), titles(anna));
+    assert_eq!(ben.json(&["conflict", "list"]), json!([]));
+    assert_eq!([bens.len(), annas.len()], [6; 2]);
+    assert!(bens[2..] == ["One", "Two", "Three", "Four"] && annas[5] == "Bens", "{bens:?} {annas:?}");
+    town.assert_equal();
+    let history = ben.json(&["history", &both]).to_string();
+    assert!(!history.contains("position"), "{history}");
+}

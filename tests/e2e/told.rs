@@ -238,3 +238,74 @@ fn commands_that_help_name_the_profile_where_there_are_several() {
     holds(&refusal.hint, "`alliance --profile ben relay set <url>`");
     holds(&home.refused(&["--profile", "ben", "goal", "show", "x"]).hint, "`alliance --profile ben goal list`");
 }
+
+#[test]
+fn where_both_wrote_is_told_at_the_exchange_where_it_happens_and_never_again() {
+    let town = Town::together();
+    let (ben, anna) = (&town.ben, &town.anna);
+    let note = ben.json(&["note", "add", "Session 3", "-m", "One two three."]);
+    let goal = ben.json(&["goal", "add", "Run"]);
+    let (note, goal) = (text(&note, "id"), text(&goal, "id"));
+    town.meet();
+    let silent = |person: &Person| {
+        let told = said(person, &["sync"]);
+        assert!(!told.contains("both changed"), "{told}");
+    };
+    ben.json(&["note", "edit", note, "-m", "Zero. One two three."]);
+    ben.json(&["goal", "edit", goal, "--title", "Run 10 km"]);
+    silent(ben);
+    anna.json(&["note", "edit", note, "-m", "One two three. Four."]);
+    anna.json(&["goal", "edit", goal, "--title", "Run far"]);
+    let told = said(anna, &["sync"]);
+    holds(&told, "You and Ben both changed the text of “Session 3”: both are in it.");
+    holds(&told, "You and Ben both changed the title of “Run ");
+    holds(&told, "`alliance conflict list`");
+    silent(anna);
+    let rows = ben.json(&["sync"]);
+    let mut both = rows[0]["both"].as_array().expect("a list").clone();
+    both.sort_by_key(|it| it["choice"].as_bool());
+    let told: Vec<_> = both.iter().map(|it| (text(it, "id"), text(it, "field"), &it["choice"])).collect();
+    assert_eq!(told, [(note, "body", &Value::Bool(false)), (goal, "title", &Value::Bool(true))], "{rows}");
+    assert_eq!(rows[0]["items"].as_array().map(Vec::len), Some(2), "{rows}");
+    // What one writes knowing of the other is nothing to tell.
+    ben.json(&["note", "edit", note, "-m", "Zero. One two three. Four. Five."]);
+    [ben, anna, ben].into_iter().for_each(silent);
+}
+
+#[test]
+fn a_number_that_was_listed_never_keeps_another_value() {
+    let town = Town::together();
+    let (ben, anna) = (&town.ben, &town.anna);
+    let goal = ben.json(&["goal", "add", "Run"]);
+    let (id, short) = (text(&goal, "id"), text(&goal, "short"));
+    town.meet();
+    let at_once = |bens: &str, annas: &str| {
+        ben.json(&["goal", "edit", id, "--title", bens]);
+        anna.json(&["goal", "edit", id, "--title", annas]);
+        town.meet();
+    };
+    at_once("Run 10 km", "Run far");
+    let listed = ben.json(&["conflict", "list"]);
+    let number = |value: &Value| value["number"].to_string();
+    let seen: Vec<_> = listed[0]["values"].as_array().expect("values").iter().map(number).collect();
+    // Anna chooses, and then they disagree once more.
+    let hers = anna.json(&["conflict", "list"]);
+    anna.json(&["conflict", "keep", id, &number(&hers[0]["values"][0])]);
+    town.meet();
+    let refusal = ben.refused(&["conflict", "keep", id, &seen[0]]);
+    holds(&refusal.hint, "nothing is left to choose");
+    at_once("Walk", "Fly");
+    for number in &seen {
+        let refusal = ben.refused(&["conflict", "keep", id, number]);
+        assert_eq!((refusal.exit, &*refusal.code), (5, "not_found"), "{refusal:?}");
+        assert!(refusal.hint.contains("Walk") && refusal.hint.contains("Fly"), "{refusal:?}");
+    }
+    let now = ben.json(&["conflict", "list"]);
+    let fly = now[0]["values"].as_array().expect("values").iter().find(|value| value["value"] == "Fly");
+    let kept = ben.json(&["conflict", "keep", id, &number(fly.expect("her value"))]);
+    assert_eq!(text(&kept, "title"), "Fly");
+    let refusal = ben.refused(&["undo"]);
+    assert_eq!(refusal.code, "not_undone");
+    holds(&refusal.message, "you chose between values of its title");
+    holds(&refusal.hint, &format!("`alliance goal edit {short} --title"));
+}

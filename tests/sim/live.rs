@@ -109,6 +109,46 @@ fn a_key_is_taken_back_alone() {
 }
 
 #[test]
+fn keys_typed_in_one_go_are_taken_back_together_and_nothing_of_the_other_with_them() {
+    let mut world = World::new(35);
+    let (note, shown) = note(&mut world, "One two.");
+    let (mut ben, mut anna) = (shown.clone(), shown);
+    for (n, (key, hers)) in " and three\n".chars().zip(" Then so on.".chars()).enumerate() {
+        ben = press(&mut world, "Ben", note, &ben, &[splice(7 + n, 0, &key.to_string())]).expect("a place").mine;
+        anna = press(&mut world, "Anna", note, &anna, &[splice(8 + n, 0, &hers.to_string())]).expect("a place").mine;
+        if n % 3 == 0 {
+            ["Anna", "Ben"].into_iter().for_each(|name| world.sync(name));
+        }
+    }
+    // Another line, with a slip that is put right; and, a minute later, on with it.
+    for key in [splice(18, 0, "f"), splice(19, 0, "r"), splice(19, 1, ""), splice(19, 0, "o"), splice(20, 0, "ur")] {
+        ben = press(&mut world, "Ben", note, &ben, &[key]).expect("a place").mine;
+    }
+    world.now += 61;
+    ben = press(&mut world, "Ben", note, &ben, &[splice(22, 0, "!")]).expect("a place").mine;
+    press(&mut world, "Ben", note, &ben, &[splice(0, 0, "Zero ")]).expect("a place");
+    ["Anna", "Ben"].into_iter().for_each(|name| world.sync(name));
+    let steps = [
+        "One two. Then so on",
+        "One two and three\n. Then so on",
+        "One two and three\nfour. Then so on",
+        "One two and three\nfour!. Then so on",
+        "Zero One two and three\nfour!. Then so on",
+    ];
+    assert_eq!(shows(&mut world, "Ben", note), steps[4]);
+    for step in steps[..4].iter().rev() {
+        world.act("Ben", |profile, world| profile.undo(world));
+        assert_eq!(shows(&mut world, "Ben", note), *step);
+    }
+    for step in &steps[1..] {
+        world.act("Ben", |profile, world| profile.redo(world));
+        assert_eq!(shows(&mut world, "Ben", note), *step);
+    }
+    ["Ben", "Anna"].into_iter().for_each(|name| world.sync(name));
+    assert_eq!(shows(&mut world, "Anna", note), steps[4]);
+}
+
+#[test]
 fn what_cannot_be_typed_is_refused_and_loses_nothing() {
     let mut world = World::new(33);
     let (note, shown) = note(&mut world, "One \u{1f600}.");

@@ -91,21 +91,14 @@ fn list(context: &Context<'_>) -> Result<Vec<Choice>, CliError> {
 fn keep(context: &Context<'_>, text: &str, number: usize) -> Result<Done, CliError> {
     let mut profile = context.profile()?;
     let (_, item) = item::find(context, &mut profile, None, text)?;
-    // Numbers move when somebody else chooses: what was kept is said in words.
-    let choices = profile.conflicts(item.space)?;
-    let meant = choices.into_iter().filter(|choice| choice.item == item);
-    let meant = meant.into_iter().find(|choice| choice.values.iter().any(|value| value.number == number));
-    let kept = profile.keep(&item, number, &mut context.outside().world())?;
-    let mut done = Done::new("Kept", kept);
-    if let Some(choice) = meant {
-        let (kept, others): (Vec<_>, Vec<_>) = choice.values.into_iter().partition(|value| value.number == number);
-        let words = |values: &[ChoiceValue]| {
-            let quoted: Vec<_> = values.iter().map(|value| format!("“{}”", value.value)).collect();
-            quoted.join(", ")
-        };
-        done.said = Some(format!("{} is {}, no longer {}", choice.field, words(&kept), words(&others)));
-    }
-    Ok(done)
+    let (kept, choice) = profile.keep(&item, number, &mut context.outside().world())?;
+    let (chosen, others): (Vec<_>, Vec<_>) = choice.values.into_iter().partition(|value| value.number == number);
+    let words = |values: &[ChoiceValue]| {
+        let quoted: Vec<_> = values.iter().map(|value| format!("“{}”", value.value)).collect();
+        quoted.join(", ")
+    };
+    let said = Some(format!("{} is {}, no longer {}", choice.field, words(&chosen), words(&others)));
+    Ok(Done { said, ..Done::new("Kept", kept) })
 }
 
 fn number(text: &str) -> Result<usize, &'static str> {

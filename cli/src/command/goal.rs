@@ -1,7 +1,7 @@
 //! `alliance goal`: what the two are working towards, and how far they have come.
 
 use alliance_core::{
-    app::{Intent, ItemRef, Place, Profile},
+    app::{Intent, ItemRef, Place, Profile, Whereto},
     document::TextEdit,
     domain::goal::{self, Level, Rating, Step},
 };
@@ -48,6 +48,8 @@ pub enum Verb {
     /// Steps on the way
     #[command(subcommand)]
     Milestone(Milestone),
+    /// Move a goal of your own, or of both, among the others
+    Move(Move),
     /// It rests for a while
     Pause(Stand),
     /// It is reached
@@ -112,6 +114,32 @@ pub struct Which {
     /// The milestone's number, as `goal show` shows it, or all of its words
     #[arg(required = true, value_name = "WHICH")]
     which: Vec<String>,
+}
+
+/// Arguments of `goal move`.
+#[derive(Args, Debug)]
+pub struct Move {
+    /// Its id or its whole title
+    id: String,
+    #[command(flatten)]
+    to: Where,
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+struct Where {
+    /// Before all others
+    #[arg(long)]
+    first: bool,
+    /// After all others
+    #[arg(long)]
+    last: bool,
+    /// Just before this one
+    #[arg(long, value_name = "ID")]
+    before: Option<String>,
+    /// Just after this one
+    #[arg(long, value_name = "ID")]
+    after: Option<String>,
 }
 
 /// Arguments of `goal pause`, `reach` and `release`.
@@ -206,6 +234,7 @@ impl Goal {
             Verb::Level(level) => level.run(context).map(Answer::Done),
             Verb::Rate(rate) => rate.run(context).map(Answer::Done),
             Verb::Milestone(milestone) => milestone.run(context).map(Answer::Done),
+            Verb::Move(moved) => moved.run(context).map(Answer::Done),
             Verb::Pause(stand) => stand.run(context, PAUSED, "Paused").map(Answer::Done),
             Verb::Reach(stand) => stand.run(context, "reached", "Reached").map(Answer::Done),
             Verb::Release(stand) => stand.run(context, "released", "Released").map(Answer::Done),
@@ -295,6 +324,31 @@ impl Milestone {
         let after = milestones(&mut profile, &item)?;
         let differs = before.iter().find(|it| !after.contains(it)).or(after.iter().find(|it| !before.contains(it)));
         Ok(Done { said: differs.map(|it| format!("“{}”", it.words)), ..done })
+    }
+}
+
+impl Move {
+    fn run(self, context: &Context<'_>) -> Result<Done, CliError> {
+        let Self { id, to: Where { first, before, after, last: _ } } = self;
+        let (mut profile, item) = open(context, &id)?;
+        let mut other = |text: &str| -> Result<(ItemRef, String), CliError> {
+            let (_, other) = item::find(context, &mut profile, Some(goal::KIND.name), text)?;
+            Ok((other, profile.item(&other)?.summary.title))
+        };
+        let (to, said) = match (before, after) {
+            (Some(before), _) => {
+                let (other, title) = other(&before)?;
+                (Whereto::Before(other), format!("before “{title}”"))
+            }
+            (None, Some(after)) => {
+                let (other, title) = other(&after)?;
+                (Whereto::After(other), format!("after “{title}”"))
+            }
+            (None, None) if first => (Whereto::First, "before all others".to_owned()),
+            (None, None) => (Whereto::Last, "after all others".to_owned()),
+        };
+        let done = profile.arrange(&item, to, &mut context.outside().world())?;
+        Ok(Done { said: Some(said), ..Done::new("Moved", done) })
     }
 }
 

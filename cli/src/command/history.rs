@@ -9,7 +9,7 @@ use clap::Args;
 use jiff::{Timestamp, ToSpan as _, civil::Date};
 use serde::{Serialize, Serializer};
 
-use super::{Answer, Context, conflict};
+use super::{Answer, Context, conflict, item::Named};
 use crate::error::CliError;
 
 /// Arguments of `history`.
@@ -39,14 +39,9 @@ pub struct Lines {
 /// What was written in one place on one day.
 #[derive(Serialize, Debug)]
 pub struct Line {
-    /// The item, in hexadecimal.
-    pub id: String,
-    /// What a person types for it.
-    pub short: String,
-    /// Its kind.
-    pub kind: String,
-    /// Its title.
-    pub title: String,
+    /// The item.
+    #[serde(flatten)]
+    pub item: Named,
     /// True if only its owner's devices have it.
     pub private: bool,
     /// The day.
@@ -128,11 +123,8 @@ impl From<Chapter> for Line {
         let Chapter { day, by, summary, begins, fields } = chapter;
         let fields = fields.into_iter().map(|(field, became)| Field { field, became: became.into() });
         Self {
-            id: summary.item.item.to_string(),
-            short: summary.short,
-            kind: summary.kind,
-            title: summary.title,
             private: summary.private,
+            item: summary.into(),
             day: date(day),
             by: by.into_iter().map(|who| who.map(conflict::name)).collect(),
             begins,

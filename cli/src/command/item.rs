@@ -13,6 +13,26 @@ use serde::Serialize;
 use super::{Context, alliance::State, conflict};
 use crate::{editor, error::CliError};
 
+/// An item, as it is spoken of.
+#[derive(Serialize, Clone, PartialEq, Eq, Debug)]
+pub struct Named {
+    /// The item, in hexadecimal.
+    pub id: String,
+    /// What a person types for it.
+    pub short: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its title.
+    pub title: String,
+}
+
+impl From<app::Summary> for Named {
+    fn from(summary: app::Summary) -> Self {
+        let app::Summary { item, short, kind, title, .. } = summary;
+        Self { id: item.item.to_string(), short, kind, title }
+    }
+}
+
 /// A change that was made.
 #[derive(Serialize, Debug)]
 pub struct Done {

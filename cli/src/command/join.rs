@@ -1,6 +1,6 @@
 //! `alliance join`: take up an invitation, with a new profile or with the one that is there.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use alliance_core::{
     app::{AppError, Joining, NotInvited, Person, Profile, SessionError},
@@ -16,8 +16,7 @@ use crate::{
     env::Outside,
     error::CliError,
     net::{
-        relay::{End, Link, Talk, Way, converse},
-        stop::Stop,
+        relay::{Talk, Way},
         url::RelayUrl,
     },
 };
@@ -140,19 +139,9 @@ async fn knock(
     way: &Way,
     outside: &mut Outside<'_>,
 ) -> Result<Joining, CliError> {
-    let mut stop = Stop::new().map_err(CliError::Runtime)?;
-    let progress = context.ui.progress(&format!("Connecting to {}", way.url));
-    let link = tokio::select! {
-        link = Link::connect(way) => link,
-        () = stop.wished() => return Err(CliError::Cancelled),
-    };
     let mut knock = Knock(Joining::new(invitation, &mut outside.world()));
-    let end = converse(link?, &mut knock, &mut stop).await;
-    progress.clear();
-    match end? {
-        End::Over => Ok(knock.0),
-        End::Stopped => Err(CliError::Cancelled),
-    }
+    sync::say(&sync::progress(context, way), way, &mut knock).await?;
+    Ok(knock.0)
 }
 
 /// Brings the redemption to the relay and fetches what is there; false if that has to wait for the next sync.
@@ -171,14 +160,6 @@ fn relay(invitation: &Invitation) -> Result<RelayUrl, CliError> {
 struct Knock(Joining);
 
 impl Talk for Knock {
-    fn pace(&self) -> Duration {
-        Duration::from_secs(1)
-    }
-
-    fn lasts(&self) -> bool {
-        false
-    }
-
     fn transmit(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
         Ok(self.0.poll_transmit())
     }
@@ -188,15 +169,7 @@ impl Talk for Knock {
         Ok(false)
     }
 
-    fn flush(&mut self) -> Result<(), SessionError> {
-        Ok(())
-    }
-
     fn is_over(&mut self) -> Result<bool, SessionError> {
         Ok(self.0.is_done())
-    }
-
-    fn tick(&mut self) -> Result<(), SessionError> {
-        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use alliance_core::app;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Answer, Context, alliance};
+use super::{Answer, Context, alliance, item::Named};
 use crate::error::CliError;
 
 /// Arguments of `search`.
@@ -18,14 +18,9 @@ pub struct Search {
 /// An item in which the words were found.
 #[derive(Serialize, Debug)]
 pub struct Found {
-    /// The item, in hexadecimal.
-    pub id: String,
-    /// What a person types for it.
-    pub short: String,
-    /// Its kind.
-    pub kind: String,
-    /// Its title.
-    pub title: String,
+    /// The item.
+    #[serde(flatten)]
+    pub item: Named,
     /// True if only its owner's devices have it.
     pub private: bool,
     /// What the alliance is called that it is in; none if it is private.
@@ -48,11 +43,8 @@ impl From<app::Found> for Found {
         let app::Found { summary, alliance, snippet } = found;
         let piece = |(found, text)| Piece { text, found };
         Self {
-            id: summary.item.item.to_string(),
-            short: summary.short,
-            kind: summary.kind,
-            title: summary.title,
             private: summary.private,
+            item: summary.into(),
             alliance,
             snippet: snippet.into_iter().map(piece).collect(),
         }

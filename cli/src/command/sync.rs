@@ -4,7 +4,7 @@ mod exchange;
 mod notices;
 mod watch;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, mem};
 
 use alliance_core::app::{AppError, Profile, RelayInfo};
 use alliance_replica::exchange::frame::Code;
@@ -13,13 +13,14 @@ use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 
 use self::exchange::{Exchange, Mode};
-use super::{Answer, Context, status::Held};
+use super::{Answer, Context, item::Named, status::Held};
 use crate::{
     error::CliError,
     net::{
-        relay::{End, Link, TalkError, Way, converse},
+        relay::{End, Link, Talk, TalkError, Way, converse},
         stop::Stop,
     },
+    ui::Progress,
 };
 
 /// Arguments of `sync`.
@@ -58,6 +59,10 @@ pub struct Traffic {
     pub sent: u64,
     /// Items here that changed because of what came.
     pub changed: u64,
+    /// What they are called.
+    pub items: Vec<Named>,
+    /// Where what came met what this person had written.
+    pub both: Vec<Both>,
     /// Fields in which one may choose between values.
     pub choices: usize,
     /// Why the relay refused the space or something in it.
@@ -66,6 +71,21 @@ pub struct Traffic {
     /// What is kept here until one is let in.
     #[serde(skip)]
     pub held: Option<Held>,
+    /// The other person, once known.
+    #[serde(skip)]
+    pub other: Option<String>,
+}
+
+/// A field that both changed, neither knowing of the other.
+#[derive(Serialize, Clone, PartialEq, Eq, Debug)]
+pub struct Both {
+    /// Of which item.
+    #[serde(flatten)]
+    pub item: Named,
+    /// The field.
+    pub field: String,
+    /// True if there are several values to choose from; false if a text has both.
+    pub choice: bool,
 }
 
 impl Sync {
@@ -177,7 +197,12 @@ impl Traffic {
     fn add(&mut self, later: Self) {
         let (received, sent, changed) =
             (self.received + later.received, self.sent + later.sent, self.changed + later.changed);
-        *self = Self { received, sent, changed, ..later };
+        let (mut items, mut both) = (mem::take(&mut self.items), mem::take(&mut self.both));
+        items.retain(|item| later.items.iter().all(|it| it.id != item.id));
+        items.extend(later.items);
+        both.retain(|met| !later.both.contains(met));
+        both.extend(later.both);
+        *self = Self { received, sent, changed, items, both, ..later };
     }
 }
 
@@ -189,17 +214,28 @@ pub fn runtime() -> Result<Runtime, CliError> {
 /// Exchanges everything there is with one relay.
 pub async fn once(context: &Context<'_>, profile: &mut Profile, relay: &RelayInfo) -> Result<Vec<Traffic>, CliError> {
     let way = way(relay)?;
+    let progress = progress(context, &way);
+    let mut exchange = Exchange::new(context, profile, relay, Mode::Once(&progress));
+    say(&progress, &way, &mut exchange).await?;
+    exchange.report()
+}
+
+/// The sign that a relay is being reached.
+pub fn progress(context: &Context<'_>, way: &Way) -> Progress {
+    context.ui.progress(&format!("Connecting to {}", way.url))
+}
+
+/// Reaches a relay and says all there is to say, unless the person ends it.
+pub async fn say(progress: &Progress, way: &Way, talk: &mut impl Talk) -> Result<(), CliError> {
     let mut stop = Stop::new().map_err(CliError::Runtime)?;
-    let progress = context.ui.progress(&format!("Connecting to {}", way.url));
     let link = tokio::select! {
-        link = Link::connect(&way) => link?,
+        link = Link::connect(way) => link?,
         () = stop.wished() => return Err(CliError::Cancelled),
     };
-    let mut exchange = Exchange::new(context, profile, relay, Mode::Once(&progress));
-    let end = converse(link, &mut exchange, &mut stop).await;
+    let end = converse(link, talk, &mut stop).await;
     progress.clear();
     match end? {
-        End::Over => exchange.report(),
+        End::Over => Ok(()),
         End::Stopped => Err(CliError::Cancelled),
     }
 }

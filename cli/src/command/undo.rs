@@ -64,5 +64,8 @@ fn again(before: &app::Summary, after: &app::Summary) -> String {
         ];
         all.extend(differ.iter().filter(|(_, differ)| *differ).map(|(name, _)| format!("{name} are as they were")));
     }
+    if before.position != after.position {
+        all.push("it stands where it stood".to_owned());
+    }
     all.join(", ")
 }

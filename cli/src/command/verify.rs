@@ -1,18 +1,10 @@
 //! `alliance verify`: look whether the relay really holds what it says it has.
 
-use std::time::Duration;
-
 use alliance_core::app::{AppError, Held, Profile, RelayInfo, SessionError, Verify as Look};
 use serde::Serialize;
 
 use super::{Answer, Context, sync};
-use crate::{
-    error::CliError,
-    net::{
-        relay::{End, Link, Talk, converse},
-        stop::Stop,
-    },
-};
+use crate::{error::CliError, net::relay::Talk};
 
 /// What a relay holds of one alliance, or of one's own space.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]
@@ -70,20 +62,9 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
 }
 
 async fn look(context: &Context<'_>, profile: &mut Profile, relay: &RelayInfo) -> Result<Vec<Found>, CliError> {
-    let way = super::sync::way(relay)?;
-    let mut stop = Stop::new().map_err(CliError::Runtime)?;
-    let progress = context.ui.progress(&format!("Connecting to {}", way.url));
-    let link = tokio::select! {
-        link = Link::connect(&way) => link?,
-        () = stop.wished() => return Err(CliError::Cancelled),
-    };
+    let way = sync::way(relay)?;
     let mut looking = Looking(Look::new(profile, relay, &mut context.outside().world()).map_err(CliError::from)?);
-    let end = converse(link, &mut looking, &mut stop).await;
-    progress.clear();
-    match end? {
-        End::Over => {}
-        End::Stopped => return Err(CliError::Cancelled),
-    }
+    sync::say(&sync::progress(context, &way), &way, &mut looking).await?;
     let held = looking.0.finish(profile)?;
     let names = profile.status()?;
     let named = held.into_iter().filter_map(|(space, held)| {
@@ -104,14 +85,6 @@ fn row(id: String, title: String, personal: bool, relay: &str, held: &Held) -> F
 struct Looking(Look);
 
 impl Talk for Looking {
-    fn pace(&self) -> Duration {
-        Duration::from_secs(1)
-    }
-
-    fn lasts(&self) -> bool {
-        false
-    }
-
     fn transmit(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
         Ok(self.0.poll_transmit())
     }
@@ -121,15 +94,7 @@ impl Talk for Looking {
         Ok(false)
     }
 
-    fn flush(&mut self) -> Result<(), SessionError> {
-        Ok(())
-    }
-
     fn is_over(&mut self) -> Result<bool, SessionError> {
         Ok(self.0.is_done())
-    }
-
-    fn tick(&mut self) -> Result<(), SessionError> {
-        Ok(())
     }
 }

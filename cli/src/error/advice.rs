@@ -1,9 +1,9 @@
 //! What helps, for every error of the layers below: a name for programs, how the program ends, and a command.
 
 use alliance_core::{
-    app::{AppError, Candidate, NotInvited, SessionError},
+    app::{AppError, Candidate, Choice, ChoiceValue, NotInvited, SessionError},
     document::{EditError, UndoError},
-    domain::RuleError,
+    domain::{RuleError, alliance},
     keys::invitation,
     store::StoreError,
 };
@@ -48,19 +48,20 @@ pub(super) fn app(error: &AppError) -> Advice {
         AppError::RelayAddress { .. } => {
             ("relay_url", Exit::Usage, Some("it looks like https://relay.example".to_owned()))
         }
-        AppError::NoSuchValue { .. } => (
-            "not_found",
-            Exit::NotFound,
-            Some("`alliance conflict list` shows the values and their numbers".to_owned()),
-        ),
+        AppError::NoSuchValue { short, kind, choices, .. } => {
+            ("not_found", Exit::NotFound, Some(there_is(short, kind, choices)))
+        }
         AppError::NothingToUndo => {
             ("nothing_to_undo", Exit::NotFound, Some("`alliance history` shows what was written".to_owned()))
         }
         AppError::NotUndone { why: UndoError::Made, .. } => {
             failed("not_undone", "nothing that was made is deleted; change it instead")
         }
-        AppError::NotUndone { .. } => {
-            failed("not_undone", "`alliance history <id>` shows what it was, to write it again")
+        AppError::NotUndone { short, kind, why: UndoError::Choice { field }, .. } => {
+            failed("not_undone", &other_value(short, kind, field))
+        }
+        AppError::NotUndone { short, .. } => {
+            failed("not_undone", &format!("`alliance history {short}` shows what it was, to write it again"))
         }
         AppError::NoAlliance => (
             "no_alliance",
@@ -73,6 +74,31 @@ pub(super) fn app(error: &AppError) -> Advice {
             failed("not_founder", "run `alliance invite` where `alliance init` or `alliance new` was run")
         }
         AppError::Full => failed("full", "an alliance is for two; `alliance new <title>` starts another one"),
+    }
+}
+
+/// What there is to choose in an item by now.
+fn there_is(short: &str, kind: &str, choices: &[Choice]) -> String {
+    if choices.is_empty() {
+        let show = if kind == alliance::KIND.name { "about".to_owned() } else { format!("{kind} show {short}") };
+        return format!("nothing is left to choose: `alliance {show}` shows how it is");
+    }
+    let mut lines = String::new();
+    for Choice { field, values, .. } in choices {
+        for ChoiceValue { number, value, .. } in values {
+            lines.push_str(&format!("\n  {number}  {field}  {value}"));
+        }
+    }
+    format!("`alliance conflict keep {short} <n>` takes one of these numbers:{lines}")
+}
+
+/// How a field gets another value than the one that was chosen.
+fn other_value(short: &str, kind: &str, field: &str) -> String {
+    let history = format!("`alliance history {short}` shows what there was");
+    match kind {
+        "goal" | "note" => format!("`alliance {kind} edit {short} --{field} <{field}>` sets another; {history}"),
+        kind if kind == alliance::KIND.name => format!("`alliance about --{field} <{field}>` sets another"),
+        _ => history,
     }
 }
 

@@ -1,5 +1,5 @@
 use alliance_core::{
-    app::{Candidate, NotInvited},
+    app::{self, Candidate, NotInvited},
     document::{EditError, UndoError},
     domain::{self, RuleError},
     keys::{self, invitation},
@@ -83,10 +83,12 @@ fn every_app_error() -> Vec<AppError> {
         AppError::NotFound { kind: "item".to_owned(), text: text.clone(), like: Vec::new() },
         AppError::NotNamed { kind: "note".to_owned() },
         AppError::Ambiguous { text, candidates: items() },
-        AppError::NoSuchValue { title: "Run".to_owned(), number: 3 },
+        no_such_value(Vec::new()),
+        no_such_value(crate::command::conflict::tests::choices()),
         AppError::NothingToUndo,
-        AppError::NotUndone { title: "Run".to_owned(), why: UndoError::Made },
-        AppError::NotUndone { title: "Run".to_owned(), why: UndoError::Grows { field: "ratings".to_owned() } },
+        not_undone(UndoError::Made),
+        not_undone(UndoError::Grows { field: "ratings".to_owned() }),
+        not_undone(UndoError::Choice { field: "title".to_owned() }),
         AppError::NoAlliance,
         AppError::UnknownSpace,
         AppError::NoRelay,
@@ -94,6 +96,15 @@ fn every_app_error() -> Vec<AppError> {
         AppError::Full,
     ]);
     all
+}
+
+fn no_such_value(choices: Vec<app::Choice>) -> AppError {
+    let (short, kind, title) = ("g3k".to_owned(), "goal".to_owned(), "Run".to_owned());
+    AppError::NoSuchValue { short, kind, title, number: 7, choices }
+}
+
+fn not_undone(why: UndoError) -> AppError {
+    AppError::NotUndone { short: "g3k".to_owned(), kind: "goal".to_owned(), title: "Run".to_owned(), why }
 }
 
 fn every_network_error() -> Vec<CliError> {

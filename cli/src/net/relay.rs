@@ -94,7 +94,9 @@ pub enum End {
 /// What is said to a relay.
 pub trait Talk {
     /// How long until [`Talk::tick`] is to be called, counted from when it was called last.
-    fn pace(&self) -> Duration;
+    fn pace(&self) -> Duration {
+        Duration::from_secs(1)
+    }
 
     /// Returns once [`Talk::tick`] is to be called at once.
     fn roused(&self) -> impl Future<Output = ()> {
@@ -102,7 +104,9 @@ pub trait Talk {
     }
 
     /// True if the conversation goes on when there is nothing to say.
-    fn lasts(&self) -> bool;
+    fn lasts(&self) -> bool {
+        false
+    }
 
     /// The next frame to send.
     fn transmit(&mut self) -> Result<Option<Vec<u8>>, SessionError>;
@@ -111,13 +115,17 @@ pub trait Talk {
     fn handle(&mut self, frame: &[u8]) -> Result<bool, SessionError>;
 
     /// Takes in what was handled.
-    fn flush(&mut self) -> Result<(), SessionError>;
+    fn flush(&mut self) -> Result<(), SessionError> {
+        Ok(())
+    }
 
     /// True if all was said. Asked when there is nothing to send.
     fn is_over(&mut self) -> Result<bool, SessionError>;
 
     /// Looks whether there is something new to say.
-    fn tick(&mut self) -> Result<(), SessionError>;
+    fn tick(&mut self) -> Result<(), SessionError> {
+        Ok(())
+    }
 
     /// Does what nobody waits for; called when everything that there was to say is on its way.
     fn tidy(&mut self) -> Result<(), SessionError> {
@@ -416,16 +424,8 @@ mod tests {
             Ok(false)
         }
 
-        fn flush(&mut self) -> Result<(), SessionError> {
-            Ok(())
-        }
-
         fn is_over(&mut self) -> Result<bool, SessionError> {
             Ok(false)
-        }
-
-        fn tick(&mut self) -> Result<(), SessionError> {
-            Ok(())
         }
     }
 

@@ -30,7 +30,8 @@ pub fn history(history: &Lines, page: &mut Page) {
         }
         if page.is_terminal() {
             let private = if line.private { "private" } else { "" };
-            let cells = [styled(&line.short, ID), cell(&line.title), styled(by(line), FAINT), styled(private, LOOK)];
+            let cells =
+                [styled(&line.item.short, ID), cell(&line.item.title), styled(by(line), FAINT), styled(private, LOOK)];
             page.table_cutting(1, vec![cells.into()]);
         }
         for Field { field, became } in &line.fields {
@@ -39,12 +40,19 @@ pub fn history(history: &Lines, page: &mut Page) {
                 page.line([styled(format!("    {field}"), FAINT), what]);
             } else {
                 let day = line.day.to_string();
-                page.line([cell(day), cell(by(line)), styled(&line.short, ID), cell(&line.title), cell(field), what]);
+                page.line([
+                    cell(day),
+                    cell(by(line)),
+                    styled(&line.item.short, ID),
+                    cell(&line.item.title),
+                    cell(field),
+                    what,
+                ]);
             }
         }
     }
     if *more {
-        let of = of.as_ref().and_then(|_| Some(format!(" {}", lines.first()?.short))).unwrap_or_default();
+        let of = of.as_ref().and_then(|_| Some(format!(" {}", lines.first()?.item.short))).unwrap_or_default();
         page.talk(&format!("There is more: `alliance history{of} -n {}`", 2 * lines.len()));
     }
 }
@@ -102,16 +110,16 @@ fn near(text: &str, follows: bool, goes_on: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Layout, tests::seen};
+    use super::super::{
+        Layout,
+        tests::{named, seen},
+    };
     use super::*;
     use crate::command::Answer;
 
     fn answer() -> Answer {
         let line = |day: i8, by: &str, fields| Line {
-            id: "02".repeat(16),
-            short: "n3k9".to_owned(),
-            kind: "note".to_owned(),
-            title: "First session".to_owned(),
+            item: named("First session"),
             private: day == 5,
             day: jiff::civil::Date::new(2026, 1, day).expect("a day"),
             by: vec![Some(by.to_owned())],

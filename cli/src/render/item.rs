@@ -225,7 +225,7 @@ pub fn choices(choices: &[Choice], page: &mut Page) {
             ]);
         }
     }
-    page.table_cutting(3, rows);
+    page.table(rows);
     page.talk("You both wrote at the same time, and both is kept. `alliance conflict keep <id> <n>` chooses.");
 }
 
@@ -250,6 +250,7 @@ mod tests {
             fields: [("horizon".to_owned(), "in May".to_owned()), ("title".to_owned(), title.to_owned())].into(),
             texts: [("why".to_owned(), "Because".to_owned())].into(),
             progress: None,
+            position: None,
             asked_for: None,
         }
     }

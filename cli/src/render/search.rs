@@ -17,27 +17,27 @@ pub fn found(found: &[Found], page: &mut Page) {
         let snippet: Vec<_> =
             it.snippet.iter().map(|piece| (&*piece.text, if piece.found { STRONG } else { FAINT })).collect();
         if page.is_terminal() {
-            page.line([styled(&it.short, ID), styled(&it.title, STRONG), place]);
+            page.line([styled(&it.item.short, ID), styled(&it.item.title, STRONG), place]);
             page.line([Cell::pieces("    ", &snippet)]);
         } else {
-            page.line([styled(&it.short, ID), styled(&it.title, STRONG), place, Cell::pieces("", &snippet)]);
+            page.line([styled(&it.item.short, ID), styled(&it.item.title, STRONG), place, Cell::pieces("", &snippet)]);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Layout, tests::seen};
+    use super::super::{
+        Layout,
+        tests::{named, seen},
+    };
     use super::*;
     use crate::command::{Answer, search::Piece};
 
     fn answer() -> Answer {
         let piece = |text: &str, found| Piece { text: text.to_owned(), found };
         let found = |alliance: Option<&str>, title: &str| Found {
-            id: "02".repeat(16),
-            short: "n3k9".to_owned(),
-            kind: "note".to_owned(),
-            title: title.to_owned(),
+            item: named(title),
             private: alliance.is_none(),
             alliance: alliance.map(str::to_owned),
             snippet: vec![piece("What ", false), piece("matters", true), piece(" to Anna…", false)],

@@ -9,6 +9,8 @@ use crate::command::{
 
 /// Words a row on a terminal.
 const ROW: usize = 6;
+/// Columns in which there is room for half as many: a word has up to eight letters and its number.
+const NARROW: usize = 76;
 
 /// A profile that began.
 pub fn started(started: &Started, page: &mut Page) {
@@ -55,21 +57,19 @@ pub fn recovery(recovery: &Recovery, page: &mut Page) {
     match recovery {
         Recovery::RecoveryFile(path) => {
             page.talk(&format!("Your 24 recovery words are in {} and nowhere else.", path.display()));
-            page.talk("They are the only way to bring everything back if this computer is lost; the command for that comes with a");
-            page.talk("later version. Put them on paper, keep it where only you find it, then delete the file.");
+            page.talk("They are the only way to bring everything back if this computer is lost; the command for that comes with a later version. Put them on paper, keep it where only you find it, then delete the file.");
         }
         Recovery::RecoveryWords(words) => {
-            page.talk("These 24 words are the only way to bring everything back if this computer is lost; the command for that comes");
-            page.talk("with a later version. They are shown this once and kept nowhere: write them down on paper, in this order,");
-            page.talk("and keep the paper where only you find it.");
+            page.talk("These 24 words are the only way to bring everything back if this computer is lost; the command for that comes with a later version. They are shown this once and kept nowhere: write them down on paper, in this order, and keep the paper where only you find it.");
             page.gap();
             let words: Vec<_> = words.words().collect();
             if page.is_terminal() {
                 let numbered = words.iter().enumerate().map(|(at, word)| cell(format!("{:2} {word}", at + 1)));
                 let mut cells: Vec<_> = numbered.collect();
                 let mut rows = Vec::new();
+                let most = if page.is_within(NARROW) { ROW / 2 } else { ROW };
                 while !cells.is_empty() {
-                    let rest = cells.split_off(ROW.min(cells.len()));
+                    let rest = cells.split_off(most.min(cells.len()));
                     rows.push(std::mem::replace(&mut cells, rest));
                 }
                 page.table(rows);

@@ -1,19 +1,27 @@
 //! What came and went.
 
+use alliance_core::domain::alliance;
+
 use super::{
-    Cell, FAINT, LOOK, Page, STRONG, cell, count,
+    Cell, FAINT, LOOK, Page, STRONG, cell, count, name,
     status::{self, PRIVATE},
     styled,
 };
 use crate::command::{
-    sync::{Synced, Traffic},
+    item::Named,
+    sync::{Both, Synced, Traffic},
     verify::Found,
 };
+
+/// Titles that a watcher names at most.
+const NAMED: usize = 3;
+/// Meetings that are told at most.
+const TOLD: usize = 5;
 
 /// A row a space in which anything moved, and what to do next.
 pub fn synced(synced: &Synced, page: &mut Page) {
     let moved = |row: &&Traffic| row.received + row.sent > 0 || row.refused.is_some();
-    page.table(synced.rows.iter().filter(moved).map(row).collect());
+    page.table(synced.rows.iter().filter(moved).map(|it| row(it, synced.over)).collect());
     for Traffic { title, personal, refused, .. } in &synced.rows {
         if let Some(why) = refused {
             let title = if *personal { PRIVATE } else { title };
@@ -25,8 +33,14 @@ pub fn synced(synced: &Synced, page: &mut Page) {
     if synced.over && waiting.is_empty() && synced.rows.iter().all(|row| row.refused.is_none()) {
         page.talk("Up to date.");
     }
+    let told: Vec<_> = synced.rows.iter().flat_map(|row| row.both.iter().map(|both| met(row, both))).collect();
+    told.iter().take(TOLD).for_each(|line| page.talk(line));
+    if let Some(more) = told.len().checked_sub(TOLD).filter(|more| *more > 0) {
+        page.talk(&format!("The same with {}: `alliance history` shows all.", count(more as u64, "more", "more")));
+    }
     let choices = synced.rows.iter().map(|row| row.choices as u64).sum();
-    if choices > 0 {
+    let is_told = synced.rows.iter().any(|row| row.both.iter().any(|both| both.choice));
+    if choices > 0 && synced.over && !is_told {
         let fields = count(choices, "field has", "fields have");
         page.talk(&format!("{fields} more than one value: `alliance conflict list` shows them."));
     }
@@ -67,9 +81,33 @@ fn held(row: &Found) -> Vec<Cell> {
     ]
 }
 
-fn row(row: &Traffic) -> Vec<Cell> {
+/// That both wrote in the same place, and what became of it.
+fn met(row: &Traffic, both: &Both) -> String {
+    let Both { item: Named { kind, title, .. }, field, choice } = both;
+    let field = if field == "body" { "text".to_owned() } else { field.replace("level", "level ") };
+    let of = if kind == alliance::KIND.name { "the alliance".to_owned() } else { format!("“{title}”") };
+    let other = name(row.other.as_deref().unwrap_or_default());
+    let became = if *choice { "`alliance conflict list` shows what to choose from" } else { "both are in it" };
+    format!("You and {other} both changed the {field} of {of}: {became}.")
+}
+
+/// What is new or changed: how much at the end, which while somebody watches.
+fn changed(row: &Traffic, over: bool) -> String {
+    if row.changed == 0 {
+        return String::new();
+    }
+    if over || row.items.is_empty() {
+        return format!("{} new or changed", row.changed);
+    }
+    let titles: Vec<_> = row.items.iter().take(NAMED).map(|item| format!("“{}”", item.title)).collect();
+    let more = row.items.len() - titles.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("new or changed: {}{more}", titles.join(", "))
+}
+
+fn row(row: &Traffic, over: bool) -> Vec<Cell> {
     let title = if row.personal { PRIVATE } else { &row.title };
-    let changed = if row.changed == 0 { String::new() } else { format!("{} new or changed", row.changed) };
+    let changed = changed(row, over);
     vec![
         styled(title, STRONG),
         cell(format!("{} came", row.received)),
@@ -80,7 +118,10 @@ fn row(row: &Traffic) -> Vec<Cell> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Layout, tests::seen};
+    use super::super::{
+        Layout,
+        tests::{named, seen},
+    };
     use super::*;
     use crate::{
         command::{Answer, status::Held},
@@ -96,6 +137,9 @@ mod tests {
             received,
             sent: 0,
             changed: received,
+            items: Vec::new(),
+            both: Vec::new(),
+            other: Some("Anna".to_owned()),
             choices: usize::from(received > 1),
             refused,
             held: None,
@@ -113,6 +157,36 @@ mod tests {
         insta::assert_snapshot!("synced_json", serde_json::to_string_pretty(&synced).expect("serialises"));
         assert_eq!(synced.exit(), Exit::Ok);
         insta::assert_snapshot!("synced_nothing", seen(&answer(vec![traffic("", 0, None)]), Layout::Terminal));
+    }
+
+    #[test]
+    fn where_both_wrote_is_told_once_with_its_title() {
+        let named = |kind: &str, title| Named { kind: kind.to_owned(), ..named(title) };
+        let both =
+            |kind, title, field: &str, choice| Both { item: named(kind, title), field: field.to_owned(), choice };
+        let met = |both| answer(vec![Traffic { both, ..traffic("Ben & Anna", 3, None) }]);
+        let few = met(vec![both("note", "Session 3", "body", false), both("goal", "Run", "title", true)]);
+        let of_all = met(vec![both("alliance", "Ben & Anna", "purpose", false)]);
+        let many = met(vec![both("note", "Session 3", "body", false); 7]);
+        let told = [few, of_all, many].map(|synced| seen(&synced, Layout::Terminal));
+        insta::assert_snapshot!("synced_both", told.join("\n"));
+    }
+
+    #[test]
+    fn a_watcher_is_told_what_is_new_by_its_title() {
+        let named = |n: usize| Named {
+            id: "0202".to_owned(),
+            short: format!("n{n}"),
+            kind: "note".to_owned(),
+            title: format!("Note {n}"),
+        };
+        let watched = |items: usize, received| {
+            let row = Traffic { items: (1..=items).map(named).collect(), ..traffic("Ben & Anna", received, None) };
+            Answer::Synced(Synced { rows: vec![row], over: false })
+        };
+        let told = [watched(1, 1), watched(3, 3), watched(6, 6), watched(0, 1), watched(0, 0)];
+        insta::assert_snapshot!("synced_watched", told.map(|it| seen(&it, Layout::Plain)).concat().replace('\t', "⇥"));
+        insta::assert_snapshot!("synced_watched_json", serde_json::to_string(&watched(1, 1)).expect("serialises"));
     }
 
     #[test]

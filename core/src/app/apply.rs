@@ -23,9 +23,9 @@ use serde_json::json;
 
 use counting::Recount;
 
-use super::{AppError, documents::Documents, intent::write_row, receive::Bodies, space::Space};
+use super::{AppError, Met, documents::Documents, intent::write_row, receive::Bodies, space::Space};
 use crate::{
-    document::{ChangeHash, DocId},
+    document::{Authors, ChangeHash, DocId},
     keys::{Content, seal},
     store::Tx,
 };
@@ -84,8 +84,19 @@ struct Settling<'a, 'b> {
     touched: BTreeMap<ItemId, u64>,
     /// Items whose documents changed.
     changed: BTreeSet<ItemId>,
+    /// Texts of items in which somebody else wrote at the same time as this person.
+    met: BTreeSet<(ItemId, String)>,
     steps: u64,
     now: i64,
+}
+
+/// What looking at entries did.
+#[derive(Default)]
+pub(super) struct Settled {
+    /// Items that changed.
+    pub(super) changed: BTreeSet<ItemId>,
+    /// Fields in which what came met what this person had written.
+    pub(super) met: BTreeSet<Met>,
 }
 
 /// What happened before entries are looked at again.
@@ -104,19 +115,19 @@ pub(super) fn is_open(space: &Space) -> bool {
     space.waiting.iter().any(|id| !space.blocked.contains_key(id))
 }
 
-/// Looks at every content entry that waits; returns the items that changed.
+/// Looks at every content entry that waits.
 pub(super) fn settle(
     tx: &Tx<'_>,
     space: &mut Space,
     documents: &mut Documents,
     since: Since,
     now: i64,
-) -> Result<BTreeSet<ItemId>, AppError> {
+) -> Result<Settled, AppError> {
     let Since { bodies, sealed, control } = since;
     let steps = space.steps;
     let touched = sealed.into_iter().map(|item| (item, steps)).collect();
-    let changed = BTreeSet::new();
-    let mut settling = Settling { tx, space, documents, bodies, touched, changed, steps, now };
+    let (changed, met) = (BTreeSet::new(), BTreeSet::new());
+    let mut settling = Settling { tx, space, documents, bodies, touched, changed, met, steps, now };
     if control {
         settling.recount()?;
     }
@@ -127,14 +138,16 @@ pub(super) fn settle(
         settling.forget_kept()?;
         while settling.recount()? {}
     }
-    let Settling { tx, space, documents, changed, steps, .. } = settling;
+    let Settling { tx, space, documents, changed, met, steps, .. } = settling;
     space.steps = steps;
+    let mut met: BTreeSet<_> = met.into_iter().map(|(item, field)| Met { item, field, is_choice: false }).collect();
     for item in &changed {
         if tx.preimage(&space.id(), item)?.is_some() {
-            write_row(tx, space, documents, item)?;
+            let opened = write_row(tx, space, documents, item)?;
+            met.extend(opened.into_iter().map(|field| Met { item: *item, field, is_choice: true }));
         }
     }
-    Ok(changed)
+    Ok(Settled { changed, met })
 }
 
 impl Settling<'_, '_> {
@@ -242,6 +255,13 @@ impl Settling<'_, '_> {
         self.apply(id, parts, shared, own)
     }
 
+    /// This person's devices, as they write in a facet.
+    fn mine(&self, doc: &DocId) -> Result<Authors, AppError> {
+        let devices = self.tx.devices(&self.space.id())?.into_iter();
+        let mine = devices.filter(|(_, member)| *member == self.space.row.member);
+        Ok(Authors::new(doc, mine.map(|(device, _)| device)))
+    }
+
     /// Opens an entry, or says why not.
     fn open(&mut self, id: &EntryId) -> Result<Result<Content, Verdict>, AppError> {
         let Some(stored) = self.tx.entry(&self.space.id(), id)? else { return Ok(Err(Verdict::Waits(For::Past))) };
@@ -302,6 +322,7 @@ impl Settling<'_, '_> {
 
     /// Which entries count has changed: all documents are derived anew from the log, then from what waits here.
     fn rebuild(&mut self) -> Result<(), AppError> {
+        let met = self.met.clone();
         loop {
             let space = self.space.id();
             self.tx.clear_documents(&space)?;
@@ -315,6 +336,8 @@ impl Settling<'_, '_> {
             self.space.waiting = again;
             self.run()?;
             if !self.requeue()? {
+                // Nothing of it is news.
+                self.met = met;
                 return Ok(());
             }
         }

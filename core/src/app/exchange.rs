@@ -18,7 +18,7 @@ use alliance_replica::{
         frame::{Ack, Channel, Code, Entries},
         state::Peer,
     },
-    id::{DeviceId, EntryId, ReplicaKey, Secret, SpaceId},
+    id::{DeviceId, EntryId, ItemId, ReplicaKey, Secret, SpaceId},
     log::heads::Head,
 };
 use zeroize::Zeroizing;
@@ -89,7 +89,23 @@ pub enum SessionEvent {
     Changed {
         /// The space.
         space: SpaceId,
+        /// Which items.
+        items: BTreeSet<ItemId>,
+        /// Where it met what this person had written.
+        met: BTreeSet<Met>,
     },
+}
+
+/// A field in which something arrived that was written without knowing of what this person wrote there, nor this person
+/// of it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Met {
+    /// The item.
+    pub item: ItemId,
+    /// The field.
+    pub field: String,
+    /// True if there are several values now, from which somebody may choose; false if a text has both.
+    pub is_choice: bool,
 }
 
 /// What came and went in one space.
@@ -361,12 +377,12 @@ impl Session {
         }
         let tally = self.tallies.entry(space).or_default();
         tally.received += taken.new;
-        tally.changed += taken.changed;
+        tally.changed += taken.changed.len() as u64;
         if taken.new > 0 {
             self.events.push_back(SessionEvent::Progress);
         }
-        if taken.changed > 0 {
-            self.events.push_back(SessionEvent::Changed { space });
+        if !taken.changed.is_empty() {
+            self.events.push_back(SessionEvent::Changed { space, items: taken.changed, met: taken.met });
             if profile.follow_relays(&space, world.now)? {
                 self.events.push_back(SessionEvent::Moved { space });
             }
@@ -466,8 +482,10 @@ pub(super) struct Taken {
     pub(super) heads: Vec<Head>,
     /// How many were new.
     pub(super) new: u64,
-    /// How many items changed.
-    pub(super) changed: u64,
+    /// Which items changed.
+    pub(super) changed: BTreeSet<ItemId>,
+    /// Where what arrived met what this person had written.
+    pub(super) met: BTreeSet<Met>,
     /// The last entry of each path that could not be linked as a whole, and its author.
     pub(super) loose: Vec<(DeviceId, EntryId)>,
     /// An entry was refused, and under which code.

@@ -11,7 +11,9 @@ use rand_core::CryptoRng;
 use super::{
     AllianceInfo, AppError, Choice, ItemRef, Owner, Profile, World,
     documents::Documents,
-    find, profile, query, seal,
+    find, profile,
+    query::{self, Seen},
+    seal,
     space::Space,
     undo::{self, Wrote},
 };
@@ -154,15 +156,19 @@ impl Profile {
         })
     }
 
-    /// Chooses one of several values of an item's fields, by its number.
-    pub fn keep(&mut self, item: &ItemRef, number: usize, world: &mut World<'_>) -> Result<Done, AppError> {
+    /// Chooses one of several values of an item's fields, by its number; returns what there was to choose between, too.
+    pub fn keep(&mut self, item: &ItemRef, number: usize, world: &mut World<'_>) -> Result<(Done, Choice), AppError> {
         let Self { store, documents, .. } = self;
         let result = store.write(|tx| {
             let target = Target::existing(tx, item)?;
             let row = derive(tx, documents, &target.space, &target.preimage, target.item)?;
-            let none = || AppError::NoSuchValue { title: row.title.clone(), number };
-            let plan = row.keep(number, target.member).ok_or_else(none)??;
-            finish(tx, documents, &target, &plan, world)
+            let choices = Seen::new(tx, item.space)?.choices(tx, item, &row)?;
+            let meant = choices.iter().find(|choice| choice.values.iter().any(|value| value.number == number));
+            let (Some(meant), Some(plan)) = (meant.cloned(), row.keep(number, target.member)) else {
+                let (short, title) = (find::short(tx, item, &row.kind)?, row.title);
+                return Err(AppError::NoSuchValue { short, kind: row.kind, title, number, choices });
+            };
+            Ok((finish(tx, documents, &target, &plan?, world)?, meant))
         });
         self.settle(result)
     }
@@ -251,15 +257,29 @@ pub(super) fn write(
     }
     seal::check_fits(&made)?;
     if !wrote.is_empty() {
-        write_row_of(tx, documents, &target.space, &target.preimage, target.item)?;
+        _ = write_row_of(tx, documents, &target.space, &target.preimage, target.item)?;
     }
     Ok(wrote)
 }
 
-/// Derives an item's row anew.
-pub(super) fn write_row(tx: &Tx<'_>, space: &Space, documents: &mut Documents, item: &ItemId) -> Result<(), AppError> {
+/// Derives an item's row anew; returns fields in which there is a value to choose now that was not there before, beside
+/// one of this person's.
+pub(super) fn write_row(
+    tx: &Tx<'_>,
+    space: &Space,
+    documents: &mut Documents,
+    item: &ItemId,
+) -> Result<Vec<String>, AppError> {
     let preimage = read_preimage(tx, &space.id(), item)?;
-    write_row_of(tx, documents, &space.id(), &preimage, *item)
+    let before = tx.row(&space.id(), item)?.map(|stored| query::parse(&stored)).transpose()?;
+    let row = write_row_of(tx, documents, &space.id(), &preimage, *item)?;
+    let given = before.map_or(0, |row| row.numbers);
+    let by_me = |choice: &view::Choice| choice.member == Some(space.row.member);
+    let is_new = |choice: &view::Choice| choice.number > given;
+    let met = |it: &&view::Conflict| {
+        it.values.iter().any(is_new) && it.values.iter().any(by_me) && !it.values.iter().all(by_me)
+    };
+    Ok(row.conflicts.iter().filter(met).map(|it| it.field.clone()).collect())
 }
 
 /// Derives an item's words anew; its row stays where it is among others.
@@ -286,13 +306,14 @@ fn write_row_of(
     space: &SpaceId,
     preimage: &Preimage,
     item: ItemId,
-) -> Result<(), AppError> {
+) -> Result<view::Row, AppError> {
     let row = derive(tx, documents, space, preimage, item)?;
     put_words(tx, space, &row)?;
     let row = row.brief();
     let json = serde_json::to_string(&row).map_err(|_| StoreError::Damaged { what: "a row of the view" })?;
     let status = row.status.as_deref().unwrap_or_default();
-    Ok(tx.put_row(space, &item, preimage.kind.as_str(), status, row.conflicts.len(), &json)?)
+    tx.put_row(space, &item, preimage.kind.as_str(), status, row.conflicts.len(), &json)?;
+    Ok(row)
 }
 
 /// An item's row, from its facets.
@@ -305,10 +326,13 @@ pub(super) fn derive(
 ) -> Result<view::Row, AppError> {
     let private = tx.space(space)?.is_some_and(|row| row.kind == SpaceKind::Personal);
     let devices: Vec<_> = tx.devices(space)?.into_iter().collect();
-    Ok(view::derive(preimage, &documents.facets(tx, space, preimage, item)?, &devices, private))
+    let mut row = view::derive(preimage, &documents.facets(tx, space, preimage, item)?, &devices, private);
+    let before = tx.row(space, &item)?.map(|stored| query::parse(&stored)).transpose()?;
+    row.number_after(before.as_ref());
+    Ok(row)
 }
 
-fn finish(
+pub(super) fn finish(
     tx: &Tx<'_>,
     documents: &mut Documents,
     target: &Target,

@@ -44,11 +44,12 @@ impl Profile {
             let doc = DocId { item: target.item, writer };
             let before = documents.open(tx, &target.space, target.preimage(), doc)?.heads();
             let wrote = intent::write(tx, documents, &target, &plan, world)?;
-            undo::keep(tx, item, &wrote)?;
+            let is_new = !wrote.is_empty();
+            undo::keep_typed(tx, item, (field, splices), wrote, world.now)?;
             let heads = documents.open(tx, &target.space, target.preimage(), doc)?.heads();
             // One's own change is new, so that nothing follows it yet.
             let new = heads.iter().filter(|head| !before.contains(head)).copied();
-            let mine = if wrote.is_empty() { from.to_vec() } else { new.collect() };
+            let mine = if is_new { new.collect() } else { from.to_vec() };
             Ok(Typed { mine, heads })
         });
         match result {

@@ -67,6 +67,8 @@ pub struct Summary {
     pub texts: BTreeMap<String, String>,
     /// Of a goal, how far it has come.
     pub progress: Option<Progress>,
+    /// Of a goal that was moved, where it stands among others: lists are in this order.
+    pub position: Option<i64>,
     /// Of feedback, what the request is called that it answers, if that is here.
     pub asked_for: Option<String>,
 }
@@ -113,7 +115,7 @@ pub struct Choice {
 /// One of several values of a field.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ChoiceValue {
-    /// The number by which it is chosen, unique within the item.
+    /// The number by which it is chosen: within the item, on this computer, it never means another value.
     pub number: usize,
     /// The value as text.
     pub value: String,
@@ -131,12 +133,17 @@ impl Profile {
         })
     }
 
-    /// The items of a kind: those of an alliance and one's own private ones, newest first. Of goals, those that are
-    /// reached or released only if `all` are wanted, or if one may choose between values in them.
+    /// The items of a kind: those of an alliance and one's own private ones, newest first. Goals are in the order to which
+    /// they were moved, the other person's last; those that are reached or released are among them only if `all` are
+    /// wanted, or if one may choose between values in them.
     pub fn list(&mut self, space: SpaceId, kind: &str, all: bool) -> Result<Vec<Summary>, AppError> {
         self.store.read(|tx| {
             let seen = Seen::new(tx, space)?;
-            if kind == goal::KIND.name && !all { seen.goals_to_see(tx) } else { seen.rows(tx, Some(kind)) }
+            match kind == goal::KIND.name {
+                true if all => seen.goals(tx),
+                true => seen.goals_to_see(tx),
+                false => seen.rows(tx, Some(kind)),
+            }
         })
     }
 
@@ -151,6 +158,14 @@ impl Profile {
             let choices = seen.choices(tx, item, &row)?;
             let heads = row.heads(Writer::Everyone).to_vec();
             Ok(Item { summary: seen.summary(tx, *item, row)?, choices, heads })
+        })
+    }
+
+    /// Of these items those that people see as such, as lists have them.
+    pub fn some(&mut self, space: SpaceId, items: impl IntoIterator<Item = ItemId>) -> Result<Vec<Summary>, AppError> {
+        self.store.read(|tx| {
+            let rows: Result<Vec<_>, _> = items.into_iter().map(|item| tx.row(&space, &item)).collect();
+            Seen::new(tx, space)?.summaries(tx, rows?.into_iter().flatten().collect())
         })
     }
 
@@ -235,7 +250,12 @@ impl Seen {
         for space in [&self.alliance, &self.personal] {
             rows.extend(tx.rows_with_status(space, goal::KIND.name, goal::OPEN, PAGE)?);
         }
-        self.summaries(tx, rows)
+        Ok(in_order(self.summaries(tx, rows)?))
+    }
+
+    /// All goals, in their order.
+    pub(super) fn goals(&self, tx: &Tx<'_>) -> Result<Vec<Summary>, AppError> {
+        Ok(in_order(self.rows(tx, Some(goal::KIND.name))?))
     }
 
     /// Open goals, and those in which one may choose between values: "reached" may be one of them.
@@ -245,7 +265,7 @@ impl Seen {
             let rows = tx.rows_with_choices(space)?.into_iter().filter(|row| row.kind == goal::KIND.name).collect();
             goals.extend(self.summaries(tx, rows)?.into_iter().filter(|row| !is_open(row)));
         }
-        Ok(goals)
+        Ok(in_order(goals))
     }
 
     pub(super) fn summaries(&self, tx: &Tx<'_>, rows: Vec<StoredRow>) -> Result<Vec<Summary>, AppError> {
@@ -303,6 +323,7 @@ impl Seen {
             fields,
             texts,
             progress,
+            position: row.position,
             asked_for,
         })
     }
@@ -325,36 +346,33 @@ impl Seen {
         Ok(choices)
     }
 
-    fn choices(&self, tx: &Tx<'_>, item: &ItemRef, row: &view::Row) -> Result<Vec<Choice>, AppError> {
-        let who = |member| self.who(item, member);
-        let mut choices: Vec<Choice> = Vec::new();
-        for (number, conflict, choice) in row.choices() {
-            let value = ChoiceValue { number, value: choice.value.to_string(), by: choice.member.map(who) };
-            match choices.last_mut().filter(|last| last.field == conflict.field && number > 1 && !is_first(row, number))
-            {
-                Some(last) => last.values.push(value),
-                None => choices.push(Choice {
-                    item: *item,
-                    short: short(tx, item, &row.kind)?,
-                    kind: row.kind.clone(),
-                    title: row.title.clone(),
-                    field: conflict.field.clone(),
-                    values: vec![value],
-                }),
-            }
-        }
-        Ok(choices)
+    pub(super) fn choices(&self, tx: &Tx<'_>, item: &ItemRef, row: &view::Row) -> Result<Vec<Choice>, AppError> {
+        let value = |choice: &view::Choice| ChoiceValue {
+            number: choice.number,
+            value: choice.value.to_string(),
+            by: choice.member.map(|member| self.who(item, member)),
+        };
+        let choice = |conflict: &view::Conflict| {
+            Ok(Choice {
+                item: *item,
+                short: short(tx, item, &row.kind)?,
+                kind: row.kind.clone(),
+                title: row.title.clone(),
+                field: conflict.field.clone(),
+                values: conflict.values.iter().map(value).collect(),
+            })
+        };
+        row.conflicts.iter().map(choice).collect()
     }
 }
 
-/// True if the choice with this number is the first of its field.
-fn is_first(row: &view::Row, number: usize) -> bool {
-    let mut first = 1;
-    row.conflicts.iter().any(|conflict| {
-        let here = first;
-        first += conflict.values.len();
-        here == number
-    })
+/// Goals as they were moved, one's own and those of both before the other person's; those that nobody moved as they were.
+fn in_order(mut goals: Vec<Summary>) -> Vec<Summary> {
+    goals.sort_by_key(|goal| {
+        let moved = goal.position.map(|position| (position, goal.item.item));
+        (goal.owner == Owner::Theirs, moved.is_none(), moved)
+    });
+    goals
 }
 
 fn is_open(goal: &Summary) -> bool {
@@ -450,5 +468,11 @@ pub(super) fn read_row(tx: &Tx<'_>, item: &ItemRef) -> Result<view::Row, AppErro
 }
 
 pub(super) fn parse(stored: &StoredRow) -> Result<view::Row, AppError> {
-    serde_json::from_str(&stored.json).map_err(|_| StoreError::Damaged { what: "a row of the view" }.into())
+    let row: Result<view::Row, _> = serde_json::from_str(&stored.json);
+    let mut row = row.map_err(|_| StoreError::Damaged { what: "a row of the view" })?;
+    // An earlier program kept no numbers.
+    if row.choices().any(|(number, ..)| number == 0) {
+        row.number_after(None);
+    }
+    Ok(row)
 }

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::{
     AppError, Profile, World,
-    apply::{self, Since},
+    apply::{self, Settled, Since},
     exchange::Taken,
     membership,
     space::Space,
@@ -79,7 +79,7 @@ impl Profile {
                 }
             }
             let since = Since { bodies: arrived.bodies, control: !arrived.control.is_empty(), ..Since::default() };
-            taken.changed = apply::settle(tx, space, documents, since, world.now)?.len() as u64;
+            Settled { changed: taken.changed, met: taken.met } = apply::settle(tx, space, documents, since, world.now)?;
             space.store_row(tx)?;
             Ok(taken)
         })

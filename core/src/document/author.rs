@@ -66,7 +66,7 @@ impl Authors {
     }
 
     /// True if `actor` has one of the two forms and belongs to one of these devices.
-    pub(super) fn wrote(&self, actor: &ActorId) -> bool {
+    pub fn wrote(&self, actor: &ActorId) -> bool {
         prefix(actor.to_bytes()).is_some_and(|prefix| self.0.contains_key(&prefix))
     }
 }

@@ -52,7 +52,7 @@ pub enum UndoError {
         field: String,
     },
     /// There were several values, between which somebody chose.
-    #[error("{field} was a choice between values, which stays")]
+    #[error("you chose between values of its {field}, and the others are let go")]
     Choice {
         /// The field.
         field: String,

@@ -1,7 +1,9 @@
 //! A goal: both may write what it is and why; how it stands is its owner's to say, and each says how far it has come.
 
+mod order;
 mod progress;
 
+pub use order::{POSITION, between, position, spread};
 pub use progress::{LEVELS, Level, Milestone, Rating, Step, milestones};
 
 use alliance_replica::id::{ItemId, MemberId};
@@ -28,7 +30,13 @@ pub const KIND: Kind = Kind {
     own: &[
         (
             Own::Owner,
-            &[Field::register(STATUS), Field::text(REASON), Field::register(IMPORTANCE), Field::register(DIFFICULTY)],
+            &[
+                Field::register(STATUS),
+                Field::text(REASON),
+                Field::register(IMPORTANCE),
+                Field::register(DIFFICULTY),
+                Field::register(POSITION).inner(),
+            ],
         ),
         (Own::EachMember, &[Field::list(progress::RATINGS).since(1)]),
     ],
@@ -67,6 +75,13 @@ pub enum Intent {
         item: ItemId,
         /// How far, when, and in words.
         rating: Rating,
+    },
+    /// Puts it somewhere among others: the owner's to say.
+    Move {
+        /// Which.
+        item: ItemId,
+        /// Its number in the order.
+        position: i64,
     },
     /// Changes its milestones.
     Milestone {
@@ -143,7 +158,10 @@ impl Intent {
     pub fn item(&self) -> Option<ItemId> {
         match self {
             Self::Add(_) => None,
-            Self::Edit { item, .. } | Self::Rate { item, .. } | Self::Milestone { item, .. } => Some(*item),
+            Self::Edit { item, .. }
+            | Self::Rate { item, .. }
+            | Self::Move { item, .. }
+            | Self::Milestone { item, .. } => Some(*item),
         }
     }
 
@@ -189,6 +207,10 @@ impl Intent {
                 }
             }
             Self::Rate { rating, .. } => plan.facet(Writer::Only(me)).push(rating.append()?),
+            Self::Move { position, .. } => {
+                mine(own, me)?;
+                plan.facet(own).push(document::Edit::Put(POSITION.to_owned(), Some(Scalar::Int(*position))));
+            }
             Self::Milestone { step, .. } => {
                 let there = facets.get(&Writer::Everyone).map(|goal| milestones(goal)).unwrap_or_default();
                 plan.shared().extend(step.plan(&there)?);
@@ -290,6 +312,19 @@ mod tests {
     fn an_unknown_status_is_answered_with_those_there_are() {
         let error = edit(Edit::status("done", None)).alone(None, member(1)).expect_err("no such status");
         assert_eq!(error.to_string(), "status is one of exploring, active, paused, reached, released");
+    }
+
+    #[test]
+    fn where_a_goal_stands_is_its_owners_to_say_and_shared_if_it_is_of_both() {
+        let (anna, ben) = (member(1), member(2));
+        let moved = |owner, me| Intent::Move { item: ItemId::new([1; 16]), position: 7 }.alone(owner, me);
+        assert_eq!(moved(Some(anna), ben), Err(RuleError::NotYours { owner: anna }));
+        let its = moved(Some(anna), anna).expect("hers");
+        assert_eq!(its.0.keys().collect::<Vec<_>>(), [&Writer::Only(anna)]);
+        let of_both = moved(None, ben).expect("of both");
+        assert_eq!(of_both.0.keys().collect::<Vec<_>>(), [&Writer::Everyone]);
+        let facets = written(&preimage("goal", None), 1, &of_both);
+        assert_eq!(position(&facets[&Writer::Everyone]), Some(7));
     }
 
     #[test]

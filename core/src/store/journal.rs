@@ -32,6 +32,12 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Adds to what was done last. What is undone cannot be redone any more.
+    pub fn journal_on(&self, n: i64, facets: &str) -> Result<(), StoreError> {
+        self.prepare_cached("DELETE FROM journal WHERE undone = 1")?.execute(())?;
+        self.set_undone(n, false, facets)
+    }
+
     /// The last thing that was done and is not undone.
     pub fn last_done(&self) -> Result<Option<Act>, StoreError> {
         self.act("SELECT n, space, item, facets FROM journal WHERE undone = 0 ORDER BY n DESC LIMIT 1")

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::Conflict;
 use crate::{
     document::{Authors, ChangeHash, Document, Preimage, Scalar, Writer, read::Plain},
-    domain::{self, Facets, Field, Holds, feedback, goal::Milestone},
+    domain::{
+        self, Facets, Field, Holds, feedback,
+        goal::{self, Milestone},
+    },
 };
 
 /// Characters of a text that a list shows at most.
@@ -43,12 +46,18 @@ pub struct Row {
     pub title: String,
     /// How it stands, if it has a status.
     pub status: Option<String>,
+    /// Where a goal stands among others, if its owner moved it.
+    #[serde(default)]
+    pub position: Option<i64>,
     /// The fields of the shared facet, also those that this program does not know.
     pub fields: BTreeMap<String, Shown>,
     /// The fields of own facets: nobody but that member can have written them.
     pub members: Vec<MemberFields>,
     /// Fields that hold several values.
     pub conflicts: Vec<Conflict>,
+    /// How many numbers were given to values of the item here.
+    #[serde(default)]
+    pub numbers: usize,
     /// True if it lies in the personal space.
     pub private: bool,
     /// Where each facet stands, shared first.
@@ -147,9 +156,11 @@ pub fn derive(preimage: &Preimage, facets: &Facets<'_>, devices: &[Device], priv
         creator: preimage.creator,
         title: String::new(),
         status: None,
+        position: None,
         fields: BTreeMap::new(),
         members: Vec::new(),
         conflicts: Vec::new(),
+        numbers: 0,
         private,
         heads: Vec::new(),
     };
@@ -164,12 +175,16 @@ pub fn derive(preimage: &Preimage, facets: &Facets<'_>, devices: &[Device], priv
         if known.iter().any(|field| field.name == "status") {
             row.status = Some(one_line(row.text(*writer, "status"))).filter(|status| !status.is_empty());
         }
+        if known.iter().any(|field| field.name == goal::POSITION) {
+            row.position = goal::position(document);
+        }
         row.conflicts.extend(conflicts(*writer, document, &known, devices));
         row.heads.push(FacetHeads { writer: writer.member(), heads: document.heads() });
     }
     let said = [Some(Writer::Everyone), owner.map(Writer::Only)].into_iter().flatten();
     let fields = kind.map_or(TITLES, |kind| kind.titles);
     row.title = said.filter_map(|writer| title(facets.get(&writer)?, fields)).next().unwrap_or_default();
+    row.number_after(None);
     row
 }
 

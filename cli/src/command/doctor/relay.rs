@@ -108,14 +108,6 @@ impl Greeting {
 }
 
 impl Talk for Greeting {
-    fn pace(&self) -> Duration {
-        Duration::from_secs(1)
-    }
-
-    fn lasts(&self) -> bool {
-        false
-    }
-
     fn transmit(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
         Ok(self.exchange.poll_transmit())
     }
@@ -129,15 +121,7 @@ impl Talk for Greeting {
         Ok(false)
     }
 
-    fn flush(&mut self) -> Result<(), SessionError> {
-        Ok(())
-    }
-
     fn is_over(&mut self) -> Result<bool, SessionError> {
         Ok(self.met.is_some())
-    }
-
-    fn tick(&mut self) -> Result<(), SessionError> {
-        Ok(())
     }
 }

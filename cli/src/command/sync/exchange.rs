@@ -1,13 +1,19 @@
 //! An exchange with one relay, as [`converse`](crate::net::relay::converse) pumps it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use alliance_core::app::{Profile, RelayInfo, SessionError, SessionEvent, Tally};
-use alliance_replica::{exchange::frame::Code, id::SpaceId};
+use alliance_core::app::{ItemRef, Met, Profile, RelayInfo, SessionError, SessionEvent, Tally};
+use alliance_replica::{
+    exchange::frame::Code,
+    id::{ItemId, SpaceId},
+};
 
-use super::{Synced, Traffic, notices::Notices, refusal};
+use super::{Both, Synced, Traffic, notices::Notices, refusal};
 use crate::{
-    command::{Answer, Context, status::Held},
+    command::{Answer, Context, item::Named, status::Held},
     error::CliError,
     net::{relay::Talk, stay::Stay},
     ui::Progress,
@@ -33,6 +39,14 @@ pub(super) struct Exchange<'a> {
     mode: Mode<'a>,
     refused: BTreeMap<SpaceId, &'static str>,
     said: BTreeMap<SpaceId, Tally>,
+    news: BTreeMap<SpaceId, News>,
+}
+
+/// What changed in a space since it was said last.
+#[derive(Default)]
+struct News {
+    items: BTreeSet<ItemId>,
+    met: BTreeSet<Met>,
 }
 
 impl<'a> Exchange<'a> {
@@ -43,11 +57,12 @@ impl<'a> Exchange<'a> {
         mode: Mode<'a>,
     ) -> Self {
         let stay = Stay::new(profile, relay, context.outside());
-        Self { stay, context, relay, mode, refused: BTreeMap::new(), said: BTreeMap::new() }
+        Self { stay, context, relay, mode, refused: BTreeMap::new(), said: BTreeMap::new(), news: BTreeMap::new() }
     }
 
     /// What came and went so far, a row a space of the relay.
     pub(super) fn report(&mut self) -> Result<Vec<Traffic>, CliError> {
+        self.show()?;
         let mut tallies: BTreeMap<_, _> = self.relay.spaces.iter().map(|space| (*space, Tally::default())).collect();
         tallies.extend(self.stay.session.tallies());
         self.rows(&tallies)
@@ -62,8 +77,14 @@ impl<'a> Exchange<'a> {
             };
             let choices = if status.personal { 0 } else { self.stay.profile.conflicts(status.space)?.len() };
             let held = Held::of(&status);
+            let News { items, met } = self.news.remove(&status.space).unwrap_or_default();
+            let items = self.stay.profile.some(status.space, items)?.into_iter().map(Named::from).collect();
+            let both = self.both(status.space, met)?;
             rows.push(Traffic {
                 held,
+                items,
+                both,
+                other: status.other,
                 id: status.space.to_string(),
                 title: status.title,
                 personal: status.personal,
@@ -76,6 +97,21 @@ impl<'a> Exchange<'a> {
             });
         }
         Ok(rows)
+    }
+
+    /// Where both wrote, as it is now: what somebody has chosen meanwhile is settled.
+    fn both(&mut self, space: SpaceId, met: BTreeSet<Met>) -> Result<Vec<Both>, CliError> {
+        let mut both = Vec::new();
+        for Met { item, field, is_choice } in met {
+            if matches!(&self.mode, Mode::Watch(notices) if !is_choice && !notices.is_first(item, &field)) {
+                continue;
+            }
+            let item = self.stay.profile.item(&ItemRef { space, item })?;
+            if !is_choice || item.choices.iter().any(|choice| choice.field == field) {
+                both.push(Both { item: item.summary.into(), field, choice: is_choice });
+            }
+        }
+        Ok(both)
     }
 
     /// Says that the other person moved an alliance to another relay; this program goes there by itself.
@@ -99,7 +135,13 @@ impl<'a> Exchange<'a> {
         while let Some(event) = self.stay.session.poll_event() {
             match event {
                 SessionEvent::Connected { .. } => {}
-                SessionEvent::Progress | SessionEvent::Changed { .. } => new = true,
+                SessionEvent::Progress => new = true,
+                SessionEvent::Changed { space, items, met } => {
+                    new = true;
+                    let news = self.news.entry(space).or_default();
+                    news.items.extend(items);
+                    news.met.extend(met);
+                }
                 SessionEvent::Moved { space } => self.moved(space),
                 SessionEvent::Here { space, here } => self.here(space, here),
                 SessionEvent::Refused { space, code } => {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use alliance_replica::id::SpaceId;
+use alliance_replica::id::{ItemId, SpaceId};
 
 use crate::ui::Ui;
 
@@ -29,6 +29,8 @@ struct Said {
     names: BTreeMap<SpaceId, String>,
     /// Through which relays they are.
     here: BTreeMap<SpaceId, BTreeSet<String>>,
+    /// Texts of which it was said that both write in them.
+    shared: BTreeSet<(ItemId, String)>,
 }
 
 impl Notices {
@@ -65,6 +67,11 @@ impl Notices {
     /// True if a space was not refused for this reason before.
     pub(super) fn is_news(&self, space: SpaceId, why: &'static str) -> bool {
         self.0.borrow_mut().refused.insert(space, why) != Some(why)
+    }
+
+    /// True if it was not said before that both write in this text: they see it while they do.
+    pub(super) fn is_first(&self, item: ItemId, field: &str) -> bool {
+        self.0.borrow_mut().shared.insert((item, field.to_owned()))
     }
 
     /// Somebody is here, by that name, or went.

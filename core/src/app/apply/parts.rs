@@ -114,7 +114,13 @@ impl Settling<'_, '_> {
                 self.tx.unqueue(&space, &doc.item, writer.as_ref(), &change.hash().0)?;
             }
         }
+        let mine = self.mine(&doc)?;
         let document = self.documents.open(self.tx, &space, preimage, doc)?;
+        let is_own = part.changes.iter().all(|change| mine.wrote(change.actor_id()));
+        if !is_own {
+            let met = document.meets(&part.changes, &mine);
+            self.met.extend(met.into_iter().map(|field| (doc.item, field)));
+        }
         match document.apply(part.changes) {
             Ok(applied) => {
                 self.documents.record(self.tx, &space, doc, &applied.counted, applied.whole, None)?;
