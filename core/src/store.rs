@@ -122,7 +122,7 @@ impl Store {
 impl Store {
     /// Changes whenever another connection wrote to the file.
     pub fn data_version(&self) -> Result<i64, StoreError> {
-        Ok(self.connection.pragma_query_value(None, "data_version", |row| row.get(0))?)
+        Ok(self.connection.prepare_cached("PRAGMA data_version")?.query_row((), |row| row.get(0))?)
     }
 
     /// What SQLite finds wrong with the file, a few lines at the most.

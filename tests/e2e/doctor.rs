@@ -149,7 +149,7 @@ fn a_damaged_file_entry_or_key_is_told() {
     is(&change("UPDATE spaces SET secret = zeroblob(64) WHERE n = 1"), &[("keys", "fail")]);
     is(&change("DELETE FROM epochs WHERE space = (SELECT space FROM spaces WHERE n = 1)"), &[("keys", "warn")]);
     is(&change("DELETE FROM rows WHERE kind = 'recovery'"), &[("keys", "warn")]);
-    let document = "UPDATE documents SET saved = x'00' WHERE space = (SELECT space FROM spaces WHERE n = 1)";
+    let document = "UPDATE saved SET bytes = x'00' WHERE space = (SELECT space FROM spaces WHERE n = 1)";
     is(&change(document), &[("log", "fail")]);
     let refused = "UPDATE entries SET state = 3, reason = 'malformed' WHERE n = (SELECT MAX(n) FROM entries)";
     is(&change(refused), &[("log", "warn")]);

@@ -35,7 +35,7 @@ const SAID: [&str; 7] = [
     "Uninterrupted kilometres",
     "Discouraging thunderstorms",
     "Comfortable trainers",
-    "Listening generously",
+    "Attentiveness generously",
     "Punctuality",
     "Daring greatness",
     "Tendonitis",

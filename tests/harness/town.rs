@@ -233,7 +233,15 @@ fn view(person: &Person, other: &str) -> Value {
 
 fn name(value: &mut Value, me: &str, other: &str) {
     match value {
-        Value::Array(values) => values.iter_mut().for_each(|value| name(value, me, other)),
+        Value::Array(values) => {
+            values.iter_mut().for_each(|value| name(value, me, other));
+            // Each of them numbers what there is to choose.
+            let numbered = |value: &Value| value.get("number").is_some() && value.get("by").is_some();
+            if values.iter().all(numbered) {
+                values.iter_mut().filter_map(Value::as_object_mut).for_each(|value| _ = value.remove("number"));
+                values.sort_by_key(Value::to_string);
+            }
+        }
         Value::Object(fields) => {
             for (field, value) in fields {
                 match (field.as_str(), value.as_str()) {

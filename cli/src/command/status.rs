@@ -1,6 +1,6 @@
 //! `alliance status`: what waits here, what the relay has, what the other person's computers have. Never a time.
 
-use alliance_core::app::{AllianceState, DeviceStatus, SpaceStatus};
+use alliance_core::app::{AllianceInfo, AllianceState, AppError, DeviceStatus, Profile, SpaceStatus};
 use serde::Serialize;
 
 use super::{Answer, Context, alliance::State};
@@ -75,9 +75,11 @@ pub struct Held {
 
 impl Held {
     /// None if one is in, or was.
-    pub fn of(status: &SpaceStatus) -> Option<Self> {
-        let held = || Self { other: status.other.clone(), waiting: status.waiting };
-        (status.state == AllianceState::AwaitsConfirmation).then(held)
+    pub fn of(profile: &mut Profile, alliance: &AllianceInfo) -> Result<Option<Self>, AppError> {
+        if alliance.state != AllianceState::AwaitsConfirmation {
+            return Ok(None);
+        }
+        Ok(Some(Self { other: alliance.other.clone(), waiting: profile.waiting(alliance.space)? }))
     }
 }
 

@@ -46,11 +46,8 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let space = context.space(&mut profile)?;
     let app::Today { alliance, goals, other_goals, feedback, notes, all_notes, choices } = profile.today(space)?;
     let more_notes = all_notes.saturating_sub(notes.len());
+    let held = Held::of(&mut profile, &alliance)?;
     let alliance::Row { id, title, other, state, .. } = alliance.into();
-    let held = match state {
-        State::AwaitsConfirmation => Some(Held { other: other.clone(), waiting: profile.waiting(space)? }),
-        _ => None,
-    };
     let rows = |summaries: Vec<app::Summary>| summaries.into_iter().map(Row::from).collect();
     let (goals, other_goals) = (rows(goals), rows(other_goals));
     let (feedback, notes, conflicts) = (rows(feedback), rows(notes), conflict::shown(choices));

@@ -23,7 +23,13 @@ use serde_json::json;
 
 use counting::Recount;
 
-use super::{AppError, Met, documents::Documents, intent::write_row, receive::Bodies, space::Space};
+use super::{
+    AppError, Met,
+    documents::Documents,
+    intent::{Words, write_row},
+    receive::Bodies,
+    space::Space,
+};
 use crate::{
     document::{Authors, ChangeHash, DocId},
     keys::{Content, seal},
@@ -33,6 +39,9 @@ use crate::{
 /// What this program believes. Raised when it comes to believe what an earlier one refused, so that everything refused
 /// is judged again once.
 pub(super) const JUDGEMENT: u32 = 1;
+
+/// Items that change at once up to which their words are kept by the next search: so it is when the other person types.
+const FEW: usize = 2;
 
 /// What becomes of an entry.
 enum Verdict {
@@ -141,9 +150,10 @@ pub(super) fn settle(
     let Settling { tx, space, documents, changed, met, steps, .. } = settling;
     space.steps = steps;
     let mut met: BTreeSet<_> = met.into_iter().map(|(item, field)| Met { item, field, is_choice: false }).collect();
+    let words = if changed.len() > FEW { Words::Now } else { Words::Later };
     for item in &changed {
         if tx.preimage(&space.id(), item)?.is_some() {
-            let opened = write_row(tx, space, documents, item)?;
+            let opened = write_row(tx, space, documents, item, words)?;
             met.extend(opened.into_iter().map(|field| Met { item: *item, field, is_choice: true }));
         }
     }

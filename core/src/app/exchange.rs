@@ -24,6 +24,7 @@ use alliance_replica::{
 use zeroize::Zeroizing;
 
 use super::{AppError, Profile, RelayInfo, World, presence::Room};
+use crate::domain::alliance;
 
 /// Bytes of arrived entries after which a driver should not wait for more before it flushes.
 pub const BATCH: usize = 4 * 1024 * 1024;
@@ -368,6 +369,8 @@ impl Session {
         if !taken.loose.is_empty() {
             self.exchange.say_have(channel, &loaded.log);
         }
+        let own = loaded.log.fold().founder().map(|founder| alliance::preimage(founder).id());
+        let names_relays = own.is_some_and(|own| taken.changed.contains(&own));
         self.note_loose(channel, taken.loose);
         if let Some((entry, code)) = taken.refused {
             self.exchange.refuse(channel, code, Some(entry));
@@ -383,9 +386,9 @@ impl Session {
         }
         if !taken.changed.is_empty() {
             self.events.push_back(SessionEvent::Changed { space, items: taken.changed, met: taken.met });
-            if profile.follow_relays(&space, world.now)? {
-                self.events.push_back(SessionEvent::Moved { space });
-            }
+        }
+        if names_relays && profile.follow_relays(&space, world.now)? {
+            self.events.push_back(SessionEvent::Moved { space });
         }
         Ok(taken.new > 0)
     }

@@ -232,8 +232,39 @@ impl Target {
     }
 }
 
+/// When the words of an item are kept for search.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Words {
+    /// With its row.
+    Now,
+    /// Before somebody searches: they change with every key.
+    Later,
+}
+
 /// Writes edits of one item's facets as one intent; returns what was written, nothing if nothing changed.
 pub(super) fn write(
+    tx: &Tx<'_>,
+    documents: &mut Documents,
+    target: &Target,
+    plan: &Plan,
+    world: &mut World<'_>,
+) -> Result<Vec<Wrote>, AppError> {
+    write_and(Words::Now, tx, documents, target, plan, world)
+}
+
+/// As [`write()`], for what is typed key by key.
+pub(super) fn write_key(
+    tx: &Tx<'_>,
+    documents: &mut Documents,
+    target: &Target,
+    plan: &Plan,
+    world: &mut World<'_>,
+) -> Result<Vec<Wrote>, AppError> {
+    write_and(Words::Later, tx, documents, target, plan, world)
+}
+
+fn write_and(
+    words: Words,
     tx: &Tx<'_>,
     documents: &mut Documents,
     target: &Target,
@@ -257,7 +288,7 @@ pub(super) fn write(
     }
     seal::check_fits(&made)?;
     if !wrote.is_empty() {
-        _ = write_row_of(tx, documents, &target.space, &target.preimage, target.item)?;
+        _ = write_row_of(tx, documents, &target.space, &target.preimage, target.item, words)?;
     }
     Ok(wrote)
 }
@@ -269,10 +300,11 @@ pub(super) fn write_row(
     space: &Space,
     documents: &mut Documents,
     item: &ItemId,
+    words: Words,
 ) -> Result<Vec<String>, AppError> {
     let preimage = read_preimage(tx, &space.id(), item)?;
     let before = tx.row(&space.id(), item)?.map(|stored| query::parse(&stored)).transpose()?;
-    let row = write_row_of(tx, documents, &space.id(), &preimage, *item)?;
+    let row = write_row_of(tx, documents, &space.id(), &preimage, *item, words)?;
     let given = before.map_or(0, |row| row.numbers);
     let by_me = |choice: &view::Choice| choice.member == Some(space.row.member);
     let is_new = |choice: &view::Choice| choice.number > given;
@@ -306,9 +338,13 @@ fn write_row_of(
     space: &SpaceId,
     preimage: &Preimage,
     item: ItemId,
+    words: Words,
 ) -> Result<view::Row, AppError> {
     let row = derive(tx, documents, space, preimage, item)?;
-    put_words(tx, space, &row)?;
+    match words {
+        Words::Now => put_words(tx, space, &row)?,
+        Words::Later => tx.outdate_words(space, &item)?,
+    }
     let row = row.brief();
     let json = serde_json::to_string(&row).map_err(|_| StoreError::Damaged { what: "a row of the view" })?;
     let status = row.status.as_deref().unwrap_or_default();

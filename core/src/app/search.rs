@@ -45,7 +45,8 @@ impl Profile {
     }
 }
 
-/// Sees to it that every item's words are kept, also of those that an earlier program wrote.
+/// Sees to it that every item's words are kept: of those that were typed in, that came one by one, or that an earlier
+/// program wrote.
 fn index(store: &mut Store, documents: &mut Documents) -> Result<(), AppError> {
     let missing = store.read::<_, AppError>(|tx| Ok(tx.unsearched()?))?;
     if missing.is_empty() {

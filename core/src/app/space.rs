@@ -266,8 +266,7 @@ impl Space {
     /// Notes in the file what this process changed, and that it did.
     pub(super) fn store_row(&mut self, tx: &Tx<'_>) -> Result<(), AppError> {
         let row = &self.row;
-        tx.set_last(&row.space, row.last.as_ref(), row.last_control.as_ref(), row.received)?;
-        self.row.generation = tx.touch_space(&self.row.space)?;
+        self.row.generation = tx.set_last(&row.space, row.last.as_ref(), row.last_control.as_ref(), row.received)?;
         Ok(())
     }
 }

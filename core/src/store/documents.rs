@@ -107,8 +107,10 @@ impl Tx<'_> {
         writer: Option<&MemberId>,
     ) -> Result<Option<Facet>, StoreError> {
         let name = (space.as_ref(), item.as_ref(), key(writer));
-        let mut statement =
-            self.prepare_cached("SELECT saved, version FROM documents WHERE space = ?1 AND item = ?2 AND writer = ?3")?;
+        let mut statement = self.prepare_cached(
+            "SELECT bytes, version FROM documents JOIN saved USING (space, item, writer)
+                 WHERE space = ?1 AND item = ?2 AND writer = ?3",
+        )?;
         let found = statement.query_row(name, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         let Some((saved, version)) = found else { return Ok(None) };
         let mut statement = self.prepare_cached(
@@ -159,14 +161,18 @@ impl Tx<'_> {
             "UPDATE changes SET loose = 0 WHERE space = ?1 AND item = ?2 AND writer = ?3 AND loose = 1",
         )?
         .execute(name)?;
+        self.prepare_cached(
+            "INSERT INTO saved (space, item, writer, bytes) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (space, item, writer) DO UPDATE SET bytes = excluded.bytes",
+        )?
+        .execute((name.0, name.1, name.2, saved))?;
         // A facet that was forgotten and derived anew has no version that it had before.
         let forgotten = self.meta(FORGOTTEN)?.and_then(|bytes| Some(i64::from_be_bytes(bytes.try_into().ok()?)));
         let mut statement = self.prepare_cached(
-            "INSERT INTO documents (space, item, writer, saved, version, loose) VALUES (?1, ?2, ?3, ?4, ?5, 0)
-             ON CONFLICT (space, item, writer)
-             DO UPDATE SET saved = excluded.saved, version = version + 1, loose = 0 RETURNING version",
+            "INSERT INTO documents (space, item, writer, version, loose) VALUES (?1, ?2, ?3, ?4, 0)
+             ON CONFLICT (space, item, writer) DO UPDATE SET version = version + 1, loose = 0 RETURNING version",
         )?;
-        Ok(statement.query_row((name.0, name.1, name.2, saved, forgotten.unwrap_or(0) + 1), |row| row.get(0))?)
+        Ok(statement.query_row((name.0, name.1, name.2, forgotten.unwrap_or(0) + 1), |row| row.get(0))?)
     }
 
     /// Adds a change to an existing facet; returns the new version and the number of loose changes. With an intent, it
@@ -301,6 +307,7 @@ impl Tx<'_> {
         let forgotten = self.meta(FORGOTTEN)?.and_then(|bytes| Some(i64::from_be_bytes(bytes.try_into().ok()?)));
         self.set_meta(FORGOTTEN, &newest.max(forgotten.unwrap_or(0)).to_be_bytes())?;
         self.execute("DELETE FROM documents WHERE space = ?1", [space.as_ref()])?;
+        self.execute("DELETE FROM saved WHERE space = ?1", [space.as_ref()])?;
         self.execute("DELETE FROM rows WHERE space = ?1", [space.as_ref()])?;
         self.clear_words(space)?;
         self.execute("DELETE FROM changes WHERE space = ?1 AND intent IS NULL", [space.as_ref()])?;

@@ -4,11 +4,12 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::StoreError;
 
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("migrations/0001_profile.sql"),
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_relays.sql"),
     include_str!("migrations/0004_words.sql"),
+    include_str!("migrations/0005_keys.sql"),
 ];
 
 /// The newest format that this program knows.

@@ -32,7 +32,17 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         let mut statement = self.prepare_cached(
             "INSERT INTO rows (space, item, kind, status, changed, choices, json)
-             VALUES (?1, ?2, ?3, ?4, (SELECT COALESCE(MAX(changed), 0) + 1 FROM rows WHERE space = ?1), ?5, ?6)
+             VALUES (?1, ?2, ?3, ?4, (
+                 -- The newest of each kind, by the index; there are few kinds.
+                 WITH RECURSIVE kinds (kind) AS (
+                     SELECT MIN(kind) FROM rows WHERE space = ?1
+                     UNION ALL
+                     SELECT (SELECT MIN(kind) FROM rows WHERE space = ?1 AND kind > kinds.kind)
+                     FROM kinds WHERE kind IS NOT NULL
+                 )
+                 SELECT COALESCE(MAX((SELECT MAX(changed) FROM rows WHERE space = ?1 AND kind = kinds.kind)), 0) + 1
+                 FROM kinds
+             ), ?5, ?6)
              ON CONFLICT (space, item) DO UPDATE
              SET status = excluded.status, changed = excluded.changed, choices = excluded.choices,
                  json = excluded.json",

@@ -33,6 +33,7 @@ impl Tx<'_> {
         let n = match known {
             Some(n) => {
                 self.prepare_cached("DELETE FROM words WHERE rowid = ?1")?.execute([n])?;
+                self.prepare_cached("UPDATE searched SET stale = 0 WHERE n = ?1 AND stale = 1")?.execute([n])?;
                 n
             }
             None => {
@@ -42,6 +43,14 @@ impl Tx<'_> {
         };
         let mut statement = self.prepare_cached("INSERT INTO words (rowid, title, body) VALUES (?1, ?2, ?3)")?;
         statement.execute((n, unmarked(title), unmarked(body)))?;
+        Ok(())
+    }
+
+    /// Notes that the words that are kept of an item are older than it.
+    pub fn outdate_words(&self, space: &SpaceId, item: &ItemId) -> Result<(), StoreError> {
+        let mut statement =
+            self.prepare_cached("UPDATE searched SET stale = 1 WHERE space = ?1 AND item = ?2 AND stale = 0")?;
+        statement.execute((space.as_ref(), item.as_ref()))?;
         Ok(())
     }
 
@@ -76,11 +85,12 @@ impl Tx<'_> {
         Ok(hits)
     }
 
-    /// Items that have a row but whose words are not kept: an earlier program wrote them.
+    /// Items that have a row but whose words are not kept, or are older.
     pub fn unsearched(&self) -> Result<Vec<(SpaceId, ItemId)>, StoreError> {
         let mut statement = self.prepare_cached(
             "SELECT space, item FROM rows
-             WHERE NOT EXISTS (SELECT 1 FROM searched WHERE searched.space = rows.space AND searched.item = rows.item)",
+             WHERE NOT EXISTS (SELECT 1 FROM searched
+                               WHERE searched.space = rows.space AND searched.item = rows.item AND stale = 0)",
         )?;
         let mut rows = statement.query(())?;
         let mut found = Vec::new();
@@ -198,6 +208,19 @@ mod tests {
         assert_eq!(found(&mut store, "nothing"), [1]);
         store.write(|tx| tx.clear_words(&space(1))).expect("cleared");
         assert!(found(&mut store, "first").is_empty());
+    }
+
+    #[test]
+    fn words_that_are_older_than_their_item_are_named_until_they_are_kept_anew() {
+        let (_folder, mut store) = store();
+        let unsearched = |store: &mut Store| store.read(|tx| tx.unsearched()).expect("reads");
+        let put = |tx: &Tx<'_>| (1..3).try_for_each(|n| tx.put_row(&space(1), &item(n), "note", "", 0, "{}"));
+        store.write(put).expect("rows");
+        assert_eq!(unsearched(&mut store), []);
+        store.write(|tx| tx.outdate_words(&space(1), &item(2))).expect("noted");
+        assert_eq!(unsearched(&mut store), [(space(1), item(2))]);
+        store.write(|tx| tx.put_words(&space(1), &item(2), "Doubts", "none")).expect("kept");
+        assert_eq!(unsearched(&mut store), []);
     }
 
     #[test]

@@ -105,26 +105,22 @@ impl Tx<'_> {
         Ok(devices)
     }
 
-    /// Tells other processes that a space's entries, keys or invitations changed; returns the new generation.
-    pub fn touch_space(&self, space: &SpaceId) -> Result<i64, StoreError> {
-        let mut statement =
-            self.prepare_cached("UPDATE spaces SET generation = generation + 1 WHERE space = ?1 RETURNING generation")?;
-        Ok(statement.query_row([space.as_ref()], |row| row.get(0))?)
-    }
-
-    /// Notes the last entries that this profile made, and when it last said what it received.
+    /// Notes the last entries that this profile made, and when it last said what it received; tells other processes that
+    /// the space's entries or keys changed. Returns the new generation.
     pub fn set_last(
         &self,
         space: &SpaceId,
         last: Option<&EntryId>,
         last_control: Option<&EntryId>,
         received: i64,
-    ) -> Result<(), StoreError> {
-        let mut statement =
-            self.prepare_cached("UPDATE spaces SET last = ?2, last_control = ?3, received = ?4 WHERE space = ?1")?;
+    ) -> Result<i64, StoreError> {
+        let mut statement = self.prepare_cached(
+            "UPDATE spaces SET last = ?2, last_control = ?3, received = ?4, generation = generation + 1
+             WHERE space = ?1 RETURNING generation",
+        )?;
         let bytes = |id: Option<&EntryId>| id.map(|id| id.as_bytes().to_vec());
-        statement.execute((space.as_ref(), bytes(last), bytes(last_control), received))?;
-        Ok(())
+        let values = (space.as_ref(), bytes(last), bytes(last_control), received);
+        Ok(statement.query_row(values, |row| row.get(0))?)
     }
 
     /// Adds an invitation under way.

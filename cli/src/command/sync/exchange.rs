@@ -40,6 +40,7 @@ pub(super) struct Exchange<'a> {
     refused: BTreeMap<SpaceId, &'static str>,
     said: BTreeMap<SpaceId, Tally>,
     news: BTreeMap<SpaceId, News>,
+    damaged: bool,
 }
 
 /// What changed in a space since it was said last.
@@ -57,12 +58,25 @@ impl<'a> Exchange<'a> {
         mode: Mode<'a>,
     ) -> Self {
         let stay = Stay::new(profile, relay, context.outside());
-        Self { stay, context, relay, mode, refused: BTreeMap::new(), said: BTreeMap::new(), news: BTreeMap::new() }
+        Self {
+            stay,
+            context,
+            relay,
+            mode,
+            refused: BTreeMap::new(),
+            said: BTreeMap::new(),
+            news: BTreeMap::new(),
+            damaged: false,
+        }
     }
 
     /// What came and went so far, a row a space of the relay.
     pub(super) fn report(&mut self) -> Result<Vec<Traffic>, CliError> {
         self.show()?;
+        if self.damaged {
+            // It says what.
+            self.stay.profile.status()?;
+        }
         let mut tallies: BTreeMap<_, _> = self.relay.spaces.iter().map(|space| (*space, Tally::default())).collect();
         tallies.extend(self.stay.session.tallies());
         self.rows(&tallies)
@@ -70,24 +84,30 @@ impl<'a> Exchange<'a> {
 
     fn rows(&mut self, tallies: &BTreeMap<SpaceId, Tally>) -> Result<Vec<Traffic>, CliError> {
         let mut rows = Vec::new();
-        for status in self.stay.profile.status()? {
-            let refused = self.refused.get(&status.space).copied();
-            let Some(tally) = tallies.get(&status.space).copied().or(refused.map(|_| Tally::default())) else {
-                continue;
+        let alliances = self.stay.profile.alliances()?;
+        let of = |space: &SpaceId| alliances.iter().find(|it| it.space == *space);
+        let spaces: BTreeSet<_> = tallies.keys().chain(self.refused.keys()).copied().collect();
+        let shared = alliances.iter().map(|it| it.space).filter(|space| spaces.contains(space));
+        let personal = spaces.iter().filter(|space| of(space).is_none()).copied();
+        for space in shared.chain(personal) {
+            let (refused, alliance) = (self.refused.get(&space).copied(), of(&space));
+            let tally = tallies.get(&space).copied().unwrap_or_default();
+            let News { items, met } = self.news.remove(&space).unwrap_or_default();
+            let both = self.both(space, met)?;
+            let profile = &mut *self.stay.profile;
+            let items = profile.some(space, items)?.into_iter().map(Named::from).collect();
+            let (choices, held) = match alliance {
+                Some(alliance) => (profile.conflicts(space)?.len(), Held::of(profile, alliance)?),
+                None => (0, None),
             };
-            let choices = if status.personal { 0 } else { self.stay.profile.conflicts(status.space)?.len() };
-            let held = Held::of(&status);
-            let News { items, met } = self.news.remove(&status.space).unwrap_or_default();
-            let items = self.stay.profile.some(status.space, items)?.into_iter().map(Named::from).collect();
-            let both = self.both(status.space, met)?;
             rows.push(Traffic {
                 held,
                 items,
                 both,
-                other: status.other,
-                id: status.space.to_string(),
-                title: status.title,
-                personal: status.personal,
+                other: alliance.and_then(|it| it.other.clone()),
+                id: space.to_string(),
+                title: alliance.map(|it| it.title.clone()).unwrap_or_default(),
+                personal: alliance.is_none(),
                 relay: self.relay.url.clone(),
                 received: tally.received,
                 sent: tally.sent,
@@ -154,6 +174,7 @@ impl<'a> Exchange<'a> {
                 }
                 SessionEvent::Damaged { space } => {
                     new = true;
+                    self.damaged = true;
                     self.refused.insert(space, "something of it is damaged on this computer");
                 }
             }
