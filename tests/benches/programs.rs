@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         programs(&mut report);
     }
     if wants("trace") {
-        trace();
+        trace(&mut report);
     }
     if wants("relay") {
         relay::run(&mut report);
@@ -144,8 +144,11 @@ fn medians<const N: usize>(commands: &mut [Command; N]) -> [Duration; N] {
     })
 }
 
+/// How many times what Automerge saves a typed text may take on its way.
+const TRAVELS: f64 = 1.3;
+
 /// A text typed key by key, sent, and fetched by somebody new.
-fn trace() {
+fn trace(report: &mut Report) {
     in_memory();
     let trace = Trace::friends();
     let mut typing = Typing::new(11);
@@ -163,8 +166,11 @@ fn trace() {
     let fetched = start.elapsed();
     let Wire { up, down } = typing.world.wire.take().expect("it was watched");
     let size = |entries: &[alliance_replica::log::entry::Entry]| entries.iter().map(|it| it.size()).sum::<usize>();
-    println!("sealed and sent in {sent:.2?}: {} bytes, {} entries", size(&up), up.len());
-    println!("joined, fetched and read in {fetched:.2?}: {} bytes, {} entries", size(&down), down.len());
+    println!("sealed and sent in {sent:.2?}, {} entries", up.len());
+    println!("joined, fetched and read in {fetched:.2?}, {} entries", down.len());
+    let saved = trace.saved() as f64;
+    report.most("bytes up, to what Automerge saves", size(&up) as f64, saved, TRAVELS);
+    report.most("bytes down, to what Automerge saves", size(&down) as f64, saved, TRAVELS);
 }
 
 /// What is printed, and whether every limit was met.

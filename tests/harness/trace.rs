@@ -7,6 +7,10 @@ use alliance_core::{
     keys::Invitation,
 };
 use alliance_replica::id::SpaceId;
+use automerge::{
+    Automerge, ObjType, ROOT,
+    transaction::{CommitOptions, Transactable as _},
+};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
@@ -64,6 +68,25 @@ impl Trace {
             key.press(&mut self.text);
         }
         self
+    }
+
+    /// Bytes of what Automerge saves of the same keystrokes, each its own change at its own time.
+    ///
+    /// # Panics
+    /// If a place of the trace is not in its text.
+    #[must_use]
+    pub fn saved(&self) -> usize {
+        let mut document = Automerge::new();
+        let mut transaction = document.transaction();
+        let body = transaction.put_object(ROOT, "body", ObjType::Text).expect("a text");
+        transaction.commit();
+        for (number, key) in self.keystrokes.iter().enumerate() {
+            let mut transaction = document.transaction();
+            transaction.splice_text(&body, key.at, key.deleted.cast_signed(), &key.inserted).expect("a splice");
+            transaction.commit_with(CommitOptions::default().with_time(pressed_at(number)));
+        }
+        assert_eq!(document.get_changes_meta(&[]).len(), self.keystrokes.len() + 1);
+        document.save().len()
     }
 }
 

@@ -6,11 +6,7 @@ use alliance_core::keys::seal::sealed_size;
 use alliance_replica::{log::entry::Entry, wire};
 use alliance_tests::{
     Wire,
-    trace::{Trace, Typing, pressed_at},
-};
-use automerge::{
-    Automerge, ObjType, ROOT,
-    transaction::{CommitOptions, Transactable as _},
+    trace::{Trace, Typing},
 };
 
 /// Most bytes that an entry takes beside its padded plaintext.
@@ -19,21 +15,6 @@ const OVERHEAD: usize = 260;
 /// Keystrokes of the trace that are typed; `tests/long` types all of them.
 fn keystrokes() -> usize {
     env::var("ALLIANCE_KEYSTROKES").ok().map_or(4000, |count| count.parse().expect("a number"))
-}
-
-/// Bytes of what Automerge saves of the same keystrokes, each its own change at its own time.
-fn saved(trace: &Trace) -> usize {
-    let mut document = Automerge::new();
-    let mut transaction = document.transaction();
-    let body = transaction.put_object(ROOT, "body", ObjType::Text).expect("a text");
-    transaction.commit();
-    for (number, key) in trace.keystrokes.iter().enumerate() {
-        let mut transaction = document.transaction();
-        transaction.splice_text(&body, key.at, key.deleted.cast_signed(), &key.inserted).expect("a splice");
-        transaction.commit_with(CommitOptions::default().with_time(pressed_at(number)));
-    }
-    assert_eq!(document.get_changes_meta(&[]).len(), trace.keystrokes.len() + 1);
-    document.save().len()
 }
 
 fn size(entries: &[Entry]) -> usize {
@@ -49,7 +30,7 @@ fn a_text_typed_key_by_key_travels_in_little_more_than_its_compact_form() {
     typing.world.sync("Ben");
     assert_eq!(typing.join(), trace.text);
 
-    let saved = saved(&trace);
+    let saved = trace.saved();
     let Wire { up, down } = typing.world.wire.take().expect("it was watched");
     for entry in up.iter().chain(&down) {
         let padded = entry.body.len() - (sealed_size(0) - 1);

@@ -303,9 +303,8 @@ pub(super) fn write_row(
     words: Words,
 ) -> Result<Vec<String>, AppError> {
     let preimage = read_preimage(tx, &space.id(), item)?;
-    let before = tx.row(&space.id(), item)?.map(|stored| query::parse(&stored)).transpose()?;
+    let given = tx.row(&space.id(), item)?.map(|stored| query::numbers_given(&stored)).transpose()?.unwrap_or(0);
     let row = write_row_of(tx, documents, &space.id(), &preimage, *item, words)?;
-    let given = before.map_or(0, |row| row.numbers);
     let by_me = |choice: &view::Choice| choice.member == Some(space.row.member);
     let is_new = |choice: &view::Choice| choice.number > given;
     let met = |it: &&view::Conflict| {
@@ -363,8 +362,12 @@ pub(super) fn derive(
     let private = tx.space(space)?.is_some_and(|row| row.kind == SpaceKind::Personal);
     let devices: Vec<_> = tx.devices(space)?.into_iter().collect();
     let mut row = view::derive(preimage, &documents.facets(tx, space, preimage, item)?, &devices, private);
-    let before = tx.row(space, &item)?.map(|stored| query::parse(&stored)).transpose()?;
-    row.number_after(before.as_ref());
+    let before = tx.row(space, &item)?;
+    if row.conflicts.is_empty() {
+        row.numbers = before.map(|stored| query::numbers_given(&stored)).transpose()?.unwrap_or(0);
+    } else {
+        row.number_after(before.map(|stored| query::parse(&stored)).transpose()?.as_ref());
+    }
     Ok(row)
 }
 

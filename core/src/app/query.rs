@@ -467,6 +467,17 @@ pub(super) fn read_row(tx: &Tx<'_>, item: &ItemRef) -> Result<view::Row, AppErro
     parse(&stored.ok_or(StoreError::Damaged { what: "a row of the view" })?)
 }
 
+/// How many numbers were given to values of an item, as its row has it: quicker than to read all of it.
+pub(super) fn numbers_given(stored: &StoredRow) -> Result<usize, AppError> {
+    #[derive(serde::Deserialize)]
+    struct Given {
+        #[serde(default)]
+        numbers: usize,
+    }
+    let given: Result<Given, _> = serde_json::from_str(&stored.json);
+    Ok(given.map_err(|_| StoreError::Damaged { what: "a row of the view" })?.numbers)
+}
+
 pub(super) fn parse(stored: &StoredRow) -> Result<view::Row, AppError> {
     let row: Result<view::Row, _> = serde_json::from_str(&stored.json);
     let mut row = row.map_err(|_| StoreError::Damaged { what: "a row of the view" })?;

@@ -44,8 +44,9 @@ impl Tx<'_> {
                  FROM kinds
              ), ?5, ?6)
              ON CONFLICT (space, item) DO UPDATE
-             SET status = excluded.status, changed = excluded.changed, choices = excluded.choices,
-                 json = excluded.json",
+             SET status = excluded.status, choices = excluded.choices, json = excluded.json,
+                 -- What is the newest already stays where it is.
+                 changed = CASE rows.changed WHEN excluded.changed - 1 THEN rows.changed ELSE excluded.changed END",
         )?;
         let choices = i64::try_from(choices).unwrap_or(i64::MAX);
         statement.execute((space.as_ref(), item.as_ref(), kind, status, choices, json))?;
