@@ -41,10 +41,10 @@ pub enum Sort {
     /// What is good as it is
     Keep,
     /// What there could be more of
-    #[value(alias = "more")]
+    #[value(aliases = ["more", "more of"])]
     MoreOf,
     /// What there could be less of
-    #[value(alias = "less")]
+    #[value(aliases = ["less", "less of"])]
     LessOf,
     /// What you noticed, without a wish
     Noticed,
@@ -121,7 +121,11 @@ impl Feedback {
 
 impl Give {
     fn run(self, context: &Context<'_>) -> Result<Done, CliError> {
-        let Self { sort, words, message, about, asked_for } = self;
+        let Self { sort, mut words, message, about, asked_for } = self;
+        if matches!(sort, Sort::MoreOf | Sort::LessOf) && words.first().is_some_and(|word| word == "of") {
+            // So people say it: more of what.
+            words.remove(0);
+        }
         let mut profile = context.profile()?;
         let space = context.space(&mut profile)?;
         let asked = asked_for.map(|text| item::find(context, &mut profile, Some(feedback::KIND.name), &text));

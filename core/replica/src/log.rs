@@ -35,6 +35,8 @@ pub struct Log {
     chains: Chains,
     dag: Dag,
     quota: Quota,
+    /// For each chain of which an entry was refused because there were too many: at which place.
+    passed_over: BTreeMap<(DeviceId, Chain), u64>,
     /// What content entries name, as far as somebody with the keys has said so.
     afters: BTreeMap<EntryId, After>,
     /// Control entries that are held but whose past is not complete, and how much of what they name is lacking.
@@ -103,6 +105,7 @@ impl Log {
             chains: Chains::default(),
             dag: Dag::new(space),
             quota,
+            passed_over: BTreeMap::new(),
             afters: BTreeMap::new(),
             pending: BTreeMap::new(),
             awaited: BTreeMap::new(),
@@ -140,6 +143,7 @@ impl Log {
                 received.known.push(meta.head);
                 continue;
             }
+            let seq = entry::Header::decode(&entry.header).map(|header| header.seq).ok();
             match self.judge(device, chain, entry) {
                 Ok(Some((entry, control))) => self.take(entry, control, &mut received.new),
                 Ok(None) => {}
@@ -148,6 +152,10 @@ impl Log {
                     break;
                 }
                 Err(refusal) => {
+                    if let (Refusal::TooMany, Some(seq)) = (&refusal, seq) {
+                        let lowest = self.passed_over.entry((*device, chain)).or_insert(seq);
+                        *lowest = seq.min(*lowest);
+                    }
                     received.refused = Some((id, refusal));
                     break;
                 }
@@ -155,6 +163,11 @@ impl Log {
         }
         self.admit_strangers(&mut received.new);
         received
+    }
+
+    /// True if a head comes after an entry for which its author's member had no room: it cannot be taken.
+    pub fn passed_over(&self, head: &Head) -> bool {
+        self.passed_over.get(&(head.device, head.chain)).is_some_and(|seq| *seq <= head.seq)
     }
 
     /// Takes an entry from one's own disk, in the order in which it was written there.

@@ -346,6 +346,7 @@ impl Settling<'_, '_> {
             self.space.waiting = again;
             self.run()?;
             if !self.requeue()? {
+                self.tx.clear_rows(&space)?;
                 // Nothing of it is news.
                 self.met = met;
                 return Ok(());

@@ -366,7 +366,7 @@ impl Session {
         let loaded = profile.space(&space)?;
         self.exchange.received(channel, &loaded.log, taken.heads);
         self.exchange.acknowledge(channel);
-        if !taken.loose.is_empty() {
+        if taken.passed_over || !taken.loose.is_empty() {
             self.exchange.say_have(channel, &loaded.log);
         }
         let own = loaded.log.fold().founder().map(|founder| alliance::preimage(founder).id());
@@ -404,13 +404,13 @@ impl Session {
         world: &World<'_>,
     ) -> Result<(), AppError> {
         let loaded = profile.space(&space)?;
-        let mut stored: Vec<_> = acks.iter().flat_map(|ack| self.exchange.durable(&loaded.log, ack)).collect();
-        stored.extend(self.exchange.claimed(channel, &loaded.log));
         let spoken = self.exchange.peer(channel).is_some_and(Peer::has_spoken);
         let Some(line) = self.channels.get_mut(&channel) else { return Ok(()) };
         if !spoken || line.compared && acks.is_empty() && !received {
             return Ok(());
         }
+        let mut stored: Vec<_> = acks.iter().flat_map(|ack| self.exchange.durable(&loaded.log, ack)).collect();
+        stored.extend(self.exchange.claimed(channel, &loaded.log));
         // Whether the relay lost something can be told once every head that it names is here.
         let peer = self.exchange.peer(channel);
         let tells = !line.compared && peer.is_some_and(|peer| peer.is_pulled(&loaded.log));
@@ -491,6 +491,8 @@ pub(super) struct Taken {
     pub(super) met: BTreeSet<Met>,
     /// The last entry of each path that could not be linked as a whole, and its author.
     pub(super) loose: Vec<(DeviceId, EntryId)>,
+    /// Whether an entry was passed over because there are too many by its author's member.
+    pub(super) passed_over: bool,
     /// An entry was refused, and under which code.
     pub(super) refused: Option<(EntryId, Code)>,
 }

@@ -50,12 +50,18 @@ impl Profile {
                 taken.heads.extend(received.known);
                 taken.loose.extend(last.filter(|_| received.unlinked).map(|last| (device, last)));
                 if let Some((entry, refusal)) = received.refused {
-                    let about =
-                        json!({ "entry": entry.to_string(), "device": device.to_string(), "reason": whole(&refusal) });
+                    let mut about = json!({ "device": device.to_string(), "reason": whole(&refusal) });
+                    if !matches!(refusal, Refusal::TooMany) {
+                        // Of those there may be any number: it is said once a device.
+                        about["entry"] = entry.to_string().into();
+                    }
                     tx.note_security_once(world.now, (&space.id(), "entry-refused", &about))?;
                     let code = match refusal {
                         // Nothing that follows it counts either; whoever is not its author goes on.
-                        Refusal::TooMany => continue,
+                        Refusal::TooMany => {
+                            taken.passed_over = true;
+                            continue;
+                        }
                         Refusal::Author => Code::Limit,
                         _ => Code::Entry,
                     };

@@ -98,6 +98,37 @@ impl Register {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::{
+        Document,
+        write::tests::{facet, put, write},
+    };
+
+    #[test]
+    fn who_choose_differently_at_once_have_to_choose_again() {
+        let mut ben = facet();
+        write(&mut ben, 1, &[put("title", "start")]).expect("works");
+        let mut anna = Document { actor: None, ..ben.clone() };
+        let meet = |ben: &mut Document, anna: &mut Document| {
+            let (his, hers) = (ben.changes(&[]), anna.changes(&[]));
+            ben.apply(hers).expect("applies");
+            anna.apply(his).expect("applies");
+        };
+        write(&mut ben, 1, &[put("title", "one")]).expect("works");
+        write(&mut anna, 2, &[put("title", "two")]).expect("works");
+        meet(&mut ben, &mut anna);
+        assert!(ben.register("title").is_conflict());
+        // One of the two keeps what shows already.
+        write(&mut ben, 1, &[put("title", "one")]).expect("works");
+        write(&mut anna, 2, &[put("title", "two")]).expect("works");
+        assert!(!ben.register("title").is_conflict() && !anna.register("title").is_conflict());
+        meet(&mut ben, &mut anna);
+        let values = ben.register("title");
+        assert_eq!(values.values().len(), 2, "{values:?}");
+        assert_eq!(values, anna.register("title"));
+        let (again, applied) = Document::rebuild(ben.id(), ben.schema().clone(), ben.changes(&[])).expect("works");
+        assert!(applied.left_out.is_empty());
+        assert_eq!(again.register("title"), values);
+    }
 
     #[test]
     fn equal_values_of_two_people_are_no_conflict() {

@@ -9,6 +9,11 @@ use automerge::{
 
 use super::{Authors, Document, Shape};
 
+/// Most heads of what is here that the author of a change may have known, and most versions from which changes may start,
+/// for them to be looked at: a meeting is only told, and whoever sends more than people type is told nothing.
+const KNOWN: usize = 64;
+const VERSIONS: usize = 8;
+
 impl Document {
     /// The texts that both these changes of somebody else, which are not applied yet, and one by `mine` wrote in, neither
     /// of them knowing of the other.
@@ -27,9 +32,15 @@ impl Document {
                     None => {}
                 }
             }
+            if known.len() > KNOWN {
+                return met;
+            }
             seen.insert(change.hash(), known.clone());
             if heads.is_subset(&known) {
                 continue;
+            }
+            if unseen.len() == VERSIONS && !unseen.contains_key(&known) {
+                return met;
             }
             let texts = unseen.entry(known).or_insert_with_key(|known| {
                 let known: Vec<_> = known.iter().copied().collect();
@@ -66,6 +77,29 @@ mod tests {
 
     fn fork(document: &Document) -> Document {
         Document { actor: None, ..document.clone() }
+    }
+
+    #[test]
+    fn more_versions_than_people_write_from_are_not_looked_at() {
+        let mine = Authors::new(&shared(), [device(1)]);
+        let mut here = facet();
+        write(&mut here, 1, &[body("One two three.")]).expect("works");
+        let mut arriving = Vec::new();
+        for n in 0..2 * VERSIONS {
+            let start = here.heads();
+            let mut there = fork(&here);
+            write(&mut there, 2, &[put("title", &n.to_string())]).expect("works");
+            arriving.extend(there.changes(&start));
+            write(&mut here, 1, &[body(&format!("One two three {n}."))]).expect("works");
+        }
+        let start = here.heads();
+        let mut there = fork(&here);
+        write(&mut there, 2, &[body("Zero.")]).expect("works");
+        write(&mut here, 1, &[body("One two three. Four.")]).expect("works");
+        let last = there.changes(&start);
+        assert_eq!(here.meets(&last, &mine), ["body".to_owned()].into());
+        arriving.extend(last);
+        assert!(here.meets(&arriving, &mine).is_empty());
     }
 
     #[test]

@@ -208,7 +208,14 @@ fn make<'s>(
     object: impl Fn(&str, Shape) -> Result<&'s ObjId, EditError>,
 ) -> Result<(), EditError> {
     match edit {
-        Edit::Put(key, Some(value)) => transaction.put(ROOT, key.as_str(), writable(key, value)?)?,
+        Edit::Put(key, Some(value)) => {
+            let value = writable(key, value)?;
+            if transaction.get_all(ROOT, key.as_str())?.len() > 1 {
+                // Automerge would only let go of the others if the value stands already: who chooses at once says it anew.
+                clear(transaction, &ROOT, key)?;
+            }
+            transaction.put(ROOT, key.as_str(), value)?;
+        }
         Edit::Put(key, None) => clear(transaction, &ROOT, key)?,
         Edit::Text(name, _) => {
             let text = object(name, Shape::Text)?;

@@ -308,11 +308,21 @@ impl Tx<'_> {
         self.set_meta(FORGOTTEN, &newest.max(forgotten.unwrap_or(0)).to_be_bytes())?;
         self.execute("DELETE FROM documents WHERE space = ?1", [space.as_ref()])?;
         self.execute("DELETE FROM saved WHERE space = ?1", [space.as_ref()])?;
-        self.execute("DELETE FROM rows WHERE space = ?1", [space.as_ref()])?;
         self.clear_words(space)?;
         self.execute("DELETE FROM changes WHERE space = ?1 AND intent IS NULL", [space.as_ref()])?;
         self.execute("UPDATE changes SET loose = 0 WHERE space = ?1", [space.as_ref()])?;
         self.execute("UPDATE items SET carried = 0 WHERE space = ?1", [space.as_ref()])?;
+        Ok(())
+    }
+
+    /// Forgets the rows of items that have no document any more, once documents were derived anew. The others keep what
+    /// they say of the row before them.
+    pub fn clear_rows(&self, space: &SpaceId) -> Result<(), StoreError> {
+        self.execute(
+            "DELETE FROM rows WHERE space = ?1 AND NOT EXISTS
+             (SELECT 1 FROM documents WHERE documents.space = rows.space AND documents.item = rows.item)",
+            [space.as_ref()],
+        )?;
         Ok(())
     }
 

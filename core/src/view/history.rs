@@ -12,8 +12,11 @@ use crate::document::{
     text::{self, Piece},
 };
 
-/// Stretches of one facet on one day above which the day is shown as one: two people typed at once.
+/// Turns at one facet on one day above which those that follow close upon each other are shown as one: two people typed
+/// at once.
 const TURNS: usize = 6;
+/// Seconds between two turns that follow close upon each other.
+const AT_ONCE: i64 = 10;
 
 /// What was written on one day.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -94,13 +97,17 @@ impl<W> Turn<'_, W> {
     }
 }
 
-/// Days on which people took more turns than anybody would read, as one.
+/// Where people took more turns in a day than anybody would read, those that they took while both were typing as one.
 fn merged<W: Ord>(turns: Vec<Turn<'_, W>>) -> Vec<Turn<'_, W>> {
     let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
     turns.iter().for_each(|turn| *counts.entry(turn.day).or_default() += 1);
     let mut merged: Vec<Turn<'_, W>> = Vec::new();
     for turn in turns {
-        match merged.last_mut().filter(|last| last.day == turn.day && counts[&turn.day] > TURNS) {
+        let times = |turn: &Turn<'_, W>| turn.changes.iter().map(|change| change.time).max();
+        let begins = turn.changes.first().map(|change| change.time);
+        let is_close = |last: &Turn<'_, W>| begins <= times(last).map(|time| time.saturating_add(AT_ONCE));
+        let is_many = counts[&turn.day] > TURNS;
+        match merged.last_mut().filter(|last| is_many && last.day == turn.day && is_close(last)) {
             Some(last) => {
                 last.by.extend(turn.by);
                 last.changes.extend(turn.changes);
@@ -199,6 +206,15 @@ mod tests {
     fn a_day_of_many_turns_is_one_stretch_of_both() {
         let written: Vec<_> = (1..=20).map(|n| change(n, &[n - 1][..usize::from(n > 1)], 1 + n % 2, 11)).collect();
         assert_eq!(shown(&written, 5), [(1, vec![1, 2], vec![], vec![20])]);
+    }
+
+    #[test]
+    fn turns_that_people_take_one_after_the_other_stay_apart_however_many() {
+        let written: Vec<_> =
+            (1..=20).map(|n| change(n, &[n - 1][..usize::from(n > 1)], 1 + n % 2, i64::from(n) * 60)).collect();
+        let stretches = stretches(&written, 5, |_| 1, |by| by[0]);
+        assert_eq!(stretches.len(), 20);
+        assert!(stretches.iter().all(|it| it.by.len() == 1 && it.before.len() < 2 && it.after.len() == 1));
     }
 
     #[test]

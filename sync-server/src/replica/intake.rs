@@ -68,6 +68,7 @@ impl<S: Store> Relay<S> {
             self.end_after_acks(id, channel, Reason::Quota, Some(entry));
         } else {
             self.counters.refuse(Reason::Quota);
+            self.say_have(id, channel, space);
         }
     }
 

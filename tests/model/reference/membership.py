@@ -298,7 +298,8 @@ class World:
         if not w.R['epoch_per_key']: return not w.cut_evidence(F) & ~e.cpast
         ends = {d: list(x) for d, x in F.ends.items()}
         for i in bits(F.S):
-            if w.E[i].kind == 'Redeem' and w.valid(i): ends.setdefault(w.E[i].dev, []).append((1 << i, 1))
+            d = w.E[i].dev   # a Redeem ends a key that is an invitation's and nothing else
+            if w.E[i].kind == 'Redeem' and w.valid(i) and all(x[2] == 'inv' for x in F.intro_of.get(d, ())): ends.setdefault(d, []).append((1 << i, 1))
         return all(any((m & e.cpast).bit_count() >= n for m, n in x) for x in ends.values())
     def holders(w, ep, S):
         h = set(w.E[ep].a['wraps']) | {w.E[ep].dev}

@@ -106,6 +106,21 @@ fn whoever_ends_a_key_again_and_again_makes_nobody_mint_anew() {
 }
 
 #[test]
+fn a_redemption_does_not_tell_that_a_device_is_dead_which_was_let_in_by_it() {
+    let mut story = with_epoch();
+    let all = ["A0", "B0", "J", "RA", "RB"];
+    story.say("i", "A0", "e", InviteOwn("J"));
+    story.say("r", "J", "i", Redeem("J"));
+    story.say("spent", "B0", "r", Mint(&ALL, &["e"]));
+    story.branch("f", "A0", "i", "r", Confirm("r"));
+    story.say("in", "A0", "f", Mint(&all, &["e"]));
+    assert!(story.live().contains(&"J".to_owned()), "{:?}", story.live());
+    story.say("both", "A0", "in spent", Mint(&all, &["in", "spent"]));
+    story.say("k", "A0", "both", Cut("J"));
+    assert!(story.usable("B0").is_empty(), "J opens what was minted when it was only an invitation's key");
+}
+
+#[test]
 fn more_branches_of_a_forked_chain_make_nobody_mint_anew() {
     let mut story = with_epoch();
     story.say("a", "A0", "e", Add("A1"));

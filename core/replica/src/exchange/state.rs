@@ -47,6 +47,8 @@ pub struct Peer {
     /// By index: the peer named it before it acknowledged anything, so it had it when the connection began.
     had: Vec<bool>,
     has_acknowledged: bool,
+    /// By index: what the peer turned out to have by its claims since somebody asked; every entry at most once.
+    claimed: Vec<Index>,
     /// Claims of the peer that we could not follow yet.
     open_claims: Vec<Claim>,
     /// Chains for which the peer gave back points.
@@ -96,6 +98,9 @@ impl Peer {
         let floor = have.floor.iter().map(|floor| (floor.device, floor.seq)).collect();
         self.have = Some(PeerHave { heads, floor });
         self.cursor = [0; 2];
+        // A peer acknowledges nothing that it passes over, and says what it has instead: that holds nothing up.
+        self.in_flight.values_mut().for_each(|size| *size = 0);
+        self.in_flight_bytes = 0;
     }
 
     /// True once the peer has said what it has.
@@ -110,7 +115,7 @@ impl Peer {
 
     /// True if we hold every head that the peer named above the floors.
     pub fn is_pulled(&self, log: &Log) -> bool {
-        self.has_spoken() && self.heads().all(|head| holds(log.chains(), head))
+        self.has_spoken() && self.heads().all(|head| holds(log.chains(), head) || log.passed_over(head))
     }
 
     /// True once everything held here is with the peer or on its way there. Only after [`Peer::next_path`] found nothing.
@@ -131,7 +136,10 @@ impl Peer {
         let own = |head: &Head| head.device == *device;
         self.has_spoken()
             && self.heads().filter(|head| own(head)).all(|head| log.chains().is_processed(head))
-            && self.heads().filter(|head| head.chain == Chain::Control).all(|head| holds(log.chains(), head))
+            && self
+                .heads()
+                .filter(|head| head.chain == Chain::Control)
+                .all(|head| holds(log.chains(), head) || log.passed_over(head))
             && log.chains().heads().filter(|meta| own(&meta.head)).all(|meta| log.chains().is_processed(&meta.head))
     }
 
@@ -148,7 +156,9 @@ impl Peer {
 
     /// The entries that the peer turned out to have on its disk, by what it said it has, since the last look at that.
     pub fn claimed(&mut self, log: &Log) -> Vec<EntryId> {
-        self.follow_claims(log.chains())
+        self.follow_claims(log.chains());
+        let claimed = std::mem::take(&mut self.claimed);
+        claimed.into_iter().map(|index| log.chains().at(index).head.id).collect()
     }
 
     /// True if the peer had the entry on its disk when the connection began, as far as it said so.
@@ -293,10 +303,8 @@ impl Peer {
         holds(chains, head) || head.chain == Chain::Content && head.seq <= peer_floor
     }
 
-    /// Marks what the peer's heads say it has: each head that we hold, and its past down to the lowest seq named. Returns
-    /// what was not known to be on its disk.
-    fn follow_claims(&mut self, chains: &Chains) -> Vec<EntryId> {
-        let mut new = Vec::new();
+    /// Marks what the peer's heads say it has: each head that we hold, and its past down to the lowest seq named.
+    fn follow_claims(&mut self, chains: &Chains) {
         let mut open = std::mem::take(&mut self.open_claims);
         open.retain(|claim| {
             let Some(index) = chains.index(&claim.held.head.id) else { return true };
@@ -306,7 +314,7 @@ impl Peer {
                 }
                 self.mark(at);
                 if !is_set(&self.durable, at) {
-                    new.push(chains.at(at).head.id);
+                    self.claimed.push(at);
                 }
                 set(&mut self.durable, Some(at));
                 if claim.early {
@@ -316,7 +324,6 @@ impl Peer {
             false
         });
         self.open_claims = open;
-        new
     }
 
     fn is_known(&self, index: Index) -> bool {

@@ -33,12 +33,16 @@ impl Settling<'_, '_> {
             let document = self.documents.open(self.tx, &space, &preimage, doc)?;
             let missing = document.missing(&changes);
             // What depends on nothing that is missing goes on.
-            for change in changes {
-                if change.deps().iter().all(|hash| document.knows(hash)) && document.apply(vec![change]).is_err() {
-                    break;
-                }
+            let is_whole = changes.into_iter().all(|change| {
+                let follows = change.deps().iter().all(|hash| document.knows(hash));
+                !follows || document.apply(vec![change]).is_ok()
+            });
+            if is_whole {
+                self.documents.record(self.tx, &space, doc, &[], true, None)?;
+            } else {
+                // It is of no use any more, and read again as it was; what waits stays in the queue.
+                self.documents.forget_one(&space, doc);
             }
-            self.documents.record(self.tx, &space, doc, &[], true, None)?;
             self.touch(doc.item);
             if !missing.is_empty() {
                 lacking.insert(doc, missing.into_iter().collect());

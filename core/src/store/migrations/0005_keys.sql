@@ -11,4 +11,6 @@ CREATE TABLE saved (
 INSERT INTO saved SELECT space, item, writer, saved FROM documents;
 ALTER TABLE documents DROP COLUMN saved;
 
+CREATE INDEX security_said ON security (space, kind, about);
+
 ALTER TABLE searched ADD COLUMN stale INTEGER NOT NULL DEFAULT 0; -- 1 while `words` has older words of the item

@@ -179,7 +179,6 @@ impl Roster {
                 }
                 Some(Effect::Redeems { .. }) => {
                     self.redemptions.entry(node.device).or_default().push(*at);
-                    self.ends.entry(node.device).or_default().push(*at);
                 }
                 _ => {}
             }
@@ -191,6 +190,12 @@ impl Roster {
             }
             if all.iter().any(|one| one.role == Role::Recovery) {
                 self.recovery.insert(*device);
+            }
+        }
+        // A redemption ends a key that is an invitation's and nothing else.
+        for (device, all) in &self.redemptions {
+            if self.introductions.get(device).is_none_or(|of| of.iter().all(|one| one.role == Role::Invite)) {
+                self.ends.entry(*device).or_default().extend(all);
             }
         }
     }
