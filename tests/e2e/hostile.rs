@@ -21,7 +21,7 @@ use alliance_tests::{socket::Socket, town::Town};
 use rusqlite::{Connection, OpenFlags};
 
 /// A connection that has proven its key, as every client does first.
-fn greeted(address: &str, seed: u8) -> (Socket, Exchange) {
+pub(crate) fn greeted(address: &str, seed: u8) -> (Socket, Exchange) {
     let mut socket = Socket::connect(address);
     let mut exchange = Exchange::new(Role::Initiator, Secret::from_seed(&[seed; 32]), [seed; 32]);
     loop {

@@ -8,6 +8,7 @@ mod disks;
 mod doctor;
 mod durable;
 mod faults;
+mod forged;
 mod hostile;
 mod invitations;
 mod live;

@@ -3,15 +3,17 @@
 //! A [`Forger`] seals and signs whatever it is told to, so that a forged entry is right in all but what a test is about.
 //! [`World::deliver`] brings it to a person as the relay would: in frames, within a sync.
 
+use std::num::NonZeroU64;
+
 use alliance_core::{
     app::SessionError,
-    document::{DocId, Document, Edit, Editor, KindName, Preimage, Writer},
+    document::{Change, DocId, Document, Edit, Editor, KindName, Preimage, Writer, author::actor_prefix},
     domain,
     keys::{Content, DeviceSecret, EpochKey, Form, Part, seal},
 };
 use alliance_replica::{
     exchange::frame::{Channel, Entries, Frame},
-    id::{DeviceId, EntryId, MemberId, SpaceId},
+    id::{DeviceId, EntryId, ItemId, MemberId, SpaceId},
     log::{
         control::{AddDevice, AddedRole, Control, Record},
         entry::{Entry, Place, Verified},
@@ -19,6 +21,10 @@ use alliance_replica::{
     },
 };
 use alliance_sync_server::store::Store;
+use automerge::{
+    ActorId, ExpandedChange,
+    legacy::{Key, ObjectId, Op, OpType},
+};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use rusqlite::{Connection, Row};
@@ -66,6 +72,29 @@ impl<S: Store> World<S> {
     }
 }
 
+/// A zstd frame of blocks that repeat one byte 128 KiB, whose header claims what it likes.
+pub fn bomb(claimed: u32, blocks: usize) -> Vec<u8> {
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0b1010_0000];
+    frame.extend_from_slice(&claimed.to_le_bytes());
+    for block in 1..=blocks {
+        let header: u32 = ((128 * 1024) << 3) | (1 << 1) | u32::from(block == blocks);
+        frame.extend_from_slice(&header.to_le_bytes()[..3]);
+        frame.push(7);
+    }
+    frame
+}
+
+/// What an item's id is the hash of, as a profile has it.
+///
+/// # Panics
+/// If it does not have it.
+pub fn preimage(profile: &std::path::Path, item: &ItemId) -> Preimage {
+    let file = Connection::open(profile).expect("a profile");
+    let found = |row: &Row<'_>| row.get::<_, Vec<u8>>(0);
+    let bytes = file.query_row("SELECT preimage FROM items WHERE item = ?1", [item.as_ref()], found);
+    Preimage::decode(&bytes.expect("an item")).expect("a preimage")
+}
+
 /// Somebody with the keys of a device of a space.
 pub struct Forger {
     /// The device.
@@ -84,7 +113,15 @@ impl Forger {
     /// # Panics
     /// If they are not there.
     pub fn steal<S>(world: &World<S>, name: &str, space: SpaceId) -> Self {
-        let file = Connection::open(world.people[name].folder.path().join("profile.db")).expect("a profile");
+        Self::steal_from(&world.people[name].folder.path().join("profile.db"), space)
+    }
+
+    /// Takes them out of the file of a profile.
+    ///
+    /// # Panics
+    /// If they are not there.
+    pub fn steal_from(profile: &std::path::Path, space: SpaceId) -> Self {
+        let file = Connection::open(profile).expect("a profile");
         let blob = |sql: &str| file.query_row(sql, [space.as_ref()], |row| row.get::<_, Vec<u8>>(0)).expect("a secret");
         let secret = blob("SELECT secret FROM spaces WHERE space = ?1");
         let secret = DeviceSecret::from_bytes(secret.as_slice().try_into().expect("64 bytes"));
@@ -138,6 +175,34 @@ impl Forger {
         document.edit(&mut Editor { device: author, now: START, rng: &mut self.rng }, edits).expect("an edit");
         let raw: Vec<u8> = document.changes(&[]).iter().flat_map(|change| change.raw_bytes().to_vec()).collect();
         Part::pack(doc.item, writer.member(), Some(preimage.encode()), Form::Changes, &raw).expect("a part")
+    }
+
+    /// A part with one operation that starts at `start`.
+    ///
+    /// # Panics
+    /// If there is no such operation.
+    pub fn far(&mut self, start: u64) -> Part {
+        let note = self.item("note", None);
+        let doc = DocId { item: note.id(), writer: Writer::Everyone };
+        let change = Change::from(ExpandedChange {
+            operations: vec![Op {
+                action: OpType::Put("Far".into()),
+                obj: ObjectId::Root,
+                key: Key::Map("title".into()),
+                pred: Vec::new().into(),
+                insert: false,
+            }],
+            actor_id: ActorId::from([actor_prefix(&self.device(), &doc), [7; 8]].concat()),
+            hash: None,
+            seq: 1,
+            start_op: NonZeroU64::new(start).expect("not 0"),
+            time: 0,
+            message: None,
+            deps: Vec::new(),
+            extra_bytes: Vec::new(),
+            author: None,
+        });
+        Part::pack(doc.item, None, Some(note.encode()), Form::Changes, change.raw_bytes()).expect("a part")
     }
 
     /// A note with a title: nothing is wrong with it.

@@ -5,13 +5,13 @@
 
 mod room;
 
-use std::{collections::BTreeMap, num::NonZeroU64};
+use std::collections::BTreeMap;
 
 use alliance_core::{
     app::{Intent, ItemRef, SessionError},
-    document::{Change, DocId, Edit, KindName, Preimage, Writer, author::actor_prefix},
+    document::{Edit, KindName, Preimage, Writer},
     domain::{goal, note},
-    keys::{Form, Part},
+    keys::Part,
 };
 use alliance_replica::{
     id::{DeviceId, EntryId, ItemId, MemberId, Signature, SpaceId},
@@ -24,11 +24,7 @@ use alliance_replica::{
 };
 use alliance_tests::{
     World,
-    forge::{Forger, Path},
-};
-use automerge::{
-    ActorId, ExpandedChange,
-    legacy::{Key, ObjectId, Op, OpType},
+    forge::{Forger, Path, bomb, preimage},
 };
 
 /// A register of a facet.
@@ -105,11 +101,7 @@ impl Scene {
 
     /// What an item's id is the hash of, as the profiles have it.
     fn preimage(&self, item: ItemId) -> Preimage {
-        let file = self.world.people["Ben"].folder.path().join("profile.db");
-        let file = rusqlite::Connection::open(file).expect("a profile");
-        let found = |row: &rusqlite::Row<'_>| row.get::<_, Vec<u8>>(0);
-        let bytes = file.query_row("SELECT preimage FROM items WHERE item = ?1", [item.as_ref()], found);
-        Preimage::decode(&bytes.expect("an item")).expect("a preimage")
+        preimage(&self.world.people["Ben"].folder.path().join("profile.db"), &item)
     }
 
     fn heads_of(&mut self, name: &str) -> BTreeMap<ItemId, BTreeMap<String, Vec<String>>> {
@@ -243,37 +235,12 @@ fn nobody_writes_in_the_name_of_another_device() {
     }
 }
 
-/// One operation that starts at `start`.
-fn far(scene: &mut Scene, start: u64) -> Part {
-    let note = scene.laptop.item("note", None);
-    let doc = DocId { item: note.id(), writer: Writer::Everyone };
-    let change = Change::from(ExpandedChange {
-        operations: vec![Op {
-            action: OpType::Put("Far".into()),
-            obj: ObjectId::Root,
-            key: Key::Map("title".into()),
-            pred: Vec::new().into(),
-            insert: false,
-        }],
-        actor_id: ActorId::from([actor_prefix(&scene.laptop.device(), &doc), [7; 8]].concat()),
-        hash: None,
-        seq: 1,
-        start_op: NonZeroU64::new(start).expect("not 0"),
-        time: 0,
-        message: None,
-        deps: Vec::new(),
-        extra_bytes: Vec::new(),
-        author: None,
-    });
-    Part::pack(doc.item, None, Some(note.encode()), Form::Changes, change.raw_bytes()).expect("a part")
-}
-
 #[test]
 fn operations_counted_from_far_away_wait_or_are_refused_and_stop_nobody() {
     let refused = Some("too-many-operations");
     for (start, reason) in [(2, None), (u64::from(u32::MAX) - 1, refused), (u64::from(u32::MAX), refused)] {
         let mut scene = Scene::new(4);
-        let (tip, part) = (scene.tip(), far(&mut scene, start));
+        let (tip, part) = (scene.tip(), scene.laptop.far(start));
         let bad = scene.laptop.seal(tip, vec![part]);
         scene.deliver(&bad, Chain::Content).expect("the exchange goes on");
         // What few operations could still make right may come to count: docs/adr/0005.
@@ -286,17 +253,6 @@ fn operations_counted_from_far_away_wait_or_are_refused_and_stop_nobody() {
 
 #[test]
 fn little_that_inflates_to_much_is_refused() {
-    // A zstd frame of blocks that repeat one byte 128 KiB, whose header claims what it likes.
-    let bomb = |claimed: u32, blocks: usize| {
-        let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0b1010_0000];
-        frame.extend_from_slice(&claimed.to_le_bytes());
-        for block in 1..=blocks {
-            let header: u32 = ((128 * 1024) << 3) | (1 << 1) | u32::from(block == blocks);
-            frame.extend_from_slice(&header.to_le_bytes()[..3]);
-            frame.push(7);
-        }
-        frame
-    };
     let whole = u32::try_from(limits::INFLATED).expect("64 MiB");
     for (length, packed) in [
         (1000, bomb(1000, 8192)),
