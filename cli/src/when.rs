@@ -60,13 +60,25 @@ pub fn shown(day: Date) -> String {
 }
 
 /// Until or on when, as it is kept: a day in its one form, other words as they are; and what was understood, after
-/// `word`, if it is a day.
+/// `word`. What is written like a date and is none is [`CliError::NotADay`].
 pub fn kept(env: &Env, typed: Option<String>, word: &str) -> Result<(Option<String>, Option<String>), CliError> {
     let Some(typed) = typed else { return Ok((None, None)) };
     Ok(match day(&typed, env.today()?) {
         Some(day) => (Some(day.to_string()), Some(format!("{word} {}", shown(day)))),
-        None => (Some(typed), None),
+        None if is_like_a_date(&typed) => return Err(CliError::NotADay { text: typed }),
+        None if typed.trim().is_empty() => (Some(typed), None),
+        None => {
+            let said = format!("{word} “{}”, in your words", typed.trim());
+            (Some(typed), Some(said))
+        }
     })
+}
+
+/// True for numbers with the signs between them that dates have.
+fn is_like_a_date(text: &str) -> bool {
+    let text = text.trim();
+    let is_part = |c: char| c.is_ascii_digit() || matches!(c, '-' | '.' | '/');
+    text.chars().all(is_part) && text.contains(['-', '.', '/']) && text.contains(|c: char| c.is_ascii_digit())
 }
 
 /// The day that is meant, seen from today; none if the words mean no single day.
@@ -140,6 +152,16 @@ fn coming(day: i8, month: i8, today: Date) -> Option<Date> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_like_a_date_is_one_or_refused() {
+        for text in ["2026-02-30", "1.5.2027", "31/12/2025", "2027-13-45"] {
+            assert!(is_like_a_date(text), "{text}");
+        }
+        for text in ["2027", "spring", "in May", "", "-", "by 31.12."] {
+            assert!(!is_like_a_date(text), "{text}");
+        }
+    }
 
     #[test]
     fn days_are_understood_as_people_say_them() {

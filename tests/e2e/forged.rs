@@ -10,7 +10,7 @@ use alliance_replica::{
         Event,
         frame::{Channel, Code, Entries, Error, Frame},
     },
-    id::{ItemId, MemberId, Signature, SpaceId},
+    id::{DeviceId, ItemId, MemberId, Signature, SpaceId},
     limits,
     log::{
         Log,
@@ -43,10 +43,11 @@ fn opened(town: &Town, forger: &Forger, space: SpaceId) -> (Socket, Channel) {
     }
 }
 
-/// Brings an entry to the relay: nothing if it is on its disk then, else why not.
-fn brought(town: &Town, forger: &Forger, space: SpaceId, entry: &Entry) -> Result<(), Code> {
+/// Brings an entry to the relay as one of its author's or of somebody else's: nothing if it is on its disk then, else why
+/// not.
+fn brought_as(town: &Town, forger: &Forger, space: SpaceId, device: DeviceId, entry: &Entry) -> Result<(), Code> {
     let (mut socket, channel) = opened(town, forger, space);
-    let entries = Entries { channel, device: forger.device(), chain: Chain::Content, entries: vec![entry.clone()] };
+    let entries = Entries { channel, device, chain: Chain::Content, entries: vec![entry.clone()] };
     socket.send(&Frame::Entries(entries).encode()).expect("sends");
     loop {
         match Frame::decode(&socket.receive().expect("an answer")).expect("a frame") {
@@ -55,6 +56,10 @@ fn brought(town: &Town, forger: &Forger, space: SpaceId, entry: &Entry) -> Resul
             _ => {}
         }
     }
+}
+
+fn brought(town: &Town, forger: &Forger, space: SpaceId, entry: &Entry) -> Result<(), Code> {
+    brought_as(town, forger, space, forger.device(), entry)
 }
 
 #[test]
@@ -96,7 +101,9 @@ fn what_a_modified_program_brings_is_refused_and_named_and_changes_nothing_of_be
     let good = forger.seal(tip, Vec::new());
     let again = |place: Place| -> Verified { forger.sign(&place, good.entry.body.clone()) };
     let place = good.header.place();
+    let elsewhere = SpaceId::new([9; 16]);
     let wrong = [
+        Entry::sign(&elsewhere, forger.secret.signing(), &place, good.entry.body.clone()).entry,
         Entry { signature: Signature([7; 64]), ..good.entry.clone() },
         Entry { body: vec![7; good.entry.body.len()], ..good.entry.clone() },
         again(Place { seq: place.seq + 1, ..place }).entry,
@@ -106,6 +113,11 @@ fn what_a_modified_program_brings_is_refused_and_named_and_changes_nothing_of_be
     for (number, entry) in wrong.iter().enumerate() {
         assert_eq!(brought(&town, &forger, space, entry), Err(Code::Entry), "{number}");
     }
+
+    assert_eq!(brought_as(&town, &forger, space, his.device(), &good.entry), Err(Code::Entry), "in Ben's name");
+    // A key that nobody handed on: it waits, should the key come.
+    let unknown = again(Place { epoch: Some([9; 8]), ..place });
+    assert_eq!(brought(&town, &forger, space, &unknown.entry), Ok(()));
 
     town.sync(&[ben]);
     assert_eq!(looks(), before, "nothing of it is to be seen");

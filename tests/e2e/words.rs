@@ -153,6 +153,10 @@ fn answers_say_what_was_done_and_how_to_go_on() {
     let goal = short(&ben.json(&["goal", "add", "Run", "--horizon", "in 3 weeks"]));
     let told = said(&ben, &["goal", "edit", &goal, "--horizon", "in May"]);
     assert_eq!(told.matches("Changed").count(), 1, "{told}");
+    holds(&told, "until “in May”, in your words");
+    let refusal = ben.refused(&["goal", "edit", &goal, "--horizon", "2026-02-30"]);
+    assert_eq!((refusal.exit, &*refusal.code), (2, "not_a_day"));
+    assert_eq!(ben.json(&["goal", "show", &goal])["horizon"], "in May");
     ben.json(&["goal", "edit", &goal, "--title", "Run far"]);
     holds(&said(&ben, &["undo"]), "Taken back, title is “Run” again: your goal");
     holds(&said(&ben, &["redo"]), "Done again, title is “Run far” again: your goal");

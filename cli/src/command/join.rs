@@ -156,7 +156,7 @@ fn relay(invitation: &Invitation) -> Result<RelayUrl, CliError> {
     relay.url.parse().map_err(|why| CliError::RelayUrl { url: relay.url.clone(), why })
 }
 
-/// The first words to the relay, as [`converse`] pumps them.
+/// The first words to the relay, as [`converse`](crate::net::relay::converse) pumps them.
 struct Knock(Joining);
 
 impl Talk for Knock {

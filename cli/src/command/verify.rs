@@ -81,7 +81,7 @@ fn row(id: String, title: String, personal: bool, relay: &str, held: &Held) -> F
     Found { id, title, personal, relay, whole, same, more, unsent, lost, wrong, refused }
 }
 
-/// The look, as [`converse`] pumps it.
+/// The look, as [`converse`](crate::net::relay::converse) pumps it.
 struct Looking(Look);
 
 impl Talk for Looking {

@@ -219,7 +219,7 @@ pub(super) fn session(error: &SessionError) -> Advice {
             "other_relay",
             Exit::Failed,
             Some(
-                "nothing was sent; if the relay was set up anew on purpose, `alliance relay set <url>` accepts it"
+                "nothing was sent to it; if the relay was set up anew on purpose, `alliance relay set <url>` accepts it"
                     .to_owned(),
             ),
         ),
