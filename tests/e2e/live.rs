@@ -8,6 +8,7 @@ use std::{
 
 use alliance_tests::{
     program::{Person, RelayProgram, until},
+    seen::{kinds, titles},
     town::Town,
 };
 use rusqlite::Connection;
@@ -58,19 +59,8 @@ impl Drop for Watcher {
     }
 }
 
-fn titles(person: &Person) -> Vec<String> {
-    let notes = person.json(&["note", "list"]);
-    let rows = notes.as_array().expect("a list").iter();
-    rows.map(|row| row["title"].as_str().expect("a title").to_owned()).collect()
-}
-
 fn arrives(person: &Person, title: &str) {
     until(title, || titles(person).iter().any(|it| it == title).then_some(()));
-}
-
-fn kinds(person: &Person) -> Vec<String> {
-    let lines = person.json(&["security"]);
-    lines.as_array().expect("a list").iter().map(|line| line["kind"].as_str().expect("a kind").to_owned()).collect()
 }
 
 #[test]
@@ -128,7 +118,9 @@ fn who_only_syncs_is_not_seen() {
     town.anna.json(&["note", "add", "From Anna"]);
     town.sync(&[&town.anna]);
     arrives(&town.ben, "From Anna");
+    let said = ben.said();
     assert_eq!(ben.stop(), Some(0));
+    assert!(!said.contains("is here now"), "{said}");
 }
 
 #[test]
@@ -142,6 +134,7 @@ fn a_transfer_goes_on_where_a_relay_was_killed_in_its_midst() {
     ben.says("Connected", 1);
     for round in 1..=3 {
         town.kill_relay();
+        // Said once, calmly, however often it happens.
         [&ben, &anna].iter().for_each(|watcher| watcher.says("Not connected", 1));
         town.ben.json(&["note", "add", &format!("Between {round}")]);
         town.start_relay();

@@ -5,23 +5,14 @@ use std::{fs, process::Command};
 use alliance_tests::{
     program::{Person, RelayProgram, programs},
     proxy::{Authority, Proxy},
+    seen::{column, titles},
     town::Town,
 };
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn titles(person: &Person) -> Vec<String> {
-    let notes = person.json(&["note", "list"]);
-    let rows = notes.as_array().expect("a list").iter();
-    let mut titles: Vec<_> = rows.map(|row| row["title"].as_str().expect("a title").to_owned()).collect();
-    titles.sort();
-    titles
-}
-
 fn relays(person: &Person) -> Vec<String> {
-    let relays = person.json(&["relay"]);
-    let rows = relays.as_array().expect("a list").iter();
-    rows.map(|row| row["id"].as_str().expect("an address").to_owned()).collect()
+    column(&person.json(&["relay"]), "id")
 }
 
 /// Another relay in a folder of its own.

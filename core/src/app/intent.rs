@@ -252,18 +252,8 @@ pub(super) fn write(
     write_and(Words::Now, tx, documents, target, plan, world)
 }
 
-/// As [`write()`], for what is typed key by key.
-pub(super) fn write_key(
-    tx: &Tx<'_>,
-    documents: &mut Documents,
-    target: &Target,
-    plan: &Plan,
-    world: &mut World<'_>,
-) -> Result<Vec<Wrote>, AppError> {
-    write_and(Words::Later, tx, documents, target, plan, world)
-}
-
-fn write_and(
+/// As [`write()`], with the words now or later.
+pub(super) fn write_and(
     words: Words,
     tx: &Tx<'_>,
     documents: &mut Documents,

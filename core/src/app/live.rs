@@ -6,7 +6,7 @@
 
 use super::{
     AppError, ItemRef, Profile, World,
-    intent::{self, Target},
+    intent::{self, Target, Words},
     undo,
 };
 use crate::{
@@ -43,7 +43,7 @@ impl Profile {
             let (writer, plan) = typing::plan(target.preimage(), target.member, field, from, splices)?;
             let doc = DocId { item: target.item, writer };
             let before = documents.open(tx, &target.space, target.preimage(), doc)?.heads();
-            let wrote = intent::write_key(tx, documents, &target, &plan, world)?;
+            let wrote = intent::write_and(Words::Later, tx, documents, &target, &plan, world)?;
             let is_new = !wrote.is_empty();
             undo::keep_typed(tx, item, (field, splices), wrote, world.now)?;
             let heads = documents.open(tx, &target.space, target.preimage(), doc)?.heads();
