@@ -33,3 +33,36 @@ pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
     tx.pragma_update(None, "user_version", NEWEST)?;
     Ok(tx.commit()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use alliance_replica::id::{ItemId, SpaceId};
+
+    use super::*;
+    use crate::store::Store;
+
+    #[test]
+    fn a_facet_that_an_earlier_program_kept_is_there_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("profile.db");
+        let old = Connection::open(&file).expect("a file");
+        for step in &STEPS[..4] {
+            old.execute_batch(step).expect("an earlier format");
+        }
+        let (space, item) = (SpaceId::new([1; 16]), ItemId::new([2; 16]));
+        let put =
+            "INSERT INTO documents (space, item, writer, saved, version, loose) VALUES (?1, ?2, x'', x'0708', 9, 1)";
+        old.execute(put, (space.as_ref(), item.as_ref())).expect("a document");
+        let change =
+            "INSERT INTO changes (space, item, writer, hash, bytes, loose) VALUES (?1, ?2, x'', x'03', x'04', 1)";
+        old.execute(change, (space.as_ref(), item.as_ref())).expect("a change");
+        old.pragma_update(None, "user_version", 4).expect("its number");
+        drop(old);
+        let mut store = Store::open(&file).expect("opens");
+        let facet = store.read(|tx| tx.facet(&space, &item, None)).expect("reads").expect("a facet");
+        assert_eq!((facet.saved, facet.loose, facet.version), (vec![7, 8], vec![vec![4]], 9));
+        let version = store.write(|tx| tx.save_facet(&space, &item, None, &[5])).expect("writes");
+        let facet = store.read(|tx| tx.facet(&space, &item, None)).expect("reads").expect("a facet");
+        assert_eq!((facet.saved, facet.loose, version), (vec![5], Vec::<Vec<u8>>::new(), 10));
+    }
+}
