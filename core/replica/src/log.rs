@@ -143,7 +143,6 @@ impl Log {
                 received.known.push(meta.head);
                 continue;
             }
-            let seq = entry::Header::decode(&entry.header).map(|header| header.seq).ok();
             match self.judge(device, chain, entry) {
                 Ok(Some((entry, control))) => self.take(entry, control, &mut received.new),
                 Ok(None) => {}
@@ -152,10 +151,6 @@ impl Log {
                     break;
                 }
                 Err(refusal) => {
-                    if let (Refusal::TooMany, Some(seq)) = (&refusal, seq) {
-                        let lowest = self.passed_over.entry((*device, chain)).or_insert(seq);
-                        *lowest = seq.min(*lowest);
-                    }
                     received.refused = Some((id, refusal));
                     break;
                 }
@@ -283,7 +278,12 @@ impl Log {
             return self.let_wait(device, header.prev, entry).map(|()| None);
         }
         let entry = entry.verify(&self.space, device)?;
-        self.admit(&entry).map(|control| Some((entry, control)))
+        let admitted = self.admit(&entry);
+        if let Err(Refusal::TooMany) = admitted {
+            let lowest = self.passed_over.entry((*device, chain)).or_insert(header.seq);
+            *lowest = header.seq.min(*lowest);
+        }
+        admitted.map(|control| Some((entry, control)))
     }
 
     /// Judges where an entry of a known author stands; returns what it says.

@@ -15,7 +15,6 @@ use alliance_replica::{
         membership::Contents,
     },
 };
-
 use serde_json::json;
 
 use super::{AppError, apply::For};

@@ -113,9 +113,9 @@ impl Peer {
         self.have.iter().flat_map(|have| have.heads.values().flatten())
     }
 
-    /// True if we hold every head that the peer named above the floors.
+    /// True if we hold every head that the peer named above the floors, or pass it over.
     pub fn is_pulled(&self, log: &Log) -> bool {
-        self.has_spoken() && self.heads().all(|head| holds(log.chains(), head) || log.passed_over(head))
+        self.has_spoken() && self.heads().all(|head| is_taken(log, head))
     }
 
     /// True once everything held here is with the peer or on its way there. Only after [`Peer::next_path`] found nothing.
@@ -136,10 +136,7 @@ impl Peer {
         let own = |head: &Head| head.device == *device;
         self.has_spoken()
             && self.heads().filter(|head| own(head)).all(|head| log.chains().is_processed(head))
-            && self
-                .heads()
-                .filter(|head| head.chain == Chain::Control)
-                .all(|head| holds(log.chains(), head) || log.passed_over(head))
+            && self.heads().filter(|head| head.chain == Chain::Control).all(|head| is_taken(log, head))
             && log.chains().heads().filter(|meta| own(&meta.head)).all(|meta| log.chains().is_processed(&meta.head))
     }
 
@@ -345,6 +342,11 @@ fn set(flags: &mut Vec<bool>, index: Option<Index>) {
         flags.resize(index + 1, false);
     }
     flags[index] = true;
+}
+
+/// True if nothing is to come of what the head names: it is held, or passed over.
+fn is_taken(log: &Log, head: &Head) -> bool {
+    holds(log.chains(), head) || log.passed_over(head)
 }
 
 fn holds(chains: &Chains, head: &Head) -> bool {
