@@ -85,6 +85,8 @@ pub struct Store {
     connection: Connection,
     /// Whether a commit returns only once it is on disk.
     waits: bool,
+    /// How many of the last transactions may not be on disk.
+    volatile: u32,
 }
 
 impl Store {
@@ -97,7 +99,7 @@ impl Store {
             return Err(StoreError::Exists);
         }
         migrate::run(&mut connection)?;
-        Ok(Self { connection, waits: true })
+        Ok(Self { connection, waits: true, volatile: 0 })
     }
 
     /// Opens the file of a profile and brings it up to this program's format.
@@ -115,11 +117,16 @@ impl Store {
             found if found < migrate::NEWEST => migrate::run(&mut connection)?,
             _ => {}
         }
-        Ok(Self { connection, waits: true })
+        Ok(Self { connection, waits: true, volatile: 0 })
     }
 }
 
 impl Store {
+    /// How many of the last transactions may be lost with power: those of [`Store::note`] since another one.
+    pub fn volatile(&self) -> u32 {
+        self.volatile
+    }
+
     /// Changes whenever another connection wrote to the file.
     pub fn data_version(&self) -> Result<i64, StoreError> {
         Ok(self.connection.prepare_cached("PRAGMA data_version")?.query_row((), |row| row.get(0))?)

@@ -12,6 +12,7 @@ pub mod proxy;
 pub mod screen;
 pub mod search;
 pub mod seen;
+pub mod sim;
 pub mod socket;
 pub mod town;
 pub mod trace;

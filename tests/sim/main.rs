@@ -7,4 +7,5 @@ mod exchange;
 mod forwarded;
 mod hostile;
 mod live;
+mod seeds;
 mod trace;

@@ -128,6 +128,11 @@ impl Profile {
         Ok(self.store.data_version()?)
     }
 
+    /// How many of the last changes would be lost if the computer lost power now: none that anybody was told of.
+    pub fn volatile(&self) -> u32 {
+        self.store.volatile()
+    }
+
     /// Whose profile it is.
     pub fn person(&mut self) -> Result<Person, AppError> {
         self.store.read(|tx| {

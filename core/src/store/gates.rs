@@ -26,6 +26,7 @@ impl Store {
     }
 
     fn write_as_set<T, E: From<StoreError>>(&mut self, change: impl FnOnce(&Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+        let before = self.connection.total_changes();
         let (value, erased) = {
             let inner = self
                 .connection
@@ -37,6 +38,9 @@ impl Store {
             tx.inner.commit().map_err(|error| E::from(error.into()))?;
             (value, erased)
         };
+        if self.connection.total_changes() != before {
+            self.volatile = if self.waits { 0 } else { self.volatile + 1 };
+        }
         if erased {
             // What was erased is still in the log of writes; while others read, it goes with the next one.
             // What was to be written is written, whatever becomes of this.

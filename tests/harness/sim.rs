@@ -1,0 +1,236 @@
+//! A world of people, computers and a relay that runs from one seed: the real programs' code, virtual time, and faults.
+//!
+//! [`run`] plays a number of steps: people write, computers meet the relay, crash, lose power, fall asleep; the network
+//! delays and breaks off; the relay crashes, forgets, is restored, lies. Oracles look on: what was acknowledged stays on
+//! disk, no log forks, whatever a relay holds is unreadable. In the end the faults stop, and within [`BOUND`] everybody
+//! has come to the same, with every word that anybody wrote.
+//!
+//! Everything that happens follows from the seed: [`Report::digest`] is of all frames and steps, in order.
+
+mod device;
+mod dice;
+mod end;
+mod network;
+mod node;
+mod oracle;
+mod record;
+mod wal;
+mod work;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use alliance_replica::id::{SpaceId, hash};
+
+use device::Device;
+use dice::Dice;
+use network::{Event, Line};
+use node::Node;
+use oracle::Seen;
+use record::Record;
+
+/// Milliseconds of the world's time within which everybody has everything once the faults stop.
+pub const BOUND: u64 = 60 * 60 * 1000;
+/// What seconds everything begins at.
+const START: i64 = crate::START;
+
+/// What may go wrong, and how often: times in a thousand steps, unless it says otherwise.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Knobs {
+    /// Most milliseconds that a frame takes.
+    pub latency: u64,
+    /// A computer's program is killed, in some call or between two.
+    pub kill: u64,
+    /// A computer loses power, in some call or between two.
+    pub power: u64,
+    /// A computer's network lets nothing through for a while, one way or both.
+    pub partition: u64,
+    /// A connection ends, and one side or both learn of it late.
+    pub cut: u64,
+    /// A computer's clock jumps, by up to days.
+    pub skew: u64,
+    /// A computer's profile is replaced by an earlier copy of itself.
+    pub restore: u64,
+    /// A copy of a computer's profile goes on beside it.
+    pub copy: u64,
+    /// The relay crashes between any two of its steps.
+    pub relay_crash: u64,
+    /// The relay cannot write for a while.
+    pub relay_full: u64,
+    /// The relay loses everything, or is put back to what it was.
+    pub relay_loses: u64,
+    /// The relay begins or ends to drop, repeat, reorder or withhold.
+    pub relay_lies: u64,
+    /// Whether the relay keeps its entries in a real database.
+    pub sqlite: bool,
+}
+
+impl Knobs {
+    /// Nothing goes wrong, and frames take no time to speak of.
+    pub const CALM: Self = Self {
+        latency: 5,
+        kill: 0,
+        power: 0,
+        partition: 0,
+        cut: 0,
+        skew: 0,
+        restore: 0,
+        copy: 0,
+        relay_crash: 0,
+        relay_full: 0,
+        relay_loses: 0,
+        relay_lies: 0,
+        sqlite: false,
+    };
+
+    /// What a seed makes of it: some worlds have all faults, some one kind, some none.
+    #[must_use]
+    pub fn of(seed: u64) -> Self {
+        let mut dice = Dice::new(seed ^ 0x6b6e_6f62);
+        let mut knob = |likely: u64, most: u64| if dice.chance(likely) { dice.between(1, most) } else { 0 };
+        Self {
+            latency: 5 + knob(800, 2_000),
+            kill: knob(500, 40),
+            power: knob(500, 40),
+            partition: knob(500, 40),
+            cut: knob(500, 40),
+            skew: knob(300, 10),
+            restore: knob(300, 8),
+            copy: knob(200, 5),
+            relay_crash: knob(500, 20),
+            relay_full: knob(250, 10),
+            relay_loses: knob(300, 8),
+            relay_lies: knob(400, 30),
+            sqlite: knob(60, 1) == 1,
+        }
+    }
+}
+
+/// Something that must not be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Violation(pub String);
+
+/// What came of a run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Report {
+    /// Over all steps and frames, in order.
+    pub digest: [u8; 32],
+    /// What happened, a line each.
+    pub steps: Vec<String>,
+    /// How often each fault struck.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// Milliseconds of the world's time that passed.
+    pub time: u64,
+    /// What must not have been, if there was something.
+    pub violation: Option<Violation>,
+}
+
+/// A world.
+pub(crate) struct Sim {
+    knobs: Knobs,
+    dice: Dice,
+    /// Milliseconds since the beginning.
+    clock: u64,
+    due: BTreeMap<(u64, u64), Event>,
+    events: u64,
+    devices: BTreeMap<String, Device>,
+    node: Node,
+    lines: BTreeMap<u64, Line>,
+    record: Record,
+    seen: Seen,
+    spaces: BTreeSet<SpaceId>,
+    steps: Vec<String>,
+    faults: BTreeMap<&'static str, u64>,
+    digest: [u8; 32],
+    /// True once no more faults shall come.
+    calm: bool,
+}
+
+/// Plays so many steps of a seed, and the end.
+#[must_use]
+pub fn run(seed: u64, knobs: Knobs, steps: usize) -> Report {
+    let mut sim = Sim::new(seed, knobs);
+    let played = catch_unwind(AssertUnwindSafe(|| sim.play(steps)));
+    let violation = match played {
+        Ok(Ok(())) => None,
+        Ok(Err(violation)) => Some(violation),
+        Err(panic) => {
+            let said = panic.downcast_ref::<String>().cloned();
+            let said = said.or_else(|| panic.downcast_ref::<&str>().map(|said| (*said).to_owned()));
+            Some(Violation(format!("I10: a panic: {}", said.unwrap_or_default())))
+        }
+    };
+    Report { digest: sim.digest, steps: sim.steps, faults: sim.faults, time: sim.clock, violation }
+}
+
+/// The smallest number of steps, of at most `steps`, with which a seed fails, and how.
+#[must_use]
+pub fn shrink(seed: u64, knobs: Knobs, steps: usize) -> Option<(usize, Report)> {
+    let fails = |steps| Some((steps, run(seed, knobs, steps))).filter(|(_, report)| report.violation.is_some());
+    let (mut low, mut found) = (0, fails(steps)?);
+    // Not every longer run of a failing one must fail: what is found fails, and about half of it does not.
+    while low + 1 < found.0 {
+        let middle = usize::midpoint(low, found.0);
+        match fails(middle) {
+            Some(shorter) => found = shorter,
+            None => low = middle,
+        }
+    }
+    Some(found)
+}
+
+impl Sim {
+    fn new(seed: u64, knobs: Knobs) -> Self {
+        Self {
+            knobs,
+            dice: Dice::new(seed),
+            clock: 0,
+            due: BTreeMap::new(),
+            events: 0,
+            devices: BTreeMap::new(),
+            node: Node::new(knobs.sqlite),
+            lines: BTreeMap::new(),
+            record: Record::default(),
+            seen: Seen::default(),
+            spaces: BTreeSet::new(),
+            steps: Vec::new(),
+            faults: BTreeMap::new(),
+            digest: [0; 32],
+            calm: true,
+        }
+    }
+
+    fn play(&mut self, steps: usize) -> Result<(), Violation> {
+        self.begin()?;
+        self.calm = false;
+        for _ in 0..steps {
+            self.step()?;
+        }
+        self.calm = true;
+        self.end()
+    }
+
+    /// Notes what happens.
+    fn say(&mut self, what: String) {
+        self.note(what.as_bytes());
+        self.steps.push(format!("{:>12} {what}", self.clock));
+    }
+
+    /// Notes a fault, and what it was.
+    fn strike(&mut self, fault: &'static str, what: String) {
+        *self.faults.entry(fault).or_default() += 1;
+        self.say(format!("{fault}: {what}"));
+    }
+
+    /// Takes something into the digest.
+    fn note(&mut self, what: &[u8]) {
+        self.digest = hash("simulation", &[&self.digest, &self.clock.to_le_bytes(), what]);
+    }
+
+    /// What everybody's clock would say, if none were wrong.
+    fn unix(&self) -> i64 {
+        START + i64::try_from(self.clock / 1000).expect("not that long")
+    }
+}

@@ -1,0 +1,240 @@
+//! A computer with a profile, which may crash at any step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alliance_core::{
+    app::{AppError, ItemRef, Person, Profile, Session, SessionError, World as Outside},
+    document::ChangeHash,
+};
+use alliance_replica::id::{EntryId, SpaceId};
+use tempfile::TempDir;
+
+use super::{
+    Sim, Violation,
+    network::{Event, Lies},
+    wal::{self, Crash, DATABASE, Mark},
+};
+
+/// Whether a computer wants a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Online {
+    No,
+    /// Until both sides have all.
+    Once,
+    Stays,
+}
+
+/// A computer.
+pub(crate) struct Device {
+    pub(crate) person: String,
+    folder: TempDir,
+    profile: Option<Profile>,
+    pub(crate) session: Option<(u64, Session)>,
+    pub(crate) online: Online,
+    /// Seconds by which its clock is ahead.
+    pub(crate) skew: i64,
+    /// True while a session gathers what it hears.
+    pub(crate) gathers: bool,
+    /// It crashes within the call after so many more.
+    pub(crate) fate: Option<(u64, Crash)>,
+    /// When both sides last had all.
+    pub(crate) settled: u64,
+    /// What it said is on its disk.
+    pub(crate) acked: BTreeSet<(SpaceId, EntryId)>,
+    /// Texts that are open on its screen, in the version that is shown.
+    pub(crate) screens: BTreeMap<(ItemRef, &'static str), (Vec<ChangeHash>, String)>,
+    /// Copies of its profile, and when they were made.
+    pub(crate) copies: Vec<(u64, TempDir)>,
+    /// True if it may have forked its log: it was copied, or put back where the relay had forgotten.
+    pub(crate) forks: bool,
+}
+
+impl Device {
+    /// True unless it crashed and has not started again.
+    pub(crate) fn is_up(&self) -> bool {
+        self.profile.is_some()
+    }
+
+    /// The folder of the profile.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+}
+
+fn folder() -> TempDir {
+    TempDir::new().expect("a folder")
+}
+
+impl Sim {
+    /// Somebody new, with a computer.
+    pub(crate) fn person(&mut self, name: &str, role: &str) {
+        let folder = folder();
+        let person = Person { name: name.to_owned(), role: role.to_owned() };
+        let mut outside = Outside { now: self.unix(), rng: self.dice.rng() };
+        let (profile, _) = Profile::create(&folder.path().join(DATABASE), &person, &mut outside).expect("a profile");
+        let device = Device {
+            person: name.to_owned(),
+            folder,
+            profile: Some(profile),
+            session: None,
+            online: Online::No,
+            skew: 0,
+            gathers: false,
+            fate: None,
+            settled: 0,
+            acked: BTreeSet::new(),
+            screens: BTreeMap::new(),
+            copies: Vec::new(),
+            forks: false,
+        };
+        self.devices.insert(name.to_owned(), device);
+    }
+
+    /// Lets a computer's program do something; nothing if it is down or crashes in it. What it did is then done or not, and
+    /// nobody hears of it.
+    pub(crate) fn call<T>(
+        &mut self,
+        name: &str,
+        act: impl FnOnce(&mut Profile, &mut Option<Session>, &mut Outside<'_>) -> T,
+    ) -> Result<Option<T>, Violation> {
+        let now = self.wall(self.devices[name].skew);
+        let device = self.devices.get_mut(name).expect("a computer");
+        let Some(profile) = &mut device.profile else { return Ok(None) };
+        let dies = match &mut device.fate {
+            Some((0, crash)) => Some(*crash),
+            Some((calls, _)) => {
+                *calls -= 1;
+                None
+            }
+            None => None,
+        };
+        let before = dies.map(|_| (Mark::read(device.folder.path()), profile.volatile()));
+        let (id, mut session) = match device.session.take() {
+            Some((id, session)) => (Some(id), Some(session)),
+            None => (None, None),
+        };
+        let done = act(profile, &mut session, &mut Outside { now, rng: self.dice.rng() });
+        device.session = id.zip(session);
+        match (dies, before) {
+            (Some(crash), Some((mark, volatile))) => {
+                self.crash(name, crash, Some((&mark, volatile)));
+                Ok(None)
+            }
+            _ => Ok(Some(done)),
+        }
+    }
+
+    /// A computer crashes: within a call before which its log was as said, or between two.
+    pub(crate) fn crash(&mut self, name: &str, crash: Crash, before: Option<(&Mark, u32)>) {
+        let device = self.devices.get_mut(name).expect("a computer");
+        let Some(profile) = device.profile.take() else { return };
+        device.fate = None;
+        let left = folder();
+        let how = wal::crash(device.folder.path(), left.path(), crash, before, profile.volatile(), &mut self.dice);
+        drop(profile);
+        device.folder = left;
+        device.screens.clear();
+        let (fault, within) = (if crash == Crash::Kill { "kill" } else { "power" }, before.is_some());
+        self.strike(fault, format!("{name}, {}: {how}", if within { "in a call" } else { "between calls" }));
+        self.hang_up(name, 30_000);
+        let wait = self.dice.below(60_000);
+        self.after(wait, Event::Restart(name.to_owned()));
+    }
+
+    /// A computer starts again.
+    pub(crate) fn restart(&mut self, name: &str) -> Result<(), Violation> {
+        let device = self.devices.get_mut(name).expect("a computer");
+        if device.profile.is_some() {
+            return Ok(());
+        }
+        match Profile::open(&device.folder.path().join(DATABASE)) {
+            Ok(profile) => device.profile = Some(profile),
+            Err(error) => return Err(Violation(format!("I1: {name} does not open: {error:?}"))),
+        }
+        self.say(format!("{name} is there again"));
+        self.has_what_it_acknowledged(name)?;
+        self.after(0, Event::Dial(name.to_owned()));
+        Ok(())
+    }
+
+    /// Keeps a copy of a computer's profile.
+    pub(crate) fn keep_copy(&mut self, name: &str) {
+        let clock = self.clock;
+        let device = self.devices.get_mut(name).expect("a computer");
+        let copy = folder();
+        crate::copy_files(device.folder.path(), copy.path());
+        device.copies.push((clock, copy));
+        self.say(format!("{name} is copied"));
+    }
+
+    /// Puts a copy in the place of a computer's profile; returns when it was made.
+    pub(crate) fn put_back(&mut self, name: &str) -> Result<Option<u64>, Violation> {
+        let device = self.devices.get_mut(name).expect("a computer");
+        if device.copies.is_empty() || device.profile.is_none() {
+            return Ok(None);
+        }
+        let (made, copy) = device.copies.remove(self.dice.index(device.copies.len()));
+        // A copy of later is of a history that is no more.
+        device.copies.clear();
+        device.profile = None;
+        device.folder = copy;
+        device.acked.clear();
+        device.screens.clear();
+        device.fate = None;
+        self.hang_up(name, 1_000);
+        self.restart(name)?;
+        Ok(Some(made))
+    }
+
+    /// A copy of a computer goes on beside it.
+    pub(crate) fn double(&mut self, name: &str) -> Result<String, Violation> {
+        let copy = folder();
+        let other = format!("{name}'s copy {}", self.devices.len());
+        let device = self.devices.get_mut(name).expect("a computer");
+        crate::copy_files(device.folder.path(), copy.path());
+        device.forks = true;
+        device.copies.clear();
+        let twin = Device {
+            person: device.person.clone(),
+            folder: copy,
+            profile: None,
+            session: None,
+            online: device.online,
+            skew: device.skew,
+            gathers: false,
+            fate: None,
+            settled: device.settled,
+            acked: device.acked.clone(),
+            screens: BTreeMap::new(),
+            copies: Vec::new(),
+            forks: true,
+        };
+        self.devices.insert(other.clone(), twin);
+        self.restart(&other)?;
+        Ok(other)
+    }
+
+    /// What a session's failure means: a relay that lies makes it fail, an honest one does not.
+    pub(crate) fn session_failed(&mut self, name: &str, error: &SessionError) -> Result<(), Violation> {
+        self.say(format!("{name}'s session ends: {error:?}"));
+        self.hang_up(name, 0);
+        let fair = match error {
+            SessionError::Closed(_) => true,
+            SessionError::Broken(_) => self.seen.lied,
+            SessionError::OtherRelay { .. } => false,
+            SessionError::App(error) => return self.app_failed(name, error),
+        };
+        if fair { Ok(()) } else { Err(Violation(format!("{name}'s session with an honest relay fails: {error:?}"))) }
+    }
+
+    /// Nothing that programs do by themselves fails.
+    pub(crate) fn app_failed(&mut self, name: &str, error: &AppError) -> Result<(), Violation> {
+        Err(Violation(format!("I10: {name}'s program fails: {error:?}")))
+    }
+
+    /// True while or after a relay lied.
+    pub(crate) fn lies(&mut self, lies: Lies) {
+        self.seen.lied |= lies != Lies::default();
+        self.seen.lies = lies;
+    }
+}

@@ -1,0 +1,213 @@
+//! When nothing goes wrong any more: everybody has the same, every word is there, and the relay can read none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alliance_core::app::{AllianceState, AppError, Calendar, ItemRef, Profile};
+use alliance_replica::id::{ItemId, SpaceId};
+
+use super::{BOUND, Sim, Violation, node};
+
+/// A space as one computer has it.
+#[derive(PartialEq, Eq, Debug)]
+struct Copy {
+    heads: BTreeMap<ItemId, BTreeMap<String, Vec<String>>>,
+    /// What a person sees of each item, whoever they are.
+    shown: BTreeMap<ItemId, String>,
+}
+
+impl Sim {
+    pub(crate) fn end(&mut self) -> Result<(), Violation> {
+        self.heal()?;
+        if !self.is_quiet() {
+            return Err(Violation(format!("I3: not everybody has everything after {} minutes", BOUND / 60_000)));
+        }
+        self.relay_has_what_it_acknowledged()?;
+        for space in self.spaces.clone() {
+            self.all_have_the_same(space)?;
+            self.relay_reads_nothing(space)?;
+        }
+        self.rows_are_what_documents_say()?;
+        self.no_word_is_lost()
+    }
+
+    /// True if nobody has anything to say to the relay, nor it to them, and everybody has the same.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        let names: Vec<_> = self.devices.keys().cloned().collect();
+        for name in names {
+            let asked = self.call(&name, |profile, session, _| match session {
+                Some(session) => session.is_settled(profile).unwrap_or(false),
+                None => profile.relays().is_ok_and(|relays| relays.is_empty()),
+            });
+            if !matches!(asked, Ok(Some(true))) {
+                return false;
+            }
+        }
+        self.spaces.clone().into_iter().all(|space| self.all_have_the_same(space).is_ok())
+    }
+
+    /// The computers that are in a space.
+    fn members(&mut self, space: SpaceId) -> Vec<String> {
+        let names: Vec<_> = self.devices.keys().cloned().collect();
+        let is_in = |sim: &mut Self, name: &str| {
+            let alliances = sim.call(name, |profile, _, _| profile.alliances());
+            let Ok(Some(Ok(alliances))) = alliances else { return false };
+            alliances.iter().any(|it| it.space == space && it.state == AllianceState::Together)
+        };
+        names.into_iter().filter(|name| is_in(self, name)).collect()
+    }
+
+    /// I3: documents and what people see of them are the same on every computer of a space.
+    fn all_have_the_same(&mut self, space: SpaceId) -> Result<(), Violation> {
+        let mut first: Option<(String, Copy)> = None;
+        for name in self.members(space) {
+            let copy = self.call(&name, |profile, _, _| copy(profile, space))?;
+            let copy = copy.ok_or_else(|| Violation(format!("{name} is not there")))?;
+            let copy = copy.map_err(|error| Violation(format!("I10: {name} cannot look: {error:?}")))?;
+            match &first {
+                None => first = Some((name, copy)),
+                Some((_, before)) if *before == copy => {}
+                Some((other, before)) => {
+                    let differs = difference(before, &copy);
+                    return Err(Violation(format!("I3: {other} and {name} differ: {differs}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// I5: no word of anybody is in what the relay has.
+    fn relay_reads_nothing(&mut self, space: SpaceId) -> Result<(), Violation> {
+        let stored = self.node.stored(&space);
+        let ids = node::content(&space, &stored);
+        for entry in self.node.bodies(&space, &ids) {
+            if crate::search::holds(&entry.body, b"canary") {
+                return Err(Violation("I5: the relay can read what was written".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    /// A list says what the documents say.
+    fn rows_are_what_documents_say(&mut self) -> Result<(), Violation> {
+        let names: Vec<_> = self.devices.keys().cloned().collect();
+        for name in names {
+            let wrong = self.call(&name, |profile, _, _| {
+                for alliance in profile.alliances()? {
+                    for row in rows(profile, alliance.space)? {
+                        let item = profile.item(&row.item)?;
+                        let same = row.title == item.summary.title
+                            && row.fields == item.summary.fields
+                            && row.status == item.summary.status
+                            && row.progress == item.summary.progress
+                            && row.choices == item.choices.len();
+                        if !same {
+                            return Ok(Some(format!("{row:?}\n  and {item:?}")));
+                        }
+                    }
+                }
+                Ok::<_, AppError>(None)
+            })?;
+            match wrong {
+                None | Some(Ok(None)) => {}
+                Some(Ok(Some(wrong))) => {
+                    return Err(Violation(format!("I3: {name}'s list is not what it lists: {wrong}")));
+                }
+                Some(Err(error)) => return self.app_failed(&name, &error),
+            }
+        }
+        Ok(())
+    }
+
+    /// I8: every word is in a value, among several, or in the history, for everybody who may see it.
+    fn no_word_is_lost(&mut self) -> Result<(), Violation> {
+        let promised: Vec<_> = self.record.words().iter().filter(|word| word.promised).cloned().collect();
+        let names: Vec<_> = self.devices.keys().cloned().collect();
+        let mut looked = BTreeSet::new();
+        for name in names {
+            let spaces: BTreeSet<_> = promised.iter().map(|word| word.item.space).collect();
+            for space in spaces {
+                let of_space: Vec<_> = promised.iter().filter(|word| word.item.space == space).collect();
+                let known = self.call(&name, |profile, _, _| profile.heads(space))?;
+                let person = self.devices[&name].person.clone();
+                let own = of_space.iter().any(|word| self.devices[&word.on].person == person);
+                if !matches!(&known, Some(Ok(heads)) if !heads.is_empty()) && !own {
+                    continue;
+                }
+                looked.insert(space);
+                let words: Vec<_> = of_space.iter().map(|word| (word.text.clone(), word.item)).collect();
+                let lost = self.call(&name, |profile, _, _| lost(profile, &words))?;
+                match lost {
+                    None => {}
+                    Some(Err(error)) => return self.app_failed(&name, &error),
+                    Some(Ok(lost)) if lost.is_empty() => {}
+                    Some(Ok(lost)) => {
+                        let of = of_space.iter().find(|word| word.text == lost[0]).expect("one of them");
+                        let lost = lost.len();
+                        return Err(Violation(format!("I8: {name} has lost {lost} words, of them {of:?}")));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// All items that a person sees in an alliance, private ones among them.
+fn rows(profile: &mut Profile, space: SpaceId) -> Result<Vec<alliance_core::app::Summary>, AppError> {
+    let mut all = Vec::new();
+    for kind in ["note", "goal", "feedback"] {
+        all.extend(profile.list(space, kind, true)?);
+    }
+    Ok(all)
+}
+
+fn copy(profile: &mut Profile, space: SpaceId) -> Result<Copy, AppError> {
+    let mut shown = BTreeMap::new();
+    for row in rows(profile, space)?.into_iter().filter(|row| row.item.space == space) {
+        let mut values: Vec<_> = profile.item(&row.item)?.choices.iter().map(values).collect();
+        values.sort();
+        let text = format!("{} {:?} {:?} {:?} {values:?}", row.title, row.status, row.fields, row.texts);
+        shown.insert(row.item.item, text);
+    }
+    Ok(Copy { heads: profile.heads(space)?, shown })
+}
+
+fn values(choice: &alliance_core::app::Choice) -> String {
+    let mut values: Vec<_> = choice.values.iter().map(|value| value.value.clone()).collect();
+    values.sort();
+    format!("{} {values:?}", choice.field)
+}
+
+fn difference(one: &Copy, other: &Copy) -> String {
+    let items: BTreeSet<_> = one.heads.keys().chain(other.heads.keys()).collect();
+    let differ = items.into_iter().filter(|item| one.heads.get(item) != other.heads.get(item));
+    let mut said: Vec<_> = differ
+        .map(|item| format!("heads of {item}: {:?} and {:?}", one.heads.get(item), other.heads.get(item)))
+        .collect();
+    let shown = one.shown.iter().filter(|(item, text)| other.shown.get(item) != Some(text));
+    said.extend(shown.map(|(item, text)| format!("{item}: {text}\n  and {:?}", other.shown.get(item))));
+    said.truncate(2);
+    said.join("\n  ")
+}
+
+/// Those of the words that are nowhere.
+fn lost(profile: &mut Profile, words: &[(String, ItemRef)]) -> Result<Vec<String>, AppError> {
+    let mut lost = Vec::new();
+    let items: BTreeSet<_> = words.iter().map(|(_, item)| *item).collect();
+    for item in items {
+        let mut wanted: Vec<_> = words.iter().filter(|(_, of)| *of == item).map(|(word, _)| word.clone()).collect();
+        let value = profile.item(&item).map(|item| format!("{item:?}"));
+        let value = match value {
+            Err(AppError::NotFound { .. } | AppError::UnknownSpace) => String::new(),
+            value => value?,
+        };
+        wanted.retain(|word| !value.contains(word));
+        if !wanted.is_empty() && !value.is_empty() {
+            let calendar = Calendar { day: &|time| time, today: i64::MAX, most: 10_000 };
+            let history = format!("{:?}", profile.history(item.space, Some(item), &calendar)?);
+            wanted.retain(|word| !history.contains(word));
+        }
+        lost.extend(wanted);
+    }
+    Ok(lost)
+}

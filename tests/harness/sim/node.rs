@@ -1,0 +1,193 @@
+//! The relay: its real state machine, over a store in memory or a real database.
+
+use alliance_replica::{
+    id::{DeviceId, EntryId, SpaceId},
+    log::{entry::Entry, heads::Chain},
+};
+use alliance_sync_server::{
+    replica::Relay,
+    store::{Append, MemoryStore, SqliteStore, Store, StoreError, StoreTimes, Stored, Totals},
+};
+use tempfile::TempDir;
+
+use crate::copy_files;
+
+/// The relay's secret, as long as it is not kept anywhere.
+const FRESH: [u8; 32] = [7; 32];
+
+/// Where a relay keeps its entries.
+pub(crate) enum Kept {
+    Memory(MemoryStore),
+    Sqlite(SqliteStore, TempDir),
+}
+
+/// A relay that may be down.
+pub(crate) struct Node {
+    relay: Option<Relay<Kept>>,
+    /// What it had once.
+    copies: Vec<Kept>,
+}
+
+impl Node {
+    pub(crate) fn new(sqlite: bool) -> Self {
+        let kept = if sqlite { Kept::open(folder()) } else { Kept::Memory(MemoryStore::default()) };
+        Self { relay: Some(start(kept)), copies: Vec::new() }
+    }
+
+    /// The relay, unless it is down.
+    pub(crate) fn up(&mut self) -> Option<&mut Relay<Kept>> {
+        self.relay.as_mut()
+    }
+
+    /// Ends at once; what it keeps is what was written.
+    pub(crate) fn crash(&mut self) {
+        let Some(relay) = self.relay.take() else { return };
+        self.copies.push(relay.store().copy());
+        drop(relay);
+        let kept = self.copies.pop().expect("just put there");
+        self.relay = Some(start(kept));
+    }
+
+    /// Keeps a copy, to be put back later.
+    pub(crate) fn keep(&mut self) {
+        let copy = self.relay.as_ref().map(|relay| relay.store().copy());
+        self.copies.extend(copy);
+    }
+
+    /// Puts a copy in the place of what it has, or nothing if there is none.
+    pub(crate) fn lose(&mut self) -> &'static str {
+        let sqlite = self.relay.as_ref().is_some_and(|relay| matches!(relay.store(), Kept::Sqlite(..)));
+        match self.copies.pop() {
+            Some(kept) => {
+                self.relay = Some(start(kept));
+                "it is put back to a copy"
+            }
+            None => {
+                *self = Self::new(sqlite);
+                "it has nothing any more"
+            }
+        }
+    }
+
+    /// Whether nothing can be written.
+    pub(crate) fn set_full(&mut self, full: bool) -> bool {
+        match self.relay.as_mut().map(Relay::store_mut) {
+            Some(Kept::Memory(store)) => store.set_full(full),
+            _ => return false,
+        }
+        true
+    }
+
+    /// What it has of a space, in order of arrival.
+    pub(crate) fn stored(&self, space: &SpaceId) -> Vec<Stored> {
+        let mut all = Vec::new();
+        let Some(relay) = &self.relay else { return all };
+        let mut take = |stored| {
+            all.push(stored);
+            Ok(())
+        };
+        relay.store().load(space, &mut take).expect("a whole store");
+        all
+    }
+
+    /// Bodies of entries that it has.
+    pub(crate) fn bodies(&self, space: &SpaceId, ids: &[EntryId]) -> Vec<Entry> {
+        self.relay.as_ref().map(|relay| relay.store().entries(space, ids).expect("entries")).unwrap_or_default()
+    }
+}
+
+fn folder() -> TempDir {
+    TempDir::new().expect("a folder")
+}
+
+fn start(kept: Kept) -> Relay<Kept> {
+    Relay::new(kept, &FRESH).expect("a relay on a good store")
+}
+
+impl Kept {
+    fn open(folder: TempDir) -> Self {
+        let mut store = SqliteStore::open(folder.path()).expect("a store");
+        store.secret(&FRESH).expect("a secret");
+        Self::Sqlite(store, folder)
+    }
+
+    fn copy(&self) -> Self {
+        match self {
+            Self::Memory(store) => Self::Memory(store.clone()),
+            Self::Sqlite(_, from) => {
+                let to = folder();
+                copy_files(from.path(), to.path());
+                Self::open(to)
+            }
+        }
+    }
+
+    fn inner(&self) -> &dyn Store {
+        match self {
+            Self::Memory(store) => store,
+            Self::Sqlite(store, _) => store,
+        }
+    }
+
+    fn inner_mut(&mut self) -> &mut dyn Store {
+        match self {
+            Self::Memory(store) => store,
+            Self::Sqlite(store, _) => store,
+        }
+    }
+}
+
+impl Store for Kept {
+    fn secret(&mut self, fresh: &[u8; 32]) -> Result<[u8; 32], StoreError> {
+        self.inner_mut().secret(fresh)
+    }
+
+    fn append(&mut self, batch: &[Append]) -> Result<(), StoreError> {
+        self.inner_mut().append(batch)
+    }
+
+    fn load(&self, space: &SpaceId, take: &mut dyn FnMut(Stored) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        self.inner().load(space, take)
+    }
+
+    fn entries(&self, space: &SpaceId, ids: &[EntryId]) -> Result<Vec<Entry>, StoreError> {
+        self.inner().entries(space, ids)
+    }
+
+    fn spaces_of(&self, device: &DeviceId, limit: usize) -> Result<Vec<SpaceId>, StoreError> {
+        self.inner().spaces_of(device, limit)
+    }
+
+    fn content_limit(&self, space: &SpaceId) -> Result<Option<u64>, StoreError> {
+        self.inner().content_limit(space)
+    }
+
+    fn set_content_limit(&mut self, space: &SpaceId, limit: Option<u64>) -> Result<bool, StoreError> {
+        self.inner_mut().set_content_limit(space, limit)
+    }
+
+    fn totals(&self) -> Result<Totals, StoreError> {
+        self.inner().totals()
+    }
+
+    fn disk_bytes(&self) -> u64 {
+        self.inner().disk_bytes()
+    }
+
+    fn times(&self) -> StoreTimes {
+        self.inner().times()
+    }
+
+    fn check(&mut self) -> Result<(), StoreError> {
+        self.inner_mut().check()
+    }
+}
+
+/// The ids of stored content.
+pub(crate) fn content(space: &SpaceId, stored: &[Stored]) -> Vec<EntryId> {
+    let is_content = |it: &&Stored| {
+        alliance_replica::log::entry::Header::decode(&it.entry.header)
+            .is_ok_and(|header| header.chain == Chain::Content)
+    };
+    stored.iter().filter(is_content).map(|it| EntryId::of(space, &it.device, &it.entry.header)).collect()
+}

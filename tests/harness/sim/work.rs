@@ -1,0 +1,665 @@
+//! What people do, and what befalls them, step by step.
+
+use alliance_core::{
+    app::{
+        AppError, Intent, ItemRef, Joining, Owner, Place, Profile, SessionError, Summary, Whereto, World as Outside,
+    },
+    document::{Splice, TextEdit},
+    domain::{
+        feedback,
+        goal::{self, Rating, Step},
+        note,
+    },
+    keys::Invitation,
+};
+use alliance_replica::id::SpaceId;
+use alliance_sync_server::replica::{ConnectionId, Output};
+
+use super::{
+    BOUND, Sim, Violation,
+    device::Online,
+    network::{Event, Lies},
+    wal::Crash,
+};
+use crate::RELAY;
+
+/// Milliseconds after which what one writes does not count as of the same moment any more.
+const LATER: u64 = 11_000;
+const DAY: u64 = 24 * 60 * 60 * 1000;
+
+/// What somebody wrote: the item, and the new words in it.
+type Wrote = (ItemRef, Vec<String>);
+
+impl Sim {
+    /// Ben and Anna, who have met; Carl, whom Ben coaches, too; and Dora, whom nobody has invited yet.
+    pub(crate) fn begin(&mut self) -> Result<(), Violation> {
+        for (name, role) in [("Ben", "coach"), ("Anna", "client"), ("Carl", "client"), ("Dora", "client")] {
+            self.person(name, role);
+        }
+        for (client, title) in [("Anna", "Ben & Anna"), ("Carl", "Ben & Carl")] {
+            let space = self.must("Ben", |profile, outside| profile.new_alliance(title, Some(RELAY), outside))?;
+            let invitation = self.invite(space)?;
+            self.meet(&["Ben"])?;
+            let joined = self.join(client, &invitation)?;
+            joined.map_err(|error| Violation(format!("{client} cannot join: {error:?}")))?;
+            self.meet(&[client, "Ben", client])?;
+        }
+        self.say("Ben, Anna and Carl are together".to_owned());
+        Ok(())
+    }
+
+    /// These sync, one after the other.
+    fn meet(&mut self, names: &[&str]) -> Result<(), Violation> {
+        for name in names {
+            self.devices.get_mut(*name).expect("a computer").online = Online::Once;
+            self.after(0, Event::Dial((*name).to_owned()));
+            self.pass(20_000)?;
+        }
+        Ok(())
+    }
+
+    fn must<T>(
+        &mut self,
+        name: &str,
+        act: impl FnOnce(&mut Profile, &mut Outside<'_>) -> Result<T, AppError>,
+    ) -> Result<T, Violation> {
+        let done = self.call(name, |profile, _, outside| act(profile, outside))?;
+        done.expect("nothing crashes yet").map_err(|error| Violation(format!("{name} cannot begin: {error:?}")))
+    }
+
+    fn invite(&mut self, space: SpaceId) -> Result<Invitation, Violation> {
+        let expires = self.unix().unsigned_abs() + 30 * 86_400;
+        let invitation = self.must("Ben", |profile, outside| profile.invite(space, expires, outside))?;
+        Ok(Invitation::parse(&invitation.reveal()).expect("an invitation"))
+    }
+
+    /// Somebody takes up an invitation, over a good network; an error if it does not let them in.
+    fn join(&mut self, name: &str, invitation: &Invitation) -> Result<Result<(), SessionError>, Violation> {
+        let text = invitation.reveal();
+        let again = Invitation::parse(&text).expect("an invitation");
+        let Some(mut joining) = self.call(name, |_, _, outside| Joining::new(again, outside))? else {
+            return Ok(Ok(()));
+        };
+        self.events += 1;
+        let connection = ConnectionId(self.events);
+        let mut nonce = [0; 32];
+        self.dice.fill(&mut nonce);
+        let now = alliance_sync_server::replica::Now {
+            unix: self.unix().unsigned_abs(),
+            elapsed: std::time::Duration::from_millis(self.clock),
+        };
+        let Some(relay) = self.node.up() else { return Ok(Ok(())) };
+        relay.connect(connection, nonce);
+        let mut quiet = 0;
+        while !joining.is_done() && quiet < 3 {
+            quiet += 1;
+            let Some(relay) = self.node.up() else { break };
+            while let Some(frame) = joining.poll_transmit() {
+                relay.handle(connection, &frame, now);
+                quiet = 0;
+            }
+            relay.commit();
+            let mut others = Vec::new();
+            while let Some(output) = self.node.up().and_then(alliance_sync_server::replica::Relay::poll) {
+                match output {
+                    Output::Send { to, frame } | Output::Drop { to, frame } if to == connection => {
+                        quiet = 0;
+                        if let Some(relay) = self.node.up() {
+                            relay.written(to, frame.len());
+                        }
+                        if let Err(error) = joining.handle(&frame) {
+                            return Ok(Err(error));
+                        }
+                    }
+                    other => others.push(other),
+                }
+            }
+            others.into_iter().try_for_each(|output| self.hand_on(output))?;
+        }
+        if let Some(relay) = self.node.up() {
+            relay.disconnect(connection);
+        }
+        if !joining.is_done() {
+            return Ok(Ok(()));
+        }
+        let done = self.call(name, |profile, _, outside| joining.finish(profile, outside))?;
+        if let Some(Ok(())) = done {
+            self.spaces.insert(invitation.terms().space);
+        }
+        Ok(done.unwrap_or(Ok(())).map_err(SessionError::from))
+    }
+
+    /// One step: somebody does something, or something happens; then some time passes.
+    pub(crate) fn step(&mut self) -> Result<(), Violation> {
+        let knobs = self.knobs;
+        let faults = [
+            knobs.kill,
+            knobs.power,
+            knobs.partition,
+            knobs.cut,
+            knobs.skew,
+            knobs.restore,
+            knobs.copy,
+            knobs.relay_crash,
+            knobs.relay_full,
+            knobs.relay_loses,
+            knobs.relay_lies,
+        ];
+        let rest = 1000 - faults.iter().sum::<u64>();
+        let weights: Vec<_> = faults.into_iter().chain([rest]).collect();
+        match self.dice.weighed(&weights) {
+            0 => self.doom(Crash::Kill)?,
+            1 => self.doom(Crash::Power)?,
+            2 => self.part(),
+            3 => self.snap(),
+            4 => self.set_clock(),
+            5 => self.go_back()?,
+            6 => self.go_double()?,
+            7 => {
+                self.strike("relay crash", String::new());
+                self.node.crash();
+                self.drop_lines();
+                self.relay_has_what_it_acknowledged()?;
+            }
+            8 => {
+                if self.node.set_full(true) {
+                    self.strike("relay full", String::new());
+                    let wait = self.dice.below(60_000);
+                    self.after(wait, Event::Emptied);
+                }
+            }
+            9 => self.relay_loses(),
+            10 => self.relay_lies(),
+            _ if self.dice.chance(150) => self.come_or_go(),
+            _ => self.somebody_writes()?,
+        }
+        let wait = match self.dice.below(100) {
+            0..50 => self.dice.below(300),
+            50..85 => self.dice.below(20_000),
+            85..97 => self.dice.below(600_000),
+            _ => return self.sleep(),
+        };
+        self.pass(wait)
+    }
+
+    /// Everybody closes their laptop, for hours or weeks.
+    fn sleep(&mut self) -> Result<(), Violation> {
+        let time = match self.dice.below(10) {
+            0..6 => self.dice.below(DAY),
+            6..9 => self.dice.below(7 * DAY),
+            _ => self.dice.below(40 * DAY),
+        };
+        self.drop_lines();
+        let names: Vec<_> = self.devices.keys().cloned().collect();
+        let mut awake = Vec::new();
+        for name in names {
+            let device = self.devices.get_mut(&name).expect("a computer");
+            awake.push((name, std::mem::replace(&mut device.online, Online::No)));
+        }
+        self.say(format!("everybody sleeps for {} hours", time / 3_600_000));
+        self.pass(time)?;
+        for (name, online) in awake {
+            let device = self.devices.get_mut(&name).expect("a computer");
+            if device.online == Online::No {
+                device.online = online;
+            }
+            self.after(0, Event::Dial(name));
+        }
+        Ok(())
+    }
+
+    fn anybody(&mut self) -> String {
+        let names: Vec<_> = self.devices.keys().cloned().collect();
+        self.dice.pick(&names).clone()
+    }
+
+    fn doom(&mut self, crash: Crash) -> Result<(), Violation> {
+        let name = self.anybody();
+        if self.dice.chance(300) {
+            self.crash(&name, crash, None);
+        } else {
+            let calls = self.dice.below(12);
+            self.devices.get_mut(&name).expect("a computer").fate = Some((calls, crash));
+        }
+        Ok(())
+    }
+
+    fn a_line(&mut self) -> Option<u64> {
+        let lines: Vec<_> = self.connected().into_keys().collect();
+        (!lines.is_empty()).then(|| *self.dice.pick(&lines))
+    }
+
+    fn part(&mut self) {
+        let Some(id) = self.a_line() else { return };
+        let ways = *self.dice.pick(&[[true, true], [true, false], [false, true]]);
+        let until = self.clock + self.dice.below(120_000);
+        self.strike("partition", format!("{id} {ways:?} until {until}"));
+        self.close_line(id, ways, until);
+    }
+
+    fn snap(&mut self) {
+        let Some(id) = self.a_line() else { return };
+        let late = *self.dice.pick(&[[0, 0], [0, 45_000], [45_000, 0], [60_000, 30_000]]);
+        self.strike("connection cut", format!("{id} {late:?}"));
+        self.break_line(id, late);
+    }
+
+    fn set_clock(&mut self) {
+        let name = self.anybody();
+        let days = i64::try_from(self.dice.below(7)).expect("small") - 3;
+        let skew = days * 86_400 + i64::try_from(self.dice.below(3_600)).expect("small");
+        self.strike("clock", format!("{name} by {skew} s"));
+        self.devices.get_mut(&name).expect("a computer").skew = skew;
+    }
+
+    /// A copy is made, or put in the place of the profile: what was not sent since is gone with the disk.
+    fn go_back(&mut self) -> Result<(), Violation> {
+        let name = self.anybody();
+        if self.devices[&name].copies.is_empty() || self.dice.chance(300) {
+            if self.devices[&name].is_up() {
+                self.keep_copy(&name);
+            }
+            return Ok(());
+        }
+        let settled = self.devices[&name].settled;
+        let Some(made) = self.put_back(&name)? else { return Ok(()) };
+        self.strike("profile put back", format!("{name}, as it was at {made}"));
+        let unsure = self.seen.lied || self.seen.forgot.is_some();
+        self.record.forgive(&name, made, |word| !unsure && word.at < settled);
+        let device = self.devices.get_mut(&name).expect("a computer");
+        device.forks |= unsure;
+        device.settled = 0;
+        Ok(())
+    }
+
+    fn go_double(&mut self) -> Result<(), Violation> {
+        let name = self.anybody();
+        if self.devices[&name].is_up() && self.devices.len() < 7 {
+            let other = self.double(&name)?;
+            self.strike("profile copied", format!("{name} goes on as {other}, too"));
+        }
+        Ok(())
+    }
+
+    fn relay_loses(&mut self) {
+        if self.dice.chance(500) {
+            self.node.keep();
+            return;
+        }
+        let how = self.node.lose();
+        self.strike("relay loses", how.to_owned());
+        self.drop_lines();
+        self.relay_forgot();
+    }
+
+    fn relay_lies(&mut self) {
+        let lies = if self.seen.lies == Lies::default() {
+            let mut often = || if self.dice.chance(500) { self.dice.between(5, 200) } else { 0 };
+            let (drops, repeats, swaps, replays) = (often(), often(), often(), often());
+            Lies { drops, repeats, swaps, replays, withholds: self.dice.chance(300) }
+        } else {
+            Lies::default()
+        };
+        self.strike("relay lies", format!("{lies:?}"));
+        self.lies(lies);
+        self.drop_lines();
+    }
+
+    fn come_or_go(&mut self) {
+        let name = self.anybody();
+        let online = *self.dice.pick(&[Online::Once, Online::Once, Online::Stays, Online::Stays, Online::No]);
+        self.say(format!("{name} {online:?}"));
+        self.devices.get_mut(&name).expect("a computer").online = online;
+        if online == Online::No {
+            self.hang_up(&name, 100);
+        } else {
+            self.after(0, Event::Dial(name));
+        }
+    }
+
+    fn somebody_writes(&mut self) -> Result<(), Violation> {
+        let name = self.anybody();
+        if !self.devices[&name].is_up() {
+            return Ok(());
+        }
+        let what = self.dice.weighed(&[20, 12, 30, 10, 8, 6, 6, 8, 5, 5, 4, 6, 10]);
+        if !matches!(what, 0 | 1 | 2) {
+            // What may take words away comes later than they did.
+            self.pass(LATER)?;
+        }
+        let words: Vec<_> = (0..5).map(|_| self.record.word()).collect();
+        let luck = self.dice.below(1 << 40);
+        let screen = self.devices[&name].screens.clone();
+        let spaces: Vec<_> = self.spaces.iter().copied().collect();
+        let mut act = Act { what, luck, words, spaces, screen, opened: None };
+        let done = self.call(&name, |profile, _, outside| act.run(profile, outside))?;
+        let Some(done) = done else { return Ok(()) };
+        match done {
+            Ok(Some((item, words))) => {
+                self.say(format!("{name} does {what} to {}: {words:?}", item.item));
+                let clock = self.clock;
+                words.into_iter().for_each(|word| self.record.wrote(word, item, &name, clock));
+                let device = self.devices.get_mut(&name).expect("a computer");
+                if let Some((place, shown)) = act.opened {
+                    device.screens.insert(place, shown);
+                }
+                if let Some((_, session)) = &mut device.session {
+                    session.local_change();
+                    self.rouse(&name);
+                }
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(
+                error @ (AppError::Rule(_)
+                | AppError::Edit(_)
+                | AppError::NothingToUndo
+                | AppError::NotUndone { .. }
+                | AppError::NoSuchValue { .. }
+                | AppError::SharedAlready { .. }),
+            ) => {
+                self.say(format!("{name} may not do {what}: {error}"));
+                Ok(())
+            }
+            Err(error) => self.app_failed(&name, &error),
+        }
+    }
+
+    /// The time in which everybody has to have everything once nothing goes wrong any more.
+    pub(crate) fn heal(&mut self) -> Result<(), Violation> {
+        self.lies(Lies::default());
+        self.node.set_full(false);
+        self.drop_lines();
+        let names: Vec<_> = self.devices.keys().cloned().collect();
+        for name in names {
+            self.devices.get_mut(&name).expect("a computer").fate = None;
+            self.restart(&name)?;
+            self.devices.get_mut(&name).expect("a computer").online = Online::Stays;
+            self.after(0, Event::Dial(name));
+        }
+        let from = self.clock;
+        while self.clock - from < BOUND && !self.is_quiet() {
+            self.pass(10_000)?;
+        }
+        Ok(())
+    }
+}
+
+/// One thing that somebody does on one of their computers.
+struct Act {
+    what: usize,
+    luck: u64,
+    words: Vec<String>,
+    spaces: Vec<SpaceId>,
+    screen: std::collections::BTreeMap<(ItemRef, &'static str), (Vec<alliance_core::document::ChangeHash>, String)>,
+    opened: Option<((ItemRef, &'static str), (Vec<alliance_core::document::ChangeHash>, String))>,
+}
+
+impl Act {
+    /// A number below `bound`, another one each time.
+    fn below(&mut self, bound: usize) -> usize {
+        self.luck = self.luck.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.luck >> 33).expect("31 bits") % bound.max(1)
+    }
+
+    fn word(&mut self) -> String {
+        self.words.pop().expect("enough words")
+    }
+
+    fn run(&mut self, profile: &mut Profile, outside: &mut Outside<'_>) -> Result<Option<Wrote>, AppError> {
+        let alliances = profile.alliances()?;
+        let Some(alliance) = (!alliances.is_empty()).then(|| self.below(alliances.len())) else { return Ok(None) };
+        let space = alliances[alliance].space;
+        if !self.spaces.contains(&space) {
+            return Ok(None);
+        }
+        let place = if self.below(5) == 0 { Place::Personal } else { Place::Alliance(space) };
+        match self.what {
+            0 => self.note(profile, place, outside),
+            1 => self.goal(profile, place, outside),
+            2 => self.types(profile, space, outside),
+            3 => self.rewrites(profile, space, outside),
+            4 => self.renames(profile, space, outside),
+            5 => self.edits_goal(profile, space, outside),
+            6 => self.tags(profile, space, outside),
+            7 => {
+                let done = if self.below(3) == 0 { profile.redo(outside) } else { profile.undo(outside) }?;
+                Ok(Some((done.item, Vec::new())))
+            }
+            8 => self.chooses(profile, space, outside),
+            9 => self.rates(profile, space, outside),
+            10 => self.shares(profile, space, outside),
+            11 => self.moves(profile, space, outside),
+            _ => self.says(profile, space, outside),
+        }
+    }
+
+    fn note(
+        &mut self,
+        profile: &mut Profile,
+        place: Place,
+        outside: &mut Outside<'_>,
+    ) -> Result<Option<Wrote>, AppError> {
+        let (title, body, tag) = (self.word(), self.word(), self.word());
+        let add = note::Add { title: title.clone(), body: format!("{body} "), tags: vec![tag.clone()] };
+        let done = profile.add(place, &Intent::Note(note::Intent::Add(add)), outside)?;
+        Ok(Some((done.item, vec![title, body, tag])))
+    }
+
+    fn goal(
+        &mut self,
+        profile: &mut Profile,
+        place: Place,
+        outside: &mut Outside<'_>,
+    ) -> Result<Option<Wrote>, AppError> {
+        let (title, why, area) = (self.word(), self.word(), self.word());
+        let both = self.below(3) == 0 && place != Place::Personal;
+        let add = goal::Add {
+            title: title.clone(),
+            why: format!("{why} "),
+            area: vec![area.clone()],
+            both,
+            ..goal::Add::default()
+        };
+        let done = profile.add(place, &Intent::Goal(goal::Intent::Add(add)), outside)?;
+        Ok(Some((done.item, vec![title, why, area])))
+    }
+
+    fn some(&mut self, profile: &mut Profile, space: SpaceId, kind: &str) -> Result<Option<Summary>, AppError> {
+        let all = profile.list(space, kind, true)?;
+        Ok((!all.is_empty()).then(|| all[self.below(all.len())].clone()))
+    }
+
+    /// Types in the version that the screen shows, however old that is.
+    fn types(
+        &mut self,
+        profile: &mut Profile,
+        space: SpaceId,
+        outside: &mut Outside<'_>,
+    ) -> Result<Option<Wrote>, AppError> {
+        let kind = *["note", "note", "goal"].get(self.below(3)).expect("one of three");
+        let Some(summary) = self.some(profile, space, kind)? else { return Ok(None) };
+        let field = if kind == "note" { "body" } else { "why" };
+        let place = (summary.item, field);
+        let known = self.screen.get(&place).cloned().filter(|_| self.below(4) > 0);
+        let (mut from, mut text) = match known {
+            Some(shown) => shown,
+            None => {
+                let shown = profile.text(&summary.item, field)?;
+                (shown.from.unwrap_or_default(), shown.text)
+            }
+        };
+        let mut written = Vec::new();
+        for _ in 0..=self.below(3) {
+            let word = self.word();
+            let gaps: Vec<_> = text.match_indices(' ').map(|(at, _)| at + 1).chain([0]).collect();
+            let gap = gaps[self.below(gaps.len())];
+            let insert = format!("{word} ");
+            let at = text[..gap].encode_utf16().count();
+            let splice = Splice { at, delete: 0, insert: insert.clone() };
+            let typed = profile.type_in(&summary.item, field, &from, &[splice], outside)?;
+            text.insert_str(gap, &insert);
+            from = typed.mine;
+            written.push(word);
+        }
+        self.opened = Some((place, (from, text)));
+        Ok(Some((summary.item, written)))
+    }
+
+    /// Writes a text anew, as an editor does: some words go, some come.
+    fn rewrites(
+        &mut self,
+        profile: &mut Profile,
+        space: SpaceId,
+        outside: &mut Outside<'_>,
+    ) -> Result<Option<Wrote>, AppError> {
+        let Some(summary) = self.some(profile, space, "note")? else { return Ok(None) };
+        let shown = profile.text(&summary.item, "body")?;
+        let mut words: Vec<_> = shown.text.split_whitespace().map(str::to_owned).collect();
+        if !words.is_empty() && self.below(2) == 0 {
+            let gone = self.below(words.len());
+            words.remove(gone);
+        }
+        let word = self.word();
+        let at = self.below(words.len() + 1);
+        words.insert(at, word.clone());
+        let text = words.iter().map(|word| format!("{word} ")).collect();
+        let edit = note::Edit { body: Some(TextEdit { from: shown.from, text }), ..note::Edit::default() };
+        let intent = Intent::Note(note::Intent::Edit { item: summary.item.item, edit });
+        let done = profile.change(&summary.item, &intent, outside)?;
+        Ok(Some((done.item, vec![word])))
+    }
+
+    fn renames(
+        &mut self,
+        profile: &mut Profile,
+        space: SpaceId,
+        outside: &mut Outside<'_>,
+    ) -> Result<Option<Wrote>, AppError> {
+        let Some(summary) = self.some(profile, space, "note")? else { return Ok(None) };
+        let word = self.word();
+        let edit = note::Edit { title: Some(word.clone()), ..note::Edit::default() };
+        let intent = Intent::Note(note::Intent::Edit { item: summary.item.item, edit });
+        let done = profile.change(&summary.item, &intent, outside)?;
+        Ok(Some((done.item, vec![word])))
+    }
+
+    fn edits_goal(
+        &mut self,
+        profile: &mut Profile,
+        space: SpaceId,
+        outside: &mut Outside<'_>,
+    ) -> Result<Option<Wrote>, AppError> {
+        let Some(summary) = self.some(profile, space, "goal")? else { return Ok(None) };
+        let mut written = vec![self.word()];
+        let mut edit = goal::Edit { title: Some(written[0].clone()), ..goal::Edit::default() };
+        if summary.owner != Owner::Theirs && self.below(2) == 0 {
+            let status = ["active", "paused", "reached", "released"][self.below(4)];
+            let reason = self.word();
+            edit =
+                goal::Edit { title: edit.title, ..goal::Edit::status(status, Some(TextEdit::from(reason.as_str()))) };
+            written.push(reason);
+        }
+        let done = profile.change(
+            &summary.item,
+            &Intent::Goal(goal::Intent::Edit { item: summary.item.item, edit }),
+            outside,
+        )?;
+        Ok(Some((done.item, written)))
+    }
+
+    fn tags(
+        &mut self,
+        profile: &mut Profile,
+        space: SpaceId,
+        outside: &mut Outside<'_>,
+    ) -> Result<Option<Wrote>, AppError> {
+        let Some(summary) = self.some(profile, space, "note")? else { return Ok(None) };
+        let word = self.word();
+        let there = summary.fields.get("tags").map(|tags| tags.lines().map(str::to_owned).collect::<Vec<_>>());
+        let untag = there.into_iter().flatten().take(self.below(2)).collect();
+        let edit = note::Edit { tag: vec![word.clone()], untag, ..note::Edit::default() };
+        let intent = Intent::Note(note::Intent::Edit { item: summary.item.item, edit });
+        let done = profile.change(&summary.item, &intent, outside)?;
+        Ok(Some((done.item, vec![word])))
+    }
+
+    fn chooses(
+        &mut self,
+        profile: &mut Profile,
+        space: SpaceId,
+        outside: &mut Outside<'_>,
+    ) -> Result<Option<Wrote>, AppError> {
+        let choices = profile.conflicts(space)?;
+        if choices.is_empty() {
+            return Ok(None);
+        }
+        let choice = &choices[self.below(choices.len())];
+        let value = &choice.values[self.below(choice.values.len())];
+        let (done, _) = profile.keep(&choice.item, value.number, outside)?;
+        Ok(Some((done.item, Vec::new())))
+    }
+
+    fn rates(
+        &mut self,
+        profile: &mut Profile,
+        space: SpaceId,
+        outside: &mut Outside<'_>,
+    ) -> Result<Option<Wrote>, AppError> {
+        let Some(summary) = self.some(profile, space, "goal")? else { return Ok(None) };
+        let word = self.word();
+        let intent = if self.below(2) == 0 {
+            let date = format!("2027-01-{:02}", 1 + self.below(28));
+            let rating = Rating { date, level: goal::LEVELS[self.below(5)], note: word.clone() };
+            goal::Intent::Rate { item: summary.item.item, rating }
+        } else {
+            goal::Intent::Milestone { item: summary.item.item, step: Step::Add(word.clone()) }
+        };
+        let done = profile.change(&summary.item, &Intent::Goal(intent), outside)?;
+        Ok(Some((done.item, vec![word])))
+    }
+
+    fn shares(
+        &mut self,
+        profile: &mut Profile,
+        space: SpaceId,
+        outside: &mut Outside<'_>,
+    ) -> Result<Option<Wrote>, AppError> {
+        let Some(summary) = self.some(profile, space, "note")?.filter(|it| it.private) else { return Ok(None) };
+        let done = profile.share(&summary.item, space, outside)?;
+        Ok(Some((done.item, Vec::new())))
+    }
+
+    fn moves(
+        &mut self,
+        profile: &mut Profile,
+        space: SpaceId,
+        outside: &mut Outside<'_>,
+    ) -> Result<Option<Wrote>, AppError> {
+        let Some(summary) = self.some(profile, space, "goal")? else { return Ok(None) };
+        if summary.owner == Owner::Theirs || summary.private {
+            return Ok(None);
+        }
+        let to = if self.below(2) == 0 { Whereto::First } else { Whereto::Last };
+        let done = profile.arrange(&summary.item, to, outside)?;
+        Ok(Some((done.item, Vec::new())))
+    }
+
+    fn says(
+        &mut self,
+        profile: &mut Profile,
+        space: SpaceId,
+        outside: &mut Outside<'_>,
+    ) -> Result<Option<Wrote>, AppError> {
+        let (about, body) = (self.word(), self.word());
+        let intent = if self.below(2) == 0 {
+            feedback::Intent::Ask { about: about.clone(), body: format!("{body} ") }
+        } else {
+            let sort = feedback::SORTS[self.below(feedback::SORTS.len())].to_owned();
+            let give = feedback::Give { sort, about: Some(about.clone()), body: format!("{body} "), asked_for: None };
+            feedback::Intent::Give(give)
+        };
+        let done = profile.add(Place::Alliance(space), &Intent::Feedback(intent), outside)?;
+        Ok(Some((done.item, vec![about, body])))
+    }
+}
