@@ -10,6 +10,7 @@
 mod device;
 mod dice;
 mod end;
+mod forgery;
 mod network;
 mod node;
 mod oracle;
@@ -63,6 +64,10 @@ pub struct Knobs {
     pub relay_loses: u64,
     /// The relay begins or ends to drop, repeat, reorder or withhold.
     pub relay_lies: u64,
+    /// Somebody with Carl's keys sends Ben something that no honest program writes.
+    pub forges: u64,
+    /// Ben invites somebody, and perhaps two people take the same invitation up.
+    pub invites: u64,
     /// Whether the relay keeps its entries in a real database.
     pub sqlite: bool,
 }
@@ -82,6 +87,8 @@ impl Knobs {
         relay_full: 0,
         relay_loses: 0,
         relay_lies: 0,
+        forges: 0,
+        invites: 0,
         sqlite: false,
     };
 
@@ -103,6 +110,8 @@ impl Knobs {
             relay_full: knob(250, 10),
             relay_loses: knob(300, 8),
             relay_lies: knob(400, 30),
+            forges: knob(300, 30),
+            invites: knob(500, 10),
             sqlite: knob(60, 1) == 1,
         }
     }
@@ -144,6 +153,10 @@ pub(crate) struct Sim {
     steps: Vec<String>,
     faults: BTreeMap<&'static str, u64>,
     digest: [u8; 32],
+    /// Whose program is not honest any more, and where.
+    outlaws: BTreeSet<(String, SpaceId)>,
+    /// The relay crashes after so many more frames.
+    relay_fate: Option<u64>,
     /// True once no more faults shall come.
     calm: bool,
 }
@@ -198,6 +211,8 @@ impl Sim {
             steps: Vec::new(),
             faults: BTreeMap::new(),
             digest: [0; 32],
+            outlaws: BTreeSet::new(),
+            relay_fate: None,
             calm: true,
         }
     }

@@ -7,5 +7,7 @@ mod exchange;
 mod forwarded;
 mod hostile;
 mod live;
+#[cfg(feature = "planted")]
+mod planted;
 mod seeds;
 mod trace;

@@ -8,6 +8,7 @@ pub mod exchange;
 pub mod id;
 pub mod limits;
 pub mod log;
+pub mod planted;
 pub mod wire;
 
 pub use wire::Malformed;

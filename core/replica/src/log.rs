@@ -27,6 +27,7 @@ use crate::{
     Malformed,
     id::{DeviceId, EntryId, EpochPrefix, Secret, SpaceId},
     limits,
+    planted::{self, Bug},
 };
 
 /// All that one replica knows of one space's logs.
@@ -139,7 +140,7 @@ impl Log {
         let mut received = Received::default();
         for entry in entries {
             let id = EntryId::of(&self.space, device, &entry.header);
-            if let Some(meta) = self.chains.meta(&id) {
+            if let Some(meta) = self.chains.meta(&id).filter(|_| !planted::is(Bug::ResendWithoutDedupe)) {
                 received.known.push(meta.head);
                 continue;
             }
@@ -193,7 +194,8 @@ impl Log {
     pub fn is_ready(&self, id: &EntryId) -> bool {
         let (Some(meta), Some(after)) = (self.chains.meta(id), self.afters.get(id)) else { return false };
         let before = meta.prev.map(|id| Head { id, seq: meta.head.seq - 1, ..meta.head });
-        before.iter().chain(&after.0).all(|head| self.chains.is_processed(head))
+        let named = after.0.iter().filter(|_| !planted::is(Bug::AfterIgnored));
+        before.iter().chain(named).all(|head| self.chains.is_processed(head))
     }
 
     /// The heads that a new entry with this predecessor names: everything processed here that the predecessor's own
@@ -306,6 +308,7 @@ impl Log {
     fn link(&self, entry: &Verified) -> Result<(), Refusal> {
         match self.chains.link(entry) {
             Link::Fits => Ok(()),
+            Link::Missing if planted::is(Bug::NoPredecessorCheck) => Ok(()),
             Link::Missing => Err(Refusal::Unlinked),
             Link::Wrong => Err(Refusal::Predecessor),
         }

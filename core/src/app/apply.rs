@@ -18,6 +18,7 @@ use alliance_replica::{
         heads::{Chain, Head},
         membership::Role,
     },
+    planted::{self, Bug},
 };
 use serde_json::json;
 
@@ -152,7 +153,8 @@ pub(super) fn settle(
     let mut met: BTreeSet<_> = met.into_iter().map(|(item, field)| Met { item, field, is_choice: false }).collect();
     let words = if changed.len() > FEW { Words::Now } else { Words::Later };
     for item in &changed {
-        if tx.preimage(&space.id(), item)?.is_some() {
+        let shown = planted::is(Bug::ViewNotUpdated) && tx.row(&space.id(), item)?.is_some();
+        if tx.preimage(&space.id(), item)?.is_some() && !shown {
             let opened = write_row(tx, space, documents, item, words)?;
             met.extend(opened.into_iter().map(|field| Met { item: *item, field, is_choice: true }));
         }
@@ -166,7 +168,7 @@ impl Settling<'_, '_> {
             let waiting = std::mem::take(&mut self.space.waiting);
             let before = waiting.len();
             for id in waiting {
-                if !self.step(&id)? {
+                if !self.step(&id)? && !planted::is(Bug::DroppedInsteadOfWaiting) {
                     self.space.waiting.push(id);
                 }
             }

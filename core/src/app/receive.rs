@@ -11,6 +11,7 @@ use alliance_replica::{
         entry::{Entry, Verified},
         heads::Chain,
     },
+    planted::{self, Bug},
 };
 use serde_json::json;
 
@@ -35,7 +36,7 @@ impl Profile {
         world: &World<'_>,
     ) -> Result<Taken, AppError> {
         let Self { store, spaces, documents } = self;
-        store.write(|tx| {
+        let take = |tx: &Tx<'_>| {
             let space = loaded(spaces, tx, space)?;
             let mut taken = Taken::default();
             let mut arrived = Arrived::default();
@@ -88,7 +89,8 @@ impl Profile {
             Settled { changed: taken.changed, met: taken.met } = apply::settle(tx, space, documents, since, world.now)?;
             space.store_row(tx)?;
             Ok(taken)
-        })
+        };
+        if planted::is(Bug::AckBeforeFsync) { store.note(take) } else { store.write(take) }
     }
 
     /// Notes which entries are on a relay's disk now, and how many it lost which it once had.

@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use alliance_replica::id::{DeviceId, hash};
+use alliance_replica::{
+    id::{DeviceId, hash},
+    planted::{self, Bug},
+};
 use automerge::ActorId;
 use rand_core::CryptoRng;
 
@@ -46,7 +49,9 @@ pub fn prefix(actor: &[u8]) -> Option<ActorPrefix> {
 pub(super) fn fresh(device: &DeviceId, doc: &DocId, rng: &mut dyn CryptoRng) -> ActorId {
     let mut actor = [0; ACTOR];
     actor[..8].copy_from_slice(&actor_prefix(device, doc));
-    rng.fill_bytes(&mut actor[8..]);
+    if !planted::is(Bug::ActorReused) {
+        rng.fill_bytes(&mut actor[8..]);
+    }
     ActorId::from(actor)
 }
 

@@ -6,16 +6,9 @@ use super::{Holds, Own, Plan, RuleError, kind};
 use crate::document::{ChangeHash, Edit, Preimage, Splice, Writer};
 
 /// What `me` types in a text of an item, as it was at `from`.
-pub fn plan(
-    preimage: &Preimage,
-    me: MemberId,
-    field: &str,
-    from: &[ChangeHash],
-    splices: &[Splice],
-) -> Result<(Writer, Plan), RuleError> {
-    let writer = writer(preimage, me, field)?;
+pub fn plan(writer: Writer, field: &str, from: &[ChangeHash], splices: &[Splice]) -> Plan {
     let typed = Edit::Splices { name: field.to_owned(), from: from.to_vec(), splices: splices.to_vec() };
-    Ok((writer, Plan([(writer, vec![typed])].into())))
+    Plan([(writer, vec![typed])].into())
 }
 
 /// The facet in which `me` may type in a text of an item.

@@ -11,6 +11,7 @@ use alliance_replica::{
         entry::{Entry, Verified},
         heads::Chain,
     },
+    planted::{self, Bug},
 };
 use tracing::{debug, info, warn};
 
@@ -109,6 +110,9 @@ impl<S: Store> Relay<S> {
         if !arrived.is_empty() {
             connection.exchange.received(channel, &here.log, arrived);
             self.batch.acknowledge(id, channel, now);
+            if planted::is(Bug::RelayAcksBeforeCommit) {
+                connection.exchange.acknowledge(channel);
+            }
         }
         self.batch.push(*space, new, now);
         if let Some((entry, refusal)) = refused {

@@ -45,6 +45,8 @@ pub(crate) struct Device {
     pub(crate) screens: BTreeMap<(ItemRef, &'static str), (Vec<ChangeHash>, String)>,
     /// Copies of its profile, and when they were made.
     pub(crate) copies: Vec<(u64, TempDir)>,
+    /// How many transactions of its program are on disk because another program wrote after them.
+    pub(crate) synced: u32,
     /// True if it may have forked its log: it was copied, or put back where the relay had forgotten.
     pub(crate) forks: bool,
 }
@@ -85,6 +87,7 @@ impl Sim {
             acked: BTreeSet::new(),
             screens: BTreeMap::new(),
             copies: Vec::new(),
+            synced: 0,
             forks: false,
         };
         self.devices.insert(name.to_owned(), device);
@@ -108,7 +111,10 @@ impl Sim {
             }
             None => None,
         };
-        let before = dies.map(|_| (Mark::read(device.folder.path()), profile.volatile()));
+        if profile.volatile() < device.synced {
+            device.synced = 0;
+        }
+        let before = dies.map(|_| (Mark::read(device.folder.path()), profile.volatile() - device.synced));
         let (id, mut session) = match device.session.take() {
             Some((id, session)) => (Some(id), Some(session)),
             None => (None, None),
@@ -124,13 +130,20 @@ impl Sim {
         }
     }
 
+    /// Another program of a computer wrote: what its program had written before is on disk, too.
+    pub(crate) fn wrote_elsewhere(&mut self, name: &str) {
+        let device = self.devices.get_mut(name).expect("a computer");
+        device.synced = device.profile.as_ref().map_or(0, Profile::volatile);
+    }
+
     /// A computer crashes: within a call before which its log was as said, or between two.
     pub(crate) fn crash(&mut self, name: &str, crash: Crash, before: Option<(&Mark, u32)>) {
         let device = self.devices.get_mut(name).expect("a computer");
         let Some(profile) = device.profile.take() else { return };
         device.fate = None;
         let left = folder();
-        let how = wal::crash(device.folder.path(), left.path(), crash, before, profile.volatile(), &mut self.dice);
+        let volatile = profile.volatile().saturating_sub(std::mem::take(&mut device.synced));
+        let how = wal::crash(device.folder.path(), left.path(), crash, before, volatile, &mut self.dice);
         drop(profile);
         device.folder = left;
         device.screens.clear();
@@ -148,7 +161,7 @@ impl Sim {
             return Ok(());
         }
         match Profile::open(&device.folder.path().join(DATABASE)) {
-            Ok(profile) => device.profile = Some(profile),
+            Ok(profile) => (device.profile, device.synced) = (Some(profile), 0),
             Err(error) => return Err(Violation(format!("I1: {name} does not open: {error:?}"))),
         }
         self.say(format!("{name} is there again"));
@@ -207,6 +220,7 @@ impl Sim {
             acked: device.acked.clone(),
             screens: BTreeMap::new(),
             copies: Vec::new(),
+            synced: 0,
             forks: true,
         };
         self.devices.insert(other.clone(), twin);

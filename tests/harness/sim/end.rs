@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_core::app::{AllianceState, AppError, Calendar, ItemRef, Profile};
-use alliance_replica::id::{ItemId, SpaceId};
+use alliance_replica::{
+    id::{DeviceId, ItemId, SpaceId},
+    log::{Log, control::Record, heads::Chain},
+};
 
-use super::{BOUND, Sim, Violation, node};
+use super::{BOUND, Sim, Violation, node, record::Word};
 
 /// A space as one computer has it.
 #[derive(PartialEq, Eq, Debug)]
@@ -26,6 +29,11 @@ impl Sim {
             self.all_have_the_same(space)?;
             self.relay_reads_nothing(space)?;
         }
+        self.nothing_forged_is_seen()?;
+        for space in self.spaces.clone() {
+            self.keys_are_for_the_living(space)?;
+            self.forks_are_told(space)?;
+        }
         self.rows_are_what_documents_say()?;
         self.no_word_is_lost()
     }
@@ -34,6 +42,9 @@ impl Sim {
     pub(crate) fn is_quiet(&mut self) -> bool {
         let names: Vec<_> = self.devices.keys().cloned().collect();
         for name in names {
+            if self.outlaws.iter().any(|(person, _)| *person == self.devices[&name].person) {
+                continue;
+            }
             let asked = self.call(&name, |profile, session, _| match session {
                 Some(session) => session.is_settled(profile).unwrap_or(false),
                 None => profile.relays().is_ok_and(|relays| relays.is_empty()),
@@ -53,7 +64,54 @@ impl Sim {
             let Ok(Some(Ok(alliances))) = alliances else { return false };
             alliances.iter().any(|it| it.space == space && it.state == AllianceState::Together)
         };
-        names.into_iter().filter(|name| is_in(self, name)).collect()
+        names.into_iter().filter(|name| !self.is_outlaw(name, space) && is_in(self, name)).collect()
+    }
+
+    fn is_outlaw(&self, name: &str, space: SpaceId) -> bool {
+        self.outlaws.contains(&(self.devices[name].person.clone(), space))
+    }
+
+    /// What the relay has of a space's membership, folded.
+    fn membership(&self, space: SpaceId) -> Log {
+        let mut log = Log::new(space);
+        for stored in self.node.stored(&space) {
+            log.receive(&stored.device, Chain::Control, vec![stored.entry]);
+        }
+        log
+    }
+
+    /// I4: an epoch is for nobody who was dead in its past, and no more than two people are together.
+    fn keys_are_for_the_living(&mut self, space: SpaceId) -> Result<(), Violation> {
+        let names = self.members(space);
+        let people: BTreeSet<_> = names.iter().map(|name| &self.devices[name].person).collect();
+        if people.len() > 2 {
+            return Err(Violation(format!("I4: {people:?} are together")));
+        }
+        let log = self.membership(space);
+        for (id, _, control) in log.dag().entries() {
+            let Record::Epoch(epoch) = &control.record else { continue };
+            let Some(view) = log.dag().view(&id) else { continue };
+            let is_dead = |device: &DeviceId| view.device(device).is_none_or(|device| !device.live);
+            if let Some(wrap) = epoch.wraps.iter().find(|wrap| is_dead(&wrap.device)) {
+                return Err(Violation(format!("I4: an epoch of {space} is for {}, which is dead", wrap.device)));
+            }
+        }
+        Ok(())
+    }
+
+    /// I2: whoever has both sides of a fork of control was told so.
+    fn forks_are_told(&mut self, space: SpaceId) -> Result<(), Violation> {
+        if self.membership(space).fold().forks().is_empty() {
+            return Ok(());
+        }
+        for name in self.members(space) {
+            let told = self.call(&name, |profile, _, _| profile.security())?;
+            let Some(Ok(told)) = told else { continue };
+            if !told.iter().any(|line| line.kind == "device-wrote-two-histories") {
+                return Err(Violation(format!("I2: nobody told {name} of a fork in {space}")));
+            }
+        }
+        Ok(())
     }
 
     /// I3: documents and what people see of them are the same on every computer of a space.
@@ -120,12 +178,17 @@ impl Sim {
 
     /// I8: every word is in a value, among several, or in the history, for everybody who may see it.
     fn no_word_is_lost(&mut self) -> Result<(), Violation> {
-        let promised: Vec<_> = self.record.words().iter().filter(|word| word.promised).cloned().collect();
+        let alliances = self.spaces.clone();
+        let members = |space: &SpaceId| self.members(*space).into_iter().map(|name| (name, *space)).collect::<Vec<_>>();
+        let is_in: BTreeSet<_> = alliances.iter().flat_map(members).collect();
+        let sees =
+            |name: &str, space: SpaceId| !alliances.contains(&space) || is_in.contains(&(name.to_owned(), space));
+        let counts = |word: &&Word| word.promised && sees(&word.on, word.item.space);
+        let promised: Vec<_> = self.record.words().iter().filter(counts).cloned().collect();
         let names: Vec<_> = self.devices.keys().cloned().collect();
-        let mut looked = BTreeSet::new();
         for name in names {
             let spaces: BTreeSet<_> = promised.iter().map(|word| word.item.space).collect();
-            for space in spaces {
+            for space in spaces.into_iter().filter(|space| sees(&name, *space)) {
                 let of_space: Vec<_> = promised.iter().filter(|word| word.item.space == space).collect();
                 let known = self.call(&name, |profile, _, _| profile.heads(space))?;
                 let person = self.devices[&name].person.clone();
@@ -133,7 +196,6 @@ impl Sim {
                 if !matches!(&known, Some(Ok(heads)) if !heads.is_empty()) && !own {
                     continue;
                 }
-                looked.insert(space);
                 let words: Vec<_> = of_space.iter().map(|word| (word.text.clone(), word.item)).collect();
                 let lost = self.call(&name, |profile, _, _| lost(profile, &words))?;
                 match lost {
@@ -153,7 +215,7 @@ impl Sim {
 }
 
 /// All items that a person sees in an alliance, private ones among them.
-fn rows(profile: &mut Profile, space: SpaceId) -> Result<Vec<alliance_core::app::Summary>, AppError> {
+pub(crate) fn rows(profile: &mut Profile, space: SpaceId) -> Result<Vec<alliance_core::app::Summary>, AppError> {
     let mut all = Vec::new();
     for kind in ["note", "goal", "feedback"] {
         all.extend(profile.list(space, kind, true)?);

@@ -254,9 +254,26 @@ impl Sim {
         let now = self.now();
         let Some(relay) = self.node.up() else { return Ok(()) };
         relay.handle(ConnectionId(id), frame, now);
+        match &mut self.relay_fate {
+            Some(0) => return self.relay_crashes(),
+            Some(frames) => *frames -= 1,
+            None => {}
+        }
         let wait = self.dice.below(5);
         self.after(wait, Event::Commit);
         self.relay_speaks()
+    }
+
+    /// The relay ends between two of its steps, with what it had not sent yet in its hands or gone.
+    fn relay_crashes(&mut self) -> Result<(), Violation> {
+        self.relay_fate = None;
+        if self.dice.chance(500) {
+            self.relay_speaks()?;
+        }
+        self.strike("relay crash", String::new());
+        self.node.crash();
+        self.drop_lines();
+        self.relay_has_what_it_acknowledged()
     }
 
     /// Sends what the relay has to say.

@@ -32,6 +32,19 @@ pub(crate) struct Seen {
     stored: BTreeSet<(SpaceId, EntryId)>,
 }
 
+impl Seen {
+    /// A channel of a connection whose space is one of these.
+    pub(crate) fn channel_of(
+        &self,
+        line: Option<u64>,
+        fits: impl Fn(SpaceId) -> bool,
+    ) -> Option<(u64, Channel, SpaceId)> {
+        let channels = self.channels.iter().filter(|((of, _), _)| Some(*of) == line);
+        let mut fitting = channels.filter(|(_, space)| fits(**space));
+        fitting.next().map(|((line, channel), space)| (*line, *channel, *space))
+    }
+}
+
 impl Sim {
     /// Looks at what a computer sends.
     pub(crate) fn device_said(&mut self, name: &str, frame: &[u8]) -> Result<(), Violation> {
@@ -84,7 +97,9 @@ impl Sim {
             return Ok(());
         }
         let owners = self.seen.owners.get(&head.device).cloned().unwrap_or_default();
-        if owners.iter().any(|name| self.devices[name].forks) {
+        // The key of an invitation is several people's who take it up.
+        let people: BTreeSet<_> = owners.iter().map(|name| &self.devices[name].person).collect();
+        if people.len() > 1 || owners.iter().any(|name| self.devices[name].forks) {
             return Ok(());
         }
         Err(Violation(format!("I2: the log of {owners:?} forked at {} {:?}", head.seq, head.chain)))

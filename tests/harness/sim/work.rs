@@ -2,7 +2,8 @@
 
 use alliance_core::{
     app::{
-        AppError, Intent, ItemRef, Joining, Owner, Place, Profile, SessionError, Summary, Whereto, World as Outside,
+        AllianceInfo, AllianceState, AppError, Intent, ItemRef, Joining, Owner, Place, Profile, SessionError, Summary,
+        Whereto, World as Outside,
     },
     document::{Splice, TextEdit},
     domain::{
@@ -19,7 +20,7 @@ use super::{
     BOUND, Sim, Violation,
     device::Online,
     network::{Event, Lies},
-    wal::Crash,
+    wal::{Crash, DATABASE},
 };
 use crate::RELAY;
 
@@ -144,6 +145,8 @@ impl Sim {
             knobs.relay_full,
             knobs.relay_loses,
             knobs.relay_lies,
+            knobs.forges,
+            knobs.invites,
         ];
         let rest = 1000 - faults.iter().sum::<u64>();
         let weights: Vec<_> = faults.into_iter().chain([rest]).collect();
@@ -155,12 +158,7 @@ impl Sim {
             4 => self.set_clock(),
             5 => self.go_back()?,
             6 => self.go_double()?,
-            7 => {
-                self.strike("relay crash", String::new());
-                self.node.crash();
-                self.drop_lines();
-                self.relay_has_what_it_acknowledged()?;
-            }
+            7 => self.relay_fate = Some(self.dice.below(30)),
             8 => {
                 if self.node.set_full(true) {
                     self.strike("relay full", String::new());
@@ -170,6 +168,8 @@ impl Sim {
             }
             9 => self.relay_loses(),
             10 => self.relay_lies(),
+            11 => self.forge()?,
+            12 => self.somebody_comes()?,
             _ if self.dice.chance(150) => self.come_or_go(),
             _ => self.somebody_writes()?,
         }
@@ -332,7 +332,16 @@ impl Sim {
         let screen = self.devices[&name].screens.clone();
         let spaces: Vec<_> = self.spaces.iter().copied().collect();
         let mut act = Act { what, luck, words, spaces, screen, opened: None };
-        let done = self.call(&name, |profile, _, outside| act.run(profile, outside))?;
+        // Now and then it is another program, beside the one that syncs.
+        let elsewhere = self.dice.chance(300);
+        let file = self.devices[&name].folder().join(DATABASE);
+        let done = self.call(&name, |profile, _, outside| match elsewhere {
+            true => Profile::open(&file).and_then(|mut other| act.run(&mut other, outside)),
+            false => act.run(profile, outside),
+        })?;
+        if elsewhere {
+            self.wrote_elsewhere(&name);
+        }
         let Some(done) = done else { return Ok(()) };
         match done {
             Ok(Some((item, words))) => {
@@ -365,9 +374,51 @@ impl Sim {
         }
     }
 
+    /// Ben invites somebody, and one or two take it up.
+    fn somebody_comes(&mut self) -> Result<(), Violation> {
+        if self.spaces.len() > 4 {
+            return Ok(());
+        }
+        let title = format!("Ben & somebody {}", self.spaces.len());
+        let expires = self.unix().unsigned_abs() + 30 * 86_400;
+        let made = self.call("Ben", |profile, _, outside| {
+            let space = profile.new_alliance(&title, Some(RELAY), outside)?;
+            Ok::<_, AppError>(profile.invite(space, expires, outside)?.reveal())
+        })?;
+        let invitation = match made {
+            None => return Ok(()),
+            Some(Err(error)) => return self.app_failed("Ben", &error),
+            Some(Ok(text)) => Invitation::parse(&text).expect("an invitation"),
+        };
+        let space = invitation.terms().space;
+        self.meet(&["Ben"])?;
+        // From here on two may be on their way.
+        self.devices.get_mut("Ben").expect("Ben").online = Online::No;
+        self.hang_up("Ben", 0);
+        let mut comers = vec!["Dora", "Anna", "Carl"];
+        for _ in 0..self.dice.between(1, 2) {
+            let comer = comers.remove(self.dice.index(comers.len()));
+            let joined = self.join(comer, &invitation)?;
+            self.say(format!("{comer} takes up {title}: {joined:?}"));
+            let state = self.call(comer, |profile, _, _| profile.alliances())?;
+            let early = |it: &AllianceInfo| it.space == space && it.state == AllianceState::Together;
+            if let Some(Ok(all)) = state
+                && all.iter().any(early)
+            {
+                return Err(Violation(format!("I4: {comer} is in before Ben's computer confirmed it")));
+            }
+        }
+        for name in ["Ben", "Dora", "Anna", "Carl"] {
+            self.devices.get_mut(name).expect("a computer").online = Online::Once;
+            self.after(0, Event::Dial(name.to_owned()));
+        }
+        Ok(())
+    }
+
     /// The time in which everybody has to have everything once nothing goes wrong any more.
     pub(crate) fn heal(&mut self) -> Result<(), Violation> {
         self.lies(Lies::default());
+        self.relay_fate = None;
         self.node.set_full(false);
         self.drop_lines();
         let names: Vec<_> = self.devices.keys().cloned().collect();

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::{bits::Bits, fold::Fold};
+use super::{
+    bits::Bits,
+    fold::Fold,
+    roster::{DeviceState, Role},
+};
 use crate::{
     id::{DeviceId, EntryId},
     log::control::{Epoch, Grant, Keys, Parent, Record},
+    planted::{self, Bug},
 };
 
 /// An epoch that could be used if some live devices could open it.
@@ -21,7 +26,9 @@ impl Fold {
     /// The devices that a writer here seals to: all that live, without keys of members who left.
     pub fn wrap_targets(&self) -> Vec<Keys> {
         let left = self.left();
-        let targets = self.devices().filter(|(_, device)| device.live && !left.contains(&device.member));
+        let still = |device: &DeviceState| planted::is(Bug::InviteKeyStillWrapped) && device.role == Role::Invite;
+        let targets =
+            self.devices().filter(|(_, device)| (device.live || still(device)) && !left.contains(&device.member));
         targets.map(|(_, device)| device.keys).collect()
     }
 

@@ -1,0 +1,120 @@
+//! Somebody who has Carl's keys and another program: entries that are signed as they should be and wrong in one thing.
+
+use std::path::Path;
+
+use alliance_core::{
+    app::{AppError, Owner},
+    document::{Edit, Writer},
+    domain::goal,
+};
+use alliance_replica::{
+    exchange::frame::{Entries, Frame},
+    id::{DeviceId, EntryId, MemberId, SpaceId},
+    log::heads::{Chain, Head},
+};
+use rusqlite::Connection;
+
+use super::{Sim, Violation, network::Event, wal::DATABASE};
+use crate::{
+    forge::{Forger, preimage},
+    meddler::Way,
+};
+
+/// What no forged entry may bring before anybody's eyes.
+const FORGED: &str = "forged";
+
+impl Sim {
+    /// Sends Ben a forged entry in the place of the relay.
+    pub(crate) fn forge(&mut self) -> Result<(), Violation> {
+        let line = self.devices["Ben"].session.as_ref().map(|(id, _)| *id);
+        let channel = self.seen.channel_of(line, |space| self.is_bens_with(space, "Carl"));
+        let Some((line, channel, space)) = channel else { return Ok(()) };
+        if !self.devices["Carl"].is_up() || !self.devices["Ben"].is_up() {
+            return Ok(());
+        }
+        let [carl, ben] = ["Carl", "Ben"].map(|name| self.devices[name].folder().join(DATABASE));
+        let mut forger = Forger::steal_from(&carl, space);
+        let tip = forger.tip(Chain::Content);
+        let goals = self.call("Ben", |profile, _, _| profile.list(space, goal::KIND.name, true))?;
+        let Some(Ok(goals)) = goals else { return Ok(()) };
+        let bens = goals.iter().find(|goal| goal.owner == Owner::Mine && !goal.private);
+        let put = |field: &str| Edit::Put(field.into(), Some(FORGED.into()));
+        let kind = self.dice.below(6);
+        let entry = match (kind, bens) {
+            (0, Some(goal)) => {
+                let member = MemberId::from_slice(&own(&ben, space, "member")).expect("16 bytes");
+                let goal = preimage(&ben, &goal.item.item);
+                let part = forger.part(&goal, Writer::Only(member), forger.device(), &[put("status")]);
+                forger.seal(tip, vec![part])
+            }
+            (1, _) => {
+                let note = forger.item("note", None);
+                let ben = DeviceId::from_slice(&own(&ben, space, "device")).expect("32 bytes");
+                let part = forger.part(&note, Writer::Everyone, ben, &[put("title")]);
+                forger.seal(tip, vec![part])
+            }
+            (2, _) => {
+                let part = forger.far(1 << 31);
+                forger.seal(tip, vec![part])
+            }
+            (3, _) => {
+                let part = forger.note(FORGED);
+                let id = EntryId::new([9; 32]);
+                let far = Head { seq: 1_000, id, device: forger.device(), chain: Chain::Content };
+                forger.seal(Some(far), vec![part])
+            }
+            (4, _) => forger.sealed_for(space, tip, b"forged"),
+            _ => {
+                let sealed = forger.sealed_for(space, tip, b"");
+                forger.sign(&sealed.header.place(), vec![7; 200])
+            }
+        };
+        self.outlaws.insert(("Carl".to_owned(), space));
+        self.devices.get_mut("Carl").expect("Carl").forks = true;
+        self.strike("forgery", format!("{kind}, in {space}"));
+        self.seen.lied = true;
+        let (device, entries) = (forger.device(), vec![entry.entry]);
+        let frame = Frame::Entries(Entries { channel, device, chain: Chain::Content, entries });
+        self.after(0, Event::Frame(line, Way::Down, frame.encode()));
+        Ok(())
+    }
+
+    fn is_bens_with(&self, space: SpaceId, name: &str) -> bool {
+        let has_keys = |name: &str| {
+            let file = Connection::open(self.devices[name].folder().join(DATABASE)).expect("a profile");
+            let count = "SELECT count(*) FROM epochs WHERE space = ?1";
+            file.query_row(count, [space.as_ref()], |row| row.get::<_, i64>(0)).is_ok_and(|count| count > 0)
+        };
+        self.spaces.contains(&space) && has_keys("Ben") && has_keys(name)
+    }
+
+    /// I9: nothing forged is seen by anybody.
+    pub(crate) fn nothing_forged_is_seen(&mut self) -> Result<(), Violation> {
+        for name in ["Ben", "Anna"] {
+            let seen = self.call(name, |profile, _, _| {
+                let mut all = String::new();
+                for alliance in profile.alliances()? {
+                    for row in super::end::rows(profile, alliance.space)? {
+                        all.push_str(&format!("{:?}", profile.item(&row.item)?));
+                    }
+                }
+                Ok::<_, AppError>(all)
+            })?;
+            match seen {
+                Some(Ok(all)) if all.contains(FORGED) => {
+                    return Err(Violation(format!("I9: {name} sees what was forged")));
+                }
+                Some(Err(error)) => return self.app_failed(name, &error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a profile's file says of its own place in a space.
+fn own(file: &Path, space: SpaceId, column: &str) -> Vec<u8> {
+    let file = Connection::open(file).expect("a profile");
+    let sql = format!("SELECT {column} FROM spaces WHERE space = ?1");
+    file.query_row(&sql, [space.as_ref()], |row| row.get(0)).expect("a space")
+}
