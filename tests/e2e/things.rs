@@ -186,7 +186,8 @@ fn what_somebody_replaced_on_the_same_day_is_in_the_whole_history() {
     let nine = 1_767_603_600; // Monday 5 January 2026, 9:00 UTC
     let note = short(&ben.at(nine).json(&["note", "add", "Plan", "-m", "Words of the morning."]));
     ben.at(nine + 6 * 3600).json(&["note", "edit", &note, "-m", "Quite other ones."]);
-    ben.at(nine + 6 * 3600 + 2).json(&["note", "edit", &note, "-m", "Quite other ones, later."]);
+    ben.at(nine + 7 * 3600).json(&["note", "edit", &note, "-m", "Quite other ones, later."]);
+    ben.at(nine + 7 * 3600 + 2).json(&["note", "edit", &note, "-m", "Quite other ones, later on."]);
     let by_day = ben.run(&["history", &note]);
     assert!(by_day.stdout.lines().count() == 2 && !by_day.stdout.contains("morning"), "{by_day}");
     let helps = format!("What was written over on the same day: `alliance history {note} --all`");
@@ -197,8 +198,8 @@ fn what_somebody_replaced_on_the_same_day_is_in_the_whole_history() {
     let rows = ben.json(&["history", &note, "--all"]);
     let bodies = rows.as_array().expect("a list").iter().flat_map(|row| row["fields"].as_array().expect("fields"));
     let bodies: Vec<_> = bodies.filter(|field| field["field"] == "body").map(|field| &field["text"]).collect();
-    assert_eq!(bodies.len(), 2, "what only went on with it at once is one with it: {rows}");
-    assert_eq!(bodies[1], &json!([{ "added": "Words of the morning." }]));
+    assert_eq!(bodies.len(), 3, "what only went on with it at once is one with it: {rows}");
+    assert_eq!(bodies[2], &json!([{ "added": "Words of the morning." }]));
 }
 
 #[test]

@@ -82,14 +82,16 @@ impl Profile {
             all.sort_by_key(|found| found.stretch.day);
             all.reverse();
             let mut chapters: Vec<Chapter> = Vec::new();
-            let mut run: Option<Found> = None;
+            let mut run: Option<(Found, Typed)> = None;
             for found in all {
-                if calendar.grain == Grain::Change
-                    && let Some(whole) = run.as_ref().and_then(|run| run.begun_by(&found))
-                    && let Some(later) = chapters.last_mut()
+                let typed = if calendar.grain == Grain::Change { typed(tx, documents, &found)? } else { None };
+                if let (Some((later, on)), Some(typed)) = (&run, typed)
+                    && let Some(whole) = later.begun_by(&found)
+                    && let Some(on) = on.begun_by(typed)
+                    && let Some(last) = chapters.last_mut()
                 {
-                    *later = chapter(tx, documents, &seen, &whole)?;
-                    run = goes_on(tx, documents, &found)?.then_some(whole);
+                    *last = chapter(tx, documents, &seen, &whole)?;
+                    run = Some((whole, on));
                     continue;
                 }
                 run = None;
@@ -107,9 +109,7 @@ impl Profile {
                     }
                     None if is_full => break,
                     None => {
-                        if calendar.grain == Grain::Change && goes_on(tx, documents, &found)? {
-                            run = Some(found);
-                        }
+                        run = typed.map(|typed| (found, typed));
                         chapters.push(next);
                     }
                 }
@@ -145,17 +145,36 @@ impl Found {
     }
 }
 
-/// True if all that was written only added to one text, in one place: the version before it can still be read in it.
-fn goes_on(tx: &Tx<'_>, documents: &mut Documents, found: &Found) -> Result<bool, AppError> {
+/// Where bytes were put into a text, and how many.
+#[derive(Clone, Copy)]
+struct Typed {
+    at: usize,
+    len: usize,
+}
+
+impl Typed {
+    /// Both as one, if this was put right after or before what was typed earlier: all of that can still be read.
+    fn begun_by(self, earlier: Self) -> Option<Self> {
+        let Self { at, len } = earlier;
+        (self.at == at || self.at == at + len).then_some(Self { at, len: len + self.len })
+    }
+}
+
+/// What was put into one text, if that is all that was written.
+fn typed(tx: &Tx<'_>, documents: &mut Documents, found: &Found) -> Result<Option<Typed>, AppError> {
     let Found { item, preimage, writer, stretch } = found;
     let document = documents.open(tx, &item.space, preimage, DocId { item: item.item, writer: *writer })?;
     let (old, new) = (document.fields_at(&stretch.before), document.fields_at(&stretch.after));
     let mut differ = new.iter().filter(|(field, now)| old.get(*field) != Some(now));
-    let (Some((field, Past::Text(now))), None) = (differ.next(), differ.next()) else { return Ok(false) };
-    let Some(Past::Text(before)) = old.get(field) else { return Ok(false) };
-    let first = before.bytes().zip(now.bytes()).take_while(|(a, b)| a == b).count();
-    let last = before.bytes().rev().zip(now.bytes().rev()).take_while(|(a, b)| a == b).count();
-    Ok(first + last >= before.len() && old.keys().all(|field| new.contains_key(field)))
+    let (Some((field, Past::Text(now))), None) = (differ.next(), differ.next()) else { return Ok(None) };
+    let before = match old.get(field) {
+        Some(Past::Text(before)) => before.as_str(),
+        _ => "",
+    };
+    let at = before.bytes().zip(now.bytes()).take_while(|(a, b)| a == b).count();
+    let rest = before.bytes().rev().zip(now.bytes().rev()).take_while(|(a, b)| a == b).count();
+    let only_added = at + rest >= before.len() && old.keys().all(|field| new.contains_key(field));
+    Ok(only_added.then(|| Typed { at, len: now.len() - before.len() }))
 }
 
 fn found(
