@@ -242,7 +242,7 @@ fn whoever_set_an_editor_is_told_where_it_was_set() {
     assert_eq!(code, Some(0), "{screen}");
     let (code, screen) = on_a_terminal(&ben, &["note", "edit", "Plan"], &[("EDITOR", "vi")]);
     assert_eq!(code, Some(1), "{screen}");
-    assert!(screen.contains("hint: `alliance config set editor"), "{screen}");
+    assert!(screen.contains("`alliance config set editor") && !screen.contains("EDITOR or"), "{screen}");
 }
 
 #[test]
