@@ -1,5 +1,7 @@
 //! The command line as types. What each command takes stands beside the command, in `command/`.
 
+pub mod refusal;
+
 use std::{num::NonZeroU64, str::FromStr};
 
 use clap::Parser;

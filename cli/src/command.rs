@@ -126,7 +126,7 @@ pub enum Answer {
     /// One item as a whole.
     Item(item::Item),
     /// Items in which words were found.
-    Found(Vec<search::Found>),
+    Found(search::Hits),
     /// The alliance itself.
     About(about::Shown),
     /// The settings.

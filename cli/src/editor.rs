@@ -77,7 +77,7 @@ pub fn edit(context: &Context<'_>, text: &str, option: &'static str) -> Result<S
 
 fn run(context: &Context<'_>, path: &std::path::Path) -> Result<(), CliError> {
     let settings = Settings::read(&context.home()?.0)?;
-    let editor = settings.editor();
+    let (editor, set) = (settings.editor(), settings.editor.is_some());
     // Ctrl-C is the editor's while it is open.
     let runtime = sync::runtime()?;
     let _stop = runtime.block_on(async { Stop::new() }).map_err(CliError::Runtime)?;
@@ -85,9 +85,9 @@ fn run(context: &Context<'_>, path: &std::path::Path) -> Result<(), CliError> {
     let ended = Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(path).status();
     match ended.ok().and_then(|status| status.code()) {
         Some(0) => Ok(()),
-        Some(code) if NOT_RUN.contains(&code) => Err(CliError::Editor { editor, why: "cannot be started" }),
+        Some(code) if NOT_RUN.contains(&code) => Err(CliError::Editor { editor, why: "cannot be started", set }),
         Some(code) if code < SIGNAL => Err(CliError::EditorCancelled { editor }),
-        _ => Err(CliError::Editor { editor, why: "broke down" }),
+        _ => Err(CliError::Editor { editor, why: "broke down", set }),
     }
 }
 

@@ -194,6 +194,8 @@ pub enum CliError {
         editor: String,
         /// What is wrong with it.
         why: &'static str,
+        /// True if the settings name it.
+        set: bool,
     },
     /// The person left the editor with the word that nothing should be changed.
     #[error("the editor `{editor}` ended with the word that nothing should be changed")]
@@ -231,6 +233,20 @@ pub enum CliError {
         is: String,
         /// The kind that was asked for.
         wanted: String,
+    },
+    /// No milestone of a goal is what was said.
+    #[error("“{title}” has no milestone “{text}”")]
+    NoMilestone {
+        /// The goal's short id.
+        short: String,
+        /// Its title.
+        title: String,
+        /// What was to be done.
+        verb: &'static str,
+        /// What was said.
+        text: String,
+        /// The milestones that it has.
+        there: Vec<String>,
     },
     /// There is nothing that was taken back.
     #[error("there is nothing to do again")]
@@ -414,11 +430,12 @@ impl CliError {
                 Exit::Usage,
                 Some("-m <text> says it, -m - reads it from stdin; on a terminal your editor opens".to_owned()),
             ),
-            Self::Editor { .. } => (
-                "editor",
-                Exit::Failed,
-                Some("EDITOR or `alliance config set editor <command>` names another one".to_owned()),
-            ),
+            Self::Editor { set, .. } => {
+                // What is set goes before what the environment says.
+                let names = if *set { "" } else { "EDITOR or " };
+                let names = format!("{names}`alliance config set editor <command>` names another one");
+                ("editor", Exit::Failed, Some(names))
+            }
             Self::EditorCancelled { .. } => ("cancelled", Exit::Cancelled, Some("nothing was changed".to_owned())),
             Self::Draft { error, path, option } => {
                 let Report { code, exit, hint, .. } = error.report();
@@ -431,6 +448,14 @@ impl CliError {
             }
             Self::OtherKind { short, is, .. } => {
                 ("not_found", Exit::NotFound, Some(format!("`alliance {is} show {short}` shows it")))
+            }
+            Self::NoMilestone { short, there, .. } if there.is_empty() => {
+                ("not_found", Exit::NotFound, Some(format!("`alliance goal milestone add {short} <words>` adds one")))
+            }
+            Self::NoMilestone { short, verb, there, .. } => {
+                let lines = (1..).zip(there).map(|(number, words)| format!("\n  {number}  {words}"));
+                let takes = format!("`alliance goal milestone {verb} {short} <n>` takes one of these numbers:");
+                ("not_found", Exit::NotFound, Some(lines.fold(takes, |all, line| all + &line)))
             }
             Self::NothingToRedo => (
                 "nothing_to_redo",

@@ -20,7 +20,7 @@ use std::{ffi::OsString, panic, process::ExitCode};
 use clap::Parser as _;
 
 use crate::{
-    args::{Args, Options},
+    args::{Args, Options, refusal::Refusal},
     command::Context,
     config::{Home, ProfileName, Settings},
     env::Env,
@@ -38,13 +38,13 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: Vec<OsString>, ui: &Ui) -> Exit {
-    match Args::try_parse_from(arguments) {
+    match Args::try_parse_from(&arguments) {
         Ok(args) => {
             // Only now it is known whether `--json` was an option or somebody's words.
             let ui = Ui::of_process(args.options.json).naming(named(&args.options));
             answer(args, &ui).unwrap_or_else(|error| ui.failed(&error))
         }
-        Err(error) => ui.refused(&error),
+        Err(error) => ui.refused(&error, Refusal::of(&error, &arguments)),
     }
 }
 

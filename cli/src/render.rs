@@ -334,7 +334,7 @@ pub(crate) mod tests {
     #[test]
     fn what_is_wider_than_the_terminal_is_broken_between_words() {
         let rows = || {
-            let waits = "not known yet whether Anna has what you wrote last";
+            let waits = "for all one knows Anna may not have what you wrote last";
             vec![vec![styled("Ben & Anna", STRONG), cell(waits), cell("http://127.0.0.1:8787")]]
         };
         for width in [120, 50, 40, 1] {

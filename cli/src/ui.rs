@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::{
+    args::refusal::Refusal,
     command::{Answer, init::Recovery},
     config::ProfileName,
     error::{CliError, Exit, Meant},
@@ -158,12 +159,14 @@ impl Ui {
     }
 
     /// Prints the help that was asked for, or says why the arguments cannot be understood.
-    pub fn refused(&self, error: &clap::Error) -> Exit {
+    pub fn refused(&self, error: &clap::Error, refusal: Option<Refusal>) -> Exit {
         if !error.use_stderr() {
             let _ = error.print();
             return Exit::Ok;
         }
-        if self.json {
+        if let Some(Refusal { message, hint }) = refusal {
+            self.refuse("usage", &message, Some(&hint), Vec::new());
+        } else if self.json {
             let text = error.to_string();
             let ends = ["\n\nUsage:", "\n\nFor more information"];
             let reason = ends.iter().fold(text.as_str(), |text, end| text.split(end).next().unwrap_or_default());

@@ -59,6 +59,12 @@ pub fn shown(day: Date) -> String {
     day.strftime("%a %-d %b %Y").to_string()
 }
 
+/// The value of a field as people read it: where a day may stand, a day in full.
+pub fn said(field: &str, value: &str) -> String {
+    let day = ["horizon", "review"].contains(&field).then(|| value.parse().ok()).flatten();
+    day.map_or_else(|| value.to_owned(), shown)
+}
+
 /// Until or on when, as it is kept: a day in its one form, other words as they are; and what was understood, after
 /// `word`. What is written like a date and is none is [`CliError::NotADay`].
 pub fn kept(env: &Env, typed: Option<String>, word: &str) -> Result<(Option<String>, Option<String>), CliError> {

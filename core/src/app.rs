@@ -37,6 +37,7 @@ use rand_core::CryptoRng;
 pub use arrange::Whereto;
 pub use checkup::{Checkup, SpaceCheckup};
 pub use exchange::{Met, Session, SessionError, SessionEvent, Tally};
+pub use find::SHORTEST_PART;
 pub use history::{Calendar, Chapter};
 pub use intent::{Done, Intent, Place};
 pub use joining::Joining;
@@ -168,9 +169,12 @@ pub enum AppError {
     /// Nothing was done here that could be taken back, or done again.
     #[error("there is nothing to take back")]
     NothingToUndo,
-    /// What was done last cannot be taken back.
-    #[error("what you last did to “{title}” cannot be taken back")]
+    /// What was done last cannot be taken back, or what was taken back last not done again.
+    #[error("what you {} “{title}” cannot be {}",
+        if *undo { "last did to" } else { "took back of" }, if *undo { "taken back" } else { "done again" })]
     NotUndone {
+        /// True if it was to be taken back.
+        undo: bool,
         /// The item's short id.
         short: String,
         /// Its kind.
@@ -190,6 +194,18 @@ pub enum AppError {
     /// An address that no relay can have.
     #[error("“{url}” is not the address of a relay")]
     RelayAddress {
+        /// What was said.
+        url: String,
+    },
+    /// A relay that is used, and so is not given up.
+    #[error("the relay {url} is in use")]
+    RelayInUse {
+        /// Its address.
+        url: String,
+    },
+    /// A relay that is not known here.
+    #[error("there is no relay {url} here")]
+    NoSuchRelay {
         /// What was said.
         url: String,
     },

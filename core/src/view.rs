@@ -9,6 +9,6 @@ pub mod progress;
 pub mod row;
 
 pub use conflicts::{Choice, Conflict};
-pub use history::{Became, Stretch, became, stretches};
+pub use history::{Became, Grain, Stretch, became, stretches};
 pub use progress::{Progress, is_progress, progress};
 pub use row::{Device, MemberFields, Row, Shown, derive};

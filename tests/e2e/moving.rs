@@ -261,3 +261,67 @@ fn a_relay_that_is_not_there_hides_nothing_about_another_one() {
         assert!(ran.stderr.contains("no relay answers") && ran.stderr.contains("another key"), "{ran}");
     }
 }
+
+/// Another relay that listens where this one did, with nothing of what it kept.
+fn replaced(relay: RelayProgram, folder: &TempDir) -> RelayProgram {
+    let address = relay.address().to_owned();
+    relay.kill();
+    let data = folder.path().join("another");
+    RelayProgram::start_at(&data, &address)
+}
+
+#[test]
+fn a_relay_that_was_left_and_is_another_one_by_now_hinders_nothing_and_can_be_given_up() {
+    let mut town = Town::together();
+    let (left, (_folder, used)) = (town.url(), another());
+    town.ben.json(&["relay", "set", &used.url()]);
+    town.kill_relay();
+    let line = |what: &str| {
+        format!(
+            "The relay {left}, which you left, {what}; nothing was sent to it. \
+             `alliance relay forget {left}` gives it up."
+        )
+    };
+    let ran = town.ben.run(&["sync"]);
+    assert!(ran.code == Some(0) && ran.stderr.contains(&line("does not answer")), "{ran}");
+    fs::remove_dir_all(town.data()).expect("removed");
+    town.start_relay();
+    for _ in 0..2 {
+        let ran = town.ben.run(&["sync"]);
+        assert!(ran.code == Some(0) && ran.stderr.contains(&line("answers with another key")), "{ran}");
+    }
+    let ran = town.ben.run(&["verify"]);
+    assert!(ran.code == Some(0) && ran.stdout.contains("Ben & Anna"), "{ran}");
+    assert_eq!(relays(&town.ben), [used.url(), left.clone()]);
+    let refused = town.ben.refused(&["relay", "forget", &used.url()]);
+    assert_eq!((refused.exit, refused.code.as_str()), (1, "relay_in_use"));
+    assert_eq!(town.ben.refused(&["relay", "forget", "https://relay.example"]).exit, 5);
+    town.ben.json(&["relay", "forget", &left]);
+    assert_eq!(relays(&town.ben), [used.url()]);
+    assert!(!town.ben.run(&["sync"]).stderr.contains("which you left"));
+}
+
+#[test]
+fn a_relay_to_which_one_comes_back_is_known_by_the_key_that_it_had() {
+    for synced_between in [false, true] {
+        let town = Town::with_ben();
+        let (folder, old) = another();
+        town.ben.json(&["relay", "set", &old.url()]);
+        town.sync(&[&town.ben]);
+        town.ben.json(&["relay", "set", &town.url()]);
+        if synced_between {
+            town.sync(&[&town.ben]);
+            assert_eq!(relays(&town.ben), [town.url()]);
+        }
+        town.ben.json(&["relay", "set", &old.url()]);
+        let old = replaced(old, &folder);
+        let ran = town.ben.run(&["sync"]);
+        assert!(ran.code == Some(1) && ran.stderr.contains("has another key than before"), "{ran}");
+        // Said again on purpose, it is taken as it is.
+        town.ben.json(&["relay", "set", &old.url()]);
+        town.sync(&[&town.ben]);
+        town.ben.json(&["relay", "set", &town.url()]);
+        town.sync(&[&town.ben]);
+        assert_eq!(relays(&town.ben), [town.url()]);
+    }
+}

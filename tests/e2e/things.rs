@@ -72,7 +72,7 @@ fn both_say_how_far_a_goal_has_come_and_tick_a_milestone_once() {
         assert_eq!((&shown["importance"], &shown["difficulty"]), (&json!("3"), &json!("2")));
         let printed = person.ok(&["goal", "show", &goal]);
         assert!(
-            printed.contains("[x]") && printed.contains("Every day") && printed.contains("2026-01-05"),
+            printed.contains("[x]") && printed.contains("Every day") && printed.contains("Mon 5 Jan 2026"),
             "{printed}"
         );
     }
@@ -177,7 +177,60 @@ fn history_says_what_was_written_by_whom_on_which_day_and_no_more() {
         }
     }
     let plain = town.ben.ok(&["history", &note]);
-    assert!(plain.contains("{+and +}"), "{plain}");
+    assert!(plain.contains("One two [new: and] three."), "{plain}");
+}
+
+#[test]
+fn what_somebody_replaced_on_the_same_day_is_in_the_whole_history() {
+    let ben = alone();
+    let nine = 1_767_603_600; // Monday 5 January 2026, 9:00 UTC
+    let note = short(&ben.at(nine).json(&["note", "add", "Plan", "-m", "Words of the morning."]));
+    ben.at(nine + 6 * 3600).json(&["note", "edit", &note, "-m", "Quite other ones."]);
+    ben.at(nine + 7 * 3600).json(&["note", "edit", &note, "-m", "Quite other ones, later."]);
+    ben.at(nine + 7 * 3600 + 2).json(&["note", "edit", &note, "-m", "Quite other ones, later on."]);
+    let by_day = ben.run(&["history", &note]);
+    assert!(by_day.stdout.lines().count() == 2 && !by_day.stdout.contains("morning"), "{by_day}");
+    let helps = format!("What was written over on the same day: `alliance history {note} --all`");
+    assert!(by_day.stderr.contains(&helps), "{by_day}");
+    let all = ben.run(&["history", &note, "--all"]);
+    assert!(all.stdout.contains("\tWords of the morning.\n") && all.stdout.contains("[removed: Words"), "{all}");
+    assert!(!all.stderr.contains("--all"), "{all}");
+    let rows = ben.json(&["history", &note, "--all"]);
+    let bodies = rows.as_array().expect("a list").iter().flat_map(|row| row["fields"].as_array().expect("fields"));
+    let bodies: Vec<_> = bodies.filter(|field| field["field"] == "body").map(|field| &field["text"]).collect();
+    assert_eq!(bodies.len(), 3, "what only went on with it at once is one with it: {rows}");
+    assert_eq!(bodies[2], &json!([{ "added": "Words of the morning." }]));
+}
+
+#[test]
+fn what_cannot_be_taken_back_is_told_once_and_the_next_undo_goes_on_before_it() {
+    let ben = alone();
+    let goal = short(&ben.json(&["goal", "add", "Run"]));
+    ben.json(&["goal", "edit", &goal, "--title", "Run far"]);
+    ben.json(&["note", "add", "Made, so it stays"]);
+    let refused = ben.run(&["undo"]);
+    assert_eq!(refused.code, Some(1), "{refused}");
+    assert!(refused.stderr.contains("“Made, so it stays” cannot be taken back: what was made stays"), "{refused}");
+    assert!(refused.stderr.contains("the next `alliance undo` takes back what you did before it"), "{refused}");
+    assert_eq!(ben.json(&["note", "show", "@last"])["title"], "Made, so it stays");
+    assert_eq!(short(&ben.json(&["undo"])), goal);
+    assert_eq!(ben.json(&["goal", "show", &goal])["title"], "Run");
+    assert_eq!(ben.refused(&["undo"]).code, "not_undone", "the goal was made as well");
+    assert_eq!(ben.refused(&["undo"]).code, "nothing_to_undo");
+    ben.json(&["redo"]);
+    assert_eq!(ben.json(&["goal", "show", &goal])["title"], "Run far");
+    assert_eq!(ben.refused(&["redo"]).code, "nothing_to_redo");
+}
+
+#[test]
+fn a_text_that_is_done_again_is_said() {
+    let ben = alone();
+    let note = short(&ben.json(&["note", "add", "Plan", "-m", "Before."]));
+    ben.json(&["note", "edit", &note, "-m", "After, and in so many words that not all of them are told."]);
+    let told = ben.run(&["undo"]).stderr;
+    assert!(told.contains("Taken back, body is “Before.” again"), "{told}");
+    let told = ben.run(&["redo"]).stderr;
+    assert!(told.contains("Done again, body is “After, and in so many words that not all…” again"), "{told}");
 }
 
 #[test]

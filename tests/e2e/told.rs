@@ -144,11 +144,11 @@ fn status_says_only_what_is_known_and_nothing_of_what_nobody_wrote() {
     town.sync(&[&town.ben]);
     let told = status(&town.ben);
     holds(&told, "nothing waits");
-    holds(&told, "not known yet whether Anna has what you wrote last");
+    holds(&told, "Anna may not have what you wrote last");
     town.ben.json(&["note", "add", "Two"]);
     town.ben.json(&["note", "edit", "Two", "-m", "twice"]);
     town.sync(&[&town.ben]);
-    holds(&status(&town.ben), "not known yet whether Anna has the last 2");
+    holds(&status(&town.ben), "Anna may not have the last 2 things that you wrote");
     // What Anna writes says what she has.
     town.sync(&[&town.anna]);
     town.anna.json(&["note", "add", "Three"]);

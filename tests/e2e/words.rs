@@ -193,3 +193,82 @@ fn no_is_an_answer() {
     assert!(screen.contains("\nNothing was shared.") && !screen.contains("error"), "{screen}");
     assert_eq!(ben.json(&["note", "list"]).as_array().map(Vec::len), Some(1));
 }
+
+#[test]
+fn who_was_let_in_is_told_to_both_with_the_next_step() {
+    let town = Town::with_ben();
+    let invitation = town.invitation();
+    town.sync(&[&town.ben]);
+    town.anna.json(&["join", &invitation, "--name", "Anna", "--role", "client"]);
+    let next = "compare six words with each other by voice: `alliance member list`";
+    let told = said(&town.ben, &["sync"]);
+    assert!(told.contains("is in “Ben & Anna”.") && told.contains(next), "{told}");
+    let told = said(&town.anna, &["sync"]);
+    assert!(told.contains("You are in “Ben & Anna”: Ben let you in") && told.contains(next), "{told}");
+    for person in [&town.ben, &town.anna] {
+        assert!(!said(person, &["sync"]).contains(next), "told once");
+    }
+}
+
+#[test]
+fn what_was_typed_in_another_way_leads_to_what_is_meant() {
+    let ben = alone();
+    let refusal = ben.refused(&["goal", "add"]);
+    assert_eq!((refusal.exit, &*refusal.code), (2, "usage"));
+    holds(&refusal.message, "`alliance goal add` needs <TITLE>");
+    holds(&refusal.hint, "for instance `alliance goal add Run a half marathon`");
+    let ran = ben.run(&["notes"]);
+    assert!(ran.code == Some(2) && ran.stderr.contains("hint: did you mean `alliance note`?"), "{ran}");
+    ben.json(&["note", "add", "Plan"]);
+    holds(&ben.refused(&["note", "show", "ga"]).hint, "a part of a title is looked for from three letters on");
+    holds(&said(&ben, &["search", ""]), "There is nothing to look for");
+    holds(&said(&ben, &["feedback", "ask", "My questions"]), "Asked: your request for feedback");
+    let goal = short(&ben.json(&["goal", "add", "Run"]));
+    let refusal = ben.refused(&["goal", "milestone", "tick", &goal, "1"]);
+    holds(&refusal.hint, &format!("`alliance goal milestone add {goal} <words>` adds one"));
+    ben.json(&["goal", "milestone", "add", &goal, "Run 5 km"]);
+    let refusal = ben.refused(&["goal", "milestone", "tick", &goal, "2"]);
+    holds(
+        &refusal.hint,
+        &format!("`alliance goal milestone tick {goal} <n>` takes one of these numbers:\n  1  Run 5 km"),
+    );
+}
+
+#[test]
+fn whoever_set_an_editor_is_told_where_it_was_set() {
+    let ben = alone();
+    ben.ok(&["config", "set", "editor", "no-such-editor"]);
+    let (code, screen) = on_a_terminal(&ben, &["note", "add", "Plan"], &[]);
+    assert_eq!(code, Some(0), "{screen}");
+    let (code, screen) = on_a_terminal(&ben, &["note", "edit", "Plan"], &[("EDITOR", "vi")]);
+    assert_eq!(code, Some(1), "{screen}");
+    assert!(screen.contains("`alliance config set editor") && !screen.contains("EDITOR or"), "{screen}");
+}
+
+#[test]
+fn a_day_is_said_in_words_wherever_there_are_two_to_choose_from() {
+    let town = Town::together();
+    let goal = short(&town.ben.json(&["goal", "add", "Run", "--both"]));
+    town.meet();
+    town.ben.json(&["goal", "edit", &goal, "--horizon", "2027-05-01"]);
+    town.anna.json(&["goal", "edit", &goal, "--horizon", "2027-06-01"]);
+    town.meet();
+    let listed = town.ben.json(&["conflict", "list"]);
+    let mut days: Vec<_> =
+        listed[0]["values"].as_array().expect("values").iter().map(|it| it["value"].clone()).collect();
+    days.sort_by_key(Value::to_string);
+    assert_eq!(days, [json!("2027-05-01"), json!("2027-06-01")]);
+    let shown = town.ben.ok(&["conflict", "list"]);
+    assert!(shown.contains("Sat 1 May 2027") && shown.contains("Tue 1 Jun 2027"), "{shown}");
+    let number = listed[0]["values"][0]["number"].to_string();
+    let told = said(&town.ben, &["conflict", "keep", &goal, &number]);
+    assert!(told.contains("1 May 2027") && told.contains("1 Jun 2027") && !told.contains("2027-0"), "{told}");
+}
+
+#[test]
+fn two_fields_in_which_words_are_found_are_seen_as_two() {
+    let ben = alone();
+    ben.json(&["goal", "add", "Run", "--why", "To the end.", "--area", "End of the year"]);
+    let found = ben.ok(&["search", "end"]);
+    assert!(found.contains(" · "), "{found}");
+}

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{Answer, Context, item};
-use crate::{command::item::Done, error::CliError};
+use crate::{command::item::Done, error::CliError, when};
 
 /// Arguments of `conflict`; without a verb it lists.
 #[derive(Args, Debug)]
@@ -92,9 +92,10 @@ fn keep(context: &Context<'_>, text: &str, number: usize) -> Result<Done, CliErr
     let mut profile = context.profile()?;
     let (_, item) = item::find(context, &mut profile, None, text)?;
     let (kept, choice) = profile.keep(&item, number, &mut context.outside().world())?;
-    let (chosen, others): (Vec<_>, Vec<_>) = choice.values.into_iter().partition(|value| value.number == number);
+    let (chosen, others): (Vec<_>, Vec<_>) = choice.values.iter().cloned().partition(|value| value.number == number);
     let words = |values: &[ChoiceValue]| {
-        let quoted: Vec<_> = values.iter().map(|value| format!("“{}”", value.value)).collect();
+        let quoted: Vec<_> =
+            values.iter().map(|value| format!("“{}”", when::said(&choice.field, &value.value))).collect();
         quoted.join(", ")
     };
     let said = Some(format!("{} is {}, no longer {}", choice.field, words(&chosen), words(&others)));

@@ -9,6 +9,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::{Answer, Context, item};
 use crate::{command::item::Done, error::CliError};
 
+/// What was done to a request.
+pub const ASKED: &str = "Asked";
+
 /// Arguments of `feedback`; without a verb it lists.
 #[derive(Args, Debug)]
 pub struct Feedback {
@@ -147,7 +150,7 @@ impl Ask {
         let space = context.space(&mut profile)?;
         let body = self.message.map(|typed| item::text(context, typed)).transpose()?.unwrap_or_default();
         let intent = Intent::Feedback(feedback::Intent::Ask { about: self.about.join(" "), body });
-        Ok(Done::new("Asked", profile.add(Place::Alliance(space), &intent, &mut context.outside().world())?))
+        Ok(Done::new(ASKED, profile.add(Place::Alliance(space), &intent, &mut context.outside().world())?))
     }
 }
 

@@ -1,9 +1,12 @@
 //! `alliance goal`: what the two are working towards, and how far they have come.
 
 use alliance_core::{
-    app::{Intent, ItemRef, Place, Profile, Whereto},
+    app::{AppError, Intent, ItemRef, Place, Profile, Summary, Whereto},
     document::TextEdit,
-    domain::goal::{self, Level, Rating, Step},
+    domain::{
+        RuleError,
+        goal::{self, Level, Rating, Step},
+    },
 };
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 
@@ -312,15 +315,23 @@ impl Rate {
 
 impl Milestone {
     fn run(self, context: &Context<'_>) -> Result<Done, CliError> {
-        let (verb, id, step) = match self {
-            Self::Add { id, words } => ("Added", id, Step::Add(words.join(" "))),
-            Self::Tick(Which { id, which }) => ("Ticked", id, Step::Tick(which.join(" "))),
-            Self::Untick(Which { id, which }) => ("Unticked", id, Step::Untick(which.join(" "))),
-            Self::Remove(Which { id, which }) => ("Removed", id, Step::Remove(which.join(" "))),
+        let (typed, verb, id, step) = match self {
+            Self::Add { id, words } => ("add", "Added", id, Step::Add(words.join(" "))),
+            Self::Tick(Which { id, which }) => ("tick", "Ticked", id, Step::Tick(which.join(" "))),
+            Self::Untick(Which { id, which }) => ("untick", "Unticked", id, Step::Untick(which.join(" "))),
+            Self::Remove(Which { id, which }) => ("remove", "Removed", id, Step::Remove(which.join(" "))),
         };
         let (mut profile, item) = open(context, &id)?;
         let before = milestones(&mut profile, &item)?;
-        let done = change(context, &mut profile, &item, verb, goal::Intent::Milestone { item: item.item, step })?;
+        let done = change(context, &mut profile, &item, verb, goal::Intent::Milestone { item: item.item, step });
+        let done = match done {
+            Err(CliError::App(AppError::Rule(RuleError::NoneSuch { text, .. }))) => {
+                let Summary { short, title, .. } = profile.item(&item)?.summary;
+                let there = before.into_iter().map(|it| it.words).collect();
+                return Err(CliError::NoMilestone { short, title, verb: typed, text, there });
+            }
+            done => done?,
+        };
         let after = milestones(&mut profile, &item)?;
         let differs = before.iter().find(|it| !after.contains(it)).or(after.iter().find(|it| !before.contains(it)));
         Ok(Done { said: differs.map(|it| format!("“{}”", it.words)), ..done })

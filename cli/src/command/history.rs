@@ -3,7 +3,7 @@
 use alliance_core::{
     app::{Calendar, Chapter},
     document::text::Piece,
-    view::Became,
+    view::{Became, Grain},
 };
 use clap::Args;
 use jiff::{Timestamp, ToSpan as _, civil::Date};
@@ -20,6 +20,9 @@ pub struct History {
     /// How much of it at most
     #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 20, value_parser = most)]
     most: usize,
+    /// Each time that somebody wrote by itself, also what was written over on the same day
+    #[arg(long)]
+    all: bool,
 }
 
 /// What was written, the newest first.
@@ -31,6 +34,9 @@ pub struct Lines {
     /// True if there is more than was asked for.
     #[serde(skip)]
     pub more: bool,
+    /// True if each time that somebody wrote stands by itself.
+    #[serde(skip)]
+    pub all: bool,
     /// The item that was asked for, as it was typed.
     #[serde(skip)]
     pub of: Option<String>,
@@ -53,6 +59,9 @@ pub struct Line {
     pub begins: bool,
     /// What became of each field.
     pub fields: Vec<Field>,
+    /// True if it was not written at once.
+    #[serde(skip)]
+    pub steps: bool,
 }
 
 /// What became of a field.
@@ -110,17 +119,19 @@ impl History {
             let at = Timestamp::from_second(time).unwrap_or(Timestamp::UNIX_EPOCH);
             number(at.to_zoned(zone.clone()).date())
         };
-        let calendar = Calendar { day: &day, today: number(context.env.today()?), most: self.most.saturating_add(1) };
+        let grain = if self.all { Grain::Change } else { Grain::Day };
+        let (today, most) = (number(context.env.today()?), self.most.saturating_add(1));
+        let calendar = Calendar { grain, day: &day, today, most };
         let mut lines: Vec<_> = profile.history(space, found, &calendar)?.into_iter().map(Line::from).collect();
         let more = lines.len() > self.most;
         lines.truncate(self.most);
-        Ok(Answer::History(Lines { lines, more, of: self.id }))
+        Ok(Answer::History(Lines { lines, more, all: self.all, of: self.id }))
     }
 }
 
 impl From<Chapter> for Line {
     fn from(chapter: Chapter) -> Self {
-        let Chapter { day, by, summary, begins, fields } = chapter;
+        let Chapter { day, by, summary, begins, fields, steps } = chapter;
         let fields = fields.into_iter().map(|(field, became)| Field { field, became: became.into() });
         Self {
             private: summary.private,
@@ -129,6 +140,7 @@ impl From<Chapter> for Line {
             by: by.into_iter().map(|who| who.map(conflict::name)).collect(),
             begins,
             fields: fields.collect(),
+            steps,
         }
     }
 }

@@ -45,6 +45,13 @@ pub enum Verb {
         #[arg(long, value_name = "PATH")]
         root: Option<PathBuf>,
     },
+    /// Give up a relay that you left and that does not answer any more, or is another one by now
+    ///
+    /// What the other person brought only there and nowhere else does not arrive through it; all that is here stays.
+    Forget {
+        /// Its address, as `alliance relay` shows it
+        url: RelayUrl,
+    },
     /// Keep the token that a relay asks for before it takes a new alliance
     Token {
         /// The token, as its operator gave it to you; - reads it from standard input
@@ -116,8 +123,9 @@ impl Relay {
                 if let Some(root) = root {
                     profile.set_relay_root(url.as_str(), Some(read_root(&root)?))?;
                 }
-                profile.set_relay(url.as_str())?;
+                profile.set_relay(url.as_str(), &mut context.outside().world())?;
             }
+            Some(Verb::Forget { url }) => profile.forget_relay(url.as_str())?,
             Some(Verb::Token { token, relay, .. }) => {
                 let url = match relay {
                     Some(url) => url.to_string(),

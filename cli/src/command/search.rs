@@ -15,6 +15,17 @@ pub struct Search {
     words: Vec<String>,
 }
 
+/// Items in which the words were found.
+#[derive(Serialize, Debug)]
+#[serde(transparent)]
+pub struct Hits {
+    /// The items, the best first.
+    pub rows: Vec<Found>,
+    /// True if nothing was said that could be looked for.
+    #[serde(skip)]
+    pub nothing_said: bool,
+}
+
 /// An item in which the words were found.
 #[derive(Serialize, Debug)]
 pub struct Found {
@@ -56,7 +67,8 @@ impl Search {
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
         let mut profile = context.profile()?;
         let named = context.named_alliance().map(|name| alliance::find(&mut profile, name)).transpose()?;
-        let found = profile.search(named, &self.words.join(" "))?;
-        Ok(Answer::Found(found.into_iter().map(Found::from).collect()))
+        let words = self.words.join(" ");
+        let rows = profile.search(named, &words)?.into_iter().map(Found::from).collect();
+        Ok(Answer::Found(Hits { rows, nothing_said: !words.contains(char::is_alphanumeric) }))
     }
 }

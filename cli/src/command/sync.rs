@@ -6,7 +6,7 @@ mod watch;
 
 use std::{collections::BTreeSet, mem};
 
-use alliance_core::app::{AppError, Profile, RelayInfo};
+use alliance_core::app::{AppError, Profile, RelayInfo, SessionError};
 use alliance_replica::exchange::frame::Code;
 use clap::Args;
 use serde::Serialize;
@@ -71,9 +71,21 @@ pub struct Traffic {
     /// What is kept here until one is let in.
     #[serde(skip)]
     pub held: Option<Held>,
+    /// Who was let in.
+    #[serde(skip)]
+    pub came: Option<Came>,
     /// The other person, once known.
     #[serde(skip)]
     pub other: Option<String>,
+}
+
+/// Who was let into an alliance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Came {
+    /// Oneself.
+    You,
+    /// The other person.
+    Them,
 }
 
 /// A field that both changed, neither knowing of the other.
@@ -107,8 +119,8 @@ impl Sync {
             while let Some(relay) = rounds.next(&profile.relays()?) {
                 match runtime.block_on(once(context, &mut profile, &relay)) {
                     Ok(traffic) => rounds.add(traffic),
-                    Err(CliError::Net(why)) if relay.is_left() => {
-                        context.ui.talk(&format!("The relay {} that you left is not there: {why}.", relay.url));
+                    Err(error @ (CliError::Net(_) | CliError::Session(_))) if relay.is_left() => {
+                        context.ui.talk(&of_left(&relay, &error));
                     }
                     Err(error) => rounds.failures.add(error),
                 }
@@ -202,8 +214,20 @@ impl Traffic {
         items.extend(later.items);
         both.retain(|met| !later.both.contains(met));
         both.extend(later.both);
-        *self = Self { received, sent, changed, items, both, ..later };
+        let came = self.came.or(later.came);
+        *self = Self { received, sent, changed, items, both, came, ..later };
     }
+}
+
+/// What is said of a relay that was left and is not there any more, or another one by now.
+fn of_left(RelayInfo { url, .. }: &RelayInfo, error: &CliError) -> String {
+    let what = match error {
+        CliError::Session(SessionError::OtherRelay { .. }) => "answers with another key",
+        _ => "does not answer",
+    };
+    format!(
+        "The relay {url}, which you left, {what}; nothing was sent to it. `alliance relay forget {url}` gives it up."
+    )
 }
 
 /// A runtime for one thread; commands that need no network never make one.

@@ -10,7 +10,7 @@ pub fn undo(context: &Context<'_>) -> Result<Answer, CliError> {
     let mut profile = context.profile()?;
     let before = next(&mut profile, true)?;
     let done = profile.undo(&mut context.outside().world())?;
-    told(&mut profile, "Taken back", before, done)
+    told(&mut profile, true, before, done)
 }
 
 /// Does again what was taken back last.
@@ -21,7 +21,7 @@ pub fn redo(context: &Context<'_>) -> Result<Answer, CliError> {
         AppError::NothingToUndo => CliError::NothingToRedo,
         error => error.into(),
     })?;
-    told(&mut profile, "Done again", before, done)
+    told(&mut profile, false, before, done)
 }
 
 /// What is about to be changed, as it is.
@@ -30,20 +30,19 @@ fn next(profile: &mut Profile, undo: bool) -> Result<Option<app::Item>, CliError
 }
 
 /// The answer, with what is again as it was.
-fn told(
-    profile: &mut Profile,
-    verb: &'static str,
-    before: Option<app::Item>,
-    done: app::Done,
-) -> Result<Answer, CliError> {
+fn told(profile: &mut Profile, undo: bool, before: Option<app::Item>, done: app::Done) -> Result<Answer, CliError> {
     let after = profile.item(&done.item)?;
     let same = before.filter(|before| before.summary.item == after.summary.item);
-    let said = same.map(|before| again(&before.summary, &after.summary)).filter(|said| !said.is_empty());
+    let said = same.map(|before| again(undo, &before.summary, &after.summary)).filter(|said| !said.is_empty());
+    let verb = if undo { "Taken back" } else { "Done again" };
     Ok(Answer::Done(Done { said, ..Done::new(verb, done) }))
 }
 
-/// Which fields are again as they were.
-fn again(before: &app::Summary, after: &app::Summary) -> String {
+/// Letters of a text that are told.
+const TOLD: usize = 40;
+
+/// What the fields are again.
+fn again(undo: bool, before: &app::Summary, after: &app::Summary) -> String {
     let mut all = Vec::new();
     let names = before.fields.keys().chain(after.fields.keys().filter(|name| !before.fields.contains_key(*name)));
     for name in names.filter(|name| before.fields.get(*name) != after.fields.get(*name)) {
@@ -54,7 +53,10 @@ fn again(before: &app::Summary, after: &app::Summary) -> String {
     }
     let texts = before.texts.keys().chain(after.texts.keys().filter(|name| !before.texts.contains_key(*name)));
     for name in texts.filter(|name| before.texts.get(*name) != after.texts.get(*name)) {
-        all.push(format!("{name} is as it was"));
+        all.push(match after.texts.get(name) {
+            Some(text) => format!("{name} is “{}” again", beginning(text)),
+            None => format!("{name} is empty again"),
+        });
     }
     if let (Some(before), Some(after)) = (&before.progress, &after.progress) {
         let differ = [
@@ -62,10 +64,20 @@ fn again(before: &app::Summary, after: &app::Summary) -> String {
             ("milestones", before.milestones != after.milestones),
             ("ratings", before.ratings != after.ratings),
         ];
-        all.extend(differ.iter().filter(|(_, differ)| *differ).map(|(name, _)| format!("{name} are as they were")));
+        let are = if undo { "are as they were" } else { "are as you had changed them" };
+        all.extend(differ.iter().filter(|(_, differ)| *differ).map(|(name, _)| format!("{name} {are}")));
     }
     if before.position != after.position {
-        all.push("it stands where it stood".to_owned());
+        all.push(if undo { "it stands where it stood" } else { "it stands where you had put it" }.to_owned());
     }
     all.join(", ")
+}
+
+/// The beginning of a text, on one line.
+fn beginning(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(TOLD) {
+        Some((end, _)) => format!("{}…", line[..end].trim_end()),
+        None => line,
+    }
 }

@@ -43,7 +43,8 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     }
     let runtime = sync::runtime()?;
     let (mut rows, mut failures) = (Vec::new(), sync::Failures::default());
-    for relay in &relays {
+    // One that was left need not hold anything any more.
+    for relay in relays.iter().filter(|relay| !relay.is_left()) {
         match runtime.block_on(look(context, &mut profile, relay)) {
             Ok(found) => rows.extend(found),
             Err(error) => failures.add(error),

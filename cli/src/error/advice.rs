@@ -1,7 +1,7 @@
 //! What helps, for every error of the layers below: a name for programs, how the program ends, and a command.
 
 use alliance_core::{
-    app::{AppError, Candidate, Choice, ChoiceValue, NotInvited, SessionError},
+    app::{AppError, Candidate, Choice, ChoiceValue, NotInvited, SHORTEST_PART, SessionError},
     document::{EditError, UndoError},
     domain::{RuleError, alliance},
     keys::invitation,
@@ -12,6 +12,7 @@ use super::{CliError, Exit, Report};
 use crate::{
     config::ProfileName,
     net::{relay::NetError, tls::Untrusted},
+    when,
 };
 
 /// Name for programs, how the program ends, what helps.
@@ -33,7 +34,11 @@ pub(super) fn app(error: &AppError) -> Advice {
             failed("keys", "nothing was lost: `alliance sync` tries again, `alliance security` shows what happened")
         }
         AppError::Memory(_) => failed("memory", "the six words need 64 MB of memory for a moment; close something"),
-        AppError::NotFound { kind, like, .. } => ("not_found", Exit::NotFound, Some(like_or_shows(kind, like))),
+        AppError::NotFound { kind, text, like } => {
+            let short = text.chars().count() < SHORTEST_PART;
+            let why = if short { "a part of a title is looked for from three letters on; " } else { "" };
+            ("not_found", Exit::NotFound, Some(format!("{why}{}", like_or_shows(kind, like))))
+        }
         AppError::NotNamed { kind } => ("invalid", Exit::Usage, Some(shows(kind))),
         AppError::Ambiguous { candidates, .. } => ("ambiguous", Exit::Usage, Some(one_of_items(candidates))),
         AppError::NotShareable { .. } => {
@@ -48,20 +53,30 @@ pub(super) fn app(error: &AppError) -> Advice {
         AppError::RelayAddress { .. } => {
             ("relay_url", Exit::Usage, Some("it looks like https://relay.example".to_owned()))
         }
+        AppError::RelayInUse { .. } => {
+            failed("relay_in_use", "`alliance relay set <url>` moves to another one; then this one can be given up")
+        }
+        AppError::NoSuchRelay { .. } => {
+            ("not_found", Exit::NotFound, Some("`alliance relay` shows those that there are".to_owned()))
+        }
         AppError::NoSuchValue { short, kind, choices, .. } => {
             ("not_found", Exit::NotFound, Some(there_is(short, kind, choices)))
         }
         AppError::NothingToUndo => {
             ("nothing_to_undo", Exit::NotFound, Some("`alliance history` shows what was written".to_owned()))
         }
-        AppError::NotUndone { why: UndoError::Made, .. } => {
-            failed("not_undone", "nothing that was made is deleted; change it instead")
-        }
-        AppError::NotUndone { short, kind, why: UndoError::Choice { field }, .. } => {
-            failed("not_undone", &other_value(short, kind, field))
-        }
-        AppError::NotUndone { short, .. } => {
-            failed("not_undone", &format!("`alliance history {short}` shows what it was, to write it again"))
+        AppError::NotUndone { undo, short, kind, why, .. } => {
+            let helps = match why {
+                UndoError::Made => "nothing that was made is deleted; change it instead".to_owned(),
+                UndoError::Choice { field } => other_value(short, kind, field),
+                _ => format!("`alliance history {short}` shows what it was, to write it again"),
+            };
+            let next = if *undo {
+                "the next `alliance undo` takes back what you did before it"
+            } else {
+                "the next `alliance redo` goes on after it"
+            };
+            failed("not_undone", &format!("{helps}; {next}"))
         }
         AppError::NoAlliance => (
             "no_alliance",
@@ -86,7 +101,7 @@ fn there_is(short: &str, kind: &str, choices: &[Choice]) -> String {
     let mut lines = String::new();
     for Choice { field, values, .. } in choices {
         for ChoiceValue { number, value, .. } in values {
-            lines.push_str(&format!("\n  {number}  {field}  {value}"));
+            lines.push_str(&format!("\n  {number}  {field}  {}", when::said(field, value)));
         }
     }
     format!("`alliance conflict keep {short} <n>` takes one of these numbers:{lines}")

@@ -78,9 +78,12 @@ fn every_app_error() -> Vec<AppError> {
         AppError::SharedAlready { title: "Run".to_owned() },
         AppError::TooManyRecords,
         AppError::RelayAddress { url: "x".to_owned() },
+        AppError::RelayInUse { url: "http://relay.example".to_owned() },
+        AppError::NoSuchRelay { url: "http://relay.example".to_owned() },
         AppError::Seal(keys::seal::Error::TooLarge(9)),
         AppError::NotFound { kind: "goal".to_owned(), text: text.clone(), like: pairs() },
         AppError::NotFound { kind: "item".to_owned(), text: text.clone(), like: Vec::new() },
+        AppError::NotFound { kind: "note".to_owned(), text: "n".to_owned(), like: Vec::new() },
         AppError::NotNamed { kind: "note".to_owned() },
         AppError::Ambiguous { text, candidates: items() },
         no_such_value(Vec::new()),
@@ -89,6 +92,7 @@ fn every_app_error() -> Vec<AppError> {
         not_undone(UndoError::Made),
         not_undone(UndoError::Grows { field: "ratings".to_owned() }),
         not_undone(UndoError::Choice { field: "title".to_owned() }),
+        not_redone(UndoError::Changed { field: "title".to_owned() }),
         AppError::NoAlliance,
         AppError::UnknownSpace,
         AppError::NoRelay,
@@ -104,7 +108,11 @@ fn no_such_value(choices: Vec<app::Choice>) -> AppError {
 }
 
 fn not_undone(why: UndoError) -> AppError {
-    AppError::NotUndone { short: "g3k".to_owned(), kind: "goal".to_owned(), title: "Run".to_owned(), why }
+    AppError::NotUndone { undo: true, short: "g3k".to_owned(), kind: "goal".to_owned(), title: "Run".to_owned(), why }
+}
+
+fn not_redone(why: UndoError) -> AppError {
+    AppError::NotUndone { undo: false, short: "g3k".to_owned(), kind: "goal".to_owned(), title: "Run".to_owned(), why }
 }
 
 fn every_network_error() -> Vec<CliError> {
@@ -165,7 +173,8 @@ fn every_own_error() -> Vec<CliError> {
         CliError::NotADay { text: "soonish".to_owned() },
         CliError::ToCome { day: "Fri 27 Nov 2026".to_owned() },
         CliError::NoText,
-        CliError::Editor { editor: "ed".to_owned(), why: "cannot be started" },
+        CliError::Editor { editor: "ed".to_owned(), why: "cannot be started", set: false },
+        CliError::Editor { editor: "ed".to_owned(), why: "cannot be started", set: true },
         CliError::EditorCancelled { editor: "ed".to_owned() },
         CliError::Draft {
             error: Box::new(AppError::NoAlliance.into()),
@@ -174,6 +183,8 @@ fn every_own_error() -> Vec<CliError> {
         },
         CliError::Setting { name: "colour", want: "colour is auto, always or never" },
         CliError::NothingToRedo,
+        no_milestone(&[]),
+        no_milestone(&["Run 5 km", "Run 10 km"]),
         CliError::OtherKind {
             short: "n3k".to_owned(),
             title: "Doubts".to_owned(),
@@ -193,6 +204,12 @@ fn every_own_error() -> Vec<CliError> {
         DemoError::Otherwise { what: "both see both titles" }.into(),
         CliError::Bug,
     ]
+}
+
+fn no_milestone(there: &[&str]) -> CliError {
+    let [short, title, text] = ["g3k", "Run", "3"].map(str::to_owned);
+    let there = there.iter().map(|&words| words.to_owned()).collect();
+    CliError::NoMilestone { short, title, verb: "tick", text, there }
 }
 
 fn every_error() -> Vec<CliError> {

@@ -43,7 +43,7 @@ pub fn chosen(chosen: &Chosen, page: &mut Page) {
 pub fn about(about: &Shown, page: &mut Page) {
     page.line([styled(&about.title, STRONG)]);
     if let Some(review) = &about.review {
-        let day = review.parse().map_or_else(|_| review.clone(), when::shown);
+        let day = when::said("review", review);
         page.line([styled("look back", FAINT), cell(day)]);
     }
     if let Some(purpose) = &about.purpose {

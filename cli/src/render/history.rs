@@ -15,7 +15,7 @@ const CONTEXT: usize = 6;
 
 /// The history, newest first.
 pub fn history(history: &Lines, page: &mut Page) {
-    let Lines { lines, more, of } = history;
+    let Lines { lines, more, all, of } = history;
     if lines.is_empty() {
         page.talk("Nothing was written yet.");
     }
@@ -35,7 +35,7 @@ pub fn history(history: &Lines, page: &mut Page) {
             page.table_cutting(1, vec![cells.into()]);
         }
         for Field { field, became } in &line.fields {
-            let what = said(became);
+            let what = said(field, became);
             if page.is_terminal() {
                 page.line([styled(format!("    {field}"), FAINT), what]);
             } else {
@@ -51,9 +51,13 @@ pub fn history(history: &Lines, page: &mut Page) {
             }
         }
     }
+    let of = of.as_ref().and_then(|_| Some(format!(" {}", lines.first()?.item.short))).unwrap_or_default();
+    if !all && !of.is_empty() && lines.iter().any(|line| line.steps) {
+        page.talk(&format!("What was written over on the same day: `alliance history{of} --all`"));
+    }
     if *more {
-        let of = of.as_ref().and_then(|_| Some(format!(" {}", lines.first()?.item.short))).unwrap_or_default();
-        page.talk(&format!("There is more: `alliance history{of} -n {}`", 2 * lines.len()));
+        let all = if *all { " --all" } else { "" };
+        page.talk(&format!("There is more: `alliance history{of}{all} -n {}`", 2 * lines.len()));
     }
 }
 
@@ -62,39 +66,53 @@ fn by(line: &Line) -> String {
     format!("{}{}", names.join(" and "), if line.begins { ", new" } else { "" })
 }
 
-/// What came and what went, marked for those who see no colours, too.
-fn said(became: &Change) -> Cell {
+/// What came and what went, in words, too, for those who see no colours.
+fn said(field: &str, became: &Change) -> Cell {
     let mut pieces: Vec<(String, Style)> = Vec::new();
-    let mut piece = |text: &str, style: Style, marks: [&str; 2]| {
-        pieces.push((format!("{}{text}{}", marks[0], marks[1]), style));
-    };
-    let (gone, new) = (["[-", "-]"], ["{+", "+}"]);
+    let mut piece = |text: String, style: Style| pieces.push((text, style));
     match became {
         Change::Value { before, after } => {
-            for value in before {
-                piece(value, REMOVED, gone);
-                piece(" ", Style::new(), ["", ""]);
+            let all =
+                |values: &[String]| values.iter().map(|value| when::said(field, value)).collect::<Vec<_>>().join(" · ");
+            if !before.is_empty() {
+                piece(all(before), REMOVED);
+                piece(" → ".to_owned(), Style::new());
             }
-            piece(&after.join(" · "), ADDED, new);
+            piece(if after.is_empty() { "nothing".to_owned() } else { all(after) }, ADDED);
         }
         Change::Elements { added, removed } => {
-            let all = removed.iter().map(|it| (it, REMOVED, gone)).chain(added.iter().map(|it| (it, ADDED, new)));
-            for (at, (element, style, marks)) in all.enumerate() {
-                piece(if at == 0 { "" } else { " · " }, Style::new(), ["", ""]);
-                piece(element, style, marks);
+            let gone = removed.iter().map(|it| (format!("removed: {it}"), REMOVED));
+            let new = added.iter().map(|it| (format!("new: {it}"), ADDED));
+            for (at, (text, style)) in gone.chain(new).enumerate() {
+                piece(if at == 0 { "" } else { " · " }.to_owned(), Style::new());
+                piece(text, style);
             }
         }
         Change::Text(spans) => {
             for (at, span) in spans.iter().enumerate() {
+                if matches!((at.checked_sub(1).map(|at| &spans[at]), span), (Some(Span::Removed(_)), Span::Added(_))) {
+                    piece(" ".to_owned(), Style::new());
+                }
                 match span {
-                    Span::Same(text) => piece(&near(text, at > 0, at + 1 < spans.len()), Style::new(), ["", ""]),
-                    Span::Removed(text) => piece(text, REMOVED, gone),
-                    Span::Added(text) => piece(text, ADDED, new),
+                    Span::Same(text) => piece(near(text, at > 0, at + 1 < spans.len()), Style::new()),
+                    Span::Removed(text) => piece(marked("removed", text), REMOVED),
+                    // A text that begins is no change of another one.
+                    Span::Added(text) if spans.len() == 1 => piece(text.clone(), ADDED),
+                    Span::Added(text) => piece(marked("new", text), ADDED),
                 }
             }
         }
     }
     Cell::pieces("", &pieces.iter().map(|(text, style)| (text.as_str(), *style)).collect::<Vec<_>>())
+}
+
+/// Words in brackets that say what became of them; the space around them stays outside.
+fn marked(what: &str, text: &str) -> String {
+    let (inner, start) = (text.trim(), text.len() - text.trim_start().len());
+    if inner.is_empty() {
+        return text.to_owned();
+    }
+    format!("{}[{what}: {inner}]{}", &text[..start], &text[start + inner.len()..])
 }
 
 /// Of words that stay, those next to what differs.
@@ -125,6 +143,7 @@ mod tests {
             by: vec![Some(by.to_owned())],
             begins: day == 5,
             fields,
+            steps: false,
         };
         let field = |field: &str, became| Field { field: field.to_owned(), became };
         let words = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen ";
@@ -144,7 +163,7 @@ mod tests {
             line(6, "you", vec![field("title", value(&["First"], "First session"))]),
             line(5, "you", vec![field("title", value(&[], "First"))]),
         ];
-        Answer::History(Lines { lines, more: true, of: None })
+        Answer::History(Lines { lines, more: true, all: false, of: None })
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::{
     command::{
         alliance::State,
         conflict::{Choice, Value},
+        feedback::ASKED,
         item::{Audience, Done, Item, List, Milestone, Progress, Rating, Row},
     },
     when,
@@ -25,14 +26,14 @@ pub fn done(done: &Done, page: &mut Page) {
     page.talk(&match &done.audience {
         None => format!("{verb}{said}: {article}{kind} that only you have."),
         Some(audience) => {
-            format!("{verb}{said}: {}. `alliance sync` exchanges it.", seen_by(kind, done.owner, audience))
+            format!("{verb}{said}: {}. `alliance sync` exchanges it.", seen_by(verb, kind, done.owner, audience))
         }
     });
     done.next.iter().for_each(|next| page.talk(next));
     for choice in &done.replaced {
-        let value = |value: &Value| match &value.by {
-            Some(by) => format!("“{}” ({by})", value.value),
-            None => format!("“{}”", value.value),
+        let value = |value: &Value| {
+            let said = when::said(&choice.field, &value.value);
+            value.by.as_ref().map_or_else(|| format!("“{said}”"), |by| format!("“{said}” ({by})"))
         };
         let values: Vec<_> = choice.values.iter().map(value).collect();
         page.talk(&format!("This replaced what you both had written as {}: {}.", choice.field, values.join(", ")));
@@ -40,9 +41,10 @@ pub fn done(done: &Done, page: &mut Page) {
 }
 
 /// Whose something is, and who sees it where.
-fn seen_by(kind: &str, owner: &str, audience: &Audience) -> String {
+fn seen_by(verb: &str, kind: &str, owner: &str, audience: &Audience) -> String {
     let Audience { other, .. } = audience;
     let whose = match owner {
+        "you" if verb == ASKED => format!("your request for {kind}"),
         "you" => format!("your {kind}"),
         "them" => format!("the {kind} of {}", other.as_deref().unwrap_or("the other person")),
         _ if kind == alliance::KIND.name => return format!("what the alliance itself is, for {}", people(audience)),
@@ -150,12 +152,10 @@ pub fn item(item: &Item, page: &mut Page) {
         fact("status", status);
     }
     for (name, value) in row.fields.iter().filter(|(name, value)| !texts.contains(name) && !value.is_empty()) {
-        match value.parse().ok().filter(|_| name == "horizon") {
-            Some(day) => fact(name, &when::shown(day)),
-            None if name == feedback::ASKED_FOR => {
-                fact(name, row.asked_for.as_deref().unwrap_or("something that is not here"));
-            }
-            None => fact(name, value),
+        if name == feedback::ASKED_FOR {
+            fact(name, row.asked_for.as_deref().unwrap_or("something that is not here"));
+        } else {
+            fact(name, &when::said(name, value));
         }
     }
     fact(
@@ -200,7 +200,8 @@ fn progress(progress: &Progress, page: &mut Page) {
     let milestone = |it: &Milestone| vec![styled(it.number.to_string(), ID), cell(tick(it.ticked)), cell(&it.words)];
     section("milestones", milestones.iter().map(milestone).collect());
     let rating = |it: &Rating| {
-        vec![cell(&it.date), styled(signed(it.level), STRONG), styled(super::name(&it.by), FAINT), cell(&it.note)]
+        let day = it.date.parse().map_or_else(|_| it.date.clone(), when::shown);
+        vec![cell(day), styled(signed(it.level), STRONG), styled(super::name(&it.by), FAINT), cell(&it.note)]
     };
     section("ratings", ratings.iter().map(rating).collect());
 }
@@ -220,7 +221,7 @@ pub fn choices(choices: &[Choice], page: &mut Page) {
                 styled(once(&choice.short), ID),
                 cell(once(&choice.field)),
                 styled(value.number.to_string(), STRONG),
-                cell(&value.value),
+                cell(when::said(&choice.field, &value.value)),
                 styled(value.by.as_deref().unwrap_or_default(), FAINT),
             ]);
         }

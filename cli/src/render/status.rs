@@ -45,8 +45,8 @@ fn has(space: &Status, other: &Other) -> Option<String> {
     match other.missing {
         0 if space.waiting + space.unsent > 0 => None,
         0 => Some(format!("{name} has all you wrote")),
-        1 => Some(format!("not known yet whether {name} has what you wrote last")),
-        missing => Some(format!("not known yet whether {name} has the last {missing}")),
+        1 => Some(format!("{name} may not have what you wrote last")),
+        missing => Some(format!("{name} may not have the last {missing} things that you wrote")),
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::command::{
     item::Named,
-    sync::{Both, Synced, Traffic},
+    sync::{Both, Came, Synced, Traffic},
     verify::Found,
 };
 
@@ -28,15 +28,19 @@ pub fn synced(synced: &Synced, page: &mut Page) {
             page.talk(&format!("The relay did not take all of “{title}”: {why}. It is safe here."));
         }
     }
+    synced.rows.iter().filter_map(|row| Some(came(row.came?, row))).for_each(|line| page.talk(&line));
     let waiting: Vec<_> = synced.rows.iter().filter_map(|row| row.held.as_ref()).collect();
     waiting.iter().filter(|_| synced.over).for_each(|it| page.talk(&status::held(it)));
     if synced.over && waiting.is_empty() && synced.rows.iter().all(|row| row.refused.is_none()) {
         page.talk("Up to date.");
     }
-    let told: Vec<_> = synced.rows.iter().flat_map(|row| row.both.iter().map(|both| met(row, both))).collect();
-    told.iter().take(TOLD).for_each(|line| page.talk(line));
-    if let Some(more) = told.len().checked_sub(TOLD).filter(|more| *more > 0) {
-        page.talk(&format!("The same with {}: `alliance history` shows all.", count(more as u64, "more", "more")));
+    let both: Vec<_> = synced.rows.iter().flat_map(|row| row.both.iter().map(move |both| (row, both))).collect();
+    both.iter().take(TOLD).for_each(|(row, both)| page.talk(&met(row, both)));
+    let untold = |choice| both.iter().skip(TOLD).filter(|(_, both)| both.choice == choice).count();
+    for (choice, shows) in [(true, "conflict list` shows what to choose from"), (false, "history` shows all")] {
+        if untold(choice) > 0 {
+            page.talk(&format!("The same with {} more: `alliance {shows}.", untold(choice)));
+        }
     }
     let choices = synced.rows.iter().map(|row| row.choices as u64).sum();
     let is_told = synced.rows.iter().any(|row| row.both.iter().any(|both| both.choice));
@@ -79,6 +83,17 @@ fn held(row: &Found) -> Vec<Cell> {
         styled(some(row.lost, "lost there"), LOOK),
         styled(some(row.wrong, "wrong there"), LOOK),
     ]
+}
+
+/// That somebody was let in, and what to do next.
+fn came(who: Came, row: &Traffic) -> String {
+    let other = row.other.as_deref().unwrap_or_default();
+    let is_in = match who {
+        Came::You => format!("You are in “{}”: {} let you in, and what you write goes out.", row.title, name(other)),
+        Came::Them if other.is_empty() => format!("The person whom you invited is in “{}”.", row.title),
+        Came::Them => format!("{other} is in “{}”.", row.title),
+    };
+    format!("{is_in} Next, compare six words with each other by voice: `alliance member list`.")
 }
 
 /// That both wrote in the same place, and what became of it.
@@ -143,6 +158,7 @@ mod tests {
             choices: usize::from(received > 1),
             refused,
             held: None,
+            came: None,
         }
     }
 
@@ -168,7 +184,9 @@ mod tests {
         let few = met(vec![both("note", "Session 3", "body", false), both("goal", "Run", "title", true)]);
         let of_all = met(vec![both("alliance", "Ben & Anna", "purpose", false)]);
         let many = met(vec![both("note", "Session 3", "body", false); 7]);
-        let told = [few, of_all, many].map(|synced| seen(&synced, Layout::Terminal));
+        let mut mixed = vec![both("goal", "Run", "title", true); 6];
+        mixed.extend(vec![both("note", "Session 3", "body", false); 2]);
+        let told = [few, of_all, many, met(mixed)].map(|synced| seen(&synced, Layout::Terminal));
         insta::assert_snapshot!("synced_both", told.join("\n"));
     }
 
@@ -195,6 +213,17 @@ mod tests {
         let row = |waiting| Traffic { held: held(waiting), ..traffic("Ben & Anna", 1, None) };
         let told = [0, 1, 2].map(|waiting| seen(&answer(vec![row(waiting)]), Layout::Plain));
         insta::assert_snapshot!("synced_not_let_in", told.concat());
+    }
+
+    #[test]
+    fn who_was_let_in_is_told_with_the_next_step() {
+        let row = |came, other: Option<&str>| Traffic {
+            came: Some(came),
+            other: other.map(str::to_owned),
+            ..traffic("Ben & Anna", 1, None)
+        };
+        let told = [row(Came::Them, Some("Anna")), row(Came::Them, None), row(Came::You, Some("Ben"))];
+        insta::assert_snapshot!("synced_let_in", told.map(|row| seen(&answer(vec![row]), Layout::Plain)).concat());
     }
 
     #[test]

@@ -17,7 +17,7 @@ const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// Letters of a short id at the least, after the kind's letter.
 const SHORTEST: usize = 3;
 /// Letters at the least of a part of a title.
-const SHORTEST_PART: usize = 3;
+pub const SHORTEST_PART: usize = 3;
 /// What means the item that was written to last.
 const LAST: &str = "@last";
 /// Most titles that are offered instead of one that is not there.

@@ -1,6 +1,6 @@
 //! What was written by whom on which day, read from the documents' changes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use alliance_replica::id::{MemberId, SpaceId};
 
@@ -9,16 +9,19 @@ use super::{
     query::{self, Seen, Summary},
 };
 use crate::{
-    document::{ActorPrefix, Authors, DocId, Preimage, Writer},
+    document::{ActorPrefix, Authors, DocId, Past, Preimage, Writer},
     domain::{self, feedback, goal},
     store::Tx,
-    view::{self, Became, Stretch},
+    view::{self, Became, Grain, Stretch},
 };
 
 /// Items whose history is read at the least when that of all is asked for: those that changed last.
 const ITEMS: usize = 60;
 
-/// What was written in one facet of an item on one day.
+/// Seconds between two changes that may be keys of one run.
+const RUN: i64 = 10;
+
+/// What was written in one facet of an item on one day, or at once.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Chapter {
     /// The day, as it was asked to be counted.
@@ -31,10 +34,14 @@ pub struct Chapter {
     pub begins: bool,
     /// What became of each field.
     pub fields: BTreeMap<String, Became>,
+    /// True if it was not written at once: there may be versions that were written over and are not seen here.
+    pub steps: bool,
 }
 
-/// How days are counted.
+/// How days are counted, and what is told as one.
 pub struct Calendar<'a> {
+    /// What is told as one. Of single changes, keys that only went on with a text are one all the same.
+    pub grain: Grain,
     /// On which day a time (unix seconds) lies.
     pub day: &'a dyn Fn(i64) -> i64,
     /// Today.
@@ -44,6 +51,7 @@ pub struct Calendar<'a> {
 }
 
 /// A stretch of a facet, and where it is.
+#[derive(Clone)]
 struct Found {
     item: ItemRef,
     preimage: Preimage,
@@ -74,8 +82,20 @@ impl Profile {
             all.sort_by_key(|found| found.stretch.day);
             all.reverse();
             let mut chapters: Vec<Chapter> = Vec::new();
+            let mut run: Option<(Found, Typed)> = None;
             for found in all {
-                let next = chapter(tx, documents, &seen, found)?;
+                let typed = if calendar.grain == Grain::Change { typed(tx, documents, &found)? } else { None };
+                if let (Some((later, on)), Some(typed)) = (&run, typed)
+                    && let Some(whole) = later.begun_by(&found)
+                    && let Some(on) = on.begun_by(typed)
+                    && let Some(last) = chapters.last_mut()
+                {
+                    *last = chapter(tx, documents, &seen, &whole)?;
+                    run = Some((whole, on));
+                    continue;
+                }
+                run = None;
+                let next = chapter(tx, documents, &seen, &found)?;
                 // What is for programs alone is all that was written.
                 if next.fields.is_empty() {
                     continue;
@@ -84,10 +104,14 @@ impl Profile {
                 match chapters.last_mut().filter(|last| last.goes_on_in(&next)) {
                     Some(last) => {
                         last.begins |= next.begins;
+                        last.steps |= next.steps;
                         last.fields.extend(next.fields);
                     }
                     None if is_full => break,
-                    None => chapters.push(next),
+                    None => {
+                        run = typed.map(|typed| (found, typed));
+                        chapters.push(next);
+                    }
                 }
             }
             Ok(chapters)
@@ -104,6 +128,55 @@ impl Chapter {
     }
 }
 
+impl Found {
+    /// Both as one, if this went on at once from what was written before.
+    fn begun_by(&self, earlier: &Self) -> Option<Self> {
+        let (first, last) = (&earlier.stretch, &self.stretch);
+        let place = |it: &Self| (it.item, it.writer, it.stretch.day, it.stretch.by.clone());
+        let goes_on = place(self) == place(earlier)
+            && first.after == last.before
+            && last.between.0.saturating_sub(first.between.1) <= RUN;
+        goes_on.then(|| {
+            let before = first.before.clone();
+            let changes = first.changes + last.changes;
+            let between = (first.between.0, last.between.1);
+            Self { stretch: Stretch { before, changes, between, ..last.clone() }, ..self.clone() }
+        })
+    }
+}
+
+/// Where bytes were put into a text, and how many.
+#[derive(Clone, Copy)]
+struct Typed {
+    at: usize,
+    len: usize,
+}
+
+impl Typed {
+    /// Both as one, if this was put right after or before what was typed earlier: all of that can still be read.
+    fn begun_by(self, earlier: Self) -> Option<Self> {
+        let Self { at, len } = earlier;
+        (self.at == at || self.at == at + len).then_some(Self { at, len: len + self.len })
+    }
+}
+
+/// What was put into one text, if that is all that was written.
+fn typed(tx: &Tx<'_>, documents: &mut Documents, found: &Found) -> Result<Option<Typed>, AppError> {
+    let Found { item, preimage, writer, stretch } = found;
+    let document = documents.open(tx, &item.space, preimage, DocId { item: item.item, writer: *writer })?;
+    let (old, new) = (document.fields_at(&stretch.before), document.fields_at(&stretch.after));
+    let mut differ = new.iter().filter(|(field, now)| old.get(*field) != Some(now));
+    let (Some((field, Past::Text(now))), None) = (differ.next(), differ.next()) else { return Ok(None) };
+    let before = match old.get(field) {
+        Some(Past::Text(before)) => before.as_str(),
+        _ => "",
+    };
+    let at = before.bytes().zip(now.bytes()).take_while(|(a, b)| a == b).count();
+    let rest = before.bytes().rev().zip(now.bytes().rev()).take_while(|(a, b)| a == b).count();
+    let only_added = at + rest >= before.len() && old.keys().all(|field| new.contains_key(field));
+    Ok(only_added.then(|| Typed { at, len: now.len() - before.len() }))
+}
+
 fn found(
     tx: &Tx<'_>,
     documents: &mut Documents,
@@ -116,17 +189,18 @@ fn found(
     for (writer, document) in documents.facets(tx, &item.space, &preimage, item.item)? {
         let authors = Authors::new(&document.id(), devices.keys().copied());
         let who = |prefix: &ActorPrefix| devices.get(&authors.device(prefix)?).copied();
-        let stretches = view::stretches(&document.written(), calendar.today, calendar.day, who);
+        let stretches = view::stretches(&document.written(), calendar.grain, calendar.today, calendar.day, who);
         all.extend(stretches.into_iter().map(|stretch| Found { item, preimage: preimage.clone(), writer, stretch }));
     }
     Ok(all)
 }
 
-fn chapter(tx: &Tx<'_>, documents: &mut Documents, seen: &Seen, found: Found) -> Result<Chapter, AppError> {
+fn chapter(tx: &Tx<'_>, documents: &mut Documents, seen: &Seen, found: &Found) -> Result<Chapter, AppError> {
     let Found { item, preimage, writer, stretch } = found;
-    let Stretch { day, by, before, after } = stretch;
-    let document = documents.open(tx, &item.space, &preimage, DocId { item: item.item, writer })?;
-    let (old, new) = (document.fields_at(&before), document.fields_at(&after));
+    let (item, writer) = (*item, *writer);
+    let Stretch { day, by, before, after, changes, .. } = stretch;
+    let document = documents.open(tx, &item.space, preimage, DocId { item: item.item, writer })?;
+    let (old, new) = (document.fields_at(before), document.fields_at(after));
     let mut fields = view::became(&old, &new);
     for (_, became) in fields.iter_mut().filter(|(field, _)| matches!(field.as_str(), "milestones" | "ticked")) {
         without_places(became);
@@ -135,10 +209,10 @@ fn chapter(tx: &Tx<'_>, documents: &mut Documents, seen: &Seen, found: Found) ->
     if let Some(became) = fields.get_mut(feedback::ASKED_FOR) {
         with_titles(tx, &item, became)?;
     }
-    let by: BTreeSet<_> = by;
     Ok(Chapter {
-        day,
-        by: by.into_iter().map(|member| member.map(|member| seen.who(&item, member))).collect(),
+        day: *day,
+        steps: *changes > 1,
+        by: by.iter().copied().map(|member| member.map(|member| seen.who(&item, member))).collect(),
         summary: seen.summary(tx, item, query::read_row(tx, &item)?)?,
         begins: old.is_empty() && (writer == Writer::Everyone || writer.member() == preimage.owner),
         fields,

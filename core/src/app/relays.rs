@@ -58,23 +58,48 @@ impl RelayInfo {
 }
 
 impl Profile {
-    /// Moves every space of this profile to a relay. Whoever says an address again accepts that the relay there may have
-    /// another key than before; who says the one in use does not visit those any more that were left.
-    pub fn set_relay(&mut self, url: &str) -> Result<(), AppError> {
+    /// Moves every space of this profile to a relay, which is known by the key that it ever had here. Whoever says the one
+    /// that all of them use already accepts that it may have another key than before; where it is in use, those that were
+    /// left are not visited any more.
+    pub fn set_relay(&mut self, url: &str, world: &mut World<'_>) -> Result<(), AppError> {
         let url = relay_address(url)?;
-        let result = self.store.write(|tx| {
+        let Self { store, documents, .. } = self;
+        let result = store.write(|tx| {
             let before = tx.relays()?;
-            for space in tx.spaces()?.into_iter().map(|row| row.space) {
-                let (used, left): (Vec<_>, Vec<_>) =
-                    before.iter().filter(|row| row.space == space).partition(|row| row.stage < Stage::Left);
-                if used.iter().any(|row| row.url == url) {
-                    left.iter().try_for_each(|row| tx.remove_relay(&space, &row.url))?;
+            let uses = |space: &SpaceId| {
+                before.iter().any(|row| row.space == *space && row.url == url && row.stage < Stage::Left)
+            };
+            let spaces: Vec<_> = tx.spaces()?.into_iter().map(|row| row.space).collect();
+            let key = if spaces.iter().all(uses) { None } else { known_key(tx, &before, &url)? };
+            for space in &spaces {
+                if uses(space) {
+                    let left = before.iter().filter(|row| row.space == *space && row.stage >= Stage::Left);
+                    left.into_iter().try_for_each(|row| tx.remove_relay(space, &row.url))?;
                 }
-                move_to(tx, &before, &space, &[(url.clone(), None)])?;
+                move_to(tx, &before, space, &[(url.clone(), key)])?;
+                if let Some(key) = key {
+                    publish_relay(tx, documents, space, &url, key, world)?;
+                }
             }
             Ok(())
         });
         self.settle(result)
+    }
+
+    /// Gives a relay up that was left: it is not visited any more, and nothing of it is kept.
+    pub fn forget_relay(&mut self, url: &str) -> Result<(), AppError> {
+        let url = relay_address(url)?;
+        self.store.write(|tx| {
+            let rows: Vec<_> = tx.relays()?.into_iter().filter(|row| row.url == url).collect();
+            if rows.iter().any(|row| row.stage < Stage::Left) {
+                return Err(AppError::RelayInUse { url: url.clone() });
+            }
+            if rows.is_empty() {
+                return Err(AppError::NoSuchRelay { url: url.clone() });
+            }
+            rows.iter().try_for_each(|row| tx.remove_relay(&row.space, &url))?;
+            Ok(tx.remove_relay_terms(&url)?)
+        })
     }
 
     /// Keeps the authority that signs a relay's certificate, as PEM; nothing for the public ones alone.
@@ -95,7 +120,7 @@ impl Profile {
             let mut relays: BTreeMap<String, RelayInfo> = BTreeMap::new();
             for row in tx.relays()? {
                 if !relays.contains_key(&row.url) {
-                    let RelayTerms { root, token } = tx.relay_terms(&row.url)?;
+                    let RelayTerms { root, token, .. } = tx.relay_terms(&row.url)?;
                     let (url, key) = (row.url.clone(), row.key);
                     let info = RelayInfo { url, key, spaces: Vec::new(), left: BTreeSet::new(), root, token };
                     relays.insert(row.url.clone(), info);
@@ -281,6 +306,14 @@ fn bring_personal(tx: &Tx<'_>, relays: &[(String, Option<ReplicaKey>)]) -> Resul
     move_to(tx, &rows, &personal.space, relays)
 }
 
+/// The key by which a relay is known, also where it was used in former times.
+fn known_key(tx: &Tx<'_>, rows: &[RelayRow], url: &str) -> Result<Option<ReplicaKey>, AppError> {
+    match rows.iter().filter(|row| row.url == url).find_map(|row| row.key) {
+        Some(key) => Ok(Some(key)),
+        None => Ok(tx.relay_terms(url)?.key),
+    }
+}
+
 /// The one form of a relay's address.
 pub(super) fn relay_address(url: &str) -> Result<String, AppError> {
     let url = url.trim().trim_end_matches('/');
@@ -306,7 +339,7 @@ pub(super) fn use_relay(
     url: &str,
     world: &mut World<'_>,
 ) -> Result<(), AppError> {
-    let key = tx.relays()?.into_iter().find(|row| row.url == url).and_then(|row| row.key);
+    let key = known_key(tx, &tx.relays()?, url)?;
     tx.set_relay(&RelayRow { space: *space, url: url.to_owned(), key, stage: Stage::New })?;
     match key {
         Some(key) => publish_relay(tx, documents, space, url, key, world),

@@ -1,7 +1,7 @@
 //! Taking back what was last done here, and doing it again.
 //!
 //! Only what this profile did itself: an undo is a change like any other, the inverse of one's own last, and only if what
-//! it wrote still stands. Keys that were typed on in one go are one such thing, also where somebody else's came between.
+//! it wrote still stands. What cannot be taken back is told once and passed over: what was done before it can be. Keys that were typed on in one go are one such thing, also where somebody else's came between.
 
 use alliance_replica::id::MemberId;
 use serde::{Deserialize, Serialize};
@@ -97,11 +97,12 @@ pub(super) fn keep_typed(
 
 /// The item that was written to last.
 pub(super) fn last(tx: &Tx<'_>) -> Result<Option<ItemRef>, AppError> {
-    Ok(tx.last_done()?.map(|act| ItemRef { space: act.space, item: act.item }))
+    Ok(tx.last_standing()?.map(|act| ItemRef { space: act.space, item: act.item }))
 }
 
 impl Profile {
-    /// Takes back the last thing that was done here and is not taken back.
+    /// Takes back the last thing that was done here and is not taken back. If that cannot be, the next call goes on with the
+    /// one before.
     pub fn undo(&mut self, world: &mut World<'_>) -> Result<Done, AppError> {
         self.turn(true, world)
     }
@@ -113,9 +114,11 @@ impl Profile {
 
     fn turn(&mut self, undo: bool, world: &mut World<'_>) -> Result<Done, AppError> {
         let Self { store, documents, .. } = self;
+        let mut turned = None;
         let result = store.write(|tx| {
             let act = if undo { tx.last_done()? } else { tx.last_undone()? };
             let act = act.ok_or(AppError::NothingToUndo)?;
+            turned = Some(act.n);
             let item = ItemRef { space: act.space, item: act.item };
             let target = Target::existing(tx, &item)?;
             let mut wrote = Vec::new();
@@ -124,7 +127,7 @@ impl Profile {
                     Ok(plan) => plan,
                     Err(why) => {
                         let Done { short, kind, title, .. } = intent::done(tx, &item, false)?;
-                        return Err(AppError::NotUndone { short, kind, title, why });
+                        return Err(AppError::NotUndone { undo, short, kind, title, why });
                     }
                 };
                 wrote.extend(intent::write(tx, documents, &target, &plan, world)?);
@@ -137,6 +140,9 @@ impl Profile {
             }
             intent::done(tx, &item, !wrote.is_empty())
         });
+        if let (Some(n), Err(AppError::NotUndone { .. } | AppError::Rule(_) | AppError::Edit(_))) = (turned, &result) {
+            self.store.write(|tx| Ok::<_, AppError>(tx.pass_over(n)?))?;
+        }
         self.settle(result)
     }
 }

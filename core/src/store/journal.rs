@@ -43,6 +43,17 @@ impl Tx<'_> {
         self.act("SELECT n, space, item, facets FROM journal WHERE undone = 0 ORDER BY n DESC LIMIT 1")
     }
 
+    /// The last thing that was done and is not undone, also if it cannot be.
+    pub fn last_standing(&self) -> Result<Option<Act>, StoreError> {
+        self.act("SELECT n, space, item, facets FROM journal WHERE undone <> 1 ORDER BY n DESC LIMIT 1")
+    }
+
+    /// It stays as it is: nobody is asked for it again.
+    pub fn pass_over(&self, n: i64) -> Result<(), StoreError> {
+        self.prepare_cached("UPDATE journal SET undone = 2 WHERE n = ?1")?.execute([n])?;
+        Ok(())
+    }
+
     /// The last thing that was undone and is not redone.
     pub fn last_undone(&self) -> Result<Option<Act>, StoreError> {
         self.act("SELECT n, space, item, facets FROM journal WHERE undone = 1 ORDER BY n LIMIT 1")

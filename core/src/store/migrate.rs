@@ -4,12 +4,13 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::StoreError;
 
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     include_str!("migrations/0001_profile.sql"),
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_relays.sql"),
     include_str!("migrations/0004_words.sql"),
     include_str!("migrations/0005_keys.sql"),
+    include_str!("migrations/0006_left.sql"),
 ];
 
 /// The newest format that this program knows.

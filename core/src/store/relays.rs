@@ -32,13 +32,15 @@ pub struct RelayRow {
     pub stage: Stage,
 }
 
-/// What a relay asks of its users. Neither goes into an invitation.
+/// What is kept of a relay beside the spaces that it has. Nothing of it goes into an invitation.
 #[derive(Clone, Default)]
 pub struct RelayTerms {
     /// PEM of the authority that signs its certificate.
     pub root: Option<Vec<u8>>,
     /// What admits a new space.
     pub token: Option<Zeroizing<String>>,
+    /// The key that it had when the last space was taken from it.
+    pub key: Option<ReplicaKey>,
 }
 
 impl Tx<'_> {
@@ -61,8 +63,13 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Forgets a relay of a space.
+    /// Takes a relay from a space; its key stays known.
     pub fn remove_relay(&self, space: &SpaceId, url: &str) -> Result<(), StoreError> {
+        self.execute(
+            "INSERT INTO relay_terms (url, key) SELECT url, key FROM relays WHERE space = ?1 AND url = ?2 AND key IS NOT NULL
+             ON CONFLICT (url) DO UPDATE SET key = excluded.key",
+            (space.as_ref(), url),
+        )?;
         self.execute("DELETE FROM relays WHERE space = ?1 AND url = ?2", (space.as_ref(), url))?;
         Ok(())
     }
@@ -84,20 +91,33 @@ impl Tx<'_> {
         Ok(relays)
     }
 
-    /// What a relay asks of its users.
+    /// What is kept of a relay.
     pub fn relay_terms(&self, url: &str) -> Result<RelayTerms, StoreError> {
-        let mut statement = self.prepare_cached("SELECT root, token FROM relay_terms WHERE url = ?1")?;
+        let mut statement = self.prepare_cached("SELECT root, token, key FROM relay_terms WHERE url = ?1")?;
         let terms = statement.query_row([url], |row| {
-            Ok(RelayTerms { root: row.get(0)?, token: row.get::<_, Option<String>>(1)?.map(Zeroizing::new) })
+            let token = row.get::<_, Option<String>>(1)?.map(Zeroizing::new);
+            Ok((row.get(0)?, token, row.get::<_, Option<Vec<u8>>>(2)?))
         });
-        Ok(terms.optional()?.unwrap_or_default())
+        let Some((root, token, key)) = terms.optional()? else { return Ok(RelayTerms::default()) };
+        Ok(RelayTerms { root, token, key: key.map(|key| id("relay's key", &key)).transpose()? })
     }
 
-    /// Keeps what a relay asks of its users.
+    /// Forgets all that was kept of a relay.
+    pub fn remove_relay_terms(&self, url: &str) -> Result<(), StoreError> {
+        self.execute("DELETE FROM relay_terms WHERE url = ?1", [url])?;
+        Ok(())
+    }
+
+    /// Keeps this of a relay.
     pub fn set_relay_terms(&self, url: &str, terms: &RelayTerms) -> Result<(), StoreError> {
         self.execute(
-            "INSERT OR REPLACE INTO relay_terms (url, root, token) VALUES (?1, ?2, ?3)",
-            (url, &terms.root, terms.token.as_ref().map(|token| token.as_str())),
+            "INSERT OR REPLACE INTO relay_terms (url, root, token, key) VALUES (?1, ?2, ?3, ?4)",
+            (
+                url,
+                &terms.root,
+                terms.token.as_ref().map(|token| token.as_str()),
+                terms.key.map(|key| key.as_bytes().to_vec()),
+            ),
         )?;
         Ok(())
     }

@@ -124,23 +124,23 @@ fn query(typed: &str) -> String {
 
 /// A snippet in its pieces.
 fn pieces(text: &str) -> Vec<(bool, String)> {
-    let mut found = false;
-    let mut pieces = Vec::new();
-    for piece in text.split(MARKS) {
-        if !piece.is_empty() {
-            pieces.push((found, piece.split_whitespace().collect::<Vec<_>>().join(" ")));
-            let spaced = |c: Option<char>| c.is_some_and(char::is_whitespace);
-            let last = pieces.last_mut().map(|(_, text)| text).expect("one was put there");
-            if spaced(piece.chars().next()) && !last.is_empty() {
-                last.insert(0, ' ');
-            }
-            if spaced(piece.chars().last()) {
-                last.push(' ');
-            }
-        }
-        found = !found;
+    let pieces = text.split(MARKS).zip([false, true].into_iter().cycle());
+    pieces.filter(|(piece, _)| !piece.is_empty()).map(|(piece, found)| (found, on_a_line(piece))).collect()
+}
+
+/// A text on one line: an empty line, which parts one thing from another, is a dot.
+fn on_a_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(char::is_whitespace) {
+        let (word, after) = rest.split_at(start);
+        rest = after.trim_start();
+        let parts = after[..after.len() - rest.len()].matches('\n').count() > 1;
+        line.push_str(word);
+        line.push_str(if parts { " · " } else { " " });
     }
-    pieces
+    line.push_str(rest);
+    line
 }
 
 const DAMAGED: StoreError = StoreError::Damaged { what: "the search" };
@@ -163,7 +163,12 @@ mod tests {
         let mut store = Store::create(&folder.path().join("profile.db")).expect("a store");
         let put = |tx: &Tx<'_>| {
             tx.put_words(&space(1), &item(1), "First session", "What matters to Anna: run, and sleep.")?;
-            tx.put_words(&space(1), &item(2), "Doubts", "The first\nquestion is a good \u{2}question\u{3}. Über Mut.")?;
+            tx.put_words(
+                &space(1),
+                &item(2),
+                "Doubts",
+                "The first\nquestion is a good \u{2}question\u{3}.\n\nÜber Mut.",
+            )?;
             tx.put_words(&space(2), &item(3), "Elsewhere", "first things first")?;
             Ok::<_, StoreError>(())
         };
@@ -197,7 +202,7 @@ mod tests {
             .iter()
             .map(|(found, text)| if *found { format!("<{text}>") } else { text.clone() })
             .collect();
-        assert_eq!(said, "The first <question> is a good <question> . Über Mut.");
+        assert_eq!(said, "The first <question> is a good <question> . · Über Mut.");
     }
 
     #[test]

@@ -18,7 +18,16 @@ const TURNS: usize = 6;
 /// Seconds between two turns that follow close upon each other.
 const AT_ONCE: i64 = 10;
 
-/// What was written on one day.
+/// What is told as one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Grain {
+    /// What one person wrote on one day.
+    Day,
+    /// Each change, so that every version is seen that there ever was.
+    Change,
+}
+
+/// What was written as one, on one day.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stretch<W> {
     /// The day.
@@ -29,6 +38,10 @@ pub struct Stretch<W> {
     pub before: Vec<ChangeHash>,
     /// That version with what its author wrote.
     pub after: Vec<ChangeHash>,
+    /// How many changes it is.
+    pub changes: usize,
+    /// When the first and the last of them were made, in unix seconds, as their author says.
+    pub between: (i64, i64),
 }
 
 /// What became of a field.
@@ -55,6 +68,7 @@ pub enum Became {
 /// The stretches of a facet, oldest first. `day` says on which day a time lies, `who` wrote a change.
 pub fn stretches<W: Ord + Clone>(
     written: &[Written],
+    grain: Grain,
     today: i64,
     day: impl Fn(i64) -> i64,
     who: impl Fn(&ActorPrefix) -> W,
@@ -72,12 +86,13 @@ pub fn stretches<W: Ord + Clone>(
     let mut turns: Vec<Turn<'_, W>> = Vec::new();
     for (day, change) in sorted {
         let Some(by) = change.by.as_ref().map(&who) else { continue };
-        match turns.last_mut().filter(|last| last.day == day && last.by.contains(&by)) {
+        match turns.last_mut().filter(|last| grain == Grain::Day && last.day == day && last.by.contains(&by)) {
             Some(last) => last.changes.push(change),
             None => turns.push(Turn { day, by: BTreeSet::from([by]), changes: vec![change] }),
         }
     }
-    merged(turns).into_iter().map(Turn::stretch).collect()
+    let turns = if grain == Grain::Day { merged(turns) } else { turns };
+    turns.into_iter().map(Turn::stretch).collect()
 }
 
 /// Changes that follow each other, of the same day and people.
@@ -93,7 +108,9 @@ impl<W> Turn<'_, W> {
         let deps: BTreeSet<_> = self.changes.iter().flat_map(|change| change.deps.iter().copied()).collect();
         let before: Vec<_> = deps.difference(&own).copied().collect();
         let after = own.difference(&deps).copied().collect();
-        Stretch { day: self.day, by: self.by, before, after }
+        let times = self.changes.iter().map(|change| change.time);
+        let between = (times.clone().min().unwrap_or_default(), times.max().unwrap_or_default());
+        Stretch { day: self.day, by: self.by, before, after, changes: self.changes.len(), between }
     }
 }
 
@@ -169,8 +186,12 @@ mod tests {
     type Shown = (i64, Vec<u8>, Vec<u8>, Vec<u8>);
 
     fn shown(written: &[Written], today: i64) -> Vec<Shown> {
+        shown_by(Grain::Day, written, today)
+    }
+
+    fn shown_by(grain: Grain, written: &[Written], today: i64) -> Vec<Shown> {
         let heads = |heads: &[ChangeHash]| heads.iter().map(|it| it.0[0]).collect::<Vec<_>>();
-        let stretches = stretches(written, today, |time| time / 10, |by| by[0]);
+        let stretches = stretches(written, grain, today, |time| time / 10, |by| by[0]);
         stretches
             .iter()
             .map(|it| (it.day, it.by.iter().copied().collect(), heads(&it.before), heads(&it.after)))
@@ -194,6 +215,15 @@ mod tests {
     }
 
     #[test]
+    fn every_change_is_told_by_itself_if_each_is_asked_for() {
+        let written = [change(1, &[], 0, 0), change(2, &[1], 1, 11), change(3, &[2], 1, 12), change(4, &[2], 2, 15)];
+        assert_eq!(
+            shown_by(Grain::Change, &written, 9),
+            [(1, vec![1], vec![1], vec![2]), (1, vec![1], vec![2], vec![3]), (1, vec![2], vec![2], vec![4])]
+        );
+    }
+
+    #[test]
     fn a_clock_that_is_wrong_cannot_put_an_effect_before_its_cause_or_into_the_future() {
         let written = [change(1, &[], 1, 990), change(2, &[1], 2, 30), change(3, &[], 2, 10)];
         assert_eq!(
@@ -212,7 +242,7 @@ mod tests {
     fn turns_that_people_take_one_after_the_other_stay_apart_however_many() {
         let written: Vec<_> =
             (1..=20).map(|n| change(n, &[n - 1][..usize::from(n > 1)], 1 + n % 2, i64::from(n) * 60)).collect();
-        let stretches = stretches(&written, 5, |_| 1, |by| by[0]);
+        let stretches = stretches(&written, Grain::Day, 5, |_| 1, |by| by[0]);
         assert_eq!(stretches.len(), 20);
         assert!(stretches.iter().all(|it| it.by.len() == 1 && it.before.len() < 2 && it.after.len() == 1));
     }

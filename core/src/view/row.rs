@@ -127,7 +127,7 @@ impl Row {
         self
     }
 
-    /// All words of the item but its title, for search.
+    /// All words of the item but its title, for search; an empty line parts one field from the next.
     pub fn words(&self) -> String {
         let own = self.members.iter().flat_map(|member| &member.fields);
         let shown = self.fields.iter().chain(own).filter(|(name, _)| !UNSAID.contains(&name.as_str()));
@@ -141,7 +141,7 @@ impl Row {
             values.filter_map(Scalar::text).map(words)
         });
         let values = fields.chain(self.choices().filter_map(|(.., choice)| choice.value.text()));
-        values.collect::<Vec<_>>().join("\n")
+        values.collect::<Vec<_>>().join("\n\n")
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alliance_core::app::{AllianceState, AppError, Calendar, ItemRef, Profile};
+use alliance_core::{
+    app::{AllianceState, AppError, Calendar, ItemRef, Profile},
+    view::Grain,
+};
 use alliance_replica::{
     id::{DeviceId, ItemId, SpaceId},
     log::{Log, control::Record, heads::Chain},
@@ -265,7 +268,7 @@ fn lost(profile: &mut Profile, words: &[(String, ItemRef)]) -> Result<Vec<String
         };
         wanted.retain(|word| !value.contains(word));
         if !wanted.is_empty() && !value.is_empty() {
-            let calendar = Calendar { day: &|time| time, today: i64::MAX, most: 10_000 };
+            let calendar = Calendar { grain: Grain::Change, day: &|time| time, today: i64::MAX, most: 10_000 };
             let history = format!("{:?}", profile.history(item.space, Some(item), &calendar)?);
             wanted.retain(|word| !history.contains(word));
         }

@@ -5,13 +5,13 @@ use std::{
     time::Duration,
 };
 
-use alliance_core::app::{ItemRef, Met, Profile, RelayInfo, SessionError, SessionEvent, Tally};
+use alliance_core::app::{AllianceState, ItemRef, Met, Profile, RelayInfo, SessionError, SessionEvent, Tally};
 use alliance_replica::{
     exchange::frame::Code,
     id::{ItemId, SpaceId},
 };
 
-use super::{Both, Synced, Traffic, notices::Notices, refusal};
+use super::{Both, Came, Synced, Traffic, notices::Notices, refusal};
 use crate::{
     command::{Answer, Context, item::Named, status::Held},
     error::CliError,
@@ -40,6 +40,7 @@ pub(super) struct Exchange<'a> {
     refused: BTreeMap<SpaceId, &'static str>,
     said: BTreeMap<SpaceId, Tally>,
     news: BTreeMap<SpaceId, News>,
+    states: BTreeMap<SpaceId, AllianceState>,
     damaged: bool,
 }
 
@@ -57,9 +58,12 @@ impl<'a> Exchange<'a> {
         relay: &'a RelayInfo,
         mode: Mode<'a>,
     ) -> Self {
+        // A profile that cannot be read says so as soon as something arrives.
+        let states = profile.alliances().unwrap_or_default().into_iter().map(|it| (it.space, it.state)).collect();
         let stay = Stay::new(profile, relay, context.outside());
         Self {
             stay,
+            states,
             context,
             relay,
             mode,
@@ -102,6 +106,7 @@ impl<'a> Exchange<'a> {
             };
             rows.push(Traffic {
                 held,
+                came: alliance.and_then(|it| came(self.states.insert(space, it.state)?, it.state)),
                 items,
                 both,
                 other: alliance.and_then(|it| it.other.clone()),
@@ -205,6 +210,15 @@ impl<'a> Exchange<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// Who was let in while an alliance went from one state to the other.
+fn came(before: AllianceState, now: AllianceState) -> Option<Came> {
+    match (before, now) {
+        (AllianceState::AwaitsConfirmation, AllianceState::Together) => Some(Came::You),
+        (AllianceState::Alone, AllianceState::Together) => Some(Came::Them),
+        _ => None,
     }
 }
 

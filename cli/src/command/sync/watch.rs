@@ -19,7 +19,7 @@ use alliance_replica::exchange::frame::Code;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::{Exchange, Mode, notices::Notices, refusal, way};
+use super::{Exchange, Mode, notices::Notices, of_left, refusal, way};
 use crate::{
     command::Context,
     error::CliError,
@@ -74,7 +74,9 @@ pub(super) async fn all(context: &Context<'_>, file: &Path) -> Result<(), CliErr
                 Ok(Ended::NotNeeded) => {}
                 // One relay that is not what it was stops no other.
                 Err((url, error)) if !watching.is_empty() => {
-                    context.ui.talk(&format!("The relay {url} is given up: {}.", error.report().message));
+                    let left = known(&mut profile, &url)?.filter(RelayInfo::is_left);
+                    let given_up = || format!("The relay {url} is given up: {}.", error.report().message);
+                    context.ui.talk(&left.map_or_else(given_up, |relay| of_left(&relay, &error)));
                     watched.borrow_mut().insert(url);
                 }
                 Err((_, error)) => return Err(error),

@@ -1,0 +1,225 @@
+//! What helps when the arguments cannot be understood: an example of the whole command, or the word that was meant.
+
+use std::{ffi::OsString, iter};
+
+use clap::{
+    Command, CommandFactory as _,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+
+use super::Args;
+
+/// A whole command for each that does not go without arguments.
+const EXAMPLES: [&str; 33] = [
+    "completions bash",
+    "config set editor nano",
+    "conflict keep g3k 2",
+    "demo --headless",
+    "feedback ask My questions in the last session",
+    "feedback give keep Your silences give me time",
+    "feedback respond f3k --thanks",
+    "feedback show f3k",
+    "goal add Run a half marathon",
+    "goal edit g3k --horizon 'in 3 months'",
+    "goal level g3k +1 -m 'I run three times a week'",
+    "goal milestone add g3k Run 5 km without a break",
+    "goal milestone remove g3k 1",
+    "goal milestone tick g3k 1",
+    "goal milestone untick g3k 1",
+    "goal move g3k --first",
+    "goal pause g3k -m 'My knee'",
+    "goal rate g3k +1 --on yesterday",
+    "goal reach g3k",
+    "goal release g3k",
+    "goal show g3k",
+    "init --name Ben --role coach --alliance 'Ben & Anna'",
+    "join 'alliance:…' --name Anna --role client",
+    "man ./man",
+    "new Ben & Carl",
+    "note add First session -m 'What we spoke about'",
+    "note edit n3k --tag work",
+    "note share n3k",
+    "note show n3k",
+    "relay forget https://relay.example",
+    "relay set https://relay.example",
+    "relay token -",
+    "search half marathon",
+];
+
+/// What somebody may have typed for an option that is called otherwise.
+const OPTIONS: [(&str, &str); 10] = [
+    ("--day", "--on"),
+    ("--date", "--on"),
+    ("--when", "--on"),
+    ("--due", "--horizon"),
+    ("--until", "--horizon"),
+    ("--text", "--message"),
+    ("--body", "--message"),
+    ("--notag", "--untag"),
+    ("--tags", "--tag"),
+    ("--areas", "--area"),
+];
+
+/// Letters of a word that has to begin as another one to be taken for it.
+const STEM: usize = 3;
+/// Commands that are named at most where another one was typed.
+const NAMED: usize = 3;
+
+/// Why arguments were refused and what helps.
+pub struct Refusal {
+    /// What is wrong.
+    pub message: String,
+    /// What helps.
+    pub hint: String,
+}
+
+impl Refusal {
+    /// What there is to say beyond what clap says itself; none if that is all.
+    pub fn of(error: &clap::Error, typed: &[OsString]) -> Option<Self> {
+        let path = path(typed);
+        let said = |kind| match error.get(kind) {
+            Some(ContextValue::String(text)) => Some(text.clone()),
+            Some(ContextValue::Strings(texts)) => Some(texts.join(" ")),
+            _ => None,
+        };
+        let whole = iter::once("alliance").chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
+        match error.kind() {
+            ErrorKind::MissingRequiredArgument => {
+                let example = example(&path)?;
+                let message = format!("`{whole}` needs {}", said(ContextKind::InvalidArg)?);
+                Some(Self { message, hint: format!("for instance `alliance {example}`; --help shows the rest") })
+            }
+            ErrorKind::InvalidSubcommand => {
+                let typed = said(ContextKind::InvalidSubcommand)?;
+                let meant = meant(&path, &typed);
+                let hint = meant.iter().map(|path| format!("`alliance {path}`")).collect::<Vec<_>>().join(" or ");
+                let message = format!("there is no command `{whole} {typed}`");
+                (!meant.is_empty()).then(|| Self { message, hint: format!("did you mean {hint}?") })
+            }
+            ErrorKind::UnknownArgument => {
+                let typed = said(ContextKind::InvalidArg)?;
+                let has = |option: &str| at(&path).get_opts().any(|it| it.get_long() == option.strip_prefix("--"));
+                let (_, option) = OPTIONS.iter().find(|(other, option)| *other == typed && has(option))?;
+                Some(Self { message: format!("`{whole}` has no {typed}"), hint: format!("did you mean {option}?") })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The names of the command that was typed, without its arguments.
+fn path(typed: &[OsString]) -> Vec<String> {
+    let (mut command, mut path) = (Args::command(), Vec::new());
+    let mut words = typed.iter().skip(1).filter_map(|word| word.to_str());
+    while let Some(word) = words.next() {
+        if let Some(next) = command.find_subcommand(word).cloned() {
+            path.push(next.get_name().to_owned());
+            command = next;
+        } else if matches!(word, "--profile" | "--alliance") {
+            words.next();
+        } else if !word.starts_with('-') {
+            break;
+        }
+    }
+    path
+}
+
+fn at(path: &[String]) -> Command {
+    path.iter().fold(Args::command(), |command, name| command.find_subcommand(name).cloned().unwrap_or(command))
+}
+
+fn example(path: &[String]) -> Option<&'static str> {
+    let path = path.join(" ");
+    EXAMPLES.into_iter().find(|example| example.strip_prefix(&path).is_some_and(|rest| rest.starts_with(' ')))
+}
+
+/// Commands that may be meant by a word, those first that lie where it was typed.
+fn meant(path: &[String], typed: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    below(&Args::command(), "", &mut all);
+    let here = path.join(" ");
+    let named = |path: &&String| path.rsplit(' ').next().is_some_and(|name| is_alike(name, typed));
+    let mut meant: Vec<_> = all.iter().filter(named).cloned().collect();
+    if meant.iter().any(|path| path.starts_with(&here)) {
+        meant.retain(|path| path.starts_with(&here));
+    }
+    let depth = |path: &String| path.matches(' ').count();
+    let least = meant.iter().map(depth).min();
+    meant.retain(|path| Some(depth(path)) == least);
+    meant.truncate(NAMED);
+    meant
+}
+
+fn below(command: &Command, path: &str, into: &mut Vec<String>) {
+    for next in command.get_subcommands().filter(|next| !next.is_hide_set() && next.get_name() != "help") {
+        let path = format!("{path} {}", next.get_name()).trim_start().to_owned();
+        below(next, &path, into);
+        into.push(path);
+    }
+}
+
+/// True for two forms of one word: one begins as the other does.
+fn is_alike(name: &str, typed: &str) -> bool {
+    let typed = typed.to_lowercase();
+    let (short, long) = if name.len() < typed.len() { (name, typed.as_str()) } else { (typed.as_str(), name) };
+    short.len() >= STEM && long.starts_with(short)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    fn refused(line: &str) -> Option<(String, String)> {
+        let typed: Vec<OsString> = iter::once("alliance").chain(line.split_whitespace()).map(OsString::from).collect();
+        let error = Args::try_parse_from(&typed).expect_err("refused");
+        Refusal::of(&error, &typed).map(|it| (it.message, it.hint))
+    }
+
+    #[test]
+    fn every_command_that_needs_arguments_has_an_example_that_is_understood() {
+        let mut all = Vec::new();
+        below(&Args::command(), "", &mut all);
+        for command in &all {
+            let words: Vec<_> = command.split(' ').map(str::to_owned).collect();
+            let command = at(&words);
+            let needs = command.get_arguments().any(clap::Arg::is_required_set)
+                || command.get_groups().any(clap::ArgGroup::is_required_set);
+            assert!(!needs || example(&words).is_some(), "{words:?} has no example");
+        }
+        for example in EXAMPLES {
+            let words = iter::once("alliance").chain(example.split(' ')).map(|word| word.trim_matches('\''));
+            // Words in quotation marks are one; that does not matter to commands that take several.
+            let parsed = Args::try_parse_from(words);
+            assert!(example.contains('\'') || parsed.is_ok(), "{example}: {parsed:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_an_example_of_the_whole() {
+        let (message, hint) = refused("goal add --both").expect("an example");
+        assert_eq!(message, "`alliance goal add` needs <TITLE>...");
+        assert_eq!(hint, "for instance `alliance goal add Run a half marathon`; --help shows the rest");
+        assert!(refused("--profile goal goal rate g3k").expect("an example").1.contains("goal rate g3k +1"));
+        assert!(refused("goal move g3k").expect("an example").1.contains("--first"));
+    }
+
+    #[test]
+    fn a_word_in_another_form_or_at_another_place_leads_to_the_command() {
+        let hint = |line| refused(line).map(|(_, hint)| hint).unwrap_or_default();
+        assert_eq!(hint("notes"), "did you mean `alliance note`?");
+        assert_eq!(hint("goals list"), "did you mean `alliance goal`?");
+        assert_eq!(hint("goal tick g3k 1"), "did you mean `alliance goal milestone tick`?");
+        assert_eq!(hint("milestone tick g3k 1"), "did you mean `alliance goal milestone`?");
+        assert_eq!(hint("goal milestone ticked g3k 1"), "did you mean `alliance goal milestone tick`?");
+        assert_eq!(hint("xyzzy"), "");
+    }
+
+    #[test]
+    fn an_option_by_another_name_leads_to_the_one_that_there_is() {
+        let (message, hint) = refused("goal rate g3k 1 --day fri").expect("another name");
+        assert_eq!((&*message, &*hint), ("`alliance goal rate` has no --day", "did you mean --on?"));
+        assert!(refused("goal list --day fri").is_none());
+    }
+}
