@@ -14,6 +14,7 @@ mod forgery;
 mod network;
 mod node;
 mod oracle;
+mod people;
 mod record;
 mod wal;
 mod work;
@@ -99,18 +100,18 @@ impl Knobs {
         let mut knob = |likely: u64, most: u64| if dice.chance(likely) { dice.between(1, most) } else { 0 };
         Self {
             latency: 5 + knob(800, 2_000),
-            kill: knob(500, 40),
-            power: knob(500, 40),
+            kill: knob(500, 60),
+            power: knob(500, 60),
             partition: knob(500, 40),
             cut: knob(500, 40),
             skew: knob(300, 10),
-            restore: knob(300, 8),
-            copy: knob(200, 5),
-            relay_crash: knob(500, 20),
-            relay_full: knob(250, 10),
-            relay_loses: knob(300, 8),
+            restore: knob(350, 40),
+            copy: knob(200, 8),
+            relay_crash: knob(500, 40),
+            relay_full: knob(250, 15),
+            relay_loses: knob(350, 15),
             relay_lies: knob(400, 30),
-            forges: knob(300, 30),
+            forges: knob(350, 80),
             invites: knob(500, 10),
             sqlite: knob(60, 1) == 1,
         }
@@ -179,8 +180,7 @@ pub fn run(seed: u64, knobs: Knobs, steps: usize) -> Report {
 }
 
 /// The smallest number of steps, of at most `steps`, with which a seed fails, and how.
-#[must_use]
-pub fn shrink(seed: u64, knobs: Knobs, steps: usize) -> Option<(usize, Report)> {
+fn shrink(seed: u64, knobs: Knobs, steps: usize) -> Option<(usize, Report)> {
     let fails = |steps| Some((steps, run(seed, knobs, steps))).filter(|(_, report)| report.violation.is_some());
     let (mut low, mut found) = (0, fails(steps)?);
     // Not every longer run of a failing one must fail: what is found fails, and about half of it does not.
@@ -192,6 +192,17 @@ pub fn shrink(seed: u64, knobs: Knobs, steps: usize) -> Option<(usize, Report)> 
         }
     }
     Some(found)
+}
+
+/// How a seed goes wrong, told as shortly as can be: what happened, how to see it again, and what must not be.
+#[must_use]
+pub fn story(seed: u64, knobs: Knobs, steps: usize) -> String {
+    let Some((steps, report)) = shrink(seed, knobs, steps) else { return "it does not go wrong again".to_owned() };
+    let violation = report.violation.map(|violation| violation.0).unwrap_or_default();
+    let again = format!(
+        "ALLIANCE_SEED={seed} ALLIANCE_STEPS={steps} cargo nextest run --workspace -E 'test(worlds_end_well_0)'"
+    );
+    format!("{}\n{knobs:?}\nagain with: {again}\n{violation}", report.steps.join("\n"))
 }
 
 impl Sim {

@@ -5,40 +5,41 @@
 use alliance_replica::planted::{Bug, plant};
 use alliance_tests::sim::{Knobs, run};
 
-/// A fault, the seeds within which it is found, and how it shows.
-const BUGS: [(Bug, u64, &[&str]); 20] = [
-    (Bug::AckBeforeFsync, 40, &["I1"]),
-    (Bug::NoPredecessorCheck, 40, &["I"]),
-    (Bug::SealBeforePull, 40, &["I2"]),
-    (Bug::ActorReused, 40, &["I"]),
-    (Bug::NoConfirmNeeded, 40, &["I4"]),
-    (Bug::AfterIgnored, 40, &["I"]),
-    (Bug::DroppedInsteadOfWaiting, 40, &["I3", "I8"]),
-    (Bug::VersionOffByOne, 40, &["I8"]),
-    (Bug::ResendWithoutDedupe, 40, &["I"]),
-    (Bug::ViewNotUpdated, 40, &["I3"]),
-    (Bug::WriterCheckSkipped, 40, &["I9"]),
-    (Bug::AuthorCheckSkipped, 40, &["I9"]),
-    (Bug::ForkSilentlyAccepted, 80, &["I2"]),
-    (Bug::InviteKeyStillWrapped, 40, &["I"]),
-    (Bug::RelayAcksBeforeCommit, 40, &["I1"]),
-    (Bug::RelayAcksFailedCommit, 40, &["I1"]),
-    (Bug::QueueEmptiedTooFar, 40, &["I8"]),
-    (Bug::LastEntryNotSent, 40, &["I3"]),
-    (Bug::StaleAfterOtherProcess, 40, &["I"]),
-    (Bug::AckBeforeFsync, 40, &["I1"]),
+/// A fault, the seed from which on and the number of seeds within which it is found, and how it shows.
+const BUGS: [(Bug, u64, u64, &[&str]); 18] = [
+    (Bug::AckBeforeFsync, 0, 10, &["I1"]),
+    (Bug::NoPredecessorCheck, 0, 10, &["I9"]),
+    (Bug::SealBeforePull, 10, 10, &["I2"]),
+    (Bug::ActorReused, 0, 10, &["I3"]),
+    (Bug::NoConfirmNeeded, 0, 10, &["I4"]),
+    (Bug::AfterIgnored, 0, 10, &["I9"]),
+    (Bug::DroppedInsteadOfWaiting, 0, 10, &["I3"]),
+    (Bug::VersionOffByOne, 0, 10, &["I8"]),
+    (Bug::ResendWithoutDedupe, 0, 10, &["I10"]),
+    (Bug::ViewNotUpdated, 0, 10, &["I3"]),
+    (Bug::WriterCheckSkipped, 0, 10, &["I9"]),
+    (Bug::AuthorCheckSkipped, 0, 10, &["I9"]),
+    (Bug::ForkSilentlyAccepted, 0, 10, &["I2"]),
+    (Bug::InviteKeyStillWrapped, 0, 10, &["I4"]),
+    (Bug::RelayAcksBeforeCommit, 0, 10, &["I1"]),
+    (Bug::RelayAcksFailedCommit, 0, 10, &["I1", "I3"]),
+    (Bug::QueueEmptiedTooFar, 0, 10, &["I3", "I8"]),
+    (Bug::LastEntryNotSent, 0, 10, &["I3"]),
 ];
 
-#[test]
-fn every_planted_fault_is_found() {
+/// Looks for these faults, in one seed after the other. `ALLIANCE_BUG` names a single one, `ALLIANCE_SEED` and
+/// `ALLIANCE_WORLDS` other seeds.
+fn find(bugs: &[(Bug, u64, u64, &[&str])]) {
+    let number = |name, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number"));
     let only = std::env::var("ALLIANCE_BUG").ok();
     let mut missed = Vec::new();
-    for (bug, seeds, signs) in BUGS {
+    for (bug, first, seeds, signs) in bugs {
         if only.as_ref().is_some_and(|only| *only != format!("{bug:?}")) {
             continue;
         }
-        plant(Some(bug));
-        let found = (0..seeds).find_map(|seed| {
+        let (first, seeds) = (number("ALLIANCE_SEED", *first), number("ALLIANCE_WORLDS", *seeds));
+        plant(Some(*bug));
+        let found = (first..first + seeds).find_map(|seed| {
             let violation = run(seed, Knobs::of(seed), 300).violation?;
             Some((seed, violation.0))
         });
@@ -51,4 +52,14 @@ fn every_planted_fault_is_found() {
         }
     }
     assert!(missed.is_empty(), "not found, or not as it should be:\n{}", missed.join("\n"));
+}
+
+#[test]
+fn the_first_planted_faults_are_found() {
+    find(&BUGS[..BUGS.len() / 2]);
+}
+
+#[test]
+fn the_other_planted_faults_are_found() {
+    find(&BUGS[BUGS.len() / 2..]);
 }

@@ -25,7 +25,6 @@ pub enum Bug {
     RelayAcksFailedCommit,
     QueueEmptiedTooFar,
     LastEntryNotSent,
-    StaleAfterOtherProcess,
 }
 
 #[cfg(feature = "planted")]

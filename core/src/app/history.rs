@@ -173,7 +173,8 @@ fn typed(tx: &Tx<'_>, documents: &mut Documents, found: &Found) -> Result<Option
     };
     let at = before.bytes().zip(now.bytes()).take_while(|(a, b)| a == b).count();
     let rest = before.bytes().rev().zip(now.bytes().rev()).take_while(|(a, b)| a == b).count();
-    let only_added = at + rest >= before.len() && old.keys().all(|field| new.contains_key(field));
+    let only_added =
+        now.len() > before.len() && at + rest >= before.len() && old.keys().all(|field| new.contains_key(field));
     Ok(only_added.then(|| Typed { at, len: now.len() - before.len() }))
 }
 

@@ -14,7 +14,6 @@ use alliance_replica::{
         heads::{After, Chain, Head},
         membership::Contents,
     },
-    planted::{self, Bug},
 };
 use serde_json::json;
 
@@ -130,7 +129,6 @@ impl Space {
     pub(super) fn refresh(&mut self, tx: &Tx<'_>) -> Result<(), AppError> {
         match tx.generation(&self.row.space)? {
             Some(generation) if generation == self.row.generation => Ok(()),
-            Some(_) if planted::is(Bug::StaleAfterOtherProcess) => Ok(()),
             Some(_) => {
                 *self = Self::load(tx, &self.row.space)?;
                 Ok(())

@@ -12,8 +12,13 @@ use tempfile::TempDir;
 use super::{
     Sim, Violation,
     network::{Event, Lies},
-    wal::{self, Crash, DATABASE, Mark},
+    wal::{self, Crash, DATABASE, Mark, folder},
 };
+
+/// A text of an item.
+pub(crate) type Text = (ItemRef, &'static str);
+/// A version of a text, and how it reads.
+pub(crate) type Screen = (Vec<ChangeHash>, String);
 
 /// Whether a computer wants a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,7 +47,7 @@ pub(crate) struct Device {
     /// What it said is on its disk.
     pub(crate) acked: BTreeSet<(SpaceId, EntryId)>,
     /// Texts that are open on its screen, in the version that is shown.
-    pub(crate) screens: BTreeMap<(ItemRef, &'static str), (Vec<ChangeHash>, String)>,
+    pub(crate) screens: BTreeMap<Text, Screen>,
     /// Copies of its profile, and when they were made.
     pub(crate) copies: Vec<(u64, TempDir)>,
     /// How many transactions of its program are on disk because another program wrote after them.
@@ -61,10 +66,6 @@ impl Device {
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }
-}
-
-fn folder() -> TempDir {
-    TempDir::new().expect("a folder")
 }
 
 impl Sim {

@@ -39,12 +39,13 @@ impl Sim {
         let Some(Ok(goals)) = goals else { return Ok(()) };
         let bens = goals.iter().find(|goal| goal.owner == Owner::Mine && !goal.private);
         let put = |field: &str| Edit::Put(field.into(), Some(FORGED.into()));
-        let kind = self.dice.below(6);
+        let reason = Edit::Text("reason".into(), FORGED.into());
+        let kind = self.dice.weighed(&[3, 2, 1, 1, 1, 2, 2, 1]);
         let entry = match (kind, bens) {
             (0, Some(goal)) => {
                 let member = MemberId::from_slice(&own(&ben, space, "member")).expect("16 bytes");
                 let goal = preimage(&ben, &goal.item.item);
-                let part = forger.part(&goal, Writer::Only(member), forger.device(), &[put("status")]);
+                let part = forger.part(&goal, Writer::Only(member), forger.device(), &[reason]);
                 forger.seal(tip, vec![part])
             }
             (1, _) => {
@@ -62,6 +63,17 @@ impl Sim {
                 let id = EntryId::new([9; 32]);
                 let far = Head { seq: 1_000, id, device: forger.device(), chain: Chain::Content };
                 forger.seal(Some(far), vec![part])
+            }
+            (5, _) => {
+                let part = forger.note(FORGED);
+                let wrong = tip.map(|tip| Head { seq: tip.seq + 5, ..tip });
+                forger.seal(wrong, vec![part])
+            }
+            (6, _) => {
+                let part = forger.note(FORGED);
+                let (device, id) = (DeviceId::new([8; 32]), EntryId::new([9; 32]));
+                forger.saw(Head { seq: 7, id, device, chain: Chain::Content });
+                forger.seal(tip, vec![part])
             }
             (4, _) => forger.sealed_for(space, tip, b"forged"),
             _ => {

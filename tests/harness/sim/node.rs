@@ -10,6 +10,7 @@ use alliance_sync_server::{
 };
 use tempfile::TempDir;
 
+use super::wal::folder;
 use crate::copy_files;
 
 /// The relay's secret, as long as it is not kept anywhere.
@@ -94,10 +95,6 @@ impl Node {
     pub(crate) fn bodies(&self, space: &SpaceId, ids: &[EntryId]) -> Vec<Entry> {
         self.relay.as_ref().map(|relay| relay.store().entries(space, ids).expect("entries")).unwrap_or_default()
     }
-}
-
-fn folder() -> TempDir {
-    TempDir::new().expect("a folder")
 }
 
 fn start(kept: Kept) -> Relay<Kept> {

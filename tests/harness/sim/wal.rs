@@ -5,6 +5,8 @@
 
 use std::{fs, ops::Range, path::Path};
 
+use tempfile::TempDir;
+
 use super::dice::Dice;
 use crate::copy_files;
 
@@ -15,6 +17,13 @@ const HEADER: usize = 32;
 const FRAME: usize = 24;
 /// Frames from which on SQLite copies all of them into the database, which it fsyncs before.
 const COPIED: usize = 1000;
+
+/// A folder in memory if there is such a thing: what a loss of power leaves is decided here, not by a disk.
+pub(crate) fn folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
+    made.or_else(|_| TempDir::new()).expect("a folder")
+}
 
 /// How far the write-ahead log of a profile has come.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]

@@ -1,16 +1,7 @@
-//! What people do, and what befalls them, step by step.
+//! What happens, step by step: faults strike, people come and go and write.
 
 use alliance_core::{
-    app::{
-        AllianceInfo, AllianceState, AppError, Intent, ItemRef, Joining, Owner, Place, Profile, SessionError, Summary,
-        Whereto, World as Outside,
-    },
-    document::{Splice, TextEdit},
-    domain::{
-        feedback,
-        goal::{self, Rating, Step},
-        note,
-    },
+    app::{AllianceInfo, AllianceState, AppError, Joining, Profile, SessionError, World as Outside},
     keys::Invitation,
 };
 use alliance_replica::id::SpaceId;
@@ -19,7 +10,9 @@ use alliance_sync_server::replica::{ConnectionId, Output};
 use super::{
     BOUND, Sim, Violation,
     device::Online,
+    dice::Dice,
     network::{Event, Lies},
+    people::Act,
     wal::{Crash, DATABASE},
 };
 use crate::RELAY;
@@ -27,9 +20,6 @@ use crate::RELAY;
 /// Milliseconds after which what one writes does not count as of the same moment any more.
 const LATER: u64 = 11_000;
 const DAY: u64 = 24 * 60 * 60 * 1000;
-
-/// What somebody wrote: the item, and the new words in it.
-type Wrote = (ItemRef, Vec<String>);
 
 impl Sim {
     /// Ben and Anna, who have met; Carl, whom Ben coaches, too; and Dora, whom nobody has invited yet.
@@ -265,7 +255,11 @@ impl Sim {
         let Some(made) = self.put_back(&name)? else { return Ok(()) };
         self.strike("profile put back", format!("{name}, as it was at {made}"));
         let unsure = self.seen.lied || self.seen.forgot.is_some();
-        self.record.forgive(&name, made, |word| !unsure && word.at < settled);
+        // What came in a space that the copy does not know, or knows no relay for, is for the recovery words.
+        let relays = self.call(&name, |profile, _, _| profile.relays())?;
+        let relays = relays.and_then(Result::ok).unwrap_or_default();
+        let is_kept = |space: &SpaceId| relays.iter().any(|relay| relay.keeps(space));
+        self.record.forgive(&name, made, |word| !unsure && word.at < settled && is_kept(&word.item.space));
         let device = self.devices.get_mut(&name).expect("a computer");
         device.forks |= unsure;
         device.settled = 0;
@@ -328,10 +322,10 @@ impl Sim {
             self.pass(LATER)?;
         }
         let words: Vec<_> = (0..5).map(|_| self.record.word()).collect();
-        let luck = self.dice.below(1 << 40);
+        let dice = Dice::new(self.dice.below(1 << 40));
         let screen = self.devices[&name].screens.clone();
         let spaces: Vec<_> = self.spaces.iter().copied().collect();
-        let mut act = Act { what, luck, words, spaces, screen, opened: None };
+        let mut act = Act { what, dice, words, spaces, screen, torn: None, opened: None };
         // Now and then it is another program, beside the one that syncs.
         let elsewhere = self.dice.chance(300);
         let file = self.devices[&name].folder().join(DATABASE);
@@ -341,6 +335,9 @@ impl Sim {
         })?;
         if elsewhere {
             self.wrote_elsewhere(&name);
+        }
+        if let Some(torn) = act.torn {
+            return Err(Violation(format!("I8: {name} typed between words, and {torn}")));
         }
         let Some(done) = done else { return Ok(()) };
         match done {
@@ -433,284 +430,5 @@ impl Sim {
             self.pass(10_000)?;
         }
         Ok(())
-    }
-}
-
-/// One thing that somebody does on one of their computers.
-struct Act {
-    what: usize,
-    luck: u64,
-    words: Vec<String>,
-    spaces: Vec<SpaceId>,
-    screen: std::collections::BTreeMap<(ItemRef, &'static str), (Vec<alliance_core::document::ChangeHash>, String)>,
-    opened: Option<((ItemRef, &'static str), (Vec<alliance_core::document::ChangeHash>, String))>,
-}
-
-impl Act {
-    /// A number below `bound`, another one each time.
-    fn below(&mut self, bound: usize) -> usize {
-        self.luck = self.luck.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.luck >> 33).expect("31 bits") % bound.max(1)
-    }
-
-    fn word(&mut self) -> String {
-        self.words.pop().expect("enough words")
-    }
-
-    fn run(&mut self, profile: &mut Profile, outside: &mut Outside<'_>) -> Result<Option<Wrote>, AppError> {
-        let alliances = profile.alliances()?;
-        let Some(alliance) = (!alliances.is_empty()).then(|| self.below(alliances.len())) else { return Ok(None) };
-        let space = alliances[alliance].space;
-        if !self.spaces.contains(&space) {
-            return Ok(None);
-        }
-        let place = if self.below(5) == 0 { Place::Personal } else { Place::Alliance(space) };
-        match self.what {
-            0 => self.note(profile, place, outside),
-            1 => self.goal(profile, place, outside),
-            2 => self.types(profile, space, outside),
-            3 => self.rewrites(profile, space, outside),
-            4 => self.renames(profile, space, outside),
-            5 => self.edits_goal(profile, space, outside),
-            6 => self.tags(profile, space, outside),
-            7 => {
-                let done = if self.below(3) == 0 { profile.redo(outside) } else { profile.undo(outside) }?;
-                Ok(Some((done.item, Vec::new())))
-            }
-            8 => self.chooses(profile, space, outside),
-            9 => self.rates(profile, space, outside),
-            10 => self.shares(profile, space, outside),
-            11 => self.moves(profile, space, outside),
-            _ => self.says(profile, space, outside),
-        }
-    }
-
-    fn note(
-        &mut self,
-        profile: &mut Profile,
-        place: Place,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let (title, body, tag) = (self.word(), self.word(), self.word());
-        let add = note::Add { title: title.clone(), body: format!("{body} "), tags: vec![tag.clone()] };
-        let done = profile.add(place, &Intent::Note(note::Intent::Add(add)), outside)?;
-        Ok(Some((done.item, vec![title, body, tag])))
-    }
-
-    fn goal(
-        &mut self,
-        profile: &mut Profile,
-        place: Place,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let (title, why, area) = (self.word(), self.word(), self.word());
-        let both = self.below(3) == 0 && place != Place::Personal;
-        let add = goal::Add {
-            title: title.clone(),
-            why: format!("{why} "),
-            area: vec![area.clone()],
-            both,
-            ..goal::Add::default()
-        };
-        let done = profile.add(place, &Intent::Goal(goal::Intent::Add(add)), outside)?;
-        Ok(Some((done.item, vec![title, why, area])))
-    }
-
-    fn some(&mut self, profile: &mut Profile, space: SpaceId, kind: &str) -> Result<Option<Summary>, AppError> {
-        let all = profile.list(space, kind, true)?;
-        Ok((!all.is_empty()).then(|| all[self.below(all.len())].clone()))
-    }
-
-    /// Types in the version that the screen shows, however old that is.
-    fn types(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let kind = *["note", "note", "goal"].get(self.below(3)).expect("one of three");
-        let Some(summary) = self.some(profile, space, kind)? else { return Ok(None) };
-        let field = if kind == "note" { "body" } else { "why" };
-        let place = (summary.item, field);
-        let known = self.screen.get(&place).cloned().filter(|_| self.below(4) > 0);
-        let (mut from, mut text) = match known {
-            Some(shown) => shown,
-            None => {
-                let shown = profile.text(&summary.item, field)?;
-                (shown.from.unwrap_or_default(), shown.text)
-            }
-        };
-        let mut written = Vec::new();
-        for _ in 0..=self.below(3) {
-            let word = self.word();
-            let gaps: Vec<_> = text.match_indices(' ').map(|(at, _)| at + 1).chain([0]).collect();
-            let gap = gaps[self.below(gaps.len())];
-            let insert = format!("{word} ");
-            let at = text[..gap].encode_utf16().count();
-            let splice = Splice { at, delete: 0, insert: insert.clone() };
-            let typed = profile.type_in(&summary.item, field, &from, &[splice], outside)?;
-            text.insert_str(gap, &insert);
-            from = typed.mine;
-            written.push(word);
-        }
-        self.opened = Some((place, (from, text)));
-        Ok(Some((summary.item, written)))
-    }
-
-    /// Writes a text anew, as an editor does: some words go, some come.
-    fn rewrites(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let Some(summary) = self.some(profile, space, "note")? else { return Ok(None) };
-        let shown = profile.text(&summary.item, "body")?;
-        let mut words: Vec<_> = shown.text.split_whitespace().map(str::to_owned).collect();
-        if !words.is_empty() && self.below(2) == 0 {
-            let gone = self.below(words.len());
-            words.remove(gone);
-        }
-        let word = self.word();
-        let at = self.below(words.len() + 1);
-        words.insert(at, word.clone());
-        let text = words.iter().map(|word| format!("{word} ")).collect();
-        let edit = note::Edit { body: Some(TextEdit { from: shown.from, text }), ..note::Edit::default() };
-        let intent = Intent::Note(note::Intent::Edit { item: summary.item.item, edit });
-        let done = profile.change(&summary.item, &intent, outside)?;
-        Ok(Some((done.item, vec![word])))
-    }
-
-    fn renames(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let Some(summary) = self.some(profile, space, "note")? else { return Ok(None) };
-        let word = self.word();
-        let edit = note::Edit { title: Some(word.clone()), ..note::Edit::default() };
-        let intent = Intent::Note(note::Intent::Edit { item: summary.item.item, edit });
-        let done = profile.change(&summary.item, &intent, outside)?;
-        Ok(Some((done.item, vec![word])))
-    }
-
-    fn edits_goal(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let Some(summary) = self.some(profile, space, "goal")? else { return Ok(None) };
-        let mut written = vec![self.word()];
-        let mut edit = goal::Edit { title: Some(written[0].clone()), ..goal::Edit::default() };
-        if summary.owner != Owner::Theirs && self.below(2) == 0 {
-            let status = ["active", "paused", "reached", "released"][self.below(4)];
-            let reason = self.word();
-            edit =
-                goal::Edit { title: edit.title, ..goal::Edit::status(status, Some(TextEdit::from(reason.as_str()))) };
-            written.push(reason);
-        }
-        let done = profile.change(
-            &summary.item,
-            &Intent::Goal(goal::Intent::Edit { item: summary.item.item, edit }),
-            outside,
-        )?;
-        Ok(Some((done.item, written)))
-    }
-
-    fn tags(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let Some(summary) = self.some(profile, space, "note")? else { return Ok(None) };
-        let word = self.word();
-        let there = summary.fields.get("tags").map(|tags| tags.lines().map(str::to_owned).collect::<Vec<_>>());
-        let untag = there.into_iter().flatten().take(self.below(2)).collect();
-        let edit = note::Edit { tag: vec![word.clone()], untag, ..note::Edit::default() };
-        let intent = Intent::Note(note::Intent::Edit { item: summary.item.item, edit });
-        let done = profile.change(&summary.item, &intent, outside)?;
-        Ok(Some((done.item, vec![word])))
-    }
-
-    fn chooses(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let choices = profile.conflicts(space)?;
-        if choices.is_empty() {
-            return Ok(None);
-        }
-        let choice = &choices[self.below(choices.len())];
-        let value = &choice.values[self.below(choice.values.len())];
-        let (done, _) = profile.keep(&choice.item, value.number, outside)?;
-        Ok(Some((done.item, Vec::new())))
-    }
-
-    fn rates(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let Some(summary) = self.some(profile, space, "goal")? else { return Ok(None) };
-        let word = self.word();
-        let intent = if self.below(2) == 0 {
-            let date = format!("2027-01-{:02}", 1 + self.below(28));
-            let rating = Rating { date, level: goal::LEVELS[self.below(5)], note: word.clone() };
-            goal::Intent::Rate { item: summary.item.item, rating }
-        } else {
-            goal::Intent::Milestone { item: summary.item.item, step: Step::Add(word.clone()) }
-        };
-        let done = profile.change(&summary.item, &Intent::Goal(intent), outside)?;
-        Ok(Some((done.item, vec![word])))
-    }
-
-    fn shares(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let Some(summary) = self.some(profile, space, "note")?.filter(|it| it.private) else { return Ok(None) };
-        let done = profile.share(&summary.item, space, outside)?;
-        Ok(Some((done.item, Vec::new())))
-    }
-
-    fn moves(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let Some(summary) = self.some(profile, space, "goal")? else { return Ok(None) };
-        if summary.owner == Owner::Theirs || summary.private {
-            return Ok(None);
-        }
-        let to = if self.below(2) == 0 { Whereto::First } else { Whereto::Last };
-        let done = profile.arrange(&summary.item, to, outside)?;
-        Ok(Some((done.item, Vec::new())))
-    }
-
-    fn says(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let (about, body) = (self.word(), self.word());
-        let intent = if self.below(2) == 0 {
-            feedback::Intent::Ask { about: about.clone(), body: format!("{body} ") }
-        } else {
-            let sort = feedback::SORTS[self.below(feedback::SORTS.len())].to_owned();
-            let give = feedback::Give { sort, about: Some(about.clone()), body: format!("{body} "), asked_for: None };
-            feedback::Intent::Give(give)
-        };
-        let done = profile.add(Place::Alliance(space), &Intent::Feedback(intent), outside)?;
-        Ok(Some((done.item, vec![about, body])))
     }
 }
