@@ -1,0 +1,97 @@
+//! Fuzz targets: what takes bytes from elsewhere, each as a function of some bytes that must not fail.
+//!
+//! libFuzzer (`tests/fuzz`) and the tests of `tests/corpus` run the same functions. A target does more than not to panic:
+//! what it reads it reads the same way twice, what is encoded again is what was read, and what is refused changes nothing.
+//! Where a hash, a length or a signature would keep all but a few inputs outside, the target puts it right, as somebody
+//! who has keys of their own would.
+
+mod chunks;
+mod files;
+mod mutate;
+mod people;
+mod records;
+mod relay;
+mod seeds;
+mod stage;
+mod views;
+
+use std::{
+    fmt::Debug,
+    io::{self, Write as _},
+    panic, process,
+    sync::{Mutex, PoisonError},
+};
+
+use alliance_replica::wire;
+use minicbor::{Decode, Encode};
+
+pub use mutate::mutated;
+pub use seeds::seeds;
+
+/// One thing that takes bytes.
+#[derive(Clone, Copy)]
+pub struct Target {
+    /// Its name, and that of its folder of seeds.
+    pub name: &'static str,
+    /// Hands it some bytes.
+    pub run: fn(&[u8]),
+    /// Most memory that an input may take at once, in KiB.
+    pub memory: usize,
+    /// Mutated inputs that the gate tries: fewer where one takes long.
+    pub tries: u64,
+}
+
+/// All of them.
+pub const TARGETS: [Target; 12] = [
+    Target { name: "entry", run: records::entry, memory: 512, tries: 3_000 },
+    Target { name: "control", run: records::control, memory: 512, tries: 2_000 },
+    Target { name: "frame", run: relay::frame, memory: 2 * 1024, tries: 1_500 },
+    Target { name: "invitation", run: people::invitation, memory: 64, tries: 20_000 },
+    Target { name: "content", run: people::content, memory: 8 * 1024, tries: 100 },
+    Target { name: "packed", run: people::packed, memory: 96 * 1024, tries: 10_000 },
+    Target { name: "whisper", run: people::whisper, memory: 1024, tries: 100 },
+    Target { name: "changes", run: chunks::changes, memory: 2 * 1024, tries: 2_000 },
+    Target { name: "snapshot", run: chunks::snapshot, memory: 2 * 1024, tries: 2_000 },
+    Target { name: "view", run: views::view, memory: 4 * 1024, tries: 60 },
+    Target { name: "relay-config", run: files::relay_config, memory: 512, tries: 5_000 },
+    Target { name: "settings", run: files::settings, memory: 64, tries: 5_000 },
+];
+
+/// Hands bytes to the target of this name, and ends the program if it finds something; for libFuzzer.
+///
+/// # Panics
+/// If there is no such target.
+pub fn run(name: &str, bytes: &[u8]) {
+    let target = TARGETS.iter().find(|target| target.name == name).expect("a target of this name");
+    if panic::catch_unwind(|| (target.run)(bytes)).is_err() {
+        writeln!(io::stderr(), "{name}: {}", last_words()).expect("a stream for findings");
+        process::abort();
+    }
+}
+
+/// Keeps quiet about panics until somebody asks: Automerge has some that are caught, and a trace of each would cost more
+/// than the input.
+pub fn begin() {
+    panic::set_hook(Box::new(|problem| {
+        *LAST.lock().unwrap_or_else(PoisonError::into_inner) = problem.to_string();
+    }));
+}
+
+/// What the last panic said.
+pub fn last_words() -> String {
+    LAST.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+static LAST: Mutex<String> = Mutex::new(String::new());
+
+/// Checks that a value read from bytes has one encoding. Bytes of a later version may say more than the value holds.
+fn encodes<T>(what: &'static str, bytes: &[u8], value: &T)
+where
+    T: Encode<()> + for<'b> Decode<'b, ()> + PartialEq + Debug,
+{
+    let again = wire::encode(value);
+    assert!(again.len() <= bytes.len(), "{what} is longer when it is encoded again");
+    assert!(again.len() < bytes.len() || again == bytes, "{what} has two encodings");
+    let read: T = wire::decode(what, &again, again.len()).expect("what was encoded");
+    assert!(read == *value, "{what} is read differently the second time");
+}
