@@ -1,6 +1,8 @@
 //! What must stay as it was: inputs that once were found, profiles and databases of earlier versions, a recorded exchange.
 
+mod fixtures;
 mod fuzz;
+mod recorded;
 
 use peakmem_alloc::{INSTRUMENTED_SYSTEM, PeakMemAlloc};
 
