@@ -146,8 +146,7 @@ fn at_a_laptop(stage: &Stage, when: u8, frame: &[u8]) {
     match event {
         Some(Event::Entries(path)) => {
             let received = log.receive(&path.device, path.chain, path.entries);
-            let heads: Vec<_> = received.known.iter().copied().collect();
-            ours.received(path.channel, &log, heads);
+            ours.received(path.channel, &log, received.known);
             ours.acknowledge(path.channel);
         }
         Some(Event::Acked(ack)) => drop(ours.durable(&log, &ack)),
