@@ -90,8 +90,49 @@ where
     T: Encode<()> + for<'b> Decode<'b, ()> + PartialEq + Debug,
 {
     let again = wire::encode(value);
-    assert!(again.len() <= bytes.len(), "{what} is longer when it is encoded again");
-    assert!(again.len() < bytes.len() || again == bytes, "{what} has two encodings");
+    is_one_encoding(what, bytes, &again);
     let read: T = wire::decode(what, &again, again.len()).expect("what was encoded");
     assert!(read == *value, "{what} is read differently the second time");
+}
+
+/// Checks that a record was taken in its one encoding, and that nothing else was made of it.
+fn is_one_encoding(what: &'static str, bytes: &[u8], again: &[u8]) {
+    assert_eq!(deterministic(bytes), Some(&[][..]), "{what} is taken in another encoding than its own");
+    assert!(again.len() <= bytes.len(), "{what} is longer when it is encoded again");
+    assert!(again.len() < bytes.len() || again == bytes, "{what} has two encodings");
+}
+
+/// What follows the value that bytes begin with, if it is in the deterministic encoding of RFC 8949, section 4.2.1, without
+/// what records do not have.
+fn deterministic(bytes: &[u8]) -> Option<&[u8]> {
+    let (first, mut rest) = bytes.split_first()?;
+    let (major, info) = (first >> 5, usize::from(first & 31));
+    let mut value = info as u64;
+    if info >= 24 {
+        let length = *[1, 2, 4, 8].get(info - 24)?;
+        let (number, after) = rest.split_at_checked(length)?;
+        value = number.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        let is_shortest = if length == 1 { value >= 24 } else { value >> (4 * length) != 0 };
+        rest = is_shortest.then_some(after)?;
+    }
+    match major {
+        0 | 1 => Some(rest),
+        2 | 3 => {
+            let (text, after) = rest.split_at_checked(usize::try_from(value).ok()?)?;
+            (major == 2 || str::from_utf8(text).is_ok()).then_some(after)
+        }
+        4 => (0..value).try_fold(rest, |rest, _| deterministic(rest)),
+        5 => {
+            let mut last = None;
+            (0..value).try_fold(rest, |rest, _| {
+                let after = deterministic(rest)?;
+                let key = &rest[..rest.len() - after.len()];
+                // Of shortest encodings, the greater number is the one that is longer, or greater byte by byte.
+                let rises = last.is_none_or(|last: &[u8]| (last.len(), last) < (key.len(), key));
+                last = Some(key);
+                deterministic(after).filter(|_| rises && key[0] < 0x20)
+            })
+        }
+        _ => matches!(first, 0xf4 | 0xf5).then_some(rest),
+    }
 }

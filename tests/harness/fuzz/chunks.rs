@@ -10,7 +10,9 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use sha2::{Digest as _, Sha256};
 
-const LINEAGE: [DeviceId; 2] = [DeviceId::new([1; 32]), DeviceId::new([2; 32])];
+/// Whose changes and which item: those of the vectors, so that each of them is a seed.
+const DEVICE: &str = "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c";
+const ITEM: &str = "c411a718f0cb5a8d023a7c1d40ea6888";
 /// Most changes and operations that a facet here gets: what is within all limits may still take minutes.
 const CHANGES: usize = 512;
 const OPS: usize = 20_000;
@@ -62,8 +64,9 @@ fn arrives(form: Form, raw: &[u8]) {
 /// The verdict on a part, which is the same the second time.
 fn judged(form: Form, raw: &[u8]) -> Option<Believed> {
     let check = || {
-        let member = MemberId::of(&LINEAGE[0]);
-        Incoming { doc: doc(), form, raw, preimage: None, member, lineage: &LINEAGE }.check()
+        let lineage = lineage();
+        let member = MemberId::of(&lineage[0]);
+        Incoming { doc: doc(), form, raw, preimage: None, member, lineage: &lineage }.check()
     };
     let hashes = |said: &Result<Believed, Refusal>| match said {
         Ok(it) => Ok((it.before, it.changes.iter().map(Change::hash).collect::<Vec<_>>())),
@@ -87,7 +90,7 @@ pub(super) fn is_itself(document: &Document) {
     assert_eq!(again.heads(), document.heads(), "the order of arrival shows");
     assert_eq!(look(&again), look(document), "equal heads, and other words");
     if document.id() == doc()
-        && let Some(raw) = document.snapshot(&LINEAGE)
+        && let Some(raw) = document.snapshot(&lineage())
     {
         let Some(believed) = judged(Form::Snapshot, &raw) else { panic!("an honest snapshot is refused") };
         let (other, _) = Document::rebuild(doc(), schema(), believed.changes).expect("a snapshot");
@@ -121,7 +124,12 @@ pub(super) fn look(document: &Document) -> BTreeMap<String, String> {
 }
 
 pub(super) fn doc() -> DocId {
-    DocId { item: ItemId::new([9; 16]), writer: Writer::Everyone }
+    DocId { item: ItemId::from_hex(ITEM).expect("a name"), writer: Writer::Everyone }
+}
+
+/// The author of every part, and a device whose work it carries on.
+pub(super) fn lineage() -> [DeviceId; 2] {
+    [DeviceId::from_hex(DEVICE).expect("a name"), DeviceId::new([2; 32])]
 }
 
 fn schema() -> Schema {
@@ -137,7 +145,7 @@ fn made() -> Document {
     let mut ours = Document::new(doc(), schema());
     let mut theirs = ours.clone();
     for n in 0_u8..6 {
-        let (document, by) = if n % 2 == 0 { (&mut ours, 1) } else { (&mut theirs, 2) };
+        let (document, by) = if n % 2 == 0 { (&mut ours, 0) } else { (&mut theirs, 1) };
         let text = format!("{} line {n} \u{1f600}\n", document.text("body").replace("line 1", "l"));
         let edits = [
             Edit::Text("body".into(), text.as_str().into()),
@@ -147,7 +155,7 @@ fn made() -> Document {
             Edit::Append("ratings".into(), Scalar::Int(n.into())),
         ];
         let mut rng = ChaCha20Rng::seed_from_u64(n.into());
-        let mut editor = Editor { device: DeviceId::new([by; 32]), now: 1_700_000_000, rng: &mut rng };
+        let mut editor = Editor { device: lineage()[by], now: 1_700_000_000, rng: &mut rng };
         document.edit(&mut editor, &edits).expect("edits");
         if n % 3 == 2 {
             ours.apply(theirs.changes(&[])).expect("honest changes");

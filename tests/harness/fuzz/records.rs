@@ -14,7 +14,7 @@ use alliance_replica::{
 };
 
 use super::{
-    encodes,
+    encodes, is_one_encoding,
     stage::{self, Stage},
 };
 
@@ -43,7 +43,7 @@ pub(super) fn entry(bytes: &[u8]) {
 pub(super) fn control(bytes: &[u8]) {
     if let Ok(control) = Control::decode(bytes) {
         let again = control.encode();
-        assert!(again.len() <= bytes.len(), "a control body is longer when it is encoded again");
+        is_one_encoding("a control body", bytes, &again);
         assert_eq!(Control::decode(&again).expect("what was encoded"), control);
     }
     stage::with(|stage| {

@@ -14,7 +14,10 @@ use alliance_sync_server::{
     store::MemoryStore,
 };
 
-use super::stage::{self, Stage};
+use super::{
+    is_one_encoding,
+    stage::{self, Stage},
+};
 use crate::START;
 
 /// Most bytes and frames that one frame may be answered with: what the stage holds, a few times.
@@ -43,8 +46,9 @@ pub(super) fn frame(bytes: &[u8]) {
     let Some((when, frame)) = bytes.split_first() else { return };
     if let Ok(read) = Frame::decode(frame) {
         let again = read.encode();
-        assert!(again.len() <= frame.len(), "a frame is longer when it is encoded again");
-        assert!(again.len() < frame.len() || again == frame, "a frame has two encodings");
+        if !matches!(read, Frame::Unknown(_)) {
+            is_one_encoding("a frame", &frame[1..], &again[1..]);
+        }
         assert_eq!(Frame::decode(&again).expect("what was encoded"), read);
     }
     stage::with(|stage| {

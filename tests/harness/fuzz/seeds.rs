@@ -24,6 +24,7 @@ use serde_json::Value;
 use super::{
     chunks,
     stage::{self, Stage},
+    views,
 };
 use crate::forge::bomb;
 
@@ -187,7 +188,7 @@ fn documents(vectors: &Vectors, add: &mut Add<'_>) {
     for (n, body) in bodies.iter().enumerate() {
         add("changes", &format!("change-{n:02}"), chunks::joined([*body]));
     }
-    let lineage = [1, 2].map(|n| alliance_replica::id::DeviceId::new([n; 32]));
+    let lineage = chunks::lineage();
     add("snapshot", "all", chunks::body(&facet.snapshot(&lineage).expect("a snapshot")).to_vec());
     let mut rest = alliance_core::document::Document::new(facet.id(), facet.schema().clone());
     for (n, change) in changes.into_iter().enumerate() {
@@ -212,6 +213,41 @@ fn documents(vectors: &Vectors, add: &mut Add<'_>) {
         // Each kind, each owner, and mostly a facet that Ben may write.
         program[..3].copy_from_slice(&[n % (KINDS.len() as u8 + 1), n / 6, n % 2]);
         add("view", &format!("program-{n:02}"), program);
+    }
+    programs(add);
+}
+
+/// Programs that put one thing everywhere: at each key, in documents of every kind, by whoever may write there.
+fn programs(add: &mut Add<'_>) {
+    let keys = u8::try_from(views::keys().len()).expect("few keys");
+    let word = |words: &str| [&[8, words.len() as u8][..], words.as_bytes()].concat();
+    let scalars: [(&str, Vec<u8>); 6] = [
+        ("number", vec![0, 5]),
+        ("fraction", vec![2, 2]),
+        ("nothing", vec![4]),
+        ("bytes", vec![5, 2, 0xff, 0]),
+        ("time", vec![6, 6]),
+        ("lines", word("two\n\u{1b}[2J lines\u{202e}")),
+    ];
+    for kind in 0..=u8::try_from(KINDS.len()).expect("few kinds") {
+        for writer in 0..2 {
+            let begin = [kind, 1, writer];
+            // A put at the root: step, key, an index that is not used, the value, no commit.
+            for (name, scalar) in &scalars {
+                let puts = (0..keys).flat_map(|key| [&[0, key, 0][..], scalar, &[1]].concat());
+                add("view", &format!("{name}-everywhere-{kind}{writer}"), begin.into_iter().chain(puts).collect());
+            }
+            // A container at a key, then back to the root.
+            for (name, shape) in [("maps", 0), ("lists", 1), ("texts", 2)] {
+                let makes = (0..keys).flat_map(|key| [10, key, 0, shape, 1, 26, 0, 0, 1]);
+                add("view", &format!("{name}-everywhere-{kind}{writer}"), begin.into_iter().chain(makes).collect());
+            }
+            // Into each container that is there: something put, an object, something inserted.
+            let enters = (0..keys).flat_map(|key| {
+                [&[20, key, 0, 1, 0, key, 0][..], &word("in"), &[1, 10, key, 0, 0, 1, 26, 0, 0, 1]].concat()
+            });
+            add("view", &format!("inside-{kind}{writer}"), begin.into_iter().chain(enters).collect());
+        }
     }
 }
 

@@ -87,7 +87,7 @@ fn written(preimage: &Preimage, doc: DocId, device: DeviceId, steps: &mut Steps<
     one.apply_changes(fixed).expect("fixed changes");
     let mut two = one.fork().with_actor(actor(2));
     one.set_actor(actor(1));
-    let keys: Vec<_> = KINDS.iter().flat_map(|kind| kind.all_fields()).map(|field| field.name).chain(KEYS).collect();
+    let keys = keys();
     let mut at = [ROOT, ROOT];
     for _ in 0..STEPS {
         let Some(step) = steps.next() else { break };
@@ -105,6 +105,11 @@ fn written(preimage: &Preimage, doc: DocId, device: DeviceId, steps: &mut Steps<
     }
     one.merge(&mut two).expect("documents of one beginning");
     one.get_changes(&[])
+}
+
+/// Keys at which something may be put: those of all kinds, and some that none has.
+pub(super) fn keys() -> Vec<&'static str> {
+    KINDS.iter().flat_map(|kind| kind.all_fields()).map(|field| field.name).chain(KEYS).collect()
 }
 
 /// One step at a place in a document.
