@@ -2,8 +2,12 @@
 
 use std::{cell::OnceCell, collections::BTreeMap};
 
-use alliance_core::document::{
-    ApplyError, Believed, Change, DocId, Document, Edit, Editor, Form, Incoming, Refusal, Scalar, Schema, Shape, Writer,
+use alliance_core::{
+    document::{
+        ApplyError, Believed, Change, DocId, Document, Edit, Editor, Form, Incoming, KindName, Preimage, Refusal,
+        Scalar, Schema, Shape, Writer,
+    },
+    domain,
 };
 use alliance_replica::id::{DeviceId, ItemId, MemberId};
 use rand_chacha::ChaCha20Rng;
@@ -132,8 +136,10 @@ pub(super) fn lineage() -> [DeviceId; 2] {
     [DeviceId::from_hex(DEVICE).expect("a name"), DeviceId::new([2; 32])]
 }
 
+/// A note's containers, and a list.
 fn schema() -> Schema {
-    Schema::new(&[("body", Shape::Text), ("tags", Shape::Set), ("ratings", Shape::List)])
+    let note = Preimage::of_space(KindName::parse("note").expect("a kind"), lineage()[0]);
+    domain::schema(&note, Writer::Everyone).then(&[("ratings", Shape::List)])
 }
 
 /// A facet with everything in it: two writers, deletions, conflicts, sets, lists, characters of several units.

@@ -15,7 +15,7 @@ use alliance_replica::{
 use data_encoding::BASE64URL_NOPAD;
 
 use super::{
-    encodes,
+    encodes, is_deterministic,
     stage::{self, Stage},
 };
 use crate::{World, meddler::channel_of};
@@ -29,17 +29,19 @@ pub(super) fn invitation(bytes: &[u8]) {
     let length = (bytes.len() as u64).to_be_bytes();
     let sum = hash("alliance/1 invitation checksum", &[&length, bytes, &secret]);
     let secret = BASE64URL_NOPAD.encode(&[&secret, &sum[..4]].concat());
-    again(&format!("alliance:{}#{secret}", BASE64URL_NOPAD.encode(bytes)));
+    let is_read = again(&format!("alliance:{}#{secret}", BASE64URL_NOPAD.encode(bytes)));
+    assert!(!is_read || is_deterministic(&bytes[1..]), "terms are taken in another encoding than their own");
 }
 
-/// What is read of an invitation is read again of what it reveals.
-fn again(text: &str) {
-    let Ok(read) = Invitation::parse(text) else { return };
+/// What is read of an invitation is read again of what it reveals; true if it is read at all.
+fn again(text: &str) -> bool {
+    let Ok(read) = Invitation::parse(text) else { return false };
     let revealed = read.reveal();
     assert!(revealed.len() <= invitation::LONGEST, "an invitation gets longer");
     let again = Invitation::parse(&revealed).expect("an invitation that was read");
     assert_eq!(again.terms(), read.terms());
     assert_eq!(again.device_secret().id(), read.device_secret().id());
+    true
 }
 
 /// The plaintext of a content entry by Ben, all the way into Anna's profile.
