@@ -6,7 +6,7 @@ use alliance_replica::{
     limits,
     log::{
         Log, Received,
-        control::Control,
+        control::{Control, Record},
         entry::{Entry, Header, Place, Verified},
         heads::Chain,
     },
@@ -44,6 +44,10 @@ pub(super) fn control(bytes: &[u8]) {
     if let Ok(control) = Control::decode(bytes) {
         let again = control.encode();
         is_one_encoding("a control body", bytes, &again);
+        if !matches!(control.record, Record::Unknown { .. }) {
+            let [was, is] = [bytes, &again].map(|body| record(body).expect("a body has a record"));
+            is_one_encoding("a control record", was, is);
+        }
         assert_eq!(Control::decode(&again).expect("what was encoded"), control);
     }
     stage::with(|stage| {
@@ -58,6 +62,18 @@ pub(super) fn control(bytes: &[u8]) {
         let strangers = tablet.sign(&Place { seq: 1, prev: None, ..annas.header.place() }, bytes.to_vec());
         judged_alike(stage, &[bens, annas, strangers].map(|it: Verified| (it.device, it.entry)));
     });
+}
+
+/// The record in a control body.
+fn record(body: &[u8]) -> Option<&[u8]> {
+    let mut reader = minicbor::Decoder::new(body);
+    for _ in 0..reader.map().ok()?? {
+        if reader.u32().ok()? == 2 {
+            return reader.bytes().ok();
+        }
+        reader.skip().ok()?;
+    }
+    None
 }
 
 /// Hands entries to a log in this order and in the other one: both come to the same membership, and hold the same. What
