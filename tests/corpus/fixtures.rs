@@ -13,6 +13,7 @@ use alliance_core::{
     app::{Calendar, Intent, ItemRef, Place, Profile},
     document::TextEdit,
     domain::{feedback, goal, note},
+    view::Grain,
 };
 use alliance_replica::id::SpaceId;
 use alliance_sync_server::{backup, store::SqliteStore};
@@ -107,7 +108,8 @@ fn read_whole(world: &mut World<SqliteStore>, space: SpaceId) {
     assert_eq!(feedback.len(), 2);
     let found = world.act("Anna", |profile, _| profile.search(None, "private"));
     assert_eq!(found[0].summary.title, "Diary");
-    let calendar = Calendar { day: &|time| time.div_euclid(86_400), today: START / 86_400, most: 50 };
+    let calendar =
+        Calendar { grain: Grain::Day, day: &|time| time.div_euclid(86_400), today: START / 86_400, most: 50 };
     let history = world.act("Anna", |profile, _| profile.history(space, None, &calendar));
     assert!(history.len() >= 6, "{}", history.len());
     assert!(world.act("Anna", |profile, _| profile.members(space)).safety_words.is_some(), "safety words are computed");

@@ -5,6 +5,7 @@ use alliance_core::{
     document::Writer,
     domain::{KINDS, note},
     keys::{Content, Form, Invitation, Part, invitation},
+    view::Grain,
 };
 use alliance_replica::{
     exchange::frame::Frame,
@@ -121,7 +122,7 @@ pub(super) fn arrives(stage: &Stage, entry: &Verified) {
 
 /// Looks at everything that a person can look at.
 fn look_at_all(world: &mut World, space: SpaceId) {
-    let calendar = Calendar { day: &|time| time.div_euclid(86_400), today: 30_000, most: 50 };
+    let calendar = |grain| Calendar { grain, day: &|time| time.div_euclid(86_400), today: 30_000, most: 50 };
     let mut seen: Vec<ItemRef> = Vec::new();
     let kinds = KINDS.iter().map(|kind| kind.name).chain(["dream"]);
     for kind in kinds {
@@ -137,7 +138,9 @@ fn look_at_all(world: &mut World, space: SpaceId) {
     seen.dedup();
     for item in seen {
         let whole = world.act("Anna", |profile, _| profile.item(&item));
-        world.act("Anna", |profile, _| profile.history(space, Some(item), &calendar));
+        for grain in [Grain::Day, Grain::Change] {
+            world.act("Anna", |profile, _| profile.history(space, Some(item), &calendar(grain)));
+        }
         for field in ["title", "body", "why", "reason", "response", "level0"] {
             // Not everything has each, and not everybody may write each.
             _ = world.try_act("Anna", |profile, _| profile.text(&item, field));
@@ -151,7 +154,7 @@ fn look_at_all(world: &mut World, space: SpaceId) {
     }
     world.act("Anna", |profile, _| profile.today(space));
     world.act("Anna", |profile, _| profile.conflicts(space));
-    world.act("Anna", |profile, _| profile.history(space, None, &calendar));
+    world.act("Anna", |profile, _| profile.history(space, None, &calendar(Grain::Day)));
     for words in ["plan", "r", "one two", "\u{1f600}"] {
         world.act("Anna", |profile, _| profile.search(Some(space), words));
         _ = world.try_act("Anna", |profile, _| profile.find_to_show(space, None, words));

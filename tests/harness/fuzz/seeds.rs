@@ -41,7 +41,8 @@ pub fn seeds() -> BTreeMap<(&'static str, String), Vec<u8>> {
     stage::with(|stage| {
         let mut add = |target, name: &str, bytes: Vec<u8>| {
             if bytes.len() <= LARGEST {
-                seeds.insert((target, name.replace([' ', ',', '\'', '/'], "-")), bytes);
+                let name = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+                seeds.insert((target, name), bytes);
             }
         };
         records(stage, &vectors, &mut add);

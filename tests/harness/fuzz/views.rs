@@ -12,13 +12,17 @@ use alliance_core::{
     },
     domain::{self, Facets, KINDS},
     keys::{self, Content, Part},
-    view::{self, Became},
+    view::{self, Became, Grain},
 };
 use alliance_replica::{
     id::{DeviceId, MemberId},
+    limits,
     log::heads::{After, Chain},
 };
-use automerge::{ActorId, AutoCommit, ObjId, ObjType, ROOT, ReadDoc as _, ScalarValue, transaction::Transactable as _};
+use automerge::{
+    ActorId, AutoCommit, ObjId, ObjType, ROOT, ReadDoc as _, ScalarValue,
+    transaction::{CommitOptions, Transactable as _},
+};
 
 use super::{
     chunks::{is_itself, look},
@@ -76,7 +80,10 @@ fn derived(preimage: &Preimage, doc: DocId, raw: &[u8], people: [(DeviceId, Memb
     drop((row.words(), view::progress(&row), row.clone().brief()));
     let became: BTreeMap<String, Became> = view::became(&BTreeMap::new(), &document.fields_at(&document.heads()));
     drop(became);
-    drop(view::stretches(&document.written(), 30_000, |time| time.div_euclid(86_400), |prefix| *prefix));
+    for grain in [Grain::Day, Grain::Change] {
+        let day = |time: i64| time.div_euclid(86_400);
+        drop(view::stretches(&document.written(), grain, 30_000, day, |prefix| *prefix));
+    }
 }
 
 /// Runs a program on the document that everybody begins from.
@@ -100,7 +107,8 @@ fn written(preimage: &Preimage, doc: DocId, device: DeviceId, steps: &mut Steps<
         // What the place does not allow is left out.
         _ = act(on, at, step % 32, &keys, steps);
         if steps.below(4) == 0 {
-            on.commit();
+            // Clocks say what they like.
+            on.commit_with(CommitOptions::default().with_time(steps.time()));
         }
     }
     one.merge(&mut two).expect("documents of one beginning");
@@ -167,6 +175,13 @@ impl Steps<'_> {
 
     fn number(&mut self) -> i64 {
         let edges = [0, 1, -1, 3, 1 << 31, i64::MAX, i64::MIN, 1_800_000_000];
+        edges[self.below(edges.len())]
+    }
+
+    /// Around the edges: Automerge itself fails on some that lie far beyond.
+    fn time(&mut self) -> i64 {
+        let most = limits::CHANGE_TIME;
+        let edges = [0, 1, -1, 1_800_000_000, most, -most, most + 1, -most - 1];
         edges[self.below(edges.len())]
     }
 
