@@ -44,7 +44,7 @@ pub struct Target {
 /// All of them.
 pub const TARGETS: [Target; 12] = [
     Target { name: "entry", run: records::entry, memory: 512, tries: 3_000 },
-    Target { name: "control", run: records::control, memory: 512, tries: 2_000 },
+    Target { name: "control", run: records::control, memory: 512, tries: 600 },
     Target { name: "frame", run: relay::frame, memory: 2 * 1024, tries: 1_500 },
     Target { name: "invitation", run: people::invitation, memory: 64, tries: 20_000 },
     Target { name: "content", run: people::content, memory: 8 * 1024, tries: 100 },
@@ -53,8 +53,8 @@ pub const TARGETS: [Target; 12] = [
     Target { name: "changes", run: chunks::changes, memory: 2 * 1024, tries: 2_000 },
     Target { name: "snapshot", run: chunks::snapshot, memory: 2 * 1024, tries: 2_000 },
     Target { name: "view", run: views::view, memory: 4 * 1024, tries: 60 },
-    Target { name: "relay-config", run: files::relay_config, memory: 512, tries: 5_000 },
-    Target { name: "settings", run: files::settings, memory: 64, tries: 5_000 },
+    Target { name: "relay-config", run: files::relay_config, memory: 512, tries: 1_000 },
+    Target { name: "settings", run: files::settings, memory: 64, tries: 1_000 },
 ];
 
 /// Hands bytes to the target of this name, and ends the program if it finds something; for libFuzzer.

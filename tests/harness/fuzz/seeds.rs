@@ -231,24 +231,23 @@ fn programs(add: &mut Add<'_>) {
         ("lines", word("two\n\u{1b}[2J lines\u{202e}")),
     ];
     for kind in 0..=u8::try_from(KINDS.len()).expect("few kinds") {
-        for writer in 0..2 {
-            let begin = [kind, 1, writer];
-            // A put at the root: step, key, an index that is not used, the value, no commit.
-            for (name, scalar) in &scalars {
-                let puts = (0..keys).flat_map(|key| [&[0, key, 0][..], scalar, &[1]].concat());
-                add("view", &format!("{name}-everywhere-{kind}{writer}"), begin.into_iter().chain(puts).collect());
-            }
-            // A container at a key, then back to the root.
-            for (name, shape) in [("maps", 0), ("lists", 1), ("texts", 2)] {
-                let makes = (0..keys).flat_map(|key| [10, key, 0, shape, 1, 26, 0, 0, 1]);
-                add("view", &format!("{name}-everywhere-{kind}{writer}"), begin.into_iter().chain(makes).collect());
-            }
-            // Into each container that is there: something put, an object, something inserted.
-            let enters = (0..keys).flat_map(|key| {
-                [&[20, key, 0, 1, 0, key, 0][..], &word("in"), &[1, 10, key, 0, 0, 1, 26, 0, 0, 1]].concat()
-            });
-            add("view", &format!("inside-{kind}{writer}"), begin.into_iter().chain(enters).collect());
+        // Everyone's facet of one kind, Ben's of the next.
+        let begin = [kind, 1, kind % 2];
+        // A put at the root: step, key, an index that is not used, the value, no commit.
+        for (name, scalar) in &scalars {
+            let puts = (0..keys).flat_map(|key| [&[0, key, 0][..], scalar, &[1]].concat());
+            add("view", &format!("{name}-everywhere-{kind}"), begin.into_iter().chain(puts).collect());
         }
+        // A container at a key, then back to the root.
+        for (name, shape) in [("maps", 0), ("lists", 1), ("texts", 2)] {
+            let makes = (0..keys).flat_map(|key| [10, key, 0, shape, 1, 26, 0, 0, 1]);
+            add("view", &format!("{name}-everywhere-{kind}"), begin.into_iter().chain(makes).collect());
+        }
+        // Into each container that is there: something put, an object, something inserted.
+        let enters = (0..keys).flat_map(|key| {
+            [&[20, key, 0, 1, 0, key, 0][..], &word("in"), &[1, 10, key, 0, 0, 1, 26, 0, 0, 1]].concat()
+        });
+        add("view", &format!("inside-{kind}"), begin.into_iter().chain(enters).collect());
     }
 }
 
