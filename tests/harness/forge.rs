@@ -9,10 +9,10 @@ use alliance_core::{
     app::SessionError,
     document::{Change, DocId, Document, Edit, Editor, KindName, Preimage, Writer, author::actor_prefix},
     domain,
-    keys::{Content, DeviceSecret, EpochKey, Form, Part, seal},
+    keys::{Content, DeviceSecret, EpochKey, Form, Part, seal, whisper},
 };
 use alliance_replica::{
-    exchange::frame::{Channel, Entries, Frame},
+    exchange::frame::{Channel, Entries, Frame, Whisper},
     id::{DeviceId, EntryId, ItemId, MemberId, SpaceId},
     log::{
         control::{AddDevice, AddedRole, Control, Record},
@@ -231,6 +231,11 @@ impl Forger {
             seal::seal(&self.key, &space, &self.device(), prev.as_ref(), plaintext, &mut self.rng).expect("sealed");
         place.epoch = Some(self.key.id(&self.space).prefix());
         self.sign(&place, body)
+    }
+
+    /// Whispers words; nothing, if they are too many.
+    pub fn whisper(&mut self, channel: Channel, counter: u64, words: &[u8]) -> Option<Whisper> {
+        whisper::seal(&self.key, &self.space, &self.secret, channel, counter, words, &mut self.rng).ok()
     }
 
     /// Signs an entry.

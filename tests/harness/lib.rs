@@ -5,6 +5,7 @@
 pub mod believable;
 pub mod disk;
 pub mod forge;
+pub mod fuzz;
 pub mod load;
 pub mod meddler;
 pub mod program;

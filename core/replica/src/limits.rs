@@ -49,5 +49,7 @@ pub const PARTS: usize = 4096;
 pub const TEXT: usize = 512 * 1024;
 /// Most operations in one change.
 pub const CHANGE_OPS: usize = 1024 * 1024;
+/// Most seconds between 1970 and the time of a change, either way: differences of times fit in 64 bits.
+pub const CHANGE_TIME: i64 = 1 << 53;
 /// Most operations in the history of one document.
 pub const DOCUMENT_OPS: usize = 16 * 1024 * 1024;

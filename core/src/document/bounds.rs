@@ -71,7 +71,9 @@ fn change(body: &[u8]) -> Result<u64, Refusal> {
     reader.actor()?;
     reader.unsigned()?;
     reader.unsigned()?;
-    reader.signed()?;
+    if reader.signed()?.unsigned_abs() > limits::CHANGE_TIME.unsigned_abs() {
+        return Err(Refusal::Malformed);
+    }
     let message = reader.unsigned_below(NAME as u64 + 1)?;
     reader.take(message)?;
     let actors = 1 + reader.actors()?;

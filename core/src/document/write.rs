@@ -334,7 +334,7 @@ pub(super) fn object<'s>(schema: &'s super::Schema, name: &str, shape: Shape) ->
 }
 
 pub(super) fn at(now: i64) -> CommitOptions {
-    CommitOptions::default().with_time(now)
+    CommitOptions::default().with_time(now.clamp(-limits::CHANGE_TIME, limits::CHANGE_TIME))
 }
 
 #[cfg(test)]

@@ -147,6 +147,9 @@ fn twisted() -> Vec<(&'static str, Change)> {
     };
     let highest = limits::DOCUMENT_OPS as u64;
     vec![
+        ("a time as far as may be", twist(&|change| change.time = limits::CHANGE_TIME)),
+        ("time-too-far", twist(&|change| change.time = limits::CHANGE_TIME + 1)),
+        ("time-too-far-back", twist(&|change| change.time = i64::MIN)),
         ("no-operations", twist(&|change| change.operations.clear())),
         ("seq-0", twist(&|change| change.seq = 0)),
         ("extra-bytes", twist(&|change| change.extra_bytes = vec![1])),

@@ -31,8 +31,8 @@ pub(super) enum Values {
     Counter,
     /// Counter of an operation or a sequence number, as differences.
     CounterDelta,
-    /// Any number, as differences.
-    AnyDelta,
+    /// Time of a change, as differences.
+    TimeDelta,
     /// What an operation does; the number of these is the number of operations.
     Action,
     /// Yes or no.
@@ -92,7 +92,7 @@ pub(super) const CHANGES_OF_DOCUMENT: &[(u64, Values)] = &[
     (1, Values::Actor),
     (3, Values::CounterDelta),
     (19, Values::CounterDelta),
-    (35, Values::AnyDelta),
+    (35, Values::TimeDelta),
     (53, Values::Name),
     (64, Values::Group),
     (67, Values::GroupedChange),
@@ -120,7 +120,10 @@ pub(super) fn walk(
             Values::Counter => column.numbers(&operations)?,
             Values::Action => column.numbers(&(0..=7))?,
             Values::CounterDelta => column.deltas(&operations)?,
-            Values::AnyDelta => column.deltas(&(i128::from(i64::MIN)..=i128::from(i64::MAX)))?,
+            Values::TimeDelta => {
+                let most = i128::from(limits::CHANGE_TIME);
+                column.deltas(&(-most..=most))?
+            }
             Values::Flag => column.flags()?,
             Values::Name => column.names()?,
             Values::ValueMeta => {
