@@ -171,3 +171,20 @@ fn what_cannot_be_typed_is_refused_and_loses_nothing() {
     world.sync("Anna");
     assert_eq!(shows(&mut world, "Anna", note), "One \u{1f600}.");
 }
+
+#[test]
+fn keys_on_a_screen_that_shows_what_was_taken_back_stand_where_the_screen_shows_them() {
+    let mut world = World::new(36);
+    let (note, shown) = note(&mut world, "canary0054x ");
+    for at in [0, 12] {
+        let typed = press(&mut world, "Ben", note, &shown, &[splice(at, 0, "canary0090x ")]).expect("a place");
+        world.act("Ben", |profile, world| profile.undo(world));
+        assert_eq!(shows(&mut world, "Ben", note), "canary0054x ");
+        for place in [0, 12, 24] {
+            press(&mut world, "Ben", note, &typed.mine, &[splice(place, 0, "new ")]).expect("a place");
+            let now = shows(&mut world, "Ben", note);
+            assert!(now.contains("canary0054x"), "typed at {at}, taken back, typed at {place}: {now:?}");
+            world.act("Ben", |profile, world| profile.undo(world));
+        }
+    }
+}

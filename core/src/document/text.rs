@@ -142,8 +142,42 @@ fn splice(at: usize, old: &str, new: &str) -> Option<Splice> {
     let ends = old.chars().rev().zip(new.chars().rev());
     let suffix: usize = ends.take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
     let (old, new) = (&old[..old.len() - suffix], &new[..new.len() - suffix]);
-    let changed = !(old.is_empty() && new.is_empty());
-    changed.then(|| Splice { at: at + units(kept), delete: units(old), insert: new.to_owned() })
+    match (old.is_empty(), new.is_empty()) {
+        (true, true) => None,
+        (false, false) => Some(Splice { at: at + units(kept), delete: units(old), insert: new.to_owned() }),
+        (no_old, _) => {
+            let (back, moved) = from_a_word(kept, if no_old { new } else { old });
+            let at = at + units(&kept[..kept.len() - back]);
+            Some(match no_old {
+                true => Splice { at, delete: 0, insert: moved },
+                false => Splice { at, delete: units(&moved), insert: String::new() },
+            })
+        }
+    }
+}
+
+/// Of all places at which the same could have been put in or taken out, the one that begins with a word: what somebody
+/// else wrote beside it tears no word apart then. By how many bytes it is further to the front, and what it is there.
+fn from_a_word(kept: &str, changed: &str) -> (usize, String) {
+    let in_word = |c: char| c.is_alphanumeric();
+    let stays = (0, changed.to_owned());
+    if changed.chars().all(in_word) {
+        return stays;
+    }
+    let (mut back, mut turned) = (0, String::new());
+    let mut ends = changed.chars().rev();
+    for before in kept.chars().rev() {
+        if !in_word(before) {
+            break;
+        }
+        if ends.next() != Some(before) {
+            return stays;
+        }
+        back += before.len_utf8();
+        turned.insert(0, before);
+    }
+    turned.push_str(&changed[..changed.len() - back]);
+    (back, turned)
 }
 
 /// Runs of letters and digits, and every other character by itself, also those of scripts without spaces.
@@ -276,6 +310,22 @@ mod tests {
 
     proptest! {
         #[test]
+    fn of_two_words_that_begin_alike_the_one_that_went_is_taken_out() {
+        let cases = [
+            ("then these too", "these too", 0, 5, ""),
+            ("these too", "then these too", 0, 0, "then "),
+            ("so then these", "so these", 3, 5, ""),
+            ("a b c", "a b b c", 4, 0, "b "),
+            ("helo", "hello", 3, 0, "l"),
+        ];
+        for (old, new, at, delete, insert) in cases {
+            let made = splices(old, new);
+            assert_eq!(made, [Splice { at, delete, insert: insert.to_owned() }], "{old:?} to {new:?}");
+            assert_eq!(spliced(old, &made), new);
+        }
+    }
+
+    #[test]
         fn splices_turn_one_text_into_the_other(old in "[ab c\u{1f600}語\n]{0,40}", new in "[ab c\u{1f600}語\n]{0,40}") {
             prop_assert_eq!(spliced(&old, &splices(&old, &new)), new);
         }
