@@ -147,7 +147,7 @@ impl Act {
         }
         let after = profile.text(&summary.item, field)?.text;
         // Typed between words, wherever these are by now.
-        let whole = before.split_whitespace().all(|word| after.split_whitespace().any(|it| it == word));
+        let whole = before.split_whitespace().all(|word| after.contains(word));
         self.torn = (!whole).then(|| format!("{before:?} became {after:?}"));
         self.opened = Some((place, (from, text)));
         Ok(Some((summary.item, written)))
