@@ -29,7 +29,7 @@ use tokio_tungstenite::{
         client::IntoClientRequest as _,
         handshake::client::Request,
         http::{
-            HeaderValue, Response,
+            HeaderValue, Response, StatusCode,
             header::{AUTHORIZATION, DATE, LOCATION},
         },
         protocol::WebSocketConfig,
@@ -199,6 +199,9 @@ impl Link {
             let request = way.request().map_err(not_a_relay)?;
             match client_async_with_config(request, wire, Some(config)).await {
                 Err(tungstenite::Error::Http(answer)) if leads_to_tls(&answer) => Err(scheme(url, "leads to TLS")),
+                Err(tungstenite::Error::Http(answer)) if is_from_a_proxy_alone(&answer) => {
+                    Err(unreachable(io::Error::other(format!("what stands before it says {}", answer.status()))))
+                }
                 Err(_) if !url.is_tls() && speaks_tls(url).await => Err(scheme(url, "speaks TLS only")),
                 Err(tungstenite::Error::Io(source)) => Err(unreachable(source)),
                 answer => answer.map_err(not_a_relay),
@@ -391,6 +394,11 @@ fn leads_to_tls<T>(answer: &Response<T>) -> bool {
     answer.status().is_redirection() && place.is_some_and(|place| place.starts_with(b"https://"))
 }
 
+/// True if a proxy answers that found nobody behind it: a relay that is started again comes back.
+fn is_from_a_proxy_alone<T>(answer: &Response<T>) -> bool {
+    matches!(answer.status(), StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
+}
+
 fn broke(error: tungstenite::Error) -> NetError {
     match error {
         tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => NetError::Closed,
@@ -400,7 +408,11 @@ fn broke(error: tungstenite::Error) -> NetError {
 
 #[cfg(test)]
 mod tests {
-    use tokio::{net::TcpListener, runtime::Builder};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+        runtime::Builder,
+    };
 
     use super::*;
 
@@ -448,6 +460,36 @@ mod tests {
             let ended = converse(link, &mut Quiet, &mut stop).await.expect_err("nobody there");
             assert!(matches!(ended, TalkError::Net(NetError::Silent)), "{ended}");
         });
+    }
+
+    #[test]
+    fn a_proxy_without_its_relay_is_waited_for_and_other_answers_are_no_relays() {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let answered = |status: &'static str| {
+            runtime.block_on(async {
+                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+                let address = listener.local_addr().expect("an address");
+                let way = Way::to(format!("http://{address}").parse().expect("an address"));
+                let proxy = async {
+                    let (mut stream, _) = listener.accept().await.expect("a connection");
+                    let mut asked = [0; 4096];
+                    let _ = stream.read(&mut asked).await.expect("asks");
+                    let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+                    stream.write_all(answer.as_bytes()).await.expect("answers");
+                    // Whoever looks whether TLS is spoken here gets no answer.
+                    drop((stream, listener));
+                };
+                tokio::join!(Link::connect(&way), proxy).0.err().expect("no link")
+            })
+        };
+        for status in ["502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout"] {
+            let error = answered(status);
+            assert!(matches!(error, NetError::Unreachable { .. }), "{status}: {error}");
+        }
+        for status in ["404 Not Found", "500 Internal Server Error"] {
+            let error = answered(status);
+            assert!(matches!(error, NetError::NotARelay { .. }), "{status}: {error}");
+        }
     }
 
     #[test]

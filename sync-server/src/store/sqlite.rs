@@ -40,6 +40,8 @@ const BUSY: Duration = Duration::from_secs(5);
 pub struct SqliteStore {
     connection: Connection,
     times: StoreTimes,
+    /// Bytes of the entries that could not be written last; none once as many could be.
+    unwritten: usize,
     /// Held as long as the store lives: one relay a folder.
     _lock: File,
 }
@@ -67,7 +69,7 @@ impl SqliteStore {
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.set_prepared_statement_cache_capacity(32);
-        Ok(Self { connection, times: StoreTimes::default(), _lock: lock })
+        Ok(Self { connection, times: StoreTimes::default(), unwritten: 0, _lock: lock })
     }
 
     /// The number under which a space's rows are kept, if it is known.
@@ -96,6 +98,8 @@ impl Store for SqliteStore {
 
     fn append(&mut self, batch: &[Append]) -> Result<(), StoreError> {
         let start = Instant::now();
+        let entries = batch.iter().flat_map(|append| &append.entries);
+        self.unwritten = entries.map(|entry| entry.entry.size()).sum();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for append in batch {
             let space = match number(&transaction, &append.space)? {
@@ -109,6 +113,7 @@ impl Store for SqliteStore {
             }
         }
         transaction.commit()?;
+        self.unwritten = 0;
         self.times.commits.observe(start.elapsed());
         Ok(())
     }
@@ -190,11 +195,23 @@ impl Store for SqliteStore {
 
     fn check(&mut self) -> Result<(), StoreError> {
         self.connection.query_row("SELECT n FROM spaces LIMIT 1", [], |_| Ok(())).optional()?;
+        let unwritten = i64::try_from(self.unwritten).unwrap_or(i64::MAX);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // What does not change is not written, but for this.
         let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
         transaction.pragma_update(None, "user_version", version)?;
-        Ok(transaction.commit()?)
+        if unwritten > 0 {
+            // One page may find room in the log of writes where entries did not. What is freed is written by this only.
+            transaction.pragma_update(None, "secure_delete", true)?;
+            transaction.execute("INSERT INTO bodies (body) VALUES (zeroblob(?1))", [unwritten])?;
+            transaction.execute("DELETE FROM bodies WHERE n = last_insert_rowid()", [])?;
+        }
+        transaction.commit()?;
+        if unwritten > 0 {
+            self.unwritten = 0;
+            self.connection.pragma_update(None, "secure_delete", false)?;
+        }
+        Ok(())
     }
 }
 
@@ -400,6 +417,30 @@ mod tests {
         store.check().expect("can be written");
         store.connection.pragma_update(None, "query_only", true).expect("sets");
         assert!(matches!(store.check(), Err(StoreError::Disk(_))));
+    }
+
+    #[test]
+    fn after_an_append_that_found_no_room_a_store_is_well_only_when_there_is_as_much() {
+        let (folder, space) = (folder(), conformance::space(1));
+        let mut store = open(&folder);
+        store.append(&[conformance::append(space, &[1])]).expect("appends");
+        let pages: u32 = store.connection.pragma_query_value(None, "page_count", |row| row.get(0)).expect("counts");
+        let room = |store: &SqliteStore, more: u32| {
+            store.connection.pragma_query(None, &format!("max_page_count({})", pages + more), |_| Ok(()))
+        };
+        room(&store, 2).expect("bounds");
+        let large = conformance::large(space, 2, 100_000);
+        assert!(matches!(store.append(std::slice::from_ref(&large)), Err(StoreError::Disk(_))));
+        for _ in 0..2 {
+            assert!(matches!(store.check(), Err(StoreError::Disk(_))), "a page has room, and an entry has not");
+        }
+        room(&store, 1_000).expect("bounds");
+        let log = || folder.path().join(format!("{DATABASE}-wal")).metadata().expect("a log of writes").len();
+        let before = log();
+        store.check().expect("there is room");
+        assert!(log() >= before + 100_000, "it was really written");
+        assert_eq!(store.totals().expect("counts").entries, 1, "and taken back");
+        store.append(&[large]).expect("appends");
     }
 
     #[test]
