@@ -240,8 +240,7 @@ impl FromStr for Prefix {
 }
 
 fn table(all: &[Kept]) -> String {
-    let mut text =
-        format!("{:32} {:>9} {:>15} {:>8} {:>15}\n", "space", "entries", "bytes", "devices", "content limit");
+    let mut text = format!("{:32} {:>9} {:>15} {:>8} {:>15}\n", "space", "entries", "bytes", "keys", "content limit");
     for kept in all {
         let limit = kept.content_limit.map_or("-".to_owned(), |limit| limit.to_string());
         let bytes = kept.content_bytes + kept.control_bytes;
@@ -256,7 +255,7 @@ fn lines(kept: &Kept) -> String {
     let Kept { space, entries, content_bytes, control_bytes, devices, .. } = kept;
     format!(
         "space          {space}\nentries        {entries}\ncontent        {content_bytes} bytes\ncontrol        \
-         {control_bytes} bytes\ndevice keys    {devices}\ncontent limit  {limit}"
+         {control_bytes} bytes\nlive keys      {devices}\ncontent limit  {limit}"
     )
 }
 
@@ -360,7 +359,7 @@ mod tests {
         assert!(said(io::ErrorKind::NotFound).0.contains("no relay's database"));
         let folder = tempfile::tempdir().expect("a folder");
         assert!(matches!(open(folder.path()), Err(Error::NoStore(_))));
-        assert!(matches!(open_copy(folder.path().join("copy").as_path()), Err(Error::NoStore(_))));
+        assert!(matches!(open_copy(folder.path().join("copy").as_path()), Err(Error::NoCopy(_))));
     }
 
     #[test]

@@ -146,7 +146,7 @@ mod tests {
             other: (!title.is_empty()).then(|| "Anna".to_owned()),
             waiting,
             unsent: waiting / 2,
-            refused: (waiting > 2).then_some("it is full"),
+            refused: (waiting > 1).then_some("it is full"),
             kept: true,
             invites: false,
             unread: waiting,
