@@ -42,7 +42,7 @@ const BUSY: Duration = Duration::from_secs(5);
 pub struct SqliteStore {
     connection: Connection,
     times: StoreTimes,
-    /// Bytes of the entries that could not be written last; none once as many could be.
+    /// Bytes of the entries that could not be written; none once as many could be.
     unwritten: usize,
     /// Held as long as the store lives: one relay a folder.
     _lock: File,
@@ -74,6 +74,25 @@ impl SqliteStore {
         Ok(Self { connection, times: StoreTimes::default(), unwritten: 0, _lock: lock })
     }
 
+    fn write(&mut self, batch: &[Append]) -> Result<(), StoreError> {
+        let start = Instant::now();
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for append in batch {
+            let space = match number(&transaction, &append.space)? {
+                Some(space) => space,
+                None => insert_space(&transaction, &append.space)?,
+            };
+            insert_entries(&transaction, space, &append.entries)?;
+            count_entries(&transaction, space, &append.entries)?;
+            if let Some(live) = &append.live {
+                replace_live(&transaction, space, live)?;
+            }
+        }
+        transaction.commit()?;
+        self.times.commits.observe(start.elapsed());
+        Ok(())
+    }
+
     /// The number under which a space's rows are kept, if it is known.
     fn number(&self, space: &SpaceId) -> Result<Option<i64>, StoreError> {
         number(&self.connection, space)
@@ -99,25 +118,15 @@ impl Store for SqliteStore {
     }
 
     fn append(&mut self, batch: &[Append]) -> Result<(), StoreError> {
-        let start = Instant::now();
-        let entries = batch.iter().flat_map(|append| &append.entries);
-        self.unwritten = entries.map(|entry| entry.entry.size()).sum();
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for append in batch {
-            let space = match number(&transaction, &append.space)? {
-                Some(space) => space,
-                None => insert_space(&transaction, &append.space)?,
-            };
-            insert_entries(&transaction, space, &append.entries)?;
-            count_entries(&transaction, space, &append.entries)?;
-            if let Some(live) = &append.live {
-                replace_live(&transaction, space, live)?;
-            }
+        let bytes = batch.iter().flat_map(|append| &append.entries).map(|entry| entry.entry.size()).sum();
+        let written = self.write(batch);
+        match &written {
+            Err(_) => self.unwritten = self.unwritten.max(bytes),
+            // Less finds room where that found none.
+            Ok(()) if bytes < self.unwritten => {}
+            Ok(()) => self.unwritten = 0,
         }
-        transaction.commit()?;
-        self.unwritten = 0;
-        self.times.commits.observe(start.elapsed());
-        Ok(())
+        written
     }
 
     fn load(&self, space: &SpaceId, take: &mut dyn FnMut(Stored) -> Result<(), StoreError>) -> Result<(), StoreError> {
