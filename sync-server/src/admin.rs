@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     config::Config,
     error::Error,
-    policy::{Admission, SpaceName, TokenHash},
+    policy::{Admission, Network, Policy, SpaceName, TokenHash},
     store::{Admin, Kept, SqliteStore, StoreError},
     tls::Tls,
 };
@@ -20,6 +20,9 @@ use crate::{
 const LEAST: u64 = 2 * 1024 * 1024;
 /// Most content that a space may be bounded to.
 const MOST: u64 = 1 << 50;
+
+/// From when on a limit counts.
+const FROM: &str = ", from the next time that a device opens it, as each sync does";
 
 /// Names that are told of those that begin alike.
 const CANDIDATES: usize = 10;
@@ -43,12 +46,12 @@ pub enum Spaces {
     },
     /// Bound the content of one space in place of quota.content_bytes; the relay may run meanwhile
     ///
-    /// It counts from the next time that the relay reads the space: when nobody had it open, or after a restart. Nothing
-    /// that is kept already goes away.
+    /// It counts from the next time that a device opens the space, as each sync does. Nothing that is kept already goes
+    /// away.
     Limit {
         /// Its name, 32 hexadecimal digits, or the first ones of it
         space: Prefix,
-        /// Bytes, such as 500MiB or 2GiB; `none` for what the policy says
+        /// Bytes from 2MiB to 1024TiB, such as 500MiB or 2GiB; `none` for quota.content_bytes
         #[arg(value_parser = limit)]
         bytes: Limit,
     },
@@ -89,8 +92,8 @@ pub fn spaces(command: &Spaces, data: &Path) -> Result<String, Error> {
             let space = find(&admin, space)?;
             admin.set_content_limit(&space.0, *bytes)?;
             Ok(match bytes {
-                Some(bytes) => format!("{space} may have {bytes} bytes of content"),
-                None => format!("{space} may have as much content as the policy says"),
+                Some(bytes) => format!("{space} may have {bytes} bytes of content{FROM}"),
+                None => format!("{space} may have quota.content_bytes of content, as all{FROM}"),
             })
         }
         Spaces::Drop { space, yes } => drop_space(data, space, *yes),
@@ -106,10 +109,11 @@ pub fn check_config(config: &Config) -> Result<String, Error> {
     let admission = match &config.policy.admission {
         Admission::Open {} => "everybody".to_owned(),
         Admission::Token { tokens } => format!("whoever shows one of {} tokens", tokens.len()),
+        Admission::List { spaces } if spaces.is_empty() => "nobody".to_owned(),
         Admission::List { spaces } => format!("nobody but {} listed ones", spaces.len()),
     };
-    let worries = [tls.and_then(|tls| tls.worry(SystemTime::now())), open_to_others(&config.data)];
-    let worries: String = worries.iter().flatten().map(|worry| format!("\nwarning     {worry}")).collect();
+    let worries = tls.and_then(|tls| tls.worry(SystemTime::now())).into_iter().chain(worries(config));
+    let worries: String = worries.map(|worry| format!("\nwarning     {worry}")).collect();
     Ok(format!(
         "the configuration can be used\nlisten      {scheme}://{}\nmetrics     {metrics}\ndata        {}\nnew spaces  \
          {admission}\ncontent     {} bytes a space{worries}",
@@ -119,9 +123,20 @@ pub fn check_config(config: &Config) -> Result<String, Error> {
     ))
 }
 
+/// What can be meant, but seldom is.
+pub fn worries(config: &Config) -> Vec<String> {
+    let Policy { admission, trusted_proxies, .. } = &config.policy;
+    let closed = matches!(admission, Admission::List { spaces } if spaces.is_empty());
+    let closed = closed.then(|| "the list of admission is empty: nobody can bring a new space".to_owned());
+    let trusting = trusted_proxies.iter().any(Network::is_everywhere).then(|| {
+        "trusted_proxies names every address: then whoever connects chooses the one that limits count for".to_owned()
+    });
+    [closed, trusting, open_to_others(&config.data)].into_iter().flatten().collect()
+}
+
 /// What is wrong with who may read the data folder, if anything is: it holds the relay's key.
 #[cfg(unix)]
-pub fn open_to_others(data: &Path) -> Option<String> {
+fn open_to_others(data: &Path) -> Option<String> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = |path: &Path| path.metadata().map_or(0, |file| file.permissions().mode() & 0o777);
     let folder = mode(data);
@@ -140,7 +155,7 @@ pub fn open_to_others(data: &Path) -> Option<String> {
 
 /// Nothing that can be told.
 #[cfg(not(unix))]
-pub fn open_to_others(_: &Path) -> Option<String> {
+fn open_to_others(_: &Path) -> Option<String> {
     None
 }
 
@@ -163,7 +178,10 @@ pub(crate) fn open(data: &Path) -> Result<Admin, Error> {
 
 /// Opens a copy of a database, to read it only.
 pub(crate) fn open_copy(file: &Path) -> Result<Admin, Error> {
-    OpenOptions::new().read(true).open(file).map_err(|problem| absent(file, problem))?;
+    OpenOptions::new().read(true).open(file).map_err(|problem| match absent(file, problem) {
+        Error::NoStore(file) => Error::NoCopy(file),
+        problem => problem,
+    })?;
     Ok(Admin::open_copy(file)?)
 }
 
@@ -203,7 +221,8 @@ fn drop_space(data: &Path, prefix: &Prefix, yes: bool) -> Result<String, Error> 
     }
     SqliteStore::open(data)?.drop_space(&space.0)?;
     Ok(format!(
-        "{space} is dropped: {entries} entries, {bytes} bytes. Its devices bring it back if `admission` lets them"
+        "{space} is dropped: {entries} entries, {bytes} bytes. Its devices bring it back if `admission` lets them. The \
+         database keeps its size; the room in it is used again"
     ))
 }
 
@@ -212,13 +231,16 @@ impl FromStr for Prefix {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let digits = (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if digits { Ok(Self(text.to_ascii_lowercase())) } else { Err("a space's name is 32 hexadecimal digits") }
+        if digits {
+            Ok(Self(text.to_ascii_lowercase()))
+        } else {
+            Err("a space's name is 32 hexadecimal digits, of which the first ones are enough")
+        }
     }
 }
 
 fn table(all: &[Kept]) -> String {
-    let mut text =
-        format!("{:32} {:>9} {:>15} {:>8} {:>15}\n", "space", "entries", "bytes", "devices", "content limit");
+    let mut text = format!("{:32} {:>9} {:>15} {:>8} {:>15}\n", "space", "entries", "bytes", "keys", "content limit");
     for kept in all {
         let limit = kept.content_limit.map_or("-".to_owned(), |limit| limit.to_string());
         let bytes = kept.content_bytes + kept.control_bytes;
@@ -229,11 +251,11 @@ fn table(all: &[Kept]) -> String {
 }
 
 fn lines(kept: &Kept) -> String {
-    let limit = kept.content_limit.map_or("as the policy says".to_owned(), |limit| format!("{limit} bytes"));
+    let limit = kept.content_limit.map_or("quota.content_bytes".to_owned(), |limit| format!("{limit} bytes"));
     let Kept { space, entries, content_bytes, control_bytes, devices, .. } = kept;
     format!(
         "space          {space}\nentries        {entries}\ncontent        {content_bytes} bytes\ncontrol        \
-         {control_bytes} bytes\ndevice keys    {devices}\ncontent limit  {limit}"
+         {control_bytes} bytes\nlive keys      {devices}\ncontent limit  {limit}"
     )
 }
 
@@ -337,7 +359,7 @@ mod tests {
         assert!(said(io::ErrorKind::NotFound).0.contains("no relay's database"));
         let folder = tempfile::tempdir().expect("a folder");
         assert!(matches!(open(folder.path()), Err(Error::NoStore(_))));
-        assert!(matches!(open_copy(folder.path().join("copy").as_path()), Err(Error::NoStore(_))));
+        assert!(matches!(open_copy(folder.path().join("copy").as_path()), Err(Error::NoCopy(_))));
     }
 
     #[test]

@@ -29,7 +29,10 @@ pub fn write(data: &Path, file: &Path) -> Result<String, Error> {
         _ = fs::remove_file(&part);
     }
     let bytes = written?;
-    Ok(format!("{} holds everything, the relay's key included: {bytes} bytes", file.display()))
+    Ok(format!(
+        "{0} holds what was kept, the relay's key included: {bytes} bytes. `alliance-relay check {0}` says whether it is whole",
+        file.display()
+    ))
 }
 
 fn copy(admin: &Admin, part: &Path, file: &Path) -> Result<u64, Error> {

@@ -28,7 +28,8 @@ const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALH
 
 /// Stores and forwards the sealed entries of alliances; it cannot read them.
 ///
-/// Without a command it serves: devices connect to /sync by WebSocket, /healthz answers 200 while the store can be read.
+/// Without a command it serves: devices connect to /sync by WebSocket, /healthz answers 200 while the store can be read and
+/// written.
 /// SIGTERM or SIGINT ends the relay once everything it has taken is on disk; SIGHUP makes it read its certificate again.
 /// A flag wins over its environment variable, and that over the file.
 #[derive(Parser, Clone, Debug)]

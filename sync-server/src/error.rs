@@ -21,6 +21,9 @@ pub enum Error {
     /// There is no database.
     #[error("there is no relay's database at {}", .0.display())]
     NoStore(PathBuf),
+    /// There is no copy.
+    #[error("there is no file {}", .0.display())]
+    NoCopy(PathBuf),
     /// There is no such space.
     #[error("the relay holds no space {0}")]
     NoSpace(String),
@@ -68,6 +71,8 @@ pub enum Error {
     Listen {
         /// The address.
         address: SocketAddr,
+        /// What it is for, as it is written in the file: `listen` or `metrics`.
+        name: &'static str,
         /// What the system says.
         #[source]
         source: io::Error,
@@ -91,7 +96,7 @@ const RESTORE: &str = "stop the relay, keep the damaged folder aside, and put a 
 /// What helps if the key alone is known to be gone.
 const KEYLESS: &str = "with a new key everybody's devices would take it for another relay, so it does not start. \
     `alliance-relay check` with the same --data says what else is wrong. Keep this folder aside and restore a copy as \
-    docs/operating-a-relay.md says. Without a copy, an empty folder works as well, but each person has to say `alliance \
+    operating-a-relay.md says. Without a copy, an empty folder works as well, but each person has to say `alliance \
     relay set` once";
 
 /// What helps who may not.
@@ -110,10 +115,16 @@ const UNWRITABLE: &str = "the folder and every file in it has to belong to the r
 
 impl Error {
     /// What an operator can do about it, if that can be said.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Listen { name, source, .. } => Some(listen_hint(name, source.kind())),
+            _ => self.words().map(str::to_owned),
+        }
+    }
+
+    fn words(&self) -> Option<&'static str> {
         match self {
             Self::Store(problem) => store_hint(problem),
-            Self::Listen { source, .. } => Some(listen_hint(source.kind())),
             Self::Config(ConfigError::NoData) => {
                 Some("say --data DIR, set ALLIANCE_RELAY_DATA, or write data = \"DIR\" into the file of --config")
             }
@@ -123,13 +134,20 @@ impl Error {
             Self::Config(ConfigError::Read { .. }) => {
                 Some("choose another file with --config, or let this user read it")
             }
+            Self::Config(ConfigError::Overlap { .. }) => {
+                Some("choose another port with --metrics, or as `metrics` in the file")
+            }
             Self::Config(_) => Some("correct the file; `alliance-relay check-config` tries it without starting"),
+            Self::Tls(TlsError::Encrypted(_)) => Some(
+                "`openssl pkey -in KEY -out PLAIN` writes it plain; only the relay's user should be able to read that",
+            ),
             Self::Tls(_) => {
                 Some("both files are PEM: the certificate first, then its chain; and the key that belongs to it")
             }
             Self::NoStore(_) => {
                 Some("name the relay's own folder with --data; a relay makes its database when it starts")
             }
+            Self::NoCopy(_) => Some("name a file that `alliance-relay backup` wrote"),
             Self::NoSpace(_) => Some("`alliance-relay spaces list` shows those that it holds"),
             Self::ManySpaces { .. } => Some("type more digits of its name"),
             Self::Unconfirmed { .. } => Some("say it again with --yes if you mean it"),
@@ -152,6 +170,9 @@ fn store_hint(problem: &StoreError) -> Option<&'static str> {
         StoreError::Locked(_) => Some("stop the other relay, or choose another folder with --data"),
         StoreError::Folder { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(DENIED),
         StoreError::Folder { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => Some(READ_ONLY),
+        StoreError::Folder { source, .. } if source.kind() == io::ErrorKind::NotADirectory => {
+            Some("name a folder with --data, or as `data` in the file: what is there is a file")
+        }
         StoreError::Folder { .. } => Some("choose a folder that this user can write with --data"),
         StoreError::Empty(_) => Some(
             "a restore that failed leaves such a file: put a copy that `alliance-relay backup` wrote in its place, or \
@@ -159,7 +180,7 @@ fn store_hint(problem: &StoreError) -> Option<&'static str> {
         ),
         StoreError::Newer { .. } => Some("run the newer alliance-relay that wrote it"),
         StoreError::Foreign => Some(
-            "if this was a relay's folder, its database is damaged: restore a copy as docs/operating-a-relay.md says; else \
+            "if this was a relay's folder, its database is damaged: restore a copy as operating-a-relay.md says; else \
              choose a folder of its own with --data",
         ),
         StoreError::Keyless => Some(KEYLESS),
@@ -173,18 +194,22 @@ fn store_hint(problem: &StoreError) -> Option<&'static str> {
     }
 }
 
-fn listen_hint(kind: io::ErrorKind) -> &'static str {
+fn listen_hint(name: &str, kind: io::ErrorKind) -> String {
+    let choose = format!("choose another with --{name}, or as `{name}` in the file");
     match kind {
         io::ErrorKind::AddrInUse => {
-            "another program listens there, perhaps a relay that runs already: stop it, or choose another port with --listen"
+            format!("another program listens there, perhaps a relay that runs already: stop it, or {choose}")
         }
         io::ErrorKind::PermissionDenied => {
-            "ports below 1024 are for root: choose a higher one with --listen, and let a proxy or the firewall lead to it"
+            format!("ports below 1024 are for root: {choose}, and let a proxy or the firewall lead to it")
         }
         io::ErrorKind::AddrNotAvailable => {
-            "this computer has no such address: 127.0.0.1 is for this computer only, 0.0.0.0 for every address of it"
+            format!(
+                "this computer has no such address: 127.0.0.1 is for this computer only, 0.0.0.0 for every address of it; \
+                 {choose}"
+            )
         }
-        _ => "choose another address or port with --listen",
+        _ => choose,
     }
 }
 

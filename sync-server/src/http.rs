@@ -41,41 +41,51 @@ pub enum Metrics {
     At(SocketAddr),
 }
 
-/// A relay that listens.
-pub struct Server {
+/// The addresses that a relay has taken, before there is one.
+pub struct Sockets {
     listener: TcpListener,
     watchers: Option<TcpListener>,
     metrics: Metrics,
+}
+
+/// A relay that listens.
+pub struct Server {
+    sockets: Sockets,
     driver: Driver,
     ended: oneshot::Receiver<()>,
 }
 
-impl Server {
-    /// Starts a relay's state machine and listens for it. Port 0 takes any free port.
-    pub async fn bind<S: Store + Send + 'static>(address: SocketAddr, relay: Relay<S>) -> Result<Self, Error> {
-        let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
-        let (driver, ended) = Driver::start(relay).map_err(Error::Start)?;
-        Ok(Self { listener, watchers: None, metrics: Metrics::Off, driver, ended })
+impl Sockets {
+    /// Listens for devices, and for whoever watches. Port 0 takes any free port.
+    pub async fn bind(address: SocketAddr, metrics: Metrics) -> Result<Self, Error> {
+        let listener = listen("listen", address).await?;
+        let watchers = match metrics {
+            Metrics::At(address) => Some(listen("metrics", address).await?),
+            Metrics::Off | Metrics::Here => None,
+        };
+        Ok(Self { listener, watchers, metrics })
     }
+}
 
-    /// Shows what is counted.
-    pub async fn with_metrics(mut self, metrics: Metrics) -> Result<Self, Error> {
-        self.metrics = metrics;
-        if let Metrics::At(address) = metrics {
-            let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
-            self.watchers = Some(listener);
-        }
-        Ok(self)
+async fn listen(name: &'static str, address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|source| Error::Listen { address, name, source })
+}
+
+impl Server {
+    /// Starts a relay's state machine behind these sockets.
+    pub fn start<S: Store + Send + 'static>(sockets: Sockets, relay: Relay<S>) -> Result<Self, Error> {
+        let (driver, ended) = Driver::start(relay).map_err(Error::Start)?;
+        Ok(Self { sockets, driver, ended })
     }
 
     /// Where `/metrics` has an address of its own.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
-        self.watchers.as_ref().and_then(|listener| listener.local_addr().ok())
+        self.sockets.watchers.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
     /// Where it listens.
     pub fn address(&self) -> Result<SocketAddr, Error> {
-        self.listener.local_addr().map_err(Error::Start)
+        self.sockets.listener.local_addr().map_err(Error::Start)
     }
 
     /// Serves until `stop` completes; then takes nothing new, writes what it has, says goodbye, and returns.
@@ -89,7 +99,7 @@ impl Server {
         L: Listener<Addr = Peer>,
         Peer: for<'a> Connected<IncomingStream<'a, L>>,
     {
-        let Self { listener, watchers, metrics, driver, mut ended } = self;
+        let Self { sockets: Sockets { listener, watchers, metrics }, driver, mut ended } = self;
         let door = wrap(Door::new(listener, driver.policy()));
         let doors = router(driver.clone(), metrics == Metrics::Here).into_make_service_with_connect_info::<Peer>();
         let (halt, halted) = oneshot::channel::<()>();

@@ -12,7 +12,7 @@ use alliance_sync_server::{
     admin, backup,
     config::{Arguments, Command, Config, Format, variable},
     error::{Error, chain},
-    http::{Metrics, Server},
+    http::{Metrics, Server, Sockets},
     replica::Relay,
     store::SqliteStore,
     tls::{Tls, TlsListener},
@@ -70,26 +70,34 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
 
 fn start(config: &Config) -> Result<(), Error> {
     start_logging(config);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
+    runtime.block_on(serve(config))
+}
+
+/// The relay of the folder, made if it is not there: the last thing that can fail at a start, so that a start that fails
+/// leaves no new key.
+fn open(config: &Config) -> Result<Relay<SqliteStore>, Error> {
     let mut fresh = [0; 32];
     getrandom::fill(&mut fresh).map_err(Error::Random)?;
     let relay = Relay::with_policy(SqliteStore::open(&config.data)?, &fresh, config.policy.clone())?;
-    if let Some(worry) = admin::open_to_others(&config.data) {
-        warn!("{worry}");
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
-    runtime.block_on(serve(config, relay))
+    admin::worries(config).iter().for_each(|worry| warn!("{worry}"));
+    Ok(relay)
 }
 
-async fn serve(config: &Config, relay: Relay<SqliteStore>) -> Result<(), Error> {
+async fn serve(config: &Config) -> Result<(), Error> {
     let stop = signals().map_err(Error::Start)?;
     let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
     warn_of(tls.as_deref());
     reload_on_hangup(tls.clone()).map_err(Error::Start)?;
     let metrics = config.metrics.map_or(Metrics::Off, Metrics::At);
-    let server = Server::bind(config.listen, relay).await?.with_metrics(metrics).await?;
+    let sockets = Sockets::bind(config.listen, metrics).await?;
+    let server = Server::start(sockets, open(config)?)?;
     let address = server.address()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    info!(port = address.port(), version = env!("CARGO_PKG_VERSION"), "relay is listening");
+    let metrics_port = server.metrics_address().map(|address| address.port());
+    let admission = config.policy.admission.mode();
+    let version = env!("CARGO_PKG_VERSION");
+    info!(port = address.port(), tls = tls.is_some(), metrics_port, admission, version, "relay is listening");
     say(&format!("listening on {scheme}://{address}")).map_err(Error::Start)?;
     if let Some(address) = server.metrics_address() {
         say(&format!("metrics on http://{address}/metrics")).map_err(Error::Start)?;

@@ -35,7 +35,7 @@ use alliance_replica::{
     id::{DeviceId, ReplicaKey, Secret, SpaceId},
     limits,
 };
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 use crate::{
     metrics::{Counters, Status},
@@ -134,7 +134,7 @@ impl<S: Store> Relay<S> {
     pub fn with_policy(mut store: S, fresh: &[u8; 32], policy: Policy) -> Result<Self, StoreError> {
         let seed = store.secret(fresh)?;
         if seed == *fresh {
-            info!("a new relay: its key is new");
+            warn!("no key was here: a new relay, its key is new; if this should be an old one, stop it now");
         }
         let secret = Secret::from_seed(&seed);
         Ok(Self {
@@ -330,7 +330,7 @@ impl<S: Store> Relay<S> {
         }
     }
 
-    /// Looks whether the store can be read and written. It writes. What was once found damaged stays so.
+    /// Looks whether the store can be read and written: it writes. What was once found damaged stays so.
     pub fn check(&mut self) -> Result<(), StoreError> {
         if self.damaged {
             return Err(StoreError::Damaged { what: "something that was read before" });

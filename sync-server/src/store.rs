@@ -57,7 +57,7 @@ pub trait Store {
     /// How long the store took, since it was opened.
     fn times(&self) -> StoreTimes;
 
-    /// Looks whether the store can be read and written. It writes.
+    /// Looks whether the store can be read and written. It writes: after an append that failed, as much as that was.
     fn check(&mut self) -> Result<(), StoreError>;
 }
 

@@ -3,7 +3,7 @@
 //! TLS 1.3 only: every client is our own. A handshake that takes its time holds up nobody else.
 
 use std::{
-    io,
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -66,7 +66,26 @@ pub enum TlsError {
         #[source]
         source: pem::Error,
     },
-    /// Certificate and key do not fit, or cannot be used.
+    /// A key that only a passphrase opens.
+    #[error("the key in {} is encrypted", .0.display())]
+    Encrypted(PathBuf),
+    /// A file without what it should have, such as the other one of the two.
+    #[error("{} holds no {what}", .path.display())]
+    Nothing {
+        /// The file.
+        path: PathBuf,
+        /// What is not there.
+        what: &'static str,
+    },
+    /// The key of another certificate.
+    #[error("the key in {} does not belong to the certificate in {}", .key.display(), .cert.display())]
+    Mismatch {
+        /// The certificate's file.
+        cert: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+    },
+    /// Certificate and key cannot be used.
     #[error("certificate and key cannot be used together")]
     Pair(#[source] rustls::Error),
 }
@@ -87,7 +106,9 @@ impl Tls {
 
     /// What is wrong with the certificate's time, or will be soon.
     pub fn worry(&self, now: SystemTime) -> Option<String> {
-        worry(&self.pair.read().unwrap_or_else(PoisonError::into_inner).certificate, now)
+        let worry = worry(&self.pair.read().unwrap_or_else(PoisonError::into_inner).certificate, now)?;
+        let file = self.files.cert.display();
+        Some(format!("{worry}; put a newer one into {file}, then `systemctl reload alliance-relay` or SIGHUP"))
     }
 
     /// Speaks TLS with whoever connected.
@@ -99,18 +120,28 @@ impl Tls {
 
 fn read(files: &TlsFiles) -> Result<Pair, TlsError> {
     let [cert, key] = files.paths();
-    let wrong = |path: &Path| {
+    let wrong = |path: &Path, what| {
         let path = path.to_owned();
-        |source| TlsError::File { path, source }
+        move |problem| match problem {
+            pem::Error::NoItemsFound => TlsError::Nothing { path, what },
+            source => TlsError::File { path, source },
+        }
     };
     let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(cert).and_then(Iterator::collect);
-    let chain = chain.map_err(wrong(cert))?;
-    let certificate = chain.first().cloned().ok_or(pem::Error::NoItemsFound).map_err(wrong(cert))?;
-    let key = PrivateKeyDer::from_pem_file(key).map_err(wrong(key))?;
+    let chain = chain.map_err(wrong(cert, "certificate"))?;
+    let certificate = chain.first().cloned().ok_or(pem::Error::NoItemsFound).map_err(wrong(cert, "certificate"))?;
+    // Both forms of PEM say so in a line of their own.
+    if fs::read_to_string(key).is_ok_and(|text| text.contains("ENCRYPTED")) {
+        return Err(TlsError::Encrypted(key.to_owned()));
+    }
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(wrong(key, "private key"))?;
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13])
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
-    let mut config = config.map_err(TlsError::Pair)?;
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, secret));
+    let mut config = config.map_err(|problem| match problem {
+        rustls::Error::InconsistentKeys(_) => TlsError::Mismatch { cert: cert.to_owned(), key: key.to_owned() },
+        problem => TlsError::Pair(problem),
+    })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Pair { config: Arc::new(config), certificate })
 }
@@ -195,6 +226,42 @@ mod tests {
     use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
     use super::*;
+
+    #[test]
+    fn what_is_wrong_with_certificate_or_key_is_said_with_its_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [cert, other, key, strange, sealed] =
+            ["cert.pem", "other.pem", "key.pem", "strange.pem", "sealed.pem"].map(|name| folder.path().join(name));
+        for (cert, key) in [(&cert, &key), (&other, &strange)] {
+            let pair = KeyPair::generate().expect("a key");
+            let terms = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+            fs::write(cert, terms.self_signed(&pair).expect("a certificate").pem()).expect("writes");
+            fs::write(key, pair.serialize_pem()).expect("writes");
+        }
+        let plain = fs::read_to_string(&key).expect("reads");
+        let said = |cert: &Path, key: &Path| {
+            let files = TlsFiles { cert: cert.to_owned(), key: key.to_owned() };
+            Tls::load(files).map(drop).map_err(|problem| {
+                let hint = crate::error::Error::from(TlsError::Encrypted(key.to_owned())).hint();
+                let hint = hint.filter(|_| matches!(problem, TlsError::Encrypted(_))).unwrap_or_default();
+                format!("{} {hint}", crate::error::chain(&problem))
+            })
+        };
+        assert_eq!(said(&cert, &key), Ok(()));
+        for sealing in ["BEGIN ENCRYPTED PRIVATE KEY", "BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n"] {
+            fs::write(&sealed, plain.replace("BEGIN PRIVATE KEY", sealing)).expect("writes");
+            let said = said(&cert, &sealed).expect_err("is sealed");
+            assert!(said.contains("sealed.pem is encrypted") && said.contains("openssl pkey"), "{said}");
+        }
+        for (cert, key, words) in [
+            (&key, &key, "key.pem holds no certificate"),
+            (&cert, &cert, "cert.pem holds no private key"),
+            (&cert, &strange, "strange.pem does not belong to the certificate in"),
+        ] {
+            let said = said(cert, key).expect_err("is wrong");
+            assert!(said.contains(words), "{said}");
+        }
+    }
 
     #[test]
     fn a_certificate_is_a_worry_before_its_time_from_two_weeks_before_its_end_on_and_ever_after() {

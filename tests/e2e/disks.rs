@@ -19,7 +19,7 @@ const LONG: usize = 400_000;
 const FULL: u64 = 200 * 1024;
 
 /// Words that no compression makes short.
-fn long() -> String {
+pub(crate) fn long() -> String {
     let mut state = 1_u64;
     let mut word = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -207,8 +207,10 @@ fn a_relay_on_a_full_disk_acknowledges_nothing_says_so_and_goes_on_when_there_is
     let refusal = ended.refusal();
     assert_eq!((refusal.exit, &*refusal.code), (7, "relay_closed"), "{ended}");
     assert!(refusal.message.contains("its disk cannot be written"), "{ended}");
+    assert!(town.relay().health().starts_with("HTTP/1.1 503"), "a page may have room, what came had none");
     let status = town.ben.json(&["status"]);
     assert_eq!(status[0]["unsent"], 1, "it is not said to be there: {status}");
+    assert!(status[0]["refused"].as_str().expect("why").contains("tell whoever runs it"), "{status}");
     let logs = town.relay().logs();
     assert!(logs.contains("nothing could be written"), "{logs}");
     town.sync(&[&town.anna]);

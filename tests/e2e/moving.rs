@@ -4,7 +4,7 @@ use std::{fs, process::Command};
 
 use alliance_tests::{
     program::{Person, RelayProgram, programs},
-    proxy::{Authority, Proxy},
+    proxy::{Authority, Certificate, Proxy},
     seen::{column, titles},
     town::Town,
 };
@@ -45,6 +45,29 @@ fn a_relay_behind_tls_is_reached_once_its_authority_is_trusted() {
     town.anna.json(&["note", "add", "Over TLS"]);
     town.meet();
     assert_eq!(titles(&town.ben), ["Over TLS"]);
+}
+
+#[test]
+fn a_relays_own_certificate_is_trusted_once_it_is_named_and_only_for_its_name() {
+    let town = Town::new();
+    town.ben.json(&["init", "--name", "Ben", "--role", "coach", "--alliance", "Ben & Anna"]);
+    let root = town.ben.beside("own.pem");
+    let root = root.to_str().expect("text");
+    let start = |name| {
+        let certificate = Certificate::of_its_own(name);
+        fs::write(root, certificate.pem().0).expect("written");
+        Proxy::start(town.relay().address(), certificate)
+    };
+    let elsewhere = start("relay.example");
+    town.ben.json(&["relay", "set", &elsewhere.url(), "--root", root]);
+    assert!(town.ben.refused(&["sync"]).message.contains("it is for another address"));
+    let proxy = start("localhost");
+    town.ben.json(&["relay", "set", &proxy.url()]);
+    let refused = town.ben.refused(&["sync"]);
+    assert!(refused.message.contains("signed by nobody whom this computer knows"), "{refused:?}");
+    assert!(refused.hint.contains("--root"), "{refused:?}");
+    town.ben.json(&["relay", "set", &proxy.url(), "--root", root]);
+    town.sync(&[&town.ben]);
 }
 
 #[test]

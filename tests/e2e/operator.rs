@@ -7,12 +7,14 @@ use std::{
 };
 
 use alliance_tests::{
-    disk::{full, run},
-    program::{RelayProgram, programs},
+    disk::{full, read_only, run},
+    program::{Ran, RelayProgram, programs},
     town::Town,
 };
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::disks::long;
 
 fn relay(arguments: &[&str]) -> Output {
     let mut command = Command::new(programs().join("alliance-relay"));
@@ -64,6 +66,28 @@ fn a_file_is_tried_without_starting_and_its_errors_name_the_place() {
     assert!(said.contains("relay.toml, line 2, listen: an address is a number"), "{said}");
     assert!(refused(&["check-config"]).contains("no data folder is named"));
     assert!(refused(&["check-config", "--config", "/nowhere/relay.toml"]).contains("cannot read the file"));
+    fs::write(file, "data = \"d\"\ntrusted_proxies = [\"0.0.0.0/0\"]\nadmission = { mode = \"list\", spaces = [] }\n")
+        .expect("writes");
+    let said = ok(&["check-config", "--config", file]);
+    for worry in ["warning     the list of admission is empty", "warning     trusted_proxies names every address"] {
+        assert!(said.contains(worry), "{worry}: {said}");
+    }
+}
+
+#[test]
+fn a_folder_in_which_nothing_can_be_made_is_found_without_starting() {
+    let folder = TempDir::new().expect("a folder");
+    for data in [folder.path().to_owned(), folder.path().join("new/data")] {
+        let mut command = Command::new(programs().join("alliance-relay"));
+        command.args(["check-config", "--data", text(&data)]);
+        let Some(command) = read_only(&command, folder.path()) else {
+            println!("skipped: this computer lets nobody make a folder read-only");
+            return;
+        };
+        let ran = run(command);
+        assert_eq!(ran.code, Some(1), "{ran}");
+        assert!(ran.stderr.contains("Read-only file system") && ran.stderr.contains("findmnt"), "{ran}");
+    }
 }
 
 #[test]
@@ -85,7 +109,8 @@ fn spaces_are_listed_and_bounded_beside_a_running_relay_and_dropped_when_it_has_
     assert!(shown.contains(&town.space) && !shown.contains("Ben"), "{shown}");
     ok(&["spaces", "limit", &town.space, "3MiB", "--data", data]);
     assert!(ok(&["spaces", "show", &town.space, "--data", data]).contains("3145728 bytes"));
-    ok(&["spaces", "limit", &town.space, "none", "--data", data]);
+    let said = ok(&["spaces", "limit", &town.space, "none", "--data", data]);
+    assert!(said.contains("from the next time that a device opens it"), "{said}");
     assert!(refused(&["spaces", "show", &"0".repeat(32), "--data", data]).contains("holds no space"));
     let asked = refused(&["spaces", "drop", &town.space[..9], "--data", data]);
     assert!(asked.contains(&town.space) && asked.contains("hint: say it again with --yes"), "{asked}");
@@ -101,6 +126,33 @@ fn spaces_are_listed_and_bounded_beside_a_running_relay_and_dropped_when_it_has_
 }
 
 #[test]
+fn a_share_that_is_full_is_told_with_who_can_help_until_there_is_room() {
+    let town = Town::together();
+    let data = town.data();
+    let limit = |bytes| ok(&["spaces", "limit", &town.space, bytes, "--data", text(&data)]);
+    limit("2MiB");
+    for n in 0..6 {
+        let added = town.ben.start_with(&["note", "add", &format!("Long {n}"), "-m", "-"], &long()).end();
+        assert_eq!(added.code, Some(0), "{added}");
+    }
+    let sync = || town.ben.run(&["sync", "--json"]);
+    let sent = |ran: &Ran| serde_json::from_str::<Value>(&ran.stdout).expect("JSON")["data"][0]["sent"].as_u64();
+    assert!(sent(&sync()) > Some(0), "what found room is said to have gone");
+    let ran = sync();
+    assert_eq!((ran.code, sent(&ran)), (Some(1), Some(0)), "and what found none is not: {ran}");
+    let helps = "ask whoever runs the relay for more room";
+    let [status, doctor] = [["status"], ["doctor"]].map(|command| town.ben.run(&command));
+    assert!(status.stdout.contains(helps), "{status}");
+    assert!(doctor.stdout.contains(helps) && doctor.code == Some(1), "{doctor}");
+    // The relay runs on, and has the space in memory.
+    limit("none");
+    town.meet();
+    let [status, doctor] = [["status"], ["doctor"]].map(|command| town.ben.run(&command));
+    assert!(!status.stdout.contains("did not take"), "{status}");
+    assert!(doctor.stderr.contains("All is well."), "{doctor}");
+}
+
+#[test]
 fn a_copy_of_a_running_relay_is_whole_private_and_can_take_its_place() {
     use std::os::unix::fs::PermissionsExt as _;
     let mut town = Town::together();
@@ -109,7 +161,7 @@ fn a_copy_of_a_running_relay_is_whole_private_and_can_take_its_place() {
     let folder = TempDir::new().expect("a folder");
     let (file, data) = (folder.path().join("copy.sqlite"), town.data());
     let backup = ["backup", text(&file), "--data", text(&data)];
-    ok(&backup);
+    assert!(ok(&backup).contains("`alliance-relay check "));
     assert_eq!(file.metadata().expect("is there").permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing else is left");
     assert!(refused(&backup).contains("is there already"));
@@ -157,6 +209,7 @@ fn damage_is_found_and_a_copy_is_what_helps() {
         let said = refused(&[words, &["--data", text(&data)]].concat());
         assert!(said.contains("restore a copy") && !said.contains("empty folder"), "{said}");
     }
+    assert!(refused(&["check", "/nowhere.sqlite"]).contains("hint: name a file that `alliance-relay backup` wrote"));
     assert!(refused(&["spaces", "list", "--data", "/nowhere"]).contains("no relay's database"));
 }
 

@@ -35,6 +35,20 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// A certificate that nobody else signed, as `openssl req -x509` makes it: it says that it may sign others.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub fn of_its_own(name: &str) -> Self {
+        let mut terms = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        terms.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let signed = terms.self_signed(&key).expect("a certificate");
+        let (chain_pem, key_pem) = (signed.pem(), key.serialize_pem());
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+        Self { chain: vec![signed.der().clone()], key: key.into(), chain_pem, key_pem }
+    }
+
     /// Its chain and its key, as a server's files hold them.
     pub fn pem(&self) -> (String, String) {
         (self.chain_pem.clone(), self.key_pem.clone())

@@ -7,10 +7,10 @@ mod room;
 
 use std::time::Duration;
 
-use alliance_core::app::{AppError, Checkup, Profile, SpaceCheckup};
+use alliance_core::app::{AppError, Checkup, Profile, RelayInfo, SpaceCheckup, SpaceStatus};
 use serde::Serialize;
 
-use super::{Answer, Context};
+use super::{Answer, Context, sync};
 use crate::{
     error::{CliError, Exit},
     render::count,
@@ -31,7 +31,7 @@ pub enum State {
 /// What was looked at, and how it is.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
-    /// `profile`, `folder`, `disk`, `clock`, `relay`, `keys` or `log`.
+    /// `profile`, `folder`, `disk`, `clock`, `relay`, `keys`, `log` or `sent`.
     pub id: &'static str,
     /// How it is.
     pub state: State,
@@ -82,18 +82,21 @@ pub fn exit(findings: &[Finding]) -> Exit {
 pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let file = context.file()?;
     let mut findings = Vec::new();
-    let (checkup, relays) = match context.profile() {
+    let (checkup, relays, stands) = match context.profile() {
         Err(error @ (CliError::NoProfile { .. } | CliError::ManyProfiles { .. })) => return Err(error),
         Err(error) => {
             findings.push(Finding::error("profile", &error));
-            (None, Vec::new())
+            (None, Vec::new(), Vec::new())
         }
         Ok(mut profile) => match look(&mut profile) {
             Err(error) => {
                 findings.push(Finding::error("profile", &error.into()));
-                (None, profile.relays().unwrap_or_default())
+                (None, profile.relays().unwrap_or_default(), Vec::new())
             }
-            Ok(checkup) => (Some(checkup), profile.relays().unwrap_or_default()),
+            Ok(checkup) => {
+                let stands = profile.status().unwrap_or_default();
+                (Some(checkup), profile.relays().unwrap_or_default(), stands)
+            }
         },
     };
     findings.extend(checkup.as_ref().map(profile_of));
@@ -105,6 +108,7 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     if let Some(checkup) = &checkup {
         findings.extend(keys(&checkup.spaces));
         findings.extend(log(&checkup.spaces));
+        findings.extend(sent(&stands, &relays));
     }
     Ok(Answer::Checked(findings))
 }
@@ -158,8 +162,8 @@ fn about(time: Duration) -> String {
     }
 }
 
-fn title(space: &SpaceCheckup) -> String {
-    match (space.personal, space.title.as_str()) {
+fn title(personal: bool, title: &str) -> String {
+    match (personal, title) {
         (true, _) => "your own space".to_owned(),
         (false, "") => "an alliance".to_owned(),
         (false, title) => format!("“{title}”"),
@@ -169,7 +173,7 @@ fn title(space: &SpaceCheckup) -> String {
 fn keys(spaces: &[SpaceCheckup]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for space in spaces.iter().filter(|space| space.damaged.is_none()) {
-        let title = title(space);
+        let title = title(space.personal, &space.title);
         if !space.own_key {
             let said = format!("this computer's key for {title} is not the one that belongs there");
             findings.push(Finding::fail("keys", said, RESTORE));
@@ -196,7 +200,7 @@ fn keys(spaces: &[SpaceCheckup]) -> Vec<Finding> {
 fn log(spaces: &[SpaceCheckup]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for space in spaces {
-        let title = title(space);
+        let title = title(space.personal, &space.title);
         if space.damaged.is_some() {
             findings.push(Finding::fail("log", format!("what is kept of {title} is damaged"), RESTORE));
         }
@@ -217,6 +221,24 @@ fn log(spaces: &[SpaceCheckup]) -> Vec<Finding> {
         findings.push(Finding::ok("log", "everything that arrived is as it was signed, and read"));
     }
     findings
+}
+
+/// What a relay refused when it was last asked, and has not taken since.
+fn sent(spaces: &[SpaceStatus], relays: &[RelayInfo]) -> Vec<Finding> {
+    let refused = |space: &SpaceStatus| {
+        let why = sync::standing(space, relays)?;
+        let said = format!("the relay did not take all of {}: {why}", title(space.personal, &space.title));
+        Some(Finding::warn("sent", said, "it is safe here; `alliance sync` tries again"))
+    };
+    let refused: Vec<_> = spaces.iter().filter_map(refused).collect();
+    if !refused.is_empty() {
+        return refused;
+    }
+    let said = match spaces.iter().map(|space| space.waiting + space.unsent).sum() {
+        0 => "nothing that was written here waits".to_owned(),
+        waiting => format!("{} here for the next sync", count(waiting, "waits", "wait")),
+    };
+    vec![Finding::ok("sent", said)]
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! `alliance status`: what waits here, what the relay has, what the other person's computers have. Never a time.
 
-use alliance_core::app::{AllianceInfo, AllianceState, AppError, DeviceStatus, Profile, SpaceStatus};
+use alliance_core::app::{AllianceInfo, AllianceState, AppError, DeviceStatus, Profile, RelayInfo, SpaceStatus};
 use serde::Serialize;
 
-use super::{Answer, Context, alliance::State};
+use super::{Answer, Context, alliance::State, sync};
 use crate::error::CliError;
 
 /// How a space stands.
@@ -29,6 +29,8 @@ pub struct Status {
     pub waiting: u64,
     /// How many more were made ready but are not known to be on the relay.
     pub unsent: u64,
+    /// Why the relay did not take what waits, if it refused it.
+    pub refused: Option<&'static str>,
     /// What arrived and cannot be read yet.
     pub unread: u64,
     /// The other person's computers; none while you are not let in.
@@ -44,8 +46,9 @@ pub struct Other {
     pub missing: u64,
 }
 
-impl From<SpaceStatus> for Status {
-    fn from(status: SpaceStatus) -> Self {
+impl Status {
+    fn new(status: SpaceStatus, relays: &[RelayInfo]) -> Self {
+        let refused = sync::standing(&status, relays);
         let other = |DeviceStatus { name, missing, .. }| Other { name, missing };
         Self {
             id: status.space.to_string(),
@@ -58,6 +61,7 @@ impl From<SpaceStatus> for Status {
             other: status.other,
             waiting: status.waiting,
             unsent: status.unsent,
+            refused,
             unread: status.unread,
             others: status.others.into_iter().map(other).collect(),
         }
@@ -86,5 +90,6 @@ impl Held {
 /// How every space of the profile stands.
 pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let mut profile = context.profile()?;
-    Ok(Answer::Status(profile.status()?.into_iter().map(Status::from).collect()))
+    let relays = profile.relays()?;
+    Ok(Answer::Status(profile.status()?.into_iter().map(|status| Status::new(status, &relays)).collect()))
 }

@@ -2,6 +2,7 @@
 
 mod exchange;
 mod notices;
+mod refusal;
 mod watch;
 
 use std::{collections::BTreeSet, mem};
@@ -13,6 +14,8 @@ use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 
 use self::exchange::{Exchange, Mode};
+use self::refusal::refusal_of;
+pub use self::refusal::{refusal, standing};
 use super::{Answer, Context, item::Named, status::Held};
 use crate::{
     error::CliError,
@@ -240,7 +243,12 @@ pub async fn once(context: &Context<'_>, profile: &mut Profile, relay: &RelayInf
     let way = way(relay)?;
     let progress = progress(context, &way);
     let mut exchange = Exchange::new(context, profile, relay, Mode::Once(&progress));
-    say(&progress, &way, &mut exchange).await?;
+    let said = say(&progress, &way, &mut exchange).await;
+    if let Err(CliError::Session(ended)) = &said {
+        keep_refusal(profile, relay, ended)?;
+        return said.map(|()| Vec::new());
+    }
+    said?;
     exchange.report()
 }
 
@@ -270,23 +278,13 @@ pub fn way(relay: &RelayInfo) -> Result<Way, CliError> {
     Ok(Way { url, root: relay.root.clone(), token: relay.token.clone() })
 }
 
-/// A relay's reason, for people.
-pub fn refusal(code: Code) -> &'static str {
-    match code {
-        Code::Version => "it speaks another version of the protocol; install the newest `alliance`",
-        Code::Frame | Code::Proof => "it did not understand this program",
-        Code::NotMember => "this computer does not belong to the alliance, or no longer",
-        Code::UnknownSpace => "it does not know this alliance",
-        Code::Expired => "the invitation has run out",
-        Code::Entry => "it refused something that was written",
-        Code::Limit => "it has no room for more right now",
-        Code::Slow => "this connection is too slow",
-        Code::Closing => "it is being stopped",
-        Code::Storage => "its disk cannot be written",
-        Code::Internal => "something went wrong in it",
-        Code::Token => {
-            "it takes new alliances only of those it knows: ask whoever runs it; a token is kept with `alliance relay token`"
+/// Keeps for `status` and `doctor` that a relay ended a connection before it took everything.
+fn keep_refusal(profile: &mut Profile, relay: &RelayInfo, ended: &SessionError) -> Result<(), AppError> {
+    match ended {
+        SessionError::Closed(code) if *code != Code::Closing => {
+            relay.spaces.iter().filter(|it| relay.keeps(it)).try_for_each(|it| profile.set_refusal(it, Some(*code)))
         }
+        _ => Ok(()),
     }
 }
 

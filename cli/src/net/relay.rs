@@ -5,6 +5,8 @@
 //! other side take them in at once.
 
 mod error;
+#[cfg(test)]
+mod tests;
 
 use std::{
     future::{pending, poll_fn},
@@ -29,7 +31,7 @@ use tokio_tungstenite::{
         client::IntoClientRequest as _,
         handshake::client::Request,
         http::{
-            HeaderValue, Response,
+            HeaderValue, Response, StatusCode,
             header::{AUTHORIZATION, DATE, LOCATION},
         },
         protocol::WebSocketConfig,
@@ -199,6 +201,9 @@ impl Link {
             let request = way.request().map_err(not_a_relay)?;
             match client_async_with_config(request, wire, Some(config)).await {
                 Err(tungstenite::Error::Http(answer)) if leads_to_tls(&answer) => Err(scheme(url, "leads to TLS")),
+                Err(tungstenite::Error::Http(answer)) if is_from_a_proxy_alone(&answer) => {
+                    Err(unreachable(io::Error::other(format!("what stands before it says {}", answer.status()))))
+                }
                 Err(_) if !url.is_tls() && speaks_tls(url).await => Err(scheme(url, "speaks TLS only")),
                 Err(tungstenite::Error::Io(source)) => Err(unreachable(source)),
                 answer => answer.map_err(not_a_relay),
@@ -391,76 +396,14 @@ fn leads_to_tls<T>(answer: &Response<T>) -> bool {
     answer.status().is_redirection() && place.is_some_and(|place| place.starts_with(b"https://"))
 }
 
+/// True if a proxy answers that found nobody behind it: a relay that is started again comes back.
+fn is_from_a_proxy_alone<T>(answer: &Response<T>) -> bool {
+    matches!(answer.status(), StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
+}
+
 fn broke(error: tungstenite::Error) -> NetError {
     match error {
         tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => NetError::Closed,
         error => NetError::Broke(Box::new(error)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::{net::TcpListener, runtime::Builder};
-
-    use super::*;
-
-    /// Somebody who only listens.
-    struct Quiet;
-
-    impl Talk for Quiet {
-        fn pace(&self) -> Duration {
-            Duration::from_millis(1)
-        }
-
-        fn lasts(&self) -> bool {
-            true
-        }
-
-        fn transmit(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
-            Ok(None)
-        }
-
-        fn handle(&mut self, _: &[u8]) -> Result<bool, SessionError> {
-            Ok(false)
-        }
-
-        fn is_over(&mut self) -> Result<bool, SessionError> {
-            Ok(false)
-        }
-    }
-
-    #[test]
-    fn who_does_not_answer_when_asked_is_gone_although_the_connection_stands() {
-        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-            let address = listener.local_addr().expect("an address");
-            let way = Way::to(format!("http://{address}").parse().expect("an address"));
-            let relay = async {
-                let (stream, _) = listener.accept().await.expect("a connection");
-                tokio_tungstenite::accept_async(stream).await.expect("a socket")
-            };
-            // The socket lives as long as the test and is never read again: what is asked stays unanswered.
-            let (link, _relay) = tokio::join!(Link::connect(&way), relay);
-            let patience = Patience { ask: Duration::from_millis(5), gone: Duration::from_millis(50) };
-            let link = link.expect("a link").with_patience(patience);
-            let mut stop = Stop::new().expect("signals");
-            let ended = converse(link, &mut Quiet, &mut stop).await.expect_err("nobody there");
-            assert!(matches!(ended, TalkError::Net(NetError::Silent)), "{ended}");
-        });
-    }
-
-    #[test]
-    fn a_token_is_said_in_private_only() {
-        let token = Some(Zeroizing::new("admit-me".to_owned()));
-        let said = |url: &str| {
-            let way = Way { token: token.clone(), ..Way::to(url.parse().expect("an address")) };
-            let request = way.request().expect("a request");
-            request.headers().get(AUTHORIZATION).map(|value| value.to_str().expect("ASCII").to_owned())
-        };
-        assert_eq!(said("https://relay.example").as_deref(), Some("Bearer admit-me"));
-        assert_eq!(said("http://127.0.0.1:8787").as_deref(), Some("Bearer admit-me"));
-        assert_eq!(said("http://localhost").as_deref(), Some("Bearer admit-me"));
-        assert_eq!(said("http://relay.example"), None);
     }
 }

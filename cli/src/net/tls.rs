@@ -1,7 +1,7 @@
 //! TLS to a relay: who is trusted to say that a certificate is the relay's.
 //!
-//! The public authorities are compiled in; an authority of one's own comes from a file and counts beside them. What the
-//! relay proves inside of TLS, the key that its users pin, does not depend on any of it.
+//! The public authorities are compiled in; an authority of one's own comes from a file and counts beside them. The file may
+//! also hold the relay's own certificate, which then needs nobody else's signature. What the relay proves inside of TLS, the key that its users pin, does not depend on any of it.
 
 use std::{io, sync::Arc};
 
@@ -10,9 +10,15 @@ use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
     rustls::{
-        self, CertificateError, ClientConfig, RootCertStore,
+        self, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+        client::{
+            WebPkiServerVerifier,
+            danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+            verify_server_name,
+        },
         crypto::ring,
-        pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+        pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _},
+        server::ParsedCertificate,
     },
 };
 
@@ -43,7 +49,7 @@ pub enum Untrusted {
 
 /// Looks whether a file's bytes hold an authority's certificate.
 pub fn check(root: &[u8]) -> Result<(), BadRoot> {
-    store(Some(root)).map(|_| ())
+    own(Some(root)).and_then(|own| store(&own)).map(drop)
 }
 
 /// Speaks TLS on a connection. `root` is PEM of an authority that counts beside the public ones.
@@ -52,7 +58,8 @@ pub async fn connect(host: &str, stream: TcpStream, root: Option<&[u8]>) -> io::
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
-        .with_root_certificates(store(root).map_err(io::Error::other)?)
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Trust::new(root).map_err(io::Error::other)?))
         .with_no_client_auth();
     // A proxy that would rather speak HTTP/2 has to be told.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -87,17 +94,78 @@ pub async fn is_spoken(host: &str, port: u16) -> bool {
     }
 }
 
-fn store(root: Option<&[u8]>) -> Result<RootCertStore, BadRoot> {
-    let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(pem) = root {
-        let before = store.len();
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            store.add(certificate.map_err(|_| BadRoot)?).map_err(|_| BadRoot)?;
-        }
-        if store.len() == before {
-            return Err(BadRoot);
+/// Whoever signed a certificate is asked as always; one that is in the file of the person's own authority may also be the
+/// relay's itself, as a self-signed one is that says of itself that it may sign others.
+#[derive(Debug)]
+struct Trust {
+    signed: Arc<WebPkiServerVerifier>,
+    own: Vec<CertificateDer<'static>>,
+}
+
+impl Trust {
+    fn new(root: Option<&[u8]>) -> Result<Self, BadRoot> {
+        let own = own(root)?;
+        let roots = Arc::new(store(&own)?);
+        let signed = WebPkiServerVerifier::builder_with_provider(roots, Arc::new(ring::default_provider()));
+        Ok(Self { signed: signed.build().map_err(|_| BadRoot)?, own })
+    }
+}
+
+impl ServerCertVerifier for Trust {
+    fn verify_server_cert(
+        &self,
+        end: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match self.signed.verify_server_cert(end, chain, name, ocsp, now) {
+            // Its time was looked at before; that it is an authority's, which a relay's should not be, is what is left.
+            Err(rustls::Error::InvalidCertificate(CertificateError::Other(_))) => {
+                if !self.own.contains(end) {
+                    return Err(CertificateError::UnknownIssuer.into());
+                }
+                verify_server_name(&ParsedCertificate::try_from(end)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            verified => verified,
         }
     }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        end: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.signed.verify_tls12_signature(message, end, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        end: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.signed.verify_tls13_signature(message, end, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.signed.supported_verify_schemes()
+    }
+}
+
+/// The certificates of the person's own file; at least one, if there is a file.
+fn own(root: Option<&[u8]>) -> Result<Vec<CertificateDer<'static>>, BadRoot> {
+    let Some(pem) = root else { return Ok(Vec::new()) };
+    let own: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|_| BadRoot)?;
+    if own.is_empty() { Err(BadRoot) } else { Ok(own) }
+}
+
+fn store(own: &[CertificateDer<'static>]) -> Result<RootCertStore, BadRoot> {
+    let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    own.iter().try_for_each(|certificate| store.add(certificate.clone())).map_err(|_| BadRoot)?;
     Ok(store)
 }
 
@@ -115,6 +183,6 @@ mod tests {
         ] {
             assert!(check(bad).is_err(), "{}", String::from_utf8_lossy(bad));
         }
-        assert!(store(None).expect("the public ones").len() > 50);
+        assert!(store(&[]).expect("the public ones").len() > 50);
     }
 }

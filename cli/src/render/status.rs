@@ -21,6 +21,9 @@ pub fn status(spaces: &[Status], page: &mut Page) {
         if space.state == Some(State::AwaitsConfirmation) && space.waiting > 0 {
             more(kept(space.waiting));
         }
+        if let Some(why) = space.refused {
+            more(format!("the relay did not take it: {why}"));
+        }
         if space.unread > 0 {
             more(format!("{} arrived and cannot be read yet", space.unread));
         }
@@ -143,6 +146,7 @@ mod tests {
             other: (!title.is_empty()).then(|| "Anna".to_owned()),
             waiting,
             unsent: waiting / 2,
+            refused: (waiting > 1).then_some("it is full"),
             kept: true,
             invites: false,
             unread: waiting,

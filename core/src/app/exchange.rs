@@ -19,7 +19,6 @@ use alliance_replica::{
         state::Peer,
     },
     id::{DeviceId, EntryId, ItemId, ReplicaKey, Secret, SpaceId},
-    log::heads::Head,
 };
 use zeroize::Zeroizing;
 
@@ -31,6 +30,9 @@ pub const BATCH: usize = 4 * 1024 * 1024;
 
 /// Acknowledgements after which it should not, either.
 const FRAMES: usize = 1024;
+
+/// First byte of the frame that ends a channel, or the connection.
+const ERROR: u8 = 9;
 
 /// Why a connection ends.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +76,11 @@ pub enum SessionEvent {
         /// The space.
         space: SpaceId,
     },
+    /// The relay had lost something of a space that it once had; it gets it again.
+    Lost {
+        /// The space.
+        space: SpaceId,
+    },
     /// A space is exchanged elsewhere from now on, because the alliance says so.
     Moved {
         /// The space.
@@ -114,7 +121,7 @@ pub struct Met {
 pub struct Tally {
     /// Entries that came.
     pub received: u64,
-    /// Entries that went.
+    /// Entries that went: the relay says that they are on its disk.
     pub sent: u64,
     /// Items that changed here because of what came.
     pub changed: u64,
@@ -187,8 +194,12 @@ impl Session {
         }
     }
 
-    /// Takes a frame. Entries are only collected: see [`Session::flush`].
+    /// Takes a frame. Entries and acknowledgements are only collected: see [`Session::flush`], which goes before what ends
+    /// the channel that the relay acknowledged on.
     pub fn handle(&mut self, profile: &mut Profile, frame: &[u8], world: &mut World<'_>) -> Result<(), SessionError> {
+        if frame.first() == Some(&ERROR) && !self.acks.is_empty() {
+            self.flush(profile, world)?;
+        }
         match self.exchange.handle(frame)? {
             None => {}
             Some(Event::Proven { peer }) => self.on_proven(profile, peer, world)?,
@@ -410,6 +421,10 @@ impl Session {
             return Ok(());
         }
         let mut stored: Vec<_> = acks.iter().flat_map(|ack| self.exchange.durable(&loaded.log, ack)).collect();
+        if !stored.is_empty() {
+            self.tallies.entry(space).or_default().sent += stored.len() as u64;
+            self.events.push_back(SessionEvent::Progress);
+        }
         stored.extend(self.exchange.claimed(channel, &loaded.log));
         // Whether the relay lost something can be told once every head that it names is here.
         let peer = self.exchange.peer(channel);
@@ -433,6 +448,9 @@ impl Session {
         if lost > 0 && profile.is_between_relays(&space, &self.url)? {
             changed.retain(|(_, is)| *is);
             lost = 0;
+        }
+        if lost > 0 {
+            self.events.push_back(SessionEvent::Lost { space });
         }
         profile.set_relayed(&space, &changed, lost, world.now)
     }
@@ -471,28 +489,7 @@ impl Session {
     fn pump_one(&mut self, profile: &mut Profile, channel: Channel, space: SpaceId) -> Result<bool, AppError> {
         let Some(path) = self.exchange.pump(channel, &profile.space(&space)?.log) else { return Ok(false) };
         let entries = profile.bodies(&space, &path.ids)?;
-        self.tallies.entry(space).or_default().sent += path.ids.len() as u64;
         self.exchange.send(channel, path.device, path.chain, entries);
-        self.events.push_back(SessionEvent::Progress);
         Ok(true)
     }
-}
-
-/// What [`Profile::receive`] did.
-#[derive(Debug, Default)]
-pub(super) struct Taken {
-    /// Every entry that is on disk now, for the acknowledgement.
-    pub(super) heads: Vec<Head>,
-    /// How many were new.
-    pub(super) new: u64,
-    /// Which items changed.
-    pub(super) changed: BTreeSet<ItemId>,
-    /// Where what arrived met what this person had written.
-    pub(super) met: BTreeSet<Met>,
-    /// The last entry of each path that could not be linked as a whole, and its author.
-    pub(super) loose: Vec<(DeviceId, EntryId)>,
-    /// Whether an entry was passed over because there are too many by its author's member.
-    pub(super) passed_over: bool,
-    /// An entry was refused, and under which code.
-    pub(super) refused: Option<(EntryId, Code)>,
 }

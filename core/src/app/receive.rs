@@ -1,15 +1,15 @@
 //! What arrives: verified, written to disk, folded into membership, keys and documents, in one transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_replica::{
     exchange::frame::{Code, Entries},
-    id::{EntryId, ReplicaKey, SpaceId},
+    id::{DeviceId, EntryId, ItemId, ReplicaKey, SpaceId},
     log::{
         Refusal,
         chain::State,
         entry::{Entry, Verified},
-        heads::Chain,
+        heads::{Chain, Head},
     },
     planted::{self, Bug},
 };
@@ -18,7 +18,7 @@ use serde_json::json;
 use super::{
     AppError, Profile, World,
     apply::{self, Settled, Since},
-    exchange::Taken,
+    exchange::Met,
     membership,
     space::Space,
 };
@@ -26,6 +26,25 @@ use crate::{keys::DeviceSecret, store::Tx};
 
 /// Bodies of content that just arrived.
 pub(super) type Bodies = BTreeMap<EntryId, Vec<u8>>;
+
+/// What [`Profile::receive`] did.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    /// Every entry that is on disk now, for the acknowledgement.
+    pub(super) heads: Vec<Head>,
+    /// How many were new.
+    pub(super) new: u64,
+    /// Which items changed.
+    pub(super) changed: BTreeSet<ItemId>,
+    /// Where what arrived met what this person had written.
+    pub(super) met: BTreeSet<Met>,
+    /// The last entry of each path that could not be linked as a whole, and its author.
+    pub(super) loose: Vec<(DeviceId, EntryId)>,
+    /// Whether an entry was passed over because there are too many by its author's member.
+    pub(super) passed_over: bool,
+    /// An entry was refused, and under which code.
+    pub(super) refused: Option<(EntryId, Code)>,
+}
 
 impl Profile {
     /// Takes paths that arrived for one space. When this returns, everything named in `heads` is on disk.

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_replica::{
+    exchange::frame::Code,
     id::{ReplicaKey, SpaceId},
     log::control::SpaceKind,
 };
@@ -185,6 +186,13 @@ impl Profile {
         })
     }
 
+    /// Keeps why a relay did not take what there is of a space, for whoever asks how it stands; nothing once it has.
+    pub fn set_refusal(&mut self, space: &SpaceId, code: Option<Code>) -> Result<(), AppError> {
+        let (key, code) = (refusal_key(space), code.map(|code| vec![code as u8]).unwrap_or_default());
+        let kept = self.store.read::<_, AppError>(|tx| Ok(tx.meta(&key)?))?.unwrap_or_default();
+        if kept == code { Ok(()) } else { self.store.note(|tx| Ok(tx.set_meta(&key, &code)?)) }
+    }
+
     /// Takes note that a relay holds none of these spaces and does not take them.
     pub(super) fn note_absent(&mut self, url: &str, absent: &BTreeSet<SpaceId>) -> Result<(), AppError> {
         if absent.is_empty() {
@@ -242,6 +250,16 @@ impl Profile {
             Ok(())
         })
     }
+}
+
+/// Why a relay did not take what there is of a space, if it has not since.
+pub(super) fn refusal(tx: &Tx<'_>, space: &SpaceId) -> Result<Option<Code>, AppError> {
+    // The codes are small numbers, and each is its own encoding.
+    Ok(tx.meta(&refusal_key(space))?.and_then(|code| minicbor::decode(&code).ok()))
+}
+
+fn refusal_key(space: &SpaceId) -> String {
+    format!("refusal:{space}")
 }
 
 /// Moves a space to these relays: what is used and not among them is left, what was left before stays so only as long as

@@ -114,6 +114,9 @@ pub(super) fn line_of(text: &str, fields: &[&str]) -> usize {
 fn plain(message: &str) -> String {
     let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
     let words = [
+        ("unknown field", "unknown key"),
+        ("unknown variant", "unknown value"),
+        ("missing field", "missing key"),
         (" as i128", ""),
         (" as i64", ""),
         ("expected u64", "expected a whole number"),
@@ -220,10 +223,10 @@ mod tests {
         let wrong = |text: &str| config(&format!("data = \"d\"\n{text}"), |_| {}).expect_err("is wrong");
         assert_eq!(
             wrong("log = \"loud\""),
-            "relay.toml, line 2, log: unknown variant `loud`, expected one of `off`, `error`, `warn`, `info`, `debug`"
+            "relay.toml, line 2, log: unknown value `loud`, expected one of `off`, `error`, `warn`, `info`, `debug`"
         );
         let unknown = wrong("lisen = \"0.0.0.0:1\"");
-        assert!(unknown.starts_with("relay.toml, line 2, lisen: unknown field `lisen`, expected one of `listen`"));
+        assert!(unknown.starts_with("relay.toml, line 2, lisen: unknown key `lisen`, expected one of `listen`"));
         let address = wrong("listen = \"relay.example:1\"");
         assert!(address.starts_with("relay.toml, line 2, listen: an address is a number"), "{address}");
         let quota = wrong("[quota]\ncontent_bytes = 5");

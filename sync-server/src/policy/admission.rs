@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::PolicyError;
 
 const TOKEN: &str = "alliance/1 relay token";
+/// Letters of a token that the program makes.
+const TOKEN_LENGTH: usize = 32;
 
 /// Who may bring a space.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -52,9 +54,9 @@ impl TryFrom<Written> for Admission {
             (Mode::Open, None, None) => Ok(Self::Open {}),
             (Mode::Token, Some(tokens), None) => Ok(Self::Token { tokens }),
             (Mode::List, None, Some(spaces)) => Ok(Self::List { spaces }),
-            (Mode::Open, ..) => Err("mode = \"open\" needs neither tokens nor spaces"),
-            (Mode::Token, ..) => Err("mode = \"token\" needs tokens, a list, and no spaces"),
-            (Mode::List, ..) => Err("mode = \"list\" needs spaces, a list, and no tokens"),
+            (Mode::Open, ..) => Err("mode = \"open\" goes without tokens and spaces"),
+            (Mode::Token, ..) => Err("mode = \"token\" goes with tokens = [...], and without spaces"),
+            (Mode::List, ..) => Err("mode = \"list\" goes with spaces = [...], which may be empty, and without tokens"),
         }
     }
 }
@@ -63,8 +65,16 @@ impl Admission {
     pub(super) fn validate(&self) -> Result<(), PolicyError> {
         match self {
             Self::Token { tokens } if tokens.is_empty() => Err(PolicyError::Empty { field: "admission.tokens" }),
-            Self::List { spaces } if spaces.is_empty() => Err(PolicyError::Empty { field: "admission.spaces" }),
             _ => Ok(()),
+        }
+    }
+
+    /// Its mode, as it is written.
+    pub fn mode(&self) -> &'static str {
+        match self {
+            Self::Open {} => "open",
+            Self::Token { .. } => "token",
+            Self::List { .. } => "list",
         }
     }
 
@@ -125,7 +135,10 @@ impl FromStr for TokenHash {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let id: Option<alliance_replica::id::EntryId> = alliance_replica::id::Id::from_hex(text);
-        id.map(|id| Self(*id.as_bytes())).ok_or("the hash of a token is 64 hexadecimal digits")
+        id.map(|id| Self(*id.as_bytes())).ok_or(match text.len() {
+            TOKEN_LENGTH => "this is as long as a token itself: its hash is the second line of `alliance-relay token`",
+            _ => "the hash of a token is 64 hexadecimal digits",
+        })
     }
 }
 

@@ -17,6 +17,11 @@ pub struct Network {
 }
 
 impl Network {
+    /// True if every address lies in the network.
+    pub fn is_everywhere(&self) -> bool {
+        self.bits == 0
+    }
+
     /// True if the address lies in the network.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {

@@ -90,7 +90,7 @@ impl<S: Store> Relay<S> {
                 }
             }
             Some(Verdict::Out(code)) => {
-                info!(connection = id.0, space = ?space, code = ?code, "opening is refused");
+                info!(connection = id.0, space = ?space, reason = Reason::from(code).name(), "opening is refused");
                 self.end(id, channel, code, None);
                 self.evict(&space);
             }
@@ -150,7 +150,11 @@ impl<S: Store> Relay<S> {
                 Verdict::Out(code) => code,
                 Verdict::Unknown => Code::NotMember,
             };
-            info!(connection = id.0, space = ?space, code = ?code, "device is no longer admitted");
+            let reason = Reason::from(code).name();
+            match code {
+                Code::Expired => debug!(connection = id.0, space = ?space, "an invitation's key has done its work"),
+                _ => info!(connection = id.0, space = ?space, reason, "device is no longer admitted"),
+            }
             // What it sent is still acknowledged: a device that leaves has to know that its leaving is on disk.
             self.end_after_acks(id, channel, code.into(), None);
         }

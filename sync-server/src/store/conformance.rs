@@ -41,6 +41,13 @@ pub(super) fn append(space: SpaceId, numbers: &[u8]) -> Append {
     Append { space, entries: numbers.iter().map(|n| entry(&space, *n)).collect(), live: None }
 }
 
+/// A batch with one entry of content of so many bytes.
+pub(super) fn large(space: SpaceId, n: u8, bytes: usize) -> Append {
+    let place = Place { version: 1, chain: Chain::Content, seq: u64::from(n) + 2, prev: None, epoch: Some([7; 8]) };
+    let entry = Entry::sign(&space, &Secret::from_seed(&[9; 32]), &place, vec![n; bytes]);
+    Append { space, entries: vec![entry], live: None }
+}
+
 /// What a store has of a space.
 pub(super) fn loaded(store: &impl Store, space: &SpaceId) -> Vec<Stored> {
     let mut all = Vec::new();

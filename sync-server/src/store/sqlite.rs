@@ -4,6 +4,8 @@
 //! the errors. A row that is not what it should be is an error of its space, never a panic.
 
 mod admin;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use std::{
@@ -40,6 +42,8 @@ const BUSY: Duration = Duration::from_secs(5);
 pub struct SqliteStore {
     connection: Connection,
     times: StoreTimes,
+    /// Bytes of the entries that could not be written; none once as many could be.
+    unwritten: usize,
     /// Held as long as the store lives: one relay a folder.
     _lock: File,
 }
@@ -67,7 +71,26 @@ impl SqliteStore {
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.set_prepared_statement_cache_capacity(32);
-        Ok(Self { connection, times: StoreTimes::default(), _lock: lock })
+        Ok(Self { connection, times: StoreTimes::default(), unwritten: 0, _lock: lock })
+    }
+
+    fn write(&mut self, batch: &[Append]) -> Result<(), StoreError> {
+        let start = Instant::now();
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for append in batch {
+            let space = match number(&transaction, &append.space)? {
+                Some(space) => space,
+                None => insert_space(&transaction, &append.space)?,
+            };
+            insert_entries(&transaction, space, &append.entries)?;
+            count_entries(&transaction, space, &append.entries)?;
+            if let Some(live) = &append.live {
+                replace_live(&transaction, space, live)?;
+            }
+        }
+        transaction.commit()?;
+        self.times.commits.observe(start.elapsed());
+        Ok(())
     }
 
     /// The number under which a space's rows are kept, if it is known.
@@ -95,22 +118,15 @@ impl Store for SqliteStore {
     }
 
     fn append(&mut self, batch: &[Append]) -> Result<(), StoreError> {
-        let start = Instant::now();
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for append in batch {
-            let space = match number(&transaction, &append.space)? {
-                Some(space) => space,
-                None => insert_space(&transaction, &append.space)?,
-            };
-            insert_entries(&transaction, space, &append.entries)?;
-            count_entries(&transaction, space, &append.entries)?;
-            if let Some(live) = &append.live {
-                replace_live(&transaction, space, live)?;
-            }
+        let bytes = batch.iter().flat_map(|append| &append.entries).map(|entry| entry.entry.size()).sum();
+        let written = self.write(batch);
+        match &written {
+            Err(_) => self.unwritten = self.unwritten.max(bytes),
+            // Less finds room where that found none.
+            Ok(()) if bytes < self.unwritten => {}
+            Ok(()) => self.unwritten = 0,
         }
-        transaction.commit()?;
-        self.times.commits.observe(start.elapsed());
-        Ok(())
+        written
     }
 
     fn load(&self, space: &SpaceId, take: &mut dyn FnMut(Stored) -> Result<(), StoreError>) -> Result<(), StoreError> {
@@ -190,11 +206,19 @@ impl Store for SqliteStore {
 
     fn check(&mut self) -> Result<(), StoreError> {
         self.connection.query_row("SELECT n FROM spaces LIMIT 1", [], |_| Ok(())).optional()?;
+        let unwritten = i64::try_from(self.unwritten).unwrap_or(i64::MAX);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // What does not change is not written, but for this.
         let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
         transaction.pragma_update(None, "user_version", version)?;
-        Ok(transaction.commit()?)
+        if unwritten > 0 {
+            // One page may find room in the log of writes where entries did not.
+            transaction.execute("INSERT INTO bodies (body) VALUES (zeroblob(?1))", [unwritten])?;
+            transaction.execute("DELETE FROM bodies WHERE n = last_insert_rowid()", [])?;
+        }
+        transaction.commit()?;
+        self.unwritten = 0;
+        Ok(())
     }
 }
 
@@ -335,131 +359,4 @@ fn private_file(path: &Path) -> Result<File, StoreError> {
 
 fn in_folder(path: PathBuf) -> impl FnOnce(io::Error) -> StoreError {
     |source| StoreError::Folder { path, source }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::conformance;
-
-    fn folder() -> tempfile::TempDir {
-        tempfile::tempdir().expect("a folder for the test")
-    }
-
-    fn open(folder: &tempfile::TempDir) -> SqliteStore {
-        SqliteStore::open(folder.path()).expect("opens")
-    }
-
-    fn raw(folder: &tempfile::TempDir) -> Connection {
-        Connection::open(folder.path().join(DATABASE)).expect("opens")
-    }
-
-    #[test]
-    fn store_on_disk_does_what_every_store_does() {
-        conformance::check(|| {
-            let folder = folder();
-            (open(&folder), folder)
-        });
-    }
-
-    #[test]
-    fn what_was_appended_is_there_after_opening_again() {
-        let (folder, space) = (folder(), conformance::space(1));
-        let mut store = open(&folder);
-        let secret = store.secret(&[1; 32]).expect("keeps");
-        store.append(&[conformance::append(space, &[1, 2])]).expect("appends");
-        let before = conformance::loaded(&store, &space);
-        drop(store);
-        let mut store = open(&folder);
-        assert_eq!(conformance::loaded(&store, &space), before);
-        assert_eq!(store.secret(&[2; 32]).expect("keeps"), secret);
-    }
-
-    #[test]
-    fn an_older_database_is_counted_when_it_is_opened() {
-        let (folder, space) = (folder(), conformance::space(1));
-        let mut store = open(&folder);
-        store
-            .append(&[conformance::append(space, &[1, 2]), conformance::append(conformance::space(2), &[3])])
-            .expect("appends");
-        let totals = store.totals().expect("counts");
-        drop(store);
-        let older = "ALTER TABLE spaces DROP COLUMN entries; ALTER TABLE spaces DROP COLUMN content_bytes;
-                     ALTER TABLE spaces DROP COLUMN control_bytes; ALTER TABLE spaces DROP COLUMN content_limit;
-                     PRAGMA user_version = 1";
-        raw(&folder).execute_batch(older).expect("goes back");
-        assert_eq!(open(&folder).totals().expect("counts"), totals);
-        assert_eq!((totals.spaces, totals.entries), (2, 3));
-    }
-
-    #[test]
-    fn a_store_that_cannot_be_written_says_so() {
-        let folder = folder();
-        let mut store = open(&folder);
-        store.secret(&[1; 32]).expect("keeps");
-        store.check().expect("can be written");
-        store.connection.pragma_update(None, "query_only", true).expect("sets");
-        assert!(matches!(store.check(), Err(StoreError::Disk(_))));
-    }
-
-    #[test]
-    fn a_second_relay_on_one_folder_is_told_so() {
-        let folder = folder();
-        let first = open(&folder);
-        assert!(matches!(SqliteStore::open(folder.path()), Err(StoreError::Locked(_))));
-        drop(first);
-        open(&folder);
-    }
-
-    #[test]
-    fn a_newer_database_is_refused_and_left_alone() {
-        let folder = folder();
-        drop(open(&folder));
-        raw(&folder).pragma_update(None, "user_version", 99).expect("sets");
-        let known = STEPS.len() as u32;
-        assert!(
-            matches!(SqliteStore::open(folder.path()), Err(StoreError::Newer { found: 99, known: k }) if k == known)
-        );
-        let version: u32 = raw(&folder).pragma_query_value(None, "user_version", |row| row.get(0)).expect("reads");
-        assert_eq!(version, 99);
-    }
-
-    #[test]
-    fn a_database_of_another_program_is_refused() {
-        let folder = folder();
-        raw(&folder).execute_batch("CREATE TABLE other (n INTEGER)").expect("makes");
-        assert!(matches!(SqliteStore::open(folder.path()), Err(StoreError::Foreign)));
-        fs::write(folder.path().join(DATABASE), [b'x'; 4096]).expect("writes");
-        assert!(matches!(SqliteStore::open(folder.path()), Err(StoreError::Foreign)));
-    }
-
-    #[test]
-    fn a_damaged_row_is_an_error_of_its_space_only() {
-        let (folder, a, b) = (folder(), conformance::space(1), conformance::space(2));
-        let mut store = open(&folder);
-        store.append(&[conformance::append(a, &[1, 2]), conformance::append(b, &[1])]).expect("appends");
-        let damage =
-            "PRAGMA ignore_check_constraints = 1; UPDATE entries SET device = x'00' WHERE space = 1 AND arrival = 2";
-        raw(&folder).execute_batch(damage).expect("damages");
-        assert!(matches!(store.load(&a, &mut |_| Ok(())), Err(StoreError::Damaged { .. })));
-        assert_eq!(conformance::loaded(&store, &b).len(), 1);
-        raw(&folder).execute_batch("PRAGMA foreign_keys = 0; DELETE FROM bodies").expect("damages");
-        let id = conformance::append(b, &[1]).entries[0].id;
-        assert!(matches!(store.entries(&b, &[id]), Err(StoreError::Missing)));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn only_the_owner_can_read_what_is_kept() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = folder();
-        let inner = folder.path().join("new");
-        let mut store = SqliteStore::open(&inner).expect("opens");
-        store.append(&[conformance::append(conformance::space(1), &[1])]).expect("appends");
-        let mode = |path: &Path| path.metadata().expect("is there").permissions().mode() & 0o777;
-        assert_eq!(mode(&inner), 0o700);
-        for file in fs::read_dir(&inner).expect("a folder") {
-            assert_eq!(mode(&file.expect("a file").path()), 0o600);
-        }
-    }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use alliance_replica::exchange::{Event, frame::Code};
 use alliance_sync_server::{
-    http::{Metrics, Server},
+    http::{Metrics, Server, Sockets},
     policy::{Admission, Policy, TokenHash},
     replica::Relay,
     store::{MemoryStore, SqliteStore, Store},
@@ -37,8 +37,8 @@ fn start<S: Store + Send + 'static>(store: S, metrics: Metrics, change: impl FnO
     let (told, tell) = std::sync::mpsc::channel();
     thread::spawn(move || {
         block_on(async {
-            let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), relay).await.expect("listens");
-            let server = server.with_metrics(metrics).await.expect("listens");
+            let sockets = Sockets::bind(SocketAddr::from(([127, 0, 0, 1], 0)), metrics).await.expect("listens");
+            let server = Server::start(sockets, relay).expect("starts");
             told.send((server.address().expect("listens").to_string(), server.metrics_address())).expect("is heard");
             server.run(async { _ = stopped.await }).await.expect("serves");
         });

@@ -328,7 +328,7 @@ fn a_folder_that_another_relay_uses_is_refused_with_a_hint() {
 #[test]
 fn a_new_key_is_told_and_an_empty_database_is_no_reason_for_one() {
     let folder = folder();
-    let told = "a new relay: its key is new";
+    let told = "WARN no key was here: a new relay, its key is new";
     assert!(Program::start(folder.path(), &[]).stop().contains(told));
     assert!(!Program::start(folder.path(), &[]).stop().contains(told));
     std::fs::write(folder.path().join("relay.sqlite"), "").expect("writes");
@@ -408,6 +408,17 @@ fn an_address_that_is_taken_is_refused_with_a_hint() {
         said.contains("cannot listen on 127.0.0.1:") && said.contains("hint: another program listens there"),
         "{said}"
     );
+    let said = |data: &Path, more: &[&str]| {
+        let output = command(data).args(more).output().expect("ends");
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).expect("text")
+    };
+    let data = other.path().join("new");
+    let metrics = said(&data, &["--metrics", &first.address]);
+    assert!(metrics.contains("choose another with --metrics, or as `metrics` in the file"), "{metrics}");
+    let tls = said(&data, &["--tls-cert", "/nowhere", "--tls-key", "/nowhere"]);
+    assert!(tls.contains("cannot read /nowhere"), "{tls}");
+    assert!(!data.exists(), "a start that fails leaves no new key");
 }
 
 #[test]

@@ -6,22 +6,16 @@ use std::{
 };
 
 use alliance_core::app::{AllianceState, ItemRef, Met, Profile, RelayInfo, SessionError, SessionEvent, Tally};
-use alliance_replica::{
-    exchange::frame::Code,
-    id::{ItemId, SpaceId},
-};
+use alliance_replica::id::{ItemId, SpaceId};
 
-use super::{Both, Came, Synced, Traffic, notices::Notices, refusal};
+use super::{Both, Came, Synced, Traffic, notices::Notices, refusal_of};
 use crate::{
     command::{Answer, Context, item::Named, status::Held},
     error::CliError,
     net::{relay::Talk, stay::Stay},
+    render::status::PRIVATE,
     ui::Progress,
 };
-
-/// What is said of a relay that was told a token and did not take it.
-const NOT_TAKEN: &str =
-    "it does not take the token that is kept here; ask whoever runs it for another one, then `alliance relay token`";
 
 /// How an exchange goes on.
 pub(super) enum Mode<'a> {
@@ -141,9 +135,27 @@ impl<'a> Exchange<'a> {
 
     /// Says that the other person moved an alliance to another relay; this program goes there by itself.
     fn moved(&mut self, space: SpaceId) {
-        let alliances = self.stay.profile.alliances().unwrap_or_default();
-        let title = alliances.into_iter().find(|it| it.space == space).map(|it| it.title).unwrap_or_default();
+        let title = self.title(space).unwrap_or_default();
         self.context.ui.talk(&format!("“{title}” is exchanged through another relay from now on."));
+    }
+
+    /// Says that the relay is not what it was: of an older copy, or a disk that failed.
+    fn lost(&mut self, space: SpaceId) {
+        let title = self.title(space).unwrap_or_else(|| PRIVATE.to_owned());
+        let told = format!("The relay had lost some of “{title}”, and gets it again: `alliance security` shows when.");
+        self.context.ui.talk(&told);
+    }
+
+    /// What an alliance is called.
+    fn title(&mut self, space: SpaceId) -> Option<String> {
+        let alliances = self.stay.profile.alliances().unwrap_or_default();
+        alliances.into_iter().find(|it| it.space == space).map(|it| it.title)
+    }
+
+    /// True if the relay has taken the space before.
+    fn is_held(&mut self, space: SpaceId) -> bool {
+        let all = self.stay.profile.status().unwrap_or_default();
+        all.iter().any(|it| it.space == space && it.kept)
     }
 
     /// Says who is here, calmly: an interruption of the network is no departure.
@@ -173,10 +185,12 @@ impl<'a> Exchange<'a> {
                     new = true;
                     // A relay that was left may do as it likes.
                     if !self.relay.left.contains(&space) {
-                        let kept = code == Code::Token && self.relay.token.is_some();
-                        self.refused.insert(space, if kept { NOT_TAKEN } else { refusal(code) });
+                        self.stay.profile.set_refusal(&space, Some(code))?;
+                        let is_held = self.is_held(space);
+                        self.refused.insert(space, refusal_of(code, self.relay, is_held));
                     }
                 }
+                SessionEvent::Lost { space } => self.lost(space),
                 SessionEvent::Damaged { space } => {
                     new = true;
                     self.damaged = true;

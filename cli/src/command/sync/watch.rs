@@ -19,7 +19,7 @@ use alliance_replica::exchange::frame::Code;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::{Exchange, Mode, notices::Notices, of_left, refusal, way};
+use super::{Exchange, Mode, keep_refusal, notices::Notices, of_left, refusal, way};
 use crate::{
     command::Context,
     error::CliError,
@@ -129,7 +129,12 @@ async fn one(context: &Context<'_>, file: &Path, url: &str, notices: &Notices) -
                 match ended {
                     Ok(End::Stopped) => return Ok(Ended::Stopped),
                     Ok(End::Over) => continue,
-                    Err(error) => error,
+                    Err(error) => {
+                        if let TalkError::Session(ended) = &error {
+                            keep_refusal(&mut profile, &relay, ended)?;
+                        }
+                        error
+                    }
                 }
             }
         };

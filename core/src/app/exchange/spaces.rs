@@ -34,6 +34,7 @@ impl Session {
         self.note_withheld(profile, world)?;
         let open: Vec<_> = self.channels.values().filter(|line| !line.invitation).map(|line| line.space).collect();
         let never: Vec<_> = self.closed.iter().filter(|(_, never)| **never).map(|(space, _)| *space).collect();
+        open.iter().try_for_each(|space| profile.set_refusal(space, None))?;
         profile.note_absent(&self.url, &self.absent)?;
         profile.note_exchanged(&self.url, &open, &never)
     }

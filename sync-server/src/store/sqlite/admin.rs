@@ -112,7 +112,7 @@ impl Admin {
         rows.next()?.map(kept).transpose()
     }
 
-    /// Sets how much content a space may have; nothing for what the policy says. False if the space is not held.
+    /// Sets how much content a space may have; nothing for what the policy says of all. False if the space is not held.
     pub fn set_content_limit(&self, space: &SpaceId, limit: Option<u64>) -> Result<bool, StoreError> {
         let limit = limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
         let sql = "UPDATE spaces SET content_limit = ?2 WHERE space = ?1";
@@ -146,8 +146,8 @@ impl SqliteStore {
         folder.join(DATABASE)
     }
 
-    /// Looks whether a folder can be a relay's, and makes nothing: what is there may be opened by this user, and no file
-    /// stands in the way of what is not there yet.
+    /// Looks whether a folder can be a relay's, and makes nothing: what is there may be opened by this user, what is not
+    /// there yet may be made, and no file stands in its way.
     pub fn look(folder: &Path) -> Result<(), StoreError> {
         for name in [LOCK, DATABASE] {
             let file = folder.join(name);
@@ -156,7 +156,8 @@ impl SqliteStore {
                 _ => {}
             }
         }
-        refuse_empty(&folder.join(DATABASE))
+        refuse_empty(&folder.join(DATABASE))?;
+        may_be_written(folder)
     }
 
     /// Forgets a space and overwrites what was kept of it. False if it is not held.
@@ -176,6 +177,22 @@ impl SqliteStore {
         let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).optional()?;
         Ok(emptied.is_some())
     }
+}
+
+/// Looks whether this user may make files in a folder, or, where it is not there yet, in the nearest one above that is.
+#[cfg(unix)]
+fn may_be_written(folder: &Path) -> Result<(), StoreError> {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    let here = |path| if path == Path::new("") { Path::new(".") } else { path };
+    let Some(nearest) = folder.ancestors().map(here).find(|path| path.exists()) else { return Ok(()) };
+    let may = accessat(CWD, nearest, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);
+    may.map_err(|problem| in_folder(nearest.to_owned())(problem.into()))
+}
+
+/// Nothing that can be told.
+#[cfg(not(unix))]
+fn may_be_written(_: &Path) -> Result<(), StoreError> {
+    Ok(())
 }
 
 fn kept(row: &Row<'_>) -> Result<Kept, StoreError> {

@@ -1,0 +1,57 @@
+//! Why a relay did not take something, in words of people, and who can help.
+//!
+//! One code of the protocol stands for several limits of a relay; what is known here tells some of them apart.
+
+use alliance_core::app::{RelayInfo, SpaceStatus};
+use alliance_replica::exchange::frame::Code;
+
+/// What is said of a relay that was told a token and did not take it.
+const NOT_TAKEN: &str =
+    "it does not take the token that is kept here; ask whoever runs it for another one, then `alliance relay token`";
+
+/// Of a relay that holds the space: a share is full, or too much came at once.
+const FULL: &str = "it takes no more of it: your part of the room there is full, or too much came at once; sync again in an \
+    hour, and if it says so again ask whoever runs the relay for more room";
+
+/// Of a relay that does not hold it.
+const NEW: &str = "it takes no more new alliances for now; sync again in an hour, and if it says so again ask whoever runs the \
+    relay";
+
+/// A relay's reason to end a connection, for people.
+pub fn refusal(code: Code) -> &'static str {
+    match code {
+        Code::Version => "it speaks another version of the protocol; install the newest `alliance`",
+        Code::Frame | Code::Proof => "it did not understand this program",
+        Code::NotMember => "this computer does not belong to the alliance, or no longer",
+        Code::UnknownSpace => "it does not know this alliance",
+        Code::Expired => "the invitation has run out",
+        Code::Entry => "it refused something that was written",
+        Code::Limit => {
+            "too much comes from this network right now: wait a while, and if it says so again ask whoever runs it"
+        }
+        Code::Slow => "this connection is too slow",
+        Code::Closing => "it is being stopped",
+        Code::Storage => "its disk cannot be written: if it says so again, tell whoever runs it",
+        Code::Internal => "something went wrong in it",
+        Code::Token => {
+            "it takes new alliances only of those it knows: ask whoever runs it; a token is kept with `alliance relay token`"
+        }
+    }
+}
+
+/// A relay's reason not to take a space, or something in it: one that it holds already is no new one.
+pub(super) fn refusal_of(code: Code, relay: &RelayInfo, is_held: bool) -> &'static str {
+    match code {
+        Code::Limit if is_held => FULL,
+        Code::Limit => NEW,
+        Code::Token if relay.token.is_some() => NOT_TAKEN,
+        code => refusal(code),
+    }
+}
+
+/// Why what there is of a space is not on its relay, if that is for a refusal.
+pub fn standing(space: &SpaceStatus, relays: &[RelayInfo]) -> Option<&'static str> {
+    let relay = relays.iter().find(|relay| relay.keeps(&space.space))?;
+    let is_open = space.waiting + space.unsent > 0 || !space.kept;
+    space.refusal.filter(|_| is_open).map(|code| refusal_of(code, relay, space.kept))
+}
