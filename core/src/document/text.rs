@@ -308,8 +308,7 @@ mod tests {
 
     use super::*;
 
-    proptest! {
-        #[test]
+    #[test]
     fn of_two_words_that_begin_alike_the_one_that_went_is_taken_out() {
         let cases = [
             ("then these too", "these too", 0, 5, ""),
@@ -325,7 +324,8 @@ mod tests {
         }
     }
 
-    #[test]
+    proptest! {
+        #[test]
         fn splices_turn_one_text_into_the_other(old in "[ab c\u{1f600}語\n]{0,40}", new in "[ab c\u{1f600}語\n]{0,40}") {
             prop_assert_eq!(spliced(&old, &splices(&old, &new)), new);
         }

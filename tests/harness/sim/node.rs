@@ -19,7 +19,7 @@ const FRESH: [u8; 32] = [7; 32];
 /// Where a relay keeps its entries.
 pub(crate) enum Kept {
     Memory(MemoryStore),
-    Sqlite(SqliteStore, TempDir),
+    Sqlite(Box<SqliteStore>, TempDir),
 }
 
 /// A relay that may be down.
@@ -105,7 +105,7 @@ impl Kept {
     fn open(folder: TempDir) -> Self {
         let mut store = SqliteStore::open(folder.path()).expect("a store");
         store.secret(&FRESH).expect("a secret");
-        Self::Sqlite(store, folder)
+        Self::Sqlite(Box::new(store), folder)
     }
 
     fn copy(&self) -> Self {
@@ -122,14 +122,14 @@ impl Kept {
     fn inner(&self) -> &dyn Store {
         match self {
             Self::Memory(store) => store,
-            Self::Sqlite(store, _) => store,
+            Self::Sqlite(store, _) => store.as_ref(),
         }
     }
 
     fn inner_mut(&mut self) -> &mut dyn Store {
         match self {
             Self::Memory(store) => store,
-            Self::Sqlite(store, _) => store,
+            Self::Sqlite(store, _) => store.as_mut(),
         }
     }
 }

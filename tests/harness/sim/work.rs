@@ -317,7 +317,7 @@ impl Sim {
             return Ok(());
         }
         let what = self.dice.weighed(&[20, 12, 30, 10, 8, 6, 6, 8, 5, 5, 4, 6, 10]);
-        if !matches!(what, 0 | 1 | 2) {
+        if !matches!(what, 0..=2) {
             // What may take words away comes later than they did.
             self.pass(LATER)?;
         }
