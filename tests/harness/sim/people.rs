@@ -16,6 +16,7 @@ use alliance_replica::id::SpaceId;
 use super::{
     device::{Screen, Text},
     dice::Dice,
+    record::{LENGTH, WORD},
 };
 
 /// What somebody wrote: the item, and the new words in it.
@@ -147,7 +148,8 @@ impl Act {
         }
         let after = profile.text(&summary.item, field)?.text;
         // Typed between words, wherever these are by now.
-        let whole = before.split_whitespace().all(|word| after.contains(word));
+        let whole =
+            before.match_indices(WORD).all(|(at, _)| after.contains(&before[at..before.len().min(at + LENGTH)]));
         self.torn = (!whole).then(|| format!("{before:?} became {after:?}"));
         self.opened = Some((place, (from, text)));
         Ok(Some((summary.item, written)))

@@ -4,6 +4,11 @@ use std::collections::BTreeMap;
 
 use alliance_core::app::ItemRef;
 
+/// What every word begins with.
+pub(crate) const WORD: &str = "canary";
+/// Bytes of a word.
+pub(crate) const LENGTH: usize = WORD.len() + 5;
+
 /// A word that somebody wrote, unlike any other.
 #[derive(Clone, Debug)]
 pub(crate) struct Word {
@@ -30,7 +35,7 @@ impl Record {
     /// A word that was never written.
     pub(crate) fn word(&mut self) -> String {
         self.made += 1;
-        format!("canary{:04}x", self.made)
+        format!("{WORD}{:04}x", self.made)
     }
 
     /// Notes that a word is written.
