@@ -139,5 +139,12 @@ impl Sim {
     pub(crate) fn relay_forgot(&mut self) {
         self.seen.stored.clear();
         self.seen.forgot = Some(self.clock);
+        // Who was put back and has not met it since does not know any more what they had sealed.
+        let unsettled: Vec<_> =
+            self.devices.iter().filter(|(_, device)| device.settled == 0).map(|(name, _)| name.clone()).collect();
+        for name in unsettled {
+            self.devices.get_mut(&name).expect("a computer").forks = true;
+            self.record.forgive(&name, 0, |_| false);
+        }
     }
 }
