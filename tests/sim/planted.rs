@@ -6,10 +6,9 @@ use alliance_replica::planted::{Bug, plant};
 use alliance_tests::sim::{Knobs, run};
 
 /// A fault, the seed from which on and the number of seeds within which it is found, and how it shows.
-const BUGS: [(Bug, u64, u64, &[&str]); 13] = [
+const BUGS: [(Bug, u64, u64, &[&str]); 12] = [
     (Bug::AckBeforeFsync, 0, 10, &["I1"]),
     (Bug::SealBeforePull, 0, 40, &["I2"]),
-    (Bug::ActorReused, 0, 10, &["I"]),
     (Bug::NoConfirmNeeded, 0, 20, &["I4"]),
     (Bug::ResendWithoutDedupe, 0, 20, &["I10"]),
     (Bug::ViewNotUpdated, 0, 10, &["I"]),
