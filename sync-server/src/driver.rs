@@ -209,6 +209,15 @@ impl Reader {
     }
 }
 
+/// What was found when the relay's health was last asked for.
+#[derive(Clone, Copy)]
+struct Checked {
+    when: Instant,
+    /// How many had failed then: another since says more than this.
+    failed_commits: u64,
+    is_well: bool,
+}
+
 /// What the thread owns.
 struct Pump<S> {
     relay: Relay<S>,
@@ -217,7 +226,7 @@ struct Pump<S> {
     ticked: Duration,
     /// How long frames waited.
     queue: Histogram,
-    checked: Option<(Instant, bool)>,
+    checked: Option<Checked>,
     page: Option<(Instant, String)>,
 }
 
@@ -308,14 +317,16 @@ impl<S: Store> Pump<S> {
     }
 
     fn check(&mut self) -> bool {
-        if let Some((_, is_well)) = self.checked.filter(|(when, _)| when.elapsed() < FRESH) {
-            return is_well;
+        let failed_commits = self.relay.failed_commits();
+        let fresh = |found: &Checked| found.when.elapsed() < FRESH && found.failed_commits == failed_commits;
+        if let Some(found) = self.checked.filter(fresh) {
+            return found.is_well;
         }
         let found = self.relay.check();
         if let Err(problem) = &found {
             error!(reason = crate::error::chain(problem), "the store does not work");
         }
-        self.checked = Some((Instant::now(), found.is_ok()));
+        self.checked = Some(Checked { when: Instant::now(), failed_commits, is_well: found.is_ok() });
         found.is_ok()
     }
 

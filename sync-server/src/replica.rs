@@ -338,6 +338,12 @@ impl<S: Store> Relay<S> {
         self.store.check()
     }
 
+    /// How many commits failed. A finding of [`Relay::check`] is out of date after another.
+    #[must_use]
+    pub const fn failed_commits(&self) -> u64 {
+        self.counters.failed_commits
+    }
+
     /// Remembers damage, so that whoever asks for the relay's health learns of it.
     fn note_read(&mut self, problem: &StoreError) {
         self.damaged |= matches!(problem, StoreError::Damaged { .. } | StoreError::Missing);
