@@ -6,6 +6,7 @@
 mod apply;
 mod arrange;
 mod checkup;
+mod devices;
 mod documents;
 pub mod exchange;
 mod find;
@@ -36,6 +37,7 @@ use rand_core::CryptoRng;
 
 pub use arrange::Whereto;
 pub use checkup::{Checkup, SpaceCheckup};
+pub use devices::Device;
 pub use exchange::{Met, Session, SessionError, SessionEvent, Tally};
 pub use find::SHORTEST_PART;
 pub use history::{Calendar, Chapter};
@@ -215,6 +217,12 @@ pub enum AppError {
     /// Only the device that founded the alliance can invite the other person.
     #[error("only the computer on which the alliance was made can invite the other person")]
     NotFounder,
+    /// The device is this one, or nobody's, or the other person's.
+    #[error("that is not another computer of yours in this alliance")]
+    NotYourDevice,
+    /// This person left the alliance, or this computer was cut off.
+    #[error("this alliance is over for this computer: nothing new can be written in it")]
+    Ended,
     /// The alliance has two members already.
     #[error("the alliance has its two members already")]
     Full,

@@ -22,7 +22,7 @@ pub use logs::{StoredEntry, StoredState};
 pub use relays::{RelayRow, RelayTerms, Stage};
 pub use rows::StoredRow;
 pub use search::Hit;
-pub use secrets::{EpochRow, Invited, SpaceRow};
+pub use secrets::{Ending, EpochRow, Invited, SpaceRow};
 pub use security::SecurityEvent;
 
 use std::path::Path;

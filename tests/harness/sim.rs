@@ -10,12 +10,14 @@
 mod device;
 mod dice;
 mod end;
+mod family;
 mod forgery;
 mod network;
 mod node;
 mod oracle;
 mod people;
 mod record;
+mod sealed;
 mod wal;
 mod work;
 
@@ -69,6 +71,10 @@ pub struct Knobs {
     pub forges: u64,
     /// Ben invites somebody, and perhaps two people take the same invitation up.
     pub invites: u64,
+    /// Somebody takes another computer into use, or cuts one off.
+    pub computers: u64,
+    /// Somebody leaves an alliance.
+    pub leaves: u64,
     /// Whether the relay keeps its entries in a real database.
     pub sqlite: bool,
 }
@@ -90,6 +96,8 @@ impl Knobs {
         relay_lies: 0,
         forges: 0,
         invites: 0,
+        computers: 0,
+        leaves: 0,
         sqlite: false,
     };
 
@@ -114,6 +122,8 @@ impl Knobs {
             forges: knob(350, 80),
             invites: knob(500, 10),
             sqlite: knob(60, 1) == 1,
+            computers: knob(400, 40),
+            leaves: knob(150, 4),
         }
     }
 }
@@ -151,6 +161,8 @@ pub(crate) struct Sim {
     record: Record,
     seen: Seen,
     spaces: BTreeSet<SpaceId>,
+    /// Until when what computers wrote in a space is kept, where they were cut off or their person left.
+    safe: BTreeMap<(String, SpaceId), u64>,
     steps: Vec<String>,
     faults: BTreeMap<&'static str, u64>,
     digest: [u8; 32],
@@ -219,6 +231,7 @@ impl Sim {
             record: Record::default(),
             seen: Seen::default(),
             spaces: BTreeSet::new(),
+            safe: BTreeMap::new(),
             steps: Vec::new(),
             faults: BTreeMap::new(),
             digest: [0; 32],

@@ -6,7 +6,7 @@ use alliance_replica::planted::{Bug, plant};
 use alliance_tests::sim::{Knobs, run};
 
 /// A fault, the seed from which on and the number of seeds within which it is found, and how it shows.
-const BUGS: [(Bug, u64, u64, &[&str]); 12] = [
+const BUGS: [(Bug, u64, u64, &[&str]); 22] = [
     (Bug::AckBeforeFsync, 0, 10, &["I1"]),
     (Bug::SealBeforePull, 0, 40, &["I2"]),
     (Bug::NoConfirmNeeded, 0, 20, &["I4"]),
@@ -19,6 +19,16 @@ const BUGS: [(Bug, u64, u64, &[&str]); 12] = [
     (Bug::RelayAcksBeforeCommit, 0, 40, &["I1"]),
     (Bug::AuthorCheckSkipped, 0, 40, &["I9"]),
     (Bug::NoPredecessorCheck, 0, 40, &["I"]),
+    (Bug::EpochOfCutAuthorUsed, 0, 40, &["I4"]),
+    (Bug::LeaveOvertakesContent, 0, 100, &["I8"]),
+    (Bug::EndingBeforePull, 0, 100, &["I8"]),
+    (Bug::KeyNotHandedOn, 0, 40, &["I"]),
+    (Bug::WriterCheckSkipped, 0, 100, &["I9"]),
+    (Bug::VersionOffByOne, 0, 120, &["I"]),
+    (Bug::ActorReused, 0, 150, &["I"]),
+    (Bug::AfterIgnored, 0, 150, &["I"]),
+    (Bug::DroppedInsteadOfWaiting, 0, 150, &["I"]),
+    (Bug::ForkSilentlyAccepted, 0, 150, &["I"]),
 ];
 
 /// Looks for these faults, in one seed after the other. `ALLIANCE_BUG` names a single one, `ALLIANCE_SEED` and

@@ -88,6 +88,10 @@ pub(super) fn app(error: &AppError) -> Advice {
         AppError::NotFounder => {
             failed("not_founder", "run `alliance invite` where `alliance init` or `alliance new` was run")
         }
+        AppError::NotYourDevice => failed("not_your_device", "`alliance member list` shows who is in the alliance"),
+        AppError::Ended => {
+            failed("ended", "all that is here stays and can be read; `alliance use` shows your other ones")
+        }
         AppError::Full => failed("full", "an alliance is for two; `alliance new <title>` starts another one"),
     }
 }

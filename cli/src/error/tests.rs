@@ -97,6 +97,8 @@ fn every_app_error() -> Vec<AppError> {
         AppError::UnknownSpace,
         AppError::NoRelay,
         AppError::NotFounder,
+        AppError::NotYourDevice,
+        AppError::Ended,
         AppError::Full,
     ]);
     all

@@ -25,6 +25,10 @@ pub enum Bug {
     RelayAcksFailedCommit,
     QueueEmptiedTooFar,
     LastEntryNotSent,
+    EpochOfCutAuthorUsed,
+    LeaveOvertakesContent,
+    EndingBeforePull,
+    KeyNotHandedOn,
 }
 
 #[cfg(feature = "planted")]

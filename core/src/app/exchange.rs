@@ -22,7 +22,7 @@ use alliance_replica::{
 };
 use zeroize::Zeroizing;
 
-use super::{AppError, Profile, RelayInfo, World, presence::Room};
+use super::{AppError, Profile, RelayInfo, World, presence::Room, seal::Came};
 use crate::domain::alliance;
 
 /// Bytes of arrived entries after which a driver should not wait for more before it flushes.
@@ -466,11 +466,11 @@ impl Session {
     ) -> Result<(), AppError> {
         let loaded = profile.space(&space)?;
         let device = loaded.device();
-        let allowed = self.exchange.peer(channel).is_some_and(|peer| peer.may_seal(&loaded.log, &device));
-        if !allowed {
+        let Some(peer) = self.exchange.peer(channel).filter(|peer| peer.may_seal(&loaded.log, &device)) else {
             return Ok(());
-        }
-        profile.seal(&space, received, world)
+        };
+        let came = Came { received, all: peer.is_pulled(&loaded.log) };
+        profile.seal(&space, came, world)
     }
 
     /// Puts one path on its way; returns false if there is none.

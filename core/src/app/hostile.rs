@@ -18,7 +18,7 @@ use alliance_replica::{
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 use tempfile::TempDir;
 
-use super::*;
+use super::{seal::Came, *};
 use crate::{
     document::{DocId, Document, Edit, Editor, KindName, Preimage, Writer},
     domain,
@@ -37,6 +37,9 @@ struct Stage {
     /// Of the epoch that both hold then.
     key: EpochKey,
 }
+
+/// Nothing came, and nothing is anywhere else.
+const NOTHING: Came = Came { received: false, all: true };
 
 fn entry_place(chain: Chain, prev: Option<&Verified>) -> EntryPlace {
     EntryPlace {
@@ -135,7 +138,7 @@ impl Stage {
 
     fn seal(&mut self) {
         let mut world = World { now: 1_800_000_000, rng: &mut self.rng };
-        self.ben.seal(&self.space, false, &mut world).expect("seals");
+        self.ben.seal(&self.space, NOTHING, &mut world).expect("seals");
     }
 
     fn content(

@@ -261,6 +261,7 @@ pub(super) fn write_and(
     plan: &Plan,
     world: &mut World<'_>,
 ) -> Result<Vec<Wrote>, AppError> {
+    profile::check_open(tx, &target.space)?;
     let intent = tx.next_intent(&target.space)?;
     tx.insert_item(&target.space, &target.item, &target.preimage.encode(), false)?;
     let (mut wrote, mut made) = (Vec::new(), Vec::new());

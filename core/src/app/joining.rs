@@ -120,16 +120,22 @@ impl Joining {
         let relay = self.invitation.terms().relay.as_ref().map(|relay| relay_address(&relay.url)).transpose()?;
         let personal = profile.personal()?;
         let device = DeviceSecret::generate(world.rng);
-        let member = MemberId::of(&device.id());
-        let lost = DeviceSecret::generate(world.rng);
-        let sealed = recovery::seal(&lost, &personal.recovery, &space, &personal.space, world.rng)
-            .map_err(|_| AppError::NotInvited(NotInvited::Unknown))?;
+        let inviter = fold.device(&self.key.id()).ok_or(AppError::NotInvited(NotInvited::Unknown))?.member;
+        let purpose = self.purpose().ok_or(AppError::NotInvited(NotInvited::Unknown))?;
+        // Somebody else has words of their own.
+        let (member, lost) = match purpose {
+            Purpose::Member => (MemberId::of(&device.id()), Some(DeviceSecret::generate(world.rng))),
+            Purpose::OwnDevice => (inviter, None),
+        };
+        let sealed =
+            lost.as_ref().map(|lost| recovery::seal(lost, &personal.recovery, &space, &personal.space, world.rng));
+        let sealed = sealed.transpose().map_err(|_| AppError::NotInvited(NotInvited::Unknown))?;
         let keys = device.keys();
         let redeem = Redeem {
             device: keys,
-            recovery: Some(lost.keys()),
+            recovery: lost.as_ref().map(DeviceSecret::keys),
             consent: keys.consent(device.signing(), &space, &member),
-            recovery_consent: Some(lost.keys().consent(lost.signing(), &space, &member)),
+            recovery_consent: lost.map(|lost| lost.keys().consent(lost.signing(), &space, &member)),
         };
         let control = Control { after: self.log.after(None), record: Record::Redeem(redeem) };
         let place = Place { version: 1, chain: Chain::Control, seq: 1, prev: None, epoch: None };
@@ -161,7 +167,7 @@ impl Joining {
                 &Invited {
                     device: self.key.id(),
                     mine: false,
-                    purpose: Purpose::Member,
+                    purpose,
                     expires: self.invitation.terms().expires,
                     secret: self.key.to_bytes(),
                     written: true,
@@ -179,8 +185,10 @@ impl Joining {
             tx.put_device(&space, &device.id(), &member)?;
             tx.set_meta(&profile::state_key(&space), membership::state(&loaded).as_bytes())?;
             spaces.insert(space, loaded);
-            profile::keep_recovery(tx, documents, &personal.space, &space, &sealed, world)?;
-            profile::introduce(tx, documents, &space, &person, world)?;
+            if let Some(sealed) = sealed {
+                profile::keep_recovery(tx, documents, &personal.space, &space, &sealed, world)?;
+                profile::introduce(tx, documents, &space, &person, world)?;
+            }
             tx.set_meta(profile::CURRENT, space.as_bytes())?;
             tx.note_security(world.now, &space, "joined", &json!({ "device": device.id().to_string() }))?;
             Ok(())
@@ -191,6 +199,12 @@ impl Joining {
     /// The relay by which the invitation was found, and its key.
     pub fn relay(&self) -> Option<(&str, Option<ReplicaKey>)> {
         self.invitation.terms().relay.as_ref().map(|relay| (relay.url.as_str(), self.relay_key))
+    }
+
+    /// Whom the invitation is for, by the log.
+    fn purpose(&self) -> Option<Purpose> {
+        let invitations = self.log.fold().invitations();
+        invitations.iter().find(|it| it.invite.key.device == self.key.id()).map(|it| it.invite.purpose)
     }
 
     fn check(&self, now: i64) -> Result<(), NotInvited> {

@@ -49,7 +49,7 @@ pub(super) fn state(space: &Space) -> &'static str {
     let others = fold.members().any(|member| member != space.row.member);
     match me {
         None => "awaits",
-        Some(me) if me.cut => "ended",
+        Some(me) if !me.live => "ended",
         Some(_) if fold.left().iter().any(|member| *member != space.row.member) => "they-left",
         Some(_) if others => "together",
         Some(_) => "alone",

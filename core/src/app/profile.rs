@@ -194,20 +194,32 @@ impl Profile {
 
     /// Makes an invitation for the other person. It works once this profile has synced.
     pub fn invite(&mut self, space: SpaceId, expires: u64, world: &mut World<'_>) -> Result<Invitation, AppError> {
+        self.offer(space, Purpose::Member, expires, world)
+    }
+
+    /// Makes an invitation, to be written into the log with the next exchange.
+    pub(super) fn offer(
+        &mut self,
+        space: SpaceId,
+        purpose: Purpose,
+        expires: u64,
+        world: &mut World<'_>,
+    ) -> Result<Invitation, AppError> {
         let relays = self.relays()?;
         let Self { store, spaces, .. } = self;
         store.write(|tx| {
             let loaded = loaded(spaces, tx, &space)?;
             let fold = loaded.log.fold();
-            if fold.other_member().is_some() {
+            if purpose == Purpose::Member && fold.other_member().is_some() {
                 return Err(AppError::Full);
             }
-            if fold.founder() != Some(loaded.device()) {
+            if purpose == Purpose::Member && fold.founder() != Some(loaded.device()) {
                 return Err(AppError::NotFounder);
             }
+            check_open(tx, &space)?;
             let relay = relays.iter().find(|relay| relay.keeps(&space)).ok_or(AppError::NoRelay)?;
             let relay = Relay { url: relay.url.clone(), key: relay.key };
-            let terms = Terms { space, purpose: Purpose::Member, expires, relay: Some(relay) };
+            let terms = Terms { space, purpose, expires, relay: Some(relay) };
             let invitation = Invitation::generate(terms, world.rng)?;
             let secret = invitation.device_secret();
             tx.insert_invitation(
@@ -215,7 +227,7 @@ impl Profile {
                 &Invited {
                     device: secret.id(),
                     mine: true,
-                    purpose: Purpose::Member,
+                    purpose,
                     expires,
                     secret: secret.to_bytes(),
                     written: false,
@@ -337,6 +349,16 @@ impl Space {
         });
         redemptions.all(|id| self.relayed.get(&id).copied().unwrap_or(false))
     }
+}
+
+/// Refuses to go on in an alliance that this person left, or from which this computer was cut off.
+pub(super) fn check_open(tx: &Tx<'_>, space: &SpaceId) -> Result<(), AppError> {
+    if is_over(tx, space)? { Err(AppError::Ended) } else { Ok(()) }
+}
+
+/// True if this person left an alliance, or this computer was cut off from it.
+pub(super) fn is_over(tx: &Tx<'_>, space: &SpaceId) -> Result<bool, AppError> {
+    Ok(tx.meta(&state_key(space))?.as_deref() == Some(b"ended"))
 }
 
 /// A space's genesis.

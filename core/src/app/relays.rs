@@ -388,7 +388,8 @@ fn publish_relay(
     key: ReplicaKey,
     world: &mut World<'_>,
 ) -> Result<(), AppError> {
-    if tx.space(space)?.is_none_or(|row| row.kind == SpaceKind::Personal) {
+    let is_alliance = tx.space(space)?.is_some_and(|row| row.kind == SpaceKind::Alliance);
+    if !is_alliance || super::profile::is_over(tx, space)? {
         return Ok(());
     }
     let target = Target::alliance(tx, space)?;

@@ -12,7 +12,7 @@ use alliance_replica::{
     limits,
     log::{
         chain::State,
-        control::{Confirm, Cut, Invite, Purpose, Reason, Record},
+        control::{Confirm, Cut, Invite, Leave, Purpose, Reason, Record},
         entry::Entry,
         heads::{After, Chain},
         membership::Role,
@@ -42,9 +42,18 @@ const RAW: usize = 8 * 1024 * 1024;
 /// Seconds after which a device that only received says so.
 const RECEIPT: i64 = 24 * 60 * 60;
 
+/// What came before something is sealed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Came {
+    /// True if anything did just now.
+    pub(super) received: bool,
+    /// True if all did that the peer has.
+    pub(super) all: bool,
+}
+
 impl Profile {
     /// Seals everything that waits in a space. The caller has pulled.
-    pub(super) fn seal(&mut self, space: &SpaceId, received: bool, world: &mut World<'_>) -> Result<(), AppError> {
+    pub(super) fn seal(&mut self, space: &SpaceId, came: Came, world: &mut World<'_>) -> Result<(), AppError> {
         let Self { store, spaces, documents } = self;
         store.write(|tx| {
             let space = loaded(spaces, tx, space)?;
@@ -54,7 +63,7 @@ impl Profile {
             }
             let (control, content, held) = (Vec::new(), Vec::new(), Vec::new());
             let mut gate = Gate { tx, space, documents, world, control, content, held };
-            gate.run(received)?;
+            gate.run(came)?;
             let Gate { control, content, space, documents, world, .. } = gate;
             if control.is_empty() && content.is_empty() {
                 return Ok(());
@@ -83,7 +92,7 @@ struct Gate<'a, 'b, 'w> {
 }
 
 impl Gate<'_, '_, '_> {
-    fn run(&mut self, received: bool) -> Result<(), AppError> {
+    fn run(&mut self, came: Came) -> Result<(), AppError> {
         let me = self.space.device();
         let fold = self.space.log.fold();
         if !fold.device(&me).is_some_and(|it| it.live && it.role == Role::Ordinary) {
@@ -92,6 +101,17 @@ impl Gate<'_, '_, '_> {
         self.invite()?;
         self.confirm()?;
         self.withdraw()?;
+        // What is here by then is kept.
+        let all = came.all || planted::is(Bug::EndingBeforePull);
+        if all {
+            self.cut()?;
+        }
+        self.write(came.received)?;
+        if all { self.leave() } else { Ok(()) }
+    }
+
+    /// Seals content, and keys for whoever lacks them.
+    fn write(&mut self, received: bool) -> Result<(), AppError> {
         let mut waiting = self.sealable()?;
         let receipt = waiting.is_empty() && received && self.owes_receipt();
         if waiting.is_empty() && !receipt && !self.lacks_keys() {
@@ -158,6 +178,29 @@ impl Gate<'_, '_, '_> {
                 }
                 self.tx.remove_invitation(&self.space.id(), &invited.device)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Cuts the devices of this person that are to end.
+    fn cut(&mut self) -> Result<(), AppError> {
+        let space = self.space.id();
+        for ending in self.tx.endings(&space)? {
+            let Some(reason) = ending.reason else { continue };
+            if self.space.log.fold().device(&ending.device).is_some_and(|it| it.live) {
+                self.record(Record::Cut(Cut { device: ending.device, reason }))?;
+            }
+            self.tx.remove_ending(&space, &ending.device)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves, if the person wants to, once all is sealed that they wrote.
+    fn leave(&mut self) -> Result<(), AppError> {
+        let (space, me) = (self.space.id(), self.space.device());
+        if self.tx.endings(&space)?.iter().any(|ending| ending.reason.is_none()) {
+            self.record(Record::Leave(Leave {}))?;
+            self.tx.remove_ending(&space, &me)?;
         }
         Ok(())
     }

@@ -140,7 +140,12 @@ impl Profile {
             }
             intent::done(tx, &item, !wrote.is_empty())
         });
-        if let (Some(n), Err(AppError::NotUndone { .. } | AppError::Rule(_) | AppError::Edit(_))) = (turned, &result) {
+        let passed = |error: &AppError| {
+            matches!(error, AppError::NotUndone { .. } | AppError::Rule(_) | AppError::Edit(_) | AppError::Ended)
+        };
+        if let (Some(n), Err(error)) = (turned, &result)
+            && passed(error)
+        {
             self.store.write(|tx| Ok::<_, AppError>(tx.pass_over(n)?))?;
         }
         self.settle(result)

@@ -4,13 +4,14 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::StoreError;
 
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     include_str!("migrations/0001_profile.sql"),
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_relays.sql"),
     include_str!("migrations/0004_words.sql"),
     include_str!("migrations/0005_keys.sql"),
     include_str!("migrations/0006_left.sql"),
+    include_str!("migrations/0007_endings.sql"),
 ];
 
 /// The newest format that this program knows.

@@ -1,10 +1,10 @@
-//! Spaces with this device's key in each, invitations under way, and epoch keys.
+//! Spaces with this device's key in each, invitations and endings under way, and epoch keys.
 
 use std::collections::BTreeMap;
 
 use alliance_replica::{
     id::{DeviceId, EntryId, EpochId, MemberId, SpaceId},
-    log::control::{Purpose, SpaceKind},
+    log::control::{Purpose, Reason, SpaceKind},
 };
 use rusqlite::{OptionalExtension as _, Row};
 use zeroize::Zeroizing;
@@ -47,6 +47,15 @@ pub struct Invited {
     pub secret: Zeroizing<[u8; 64]>,
     /// True once its control entry is in the log.
     pub written: bool,
+}
+
+/// The end of a device that is decided and not yet in the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ending {
+    /// The device.
+    pub device: DeviceId,
+    /// Why it is cut; nothing if it is this device, whose person leaves.
+    pub reason: Option<Reason>,
 }
 
 /// An epoch with its key.
@@ -178,6 +187,44 @@ impl Tx<'_> {
     pub fn remove_invitation(&self, space: &SpaceId, device: &DeviceId) -> Result<(), StoreError> {
         self.execute("DELETE FROM invitations WHERE space = ?1 AND device = ?2", (space.as_ref(), device.as_ref()))?;
         self.note_erased();
+        Ok(())
+    }
+
+    /// Adds an ending.
+    pub fn insert_ending(&self, space: &SpaceId, ending: &Ending) -> Result<(), StoreError> {
+        let reason = ending.reason.map(|reason| reason as u8);
+        self.execute(
+            "INSERT OR REPLACE INTO endings (space, device, reason) VALUES (?1, ?2, ?3)",
+            (space.as_ref(), ending.device.as_ref(), reason),
+        )?;
+        Ok(())
+    }
+
+    /// Endings of a space that are not yet in the log, cuts first.
+    pub fn endings(&self, space: &SpaceId) -> Result<Vec<Ending>, StoreError> {
+        let mut statement =
+            self.prepare_cached("SELECT device, reason FROM endings WHERE space = ?1 ORDER BY reason IS NULL, device")?;
+        let mut rows = statement.query([space.as_ref()])?;
+        let mut endings = Vec::new();
+        while let Some(row) = rows.next()? {
+            let device = id("device", row.get_ref(0)?.as_blob().map_err(|_| DAMAGED)?)?;
+            let reason = match row.get::<_, Option<u8>>(1)? {
+                None => None,
+                Some(0) => Some(Reason::Unsaid),
+                Some(1) => Some(Reason::Lost),
+                Some(2) => Some(Reason::Renewed),
+                Some(3) => Some(Reason::Expired),
+                Some(4) => Some(Reason::Withdrawn),
+                Some(_) => return Err(DAMAGED),
+            };
+            endings.push(Ending { device, reason });
+        }
+        Ok(endings)
+    }
+
+    /// Forgets an ending: it is in the log, or nothing is left to end.
+    pub fn remove_ending(&self, space: &SpaceId, device: &DeviceId) -> Result<(), StoreError> {
+        self.execute("DELETE FROM endings WHERE space = ?1 AND device = ?2", (space.as_ref(), device.as_ref()))?;
         Ok(())
     }
 

@@ -1,12 +1,16 @@
 //! A computer with a profile, which may crash at any step.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use alliance_core::{
     app::{AppError, ItemRef, Person, Profile, Session, SessionError, World as Outside},
     document::ChangeHash,
 };
 use alliance_replica::id::{EntryId, SpaceId};
+use rusqlite::{Connection, OptionalExtension as _};
 use tempfile::TempDir;
 
 use super::{
@@ -44,6 +48,8 @@ pub(crate) struct Device {
     pub(crate) fate: Option<(u64, Crash)>,
     /// When both sides last had all.
     pub(crate) settled: u64,
+    /// The same, of each alliance in which nothing waited to be sealed then.
+    pub(crate) sealed: BTreeMap<SpaceId, u64>,
     /// What it said is on its disk.
     pub(crate) acked: BTreeSet<(SpaceId, EntryId)>,
     /// Texts that are open on its screen, in the version that is shown.
@@ -63,7 +69,7 @@ impl Device {
     }
 
     /// The folder of the profile.
-    pub(crate) fn folder(&self) -> &std::path::Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 }
@@ -71,12 +77,17 @@ impl Device {
 impl Sim {
     /// Somebody new, with a computer.
     pub(crate) fn person(&mut self, name: &str, role: &str) {
+        self.computer(name, name, role);
+    }
+
+    /// Another computer of somebody's.
+    pub(crate) fn computer(&mut self, name: &str, of: &str, role: &str) {
         let folder = folder();
-        let person = Person { name: name.to_owned(), role: role.to_owned() };
+        let person = Person { name: of.to_owned(), role: role.to_owned() };
         let mut outside = Outside { now: self.unix(), rng: self.dice.rng() };
         let (profile, _) = Profile::create(&folder.path().join(DATABASE), &person, &mut outside).expect("a profile");
         let device = Device {
-            person: name.to_owned(),
+            person: of.to_owned(),
             folder,
             profile: Some(profile),
             session: None,
@@ -85,6 +96,7 @@ impl Sim {
             gathers: false,
             fate: None,
             settled: 0,
+            sealed: BTreeMap::new(),
             acked: BTreeSet::new(),
             screens: BTreeMap::new(),
             copies: Vec::new(),
@@ -218,6 +230,7 @@ impl Sim {
             gathers: false,
             fate: None,
             settled: device.settled,
+            sealed: device.sealed.clone(),
             acked: device.acked.clone(),
             screens: BTreeMap::new(),
             copies: Vec::new(),
@@ -252,4 +265,11 @@ impl Sim {
         self.seen.lied |= lies != Lies::default();
         self.seen.lies = lies;
     }
+}
+
+/// What a profile's file says of its own place in a space, if it has one.
+pub(crate) fn own(file: &Path, space: SpaceId, column: &str) -> Option<Vec<u8>> {
+    let file = Connection::open(file).expect("a profile");
+    let sql = format!("SELECT {column} FROM spaces WHERE space = ?1");
+    file.query_row(&sql, [space.as_ref()], |row| row.get(0)).optional().expect("a profile")
 }

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_core::{
-    app::{AllianceState, AppError, Calendar, ItemRef, Profile},
+    app::{AppError, Calendar, ItemRef, Profile},
     store::StoreError,
     view::Grain,
 };
 use alliance_replica::{
     id::{DeviceId, ItemId, SpaceId},
-    log::{Log, control::Record, heads::Chain},
+    log::{Log, control::Record, entry::Header, heads::Chain},
 };
+use alliance_sync_server::store::Stored;
 
 use super::{BOUND, Sim, Violation, node, record::Word};
 
@@ -36,6 +37,7 @@ impl Sim {
         self.nothing_forged_is_seen()?;
         for space in self.spaces.clone() {
             self.keys_are_for_the_living(space)?;
+            self.content_is_for_the_living(space)?;
             self.forks_are_told(space)?;
         }
         self.rows_are_what_documents_say()?;
@@ -65,25 +67,26 @@ impl Sim {
         })
     }
 
-    /// The computers that are in a space.
-    fn members(&mut self, space: SpaceId) -> Vec<String> {
-        let names: Vec<_> = self.devices.keys().cloned().collect();
-        let is_in = |sim: &mut Self, name: &str| {
-            let alliances = sim.call(name, |profile, _, _| profile.alliances());
-            let Ok(Some(Ok(alliances))) = alliances else { return false };
-            alliances.iter().any(|it| it.space == space && it.state == AllianceState::Together)
+    /// The computers that are in a space, by what the relay has of it: who was cut off does not hear of it.
+    pub(crate) fn members(&self, space: SpaceId) -> Vec<String> {
+        let fold = self.membership(space).fold();
+        let is_in = |name: &&String| {
+            let device = self.device_of(name, space);
+            device.is_some_and(|device| fold.device(&device).is_some_and(|state| state.live))
         };
-        names.into_iter().filter(|name| !self.is_outlaw(name, space) && is_in(self, name)).collect()
+        self.devices.keys().filter(|name| !self.is_outlaw(name, space)).filter(is_in).cloned().collect()
     }
 
-    fn is_outlaw(&self, name: &str, space: SpaceId) -> bool {
+    pub(crate) fn is_outlaw(&self, name: &str, space: SpaceId) -> bool {
         self.outlaws.contains(&(self.devices[name].person.clone(), space))
     }
 
     /// What the relay has of a space's membership, folded.
-    fn membership(&self, space: SpaceId) -> Log {
+    pub(crate) fn membership(&self, space: SpaceId) -> Log {
         let mut log = Log::new(space);
-        for stored in self.node.stored(&space) {
+        let is_control =
+            |stored: &Stored| Header::decode(&stored.entry.header).is_ok_and(|header| header.chain == Chain::Control);
+        for stored in self.node.stored(&space).into_iter().filter(is_control) {
             log.receive(&stored.device, Chain::Control, vec![stored.entry]);
         }
         log
@@ -192,7 +195,12 @@ impl Sim {
         let is_in: BTreeSet<_> = alliances.iter().flat_map(members).collect();
         let sees =
             |name: &str, space: SpaceId| !alliances.contains(&space) || is_in.contains(&(name.to_owned(), space));
-        let counts = |word: &&Word| word.promised && sees(&word.on, word.item.space);
+        let unsure = self.seen.lied || self.seen.forgot.is_some();
+        let kept_until = |word: &Word| match self.safe.get(&(word.on.clone(), word.item.space)) {
+            Some(until) if !unsure => *until,
+            _ => 0,
+        };
+        let counts = |word: &&Word| word.promised && (sees(&word.on, word.item.space) || word.at < kept_until(word));
         let promised: Vec<_> = self.record.words().iter().filter(counts).cloned().collect();
         let names: Vec<_> = self.devices.keys().cloned().collect();
         for name in names {

@@ -1,7 +1,5 @@
 //! Somebody who has Carl's keys and another program: entries that are signed as they should be and wrong in one thing.
 
-use std::path::Path;
-
 use alliance_core::{
     app::{AppError, Owner},
     document::{Edit, Writer},
@@ -14,7 +12,7 @@ use alliance_replica::{
 };
 use rusqlite::Connection;
 
-use super::{Sim, Violation, network::Event, wal::DATABASE};
+use super::{Sim, Violation, device::own, network::Event, wal::DATABASE};
 use crate::{
     forge::{Forger, preimage},
     meddler::Way,
@@ -43,14 +41,14 @@ impl Sim {
         let kind = self.dice.weighed(&[3, 2, 1, 1, 1, 2, 2, 1]);
         let entry = match (kind, bens) {
             (0, Some(goal)) => {
-                let member = MemberId::from_slice(&own(&ben, space, "member")).expect("16 bytes");
+                let member = MemberId::from_slice(&own(&ben, space, "member").expect("his space")).expect("16 bytes");
                 let goal = preimage(&ben, &goal.item.item);
                 let part = forger.part(&goal, Writer::Only(member), forger.device(), &[reason]);
                 forger.seal(tip, vec![part])
             }
             (1, _) => {
                 let note = forger.item("note", None);
-                let ben = DeviceId::from_slice(&own(&ben, space, "device")).expect("32 bytes");
+                let ben = DeviceId::from_slice(&own(&ben, space, "device").expect("his space")).expect("32 bytes");
                 let part = forger.part(&note, Writer::Everyone, ben, &[put("title")]);
                 forger.seal(tip, vec![part])
             }
@@ -122,11 +120,4 @@ impl Sim {
         }
         Ok(())
     }
-}
-
-/// What a profile's file says of its own place in a space.
-fn own(file: &Path, space: SpaceId, column: &str) -> Vec<u8> {
-    let file = Connection::open(file).expect("a profile");
-    let sql = format!("SELECT {column} FROM spaces WHERE space = ?1");
-    file.query_row(&sql, [space.as_ref()], |row| row.get(0)).expect("a space")
 }

@@ -372,8 +372,15 @@ impl Sim {
         match settled {
             Some(Ok(true)) => {
                 let clock = self.clock;
+                let sealed = self.call(name, |profile, _, _| {
+                    let alliances = profile.alliances()?.into_iter().map(|it| it.space);
+                    let waits = alliances.map(|space| Ok((space, profile.waiting(space)?)));
+                    waits.collect::<Result<Vec<_>, AppError>>()
+                })?;
                 let device = self.devices.get_mut(name).expect("a computer");
                 device.settled = clock;
+                let sealed = sealed.and_then(Result::ok).into_iter().flatten().filter(|(_, waits)| *waits == 0);
+                device.sealed.extend(sealed.map(|(space, _)| (space, clock)));
                 if device.online == Online::Once {
                     device.online = Online::No;
                     self.hang_up(name, 0);

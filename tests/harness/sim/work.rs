@@ -40,7 +40,7 @@ impl Sim {
     }
 
     /// These sync, one after the other.
-    fn meet(&mut self, names: &[&str]) -> Result<(), Violation> {
+    pub(crate) fn meet(&mut self, names: &[&str]) -> Result<(), Violation> {
         for name in names {
             self.devices.get_mut(*name).expect("a computer").online = Online::Once;
             self.after(0, Event::Dial((*name).to_owned()));
@@ -65,7 +65,7 @@ impl Sim {
     }
 
     /// Somebody takes up an invitation, over a good network; an error if it does not let them in.
-    fn join(&mut self, name: &str, invitation: &Invitation) -> Result<Result<(), SessionError>, Violation> {
+    pub(crate) fn join(&mut self, name: &str, invitation: &Invitation) -> Result<Result<(), SessionError>, Violation> {
         let text = invitation.reveal();
         let again = Invitation::parse(&text).expect("an invitation");
         let Some(mut joining) = self.call(name, |_, _, outside| Joining::new(again, outside))? else {
@@ -137,6 +137,8 @@ impl Sim {
             knobs.relay_lies,
             knobs.forges,
             knobs.invites,
+            knobs.computers,
+            knobs.leaves,
         ];
         let rest = 1000 - faults.iter().sum::<u64>();
         let weights: Vec<_> = faults.into_iter().chain([rest]).collect();
@@ -160,6 +162,9 @@ impl Sim {
             10 => self.relay_lies(),
             11 => self.forge()?,
             12 => self.somebody_comes()?,
+            13 if self.dice.chance(500) => self.computer_comes()?,
+            13 => self.computer_goes()?,
+            14 => self.somebody_leaves()?,
             _ if self.dice.chance(150) => self.come_or_go(),
             _ => self.somebody_writes()?,
         }
@@ -198,7 +203,7 @@ impl Sim {
         Ok(())
     }
 
-    fn anybody(&mut self) -> String {
+    pub(crate) fn anybody(&mut self) -> String {
         let names: Vec<_> = self.devices.keys().cloned().collect();
         self.dice.pick(&names).clone()
     }
@@ -251,7 +256,12 @@ impl Sim {
             }
             return Ok(());
         }
-        let settled = self.devices[&name].settled;
+        let (settled, sealed) = (self.devices[&name].settled, self.devices[&name].sealed.clone());
+        let alliances = self.spaces.clone();
+        let upto = |space: &SpaceId| match alliances.contains(space) {
+            true => sealed.get(space).copied().unwrap_or(0),
+            false => settled,
+        };
         let Some(made) = self.put_back(&name)? else { return Ok(()) };
         self.strike("profile put back", format!("{name}, as it was at {made}"));
         let unsure = self.seen.lied || self.seen.forgot.is_some();
@@ -259,10 +269,12 @@ impl Sim {
         let relays = self.call(&name, |profile, _, _| profile.relays())?;
         let relays = relays.and_then(Result::ok).unwrap_or_default();
         let is_kept = |space: &SpaceId| relays.iter().any(|relay| relay.keeps(space));
-        self.record.forgive(&name, made, |word| !unsure && word.at < settled && is_kept(&word.item.space));
+        self.record
+            .forgive(&name, made, |word| !unsure && word.at < upto(&word.item.space) && is_kept(&word.item.space));
         let device = self.devices.get_mut(&name).expect("a computer");
         device.forks |= unsure;
         device.settled = 0;
+        device.sealed.clear();
         Ok(())
     }
 
@@ -362,7 +374,8 @@ impl Sim {
                 | AppError::NothingToUndo
                 | AppError::NotUndone { .. }
                 | AppError::NoSuchValue { .. }
-                | AppError::SharedAlready { .. }),
+                | AppError::SharedAlready { .. }
+                | AppError::Ended),
             ) => {
                 self.say(format!("{name} may not do {what}: {error}"));
                 Ok(())

@@ -1,7 +1,7 @@
 //! What one connection knows about one space: what the peer has, what it lacks, what is under way.
 //!
 //! Fresh per connection. The rules are those of `docs/protocol.md`, "Exchange": everything that the peer may lack is
-//! sent, control first, then content in our order of arrival; nothing of a chain is sent while the peer names a head of
+//! sent, control first, then content in our order of arrival, a leave last of all; nothing of a chain is sent while the peer names a head of
 //! it that we do not hold, because then the peer will send.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +13,7 @@ use crate::{
     log::{
         Log,
         chain::{Chains, Index},
+        control::{Control, Record},
         heads::{Chain, Head},
     },
     planted::{self, Bug},
@@ -237,9 +238,21 @@ impl Peer {
         self.path_of(log, Chain::Control).or_else(|| self.path_of(log, Chain::Content))
     }
 
+    /// True if all content is with the peer or on its way there.
+    fn has_all_content(&self, chains: &Chains) -> bool {
+        chains.arrivals(Chain::Content)[self.cursor[Chain::Content as usize]..].iter().all(|at| self.is_known(*at))
+    }
+
     fn path_of(&mut self, log: &Log, chain: Chain) -> Option<Path> {
         let chains = log.chains();
         let arrivals = chains.arrivals(chain);
+        // Whoever left is let in nowhere any more: what they wrote before comes first.
+        let early =
+            chain == Chain::Control && !self.has_all_content(chains) && !planted::is(Bug::LeaveOvertakesContent);
+        let waits = |index: Index| {
+            let record = || log.dag().record(&chains.at(index).head.id);
+            early && matches!(record(), Some((_, Control { record: Record::Leave(_), .. })))
+        };
         let mut stuck = false;
         let mut blocked = BTreeMap::new();
         let mut at = self.cursor[chain as usize];
@@ -248,8 +261,8 @@ impl Peer {
             if !self.is_known(index) {
                 let blocked =
                     *blocked.entry((head.device, chain)).or_insert_with_key(|name| self.is_blocked(chains, name));
-                if !blocked {
-                    return Some(self.collect(chains, chain, at));
+                if !blocked && !waits(index) {
+                    return Some(self.collect(chains, chain, at, waits));
                 }
                 stuck = true;
             }
@@ -262,7 +275,7 @@ impl Peer {
     }
 
     /// The path that starts at place `at` among the arrivals: as long as the next arrival that the peer lacks follows.
-    fn collect(&mut self, chains: &Chains, chain: Chain, at: usize) -> Path {
+    fn collect(&mut self, chains: &Chains, chain: Chain, at: usize, waits: impl Fn(Index) -> bool) -> Path {
         let arrivals = chains.arrivals(chain);
         let first = chains.at(arrivals[at]).head;
         let mut path = Path { device: first.device, chain, ids: Vec::new() };
@@ -276,7 +289,7 @@ impl Peer {
             let size = meta.size as usize;
             let fits =
                 path.ids.is_empty() || bytes + size <= limits::PATH_BYTES && path.ids.len() < limits::PATH_ENTRIES;
-            if !fits || last.is_some_and(|last| meta.prev != Some(last)) {
+            if !fits || waits(index) || last.is_some_and(|last| meta.prev != Some(last)) {
                 break;
             }
             self.mark(index);

@@ -86,7 +86,7 @@ fn a_second_invitation_opens_nothing_once_the_other_person_is_in() {
     let space = ben.new_alliance("Two", Some("http://relay.test"), &mut world).expect("alliance");
     let used = ben.invite(space, 1_900_000_000, &mut world).expect("invites").device_secret();
     let lost = ben.invite(space, 1_900_000_000, &mut world).expect("invites").device_secret();
-    ben.seal(&space, false, &mut world).expect("seals");
+    ben.seal(&space, NOTHING, &mut world).expect("seals");
     let anna = spare;
     let member = MemberId::of(&anna.id());
     let consent = anna.keys().consent(anna.signing(), &space, &member);
@@ -96,7 +96,7 @@ fn a_second_invitation_opens_nothing_once_the_other_person_is_in() {
     give(&mut ben, &space, &[redeem], &mut rng);
     let mut world = World { now: 1_800_000_001, rng: &mut rng };
     ben.add(Place::Alliance(space), &note_intent("a", "b"), &mut world).expect("adds");
-    ben.seal(&space, false, &mut world).expect("seals");
+    ben.seal(&space, NOTHING, &mut world).expect("seals");
     let loaded = ben.space(&space).expect("space");
     assert!(loaded.log.fold().other_member().is_some(), "Anna is in");
     let targets = loaded.log.fold().wrap_targets();

@@ -1,0 +1,79 @@
+//! Computers of one person: another one is invited, one is cut off; and a person leaves.
+//!
+//! What is decided here is written into the log by the seal gate, after pulling: nobody's log is written while others may
+//! know more of it.
+
+use alliance_replica::{
+    id::{DeviceId, MemberId, SpaceId},
+    log::{
+        control::{Purpose, Reason},
+        membership::Role,
+    },
+};
+
+use super::{AppError, Profile, World, receive::loaded};
+use crate::{keys::Invitation, store::Ending};
+
+/// A computer of a member of a space.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Device {
+    /// Its name there.
+    pub device: DeviceId,
+    /// Whose it is.
+    pub member: MemberId,
+    /// True if it is this one.
+    pub this: bool,
+    /// False once it was cut off, or its member left.
+    pub live: bool,
+}
+
+impl Profile {
+    /// Makes an invitation for another computer of the same person. It works once this profile has synced.
+    pub fn invite_device(
+        &mut self,
+        space: SpaceId,
+        expires: u64,
+        world: &mut World<'_>,
+    ) -> Result<Invitation, AppError> {
+        self.offer(space, Purpose::OwnDevice, expires, world)
+    }
+
+    /// All computers that are or were in a space.
+    pub fn devices(&mut self, space: SpaceId) -> Result<Vec<Device>, AppError> {
+        let loaded = self.space(&space)?;
+        let fold = loaded.log.fold();
+        let ordinary = fold.devices().filter(|(_, state)| state.role == Role::Ordinary);
+        let read = |(device, state): (&DeviceId, &alliance_replica::log::membership::DeviceState)| Device {
+            device: *device,
+            member: state.member,
+            this: *device == loaded.device(),
+            live: state.live,
+        };
+        Ok(ordinary.map(read).collect())
+    }
+
+    /// Cuts off another computer of one's own, with the next exchange. What it wrote and nobody has seen by then does not
+    /// count any more.
+    pub fn cut_device(&mut self, space: SpaceId, device: DeviceId, reason: Reason) -> Result<(), AppError> {
+        let known = self.devices(space)?;
+        let me = known.iter().find(|it| it.this).map(|it| it.member);
+        if !known.iter().any(|it| it.device == device && !it.this && Some(it.member) == me) {
+            return Err(AppError::NotYourDevice);
+        }
+        self.decide(space, device, Some(reason))
+    }
+
+    /// Leaves an alliance, with the next exchange; both keep what they have.
+    pub fn leave(&mut self, space: SpaceId) -> Result<(), AppError> {
+        let me = self.space(&space)?.device();
+        self.decide(space, me, None)
+    }
+
+    fn decide(&mut self, space: SpaceId, device: DeviceId, reason: Option<Reason>) -> Result<(), AppError> {
+        let Self { store, spaces, .. } = self;
+        store.write::<_, AppError>(|tx| {
+            tx.insert_ending(&space, &Ending { device, reason })?;
+            loaded(spaces, tx, &space)?.store_row(tx)
+        })
+    }
+}
