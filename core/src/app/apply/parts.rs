@@ -146,10 +146,12 @@ impl Settling<'_, '_> {
     /// Operations of a facet that others can know of: not those that wait here to be sealed.
     fn operations(&mut self, doc: &DocId, preimage: &Preimage) -> Result<u64, AppError> {
         let waiting = self.tx.waiting_in(&self.space.row.space, &doc.item, doc.writer.member().as_ref())?;
-        let ops = |bytes: &Vec<u8>| Change::try_from(bytes.as_slice()).map_or(0, |change| change.len() as u64);
-        let unsealed: u64 = waiting.iter().map(ops).sum();
-        let here = self.documents.open(self.tx, &self.space.row.space, preimage, *doc)?.ops();
-        Ok(here.saturating_sub(unsealed))
+        let document = self.documents.open(self.tx, &self.space.row.space, preimage, *doc)?;
+        let waiting = waiting.iter().filter_map(|bytes| Change::try_from(bytes.as_slice()).ok());
+        // While a document is derived anew they are not in it.
+        let unsealed: u64 =
+            waiting.filter(|change| document.knows(&change.hash())).map(|change| change.len() as u64).sum();
+        Ok(document.ops().saturating_sub(unsealed))
     }
 
     /// What an item's id is the hash of, if it is known here.

@@ -116,3 +116,28 @@ fn what_was_typed_upon_something_that_nobody_can_keep_waits_and_stops_nothing_el
     stage.seal();
     assert_eq!(stage.waiting(), 1);
 }
+
+/// Ben wrote in a note twice and sealed it; what he typed then waits when a cut sets something else aside.
+#[test]
+fn what_waits_does_not_keep_what_was_sealed_before_it_out_of_a_document() {
+    let mut stage = Stage::new();
+    let Beyond { before, cut, written, .. } = beyond_a_cut(&mut stage);
+    stage.write("a note");
+    stage.seal();
+    let loaded = stage.ben.space(&stage.space).expect("space");
+    let last = loaded.row.last.expect("sealed");
+    let items = stage.ben.list(stage.space, domain::note::KIND.name, true).expect("lists");
+    let item = items.iter().find(|it| it.title == "a note").expect("there").item.item;
+    stage.type_in(item, "words, and more");
+    stage.seal();
+    let second = stage.ben.space(&stage.space).expect("space").row.last.expect("sealed");
+    assert_ne!(last, second);
+    stage.type_in(item, "words, and more, and some that wait");
+    stage.give(&[before, written.clone(), cut]);
+    assert_eq!(state(&mut stage.ben, &stage.space, &written.id), Some(State::SetAside));
+    for sealed in [last, second] {
+        assert_eq!(state(&mut stage.ben, &stage.space, &sealed), Some(State::Applied));
+    }
+    let shown = stage.ben.text(&ItemRef { space: stage.space, item }, "body").expect("reads");
+    assert_eq!(shown.text, "words, and more, and some that wait");
+}
