@@ -127,6 +127,13 @@ impl Store {
         self.volatile
     }
 
+    /// Lets the file grow no more, as on a full disk, or as it likes again; for as long as it is open.
+    pub fn set_full(&self, full: bool) -> Result<(), StoreError> {
+        // What is less than there are means: no more than there are.
+        let pages = if full { 1 } else { u32::MAX - 1 };
+        Ok(self.connection.query_row(&format!("PRAGMA max_page_count = {pages}"), (), |_| Ok(()))?)
+    }
+
     /// Changes whenever another connection wrote to the file.
     pub fn data_version(&self) -> Result<i64, StoreError> {
         Ok(self.connection.prepare_cached("PRAGMA data_version")?.query_row((), |row| row.get(0))?)

@@ -49,6 +49,8 @@ pub struct Knobs {
     pub kill: u64,
     /// A computer loses power, in some call or between two.
     pub power: u64,
+    /// A computer's disk is full for a while.
+    pub disk_full: u64,
     /// A computer's network lets nothing through for a while, one way or both.
     pub partition: u64,
     /// A connection ends, and one side or both learn of it late.
@@ -85,6 +87,7 @@ impl Knobs {
         latency: 5,
         kill: 0,
         power: 0,
+        disk_full: 0,
         partition: 0,
         cut: 0,
         skew: 0,
@@ -123,6 +126,7 @@ impl Knobs {
             invites: knob(500, 10),
             sqlite: knob(60, 1) == 1,
             computers: knob(400, 40),
+            disk_full: knob(250, 20),
             leaves: knob(150, 4),
         }
     }

@@ -133,6 +133,11 @@ impl Profile {
         self.store.volatile()
     }
 
+    /// Lets the profile grow no more, as on a full disk, or as it likes again; until it is closed. For tests.
+    pub fn set_full(&self, full: bool) -> Result<(), AppError> {
+        Ok(self.store.set_full(full)?)
+    }
+
     /// Whose profile it is.
     pub fn person(&mut self) -> Result<Person, AppError> {
         self.store.read(|tx| {

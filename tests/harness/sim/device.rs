@@ -8,6 +8,7 @@ use std::{
 use alliance_core::{
     app::{AppError, ItemRef, Person, Profile, Session, SessionError, World as Outside},
     document::ChangeHash,
+    store::StoreError,
 };
 use alliance_replica::id::{EntryId, SpaceId};
 use rusqlite::{Connection, OptionalExtension as _};
@@ -60,6 +61,8 @@ pub(crate) struct Device {
     pub(crate) synced: u32,
     /// True if it may have forked its log: it was copied, or put back where the relay had forgotten.
     pub(crate) forks: bool,
+    /// True while its disk is full.
+    pub(crate) full: bool,
 }
 
 impl Device {
@@ -102,6 +105,7 @@ impl Sim {
             copies: Vec::new(),
             synced: 0,
             forks: false,
+            full: false,
         };
         self.devices.insert(name.to_owned(), device);
     }
@@ -177,10 +181,22 @@ impl Sim {
             Ok(profile) => (device.profile, device.synced) = (Some(profile), 0),
             Err(error) => return Err(Violation(format!("I1: {name} does not open: {error:?}"))),
         }
+        let full = self.devices[name].full;
         self.say(format!("{name} is there again"));
+        self.set_full(name, full)?;
         self.has_what_it_acknowledged(name)?;
         self.after(0, Event::Dial(name.to_owned()));
         Ok(())
+    }
+
+    /// A computer's disk is full, or is not any more.
+    pub(crate) fn set_full(&mut self, name: &str, full: bool) -> Result<(), Violation> {
+        let device = self.devices.get_mut(name).expect("a computer");
+        device.full = full;
+        match device.profile.as_ref().map(|profile| profile.set_full(full)) {
+            Some(Err(error)) => Err(Violation(format!("I10: {name} cannot say how large it may be: {error:?}"))),
+            _ => Ok(()),
+        }
     }
 
     /// Keeps a copy of a computer's profile.
@@ -236,6 +252,7 @@ impl Sim {
             copies: Vec::new(),
             synced: 0,
             forks: true,
+            full: false,
         };
         self.devices.insert(other.clone(), twin);
         self.restart(&other)?;
@@ -257,6 +274,11 @@ impl Sim {
 
     /// Nothing that programs do by themselves fails.
     pub(crate) fn app_failed(&mut self, name: &str, error: &AppError) -> Result<(), Violation> {
+        if self.devices[name].full && matches!(error, AppError::Store(StoreError::Disk(_))) {
+            self.say(format!("{name}'s disk is full"));
+            self.hang_up(name, 0);
+            return Ok(());
+        }
         Err(Violation(format!("I10: {name}'s program fails: {error:?}")))
     }
 

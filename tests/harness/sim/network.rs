@@ -39,6 +39,8 @@ pub(crate) enum Event {
     Commit,
     /// The relay can write again.
     Emptied,
+    /// A computer can.
+    Freed(String),
 }
 
 /// A connection, as long as one side believes in it.
@@ -123,6 +125,7 @@ impl Sim {
                 }
                 self.relay_speaks()
             }
+            Event::Freed(name) => self.set_full(&name, false),
             Event::Emptied => {
                 self.node.set_full(false);
                 Ok(())

@@ -27,12 +27,14 @@ pub(crate) struct Node {
     relay: Option<Relay<Kept>>,
     /// What it had once.
     copies: Vec<Kept>,
+    /// Another past of itself, which it shows to others.
+    twin: Option<Relay<Kept>>,
 }
 
 impl Node {
     pub(crate) fn new(sqlite: bool) -> Self {
         let kept = if sqlite { Kept::open(folder()) } else { Kept::Memory(MemoryStore::default()) };
-        Self { relay: Some(start(kept)), copies: Vec::new() }
+        Self { relay: Some(start(kept)), copies: Vec::new(), twin: None }
     }
 
     /// The relay, unless it is down.
@@ -66,6 +68,21 @@ impl Node {
             None => {
                 *self = Self::new(sqlite);
                 "it has nothing any more"
+            }
+        }
+    }
+
+    /// Whoever comes next sees another past than those who came last: first one that is the same so far.
+    pub(crate) fn turn(&mut self) -> &'static str {
+        let Some(relay) = &self.relay else { return "it is down" };
+        match &mut self.twin {
+            Some(_) => {
+                std::mem::swap(&mut self.relay, &mut self.twin);
+                "it shows its other past"
+            }
+            None => {
+                self.twin = Some(start(relay.store().copy()));
+                "it begins another past"
             }
         }
     }

@@ -139,6 +139,7 @@ impl Sim {
             knobs.invites,
             knobs.computers,
             knobs.leaves,
+            knobs.disk_full,
         ];
         let rest = 1000 - faults.iter().sum::<u64>();
         let weights: Vec<_> = faults.into_iter().chain([rest]).collect();
@@ -165,6 +166,7 @@ impl Sim {
             13 if self.dice.chance(500) => self.computer_comes()?,
             13 => self.computer_goes()?,
             14 => self.somebody_leaves()?,
+            15 => self.fill_disk()?,
             _ if self.dice.chance(150) => self.come_or_go(),
             _ => self.somebody_writes()?,
         }
@@ -216,6 +218,15 @@ impl Sim {
             let calls = self.dice.below(12);
             self.devices.get_mut(&name).expect("a computer").fate = Some((calls, crash));
         }
+        Ok(())
+    }
+
+    fn fill_disk(&mut self) -> Result<(), Violation> {
+        let name = self.anybody();
+        self.set_full(&name, true)?;
+        self.strike("disk full", name.clone());
+        let wait = self.dice.below(120_000);
+        self.after(wait, Event::Freed(name));
         Ok(())
     }
 
@@ -299,6 +310,14 @@ impl Sim {
     }
 
     fn relay_lies(&mut self) {
+        if self.dice.chance(350) {
+            let how = self.node.turn();
+            self.strike("relay forks", how.to_owned());
+            self.seen.lied = true;
+            self.drop_lines();
+            self.relay_forgot();
+            return;
+        }
         let lies = if self.seen.lies == Lies::default() {
             let mut often = || if self.dice.chance(500) { self.dice.between(5, 200) } else { 0 };
             let (drops, repeats, swaps, replays) = (often(), often(), often(), often());
@@ -435,6 +454,7 @@ impl Sim {
         for name in names {
             self.devices.get_mut(&name).expect("a computer").fate = None;
             self.restart(&name)?;
+            self.set_full(&name, false)?;
             self.devices.get_mut(&name).expect("a computer").online = Online::Stays;
             self.after(0, Event::Dial(name));
         }
