@@ -26,8 +26,8 @@ struct Copy {
 impl Sim {
     pub(crate) fn end(&mut self) -> Result<(), Violation> {
         self.heal()?;
-        if !self.is_quiet() {
-            return Err(Violation(format!("I3: not everybody has everything after {} minutes", BOUND / 60_000)));
+        if let Some(why) = self.unrest() {
+            return Err(Violation(format!("I3: not everybody has everything after {} minutes: {why}", BOUND / 60_000)));
         }
         self.relay_has_what_it_acknowledged()?;
         for space in self.spaces.clone() {
@@ -44,8 +44,8 @@ impl Sim {
         self.no_word_is_lost()
     }
 
-    /// True if nobody has anything to say to the relay, nor it to them, and everybody has the same.
-    pub(crate) fn is_quiet(&mut self) -> bool {
+    /// Who has something to say to the relay, or it to them, or who do not have the same; nothing once all is quiet.
+    pub(crate) fn unrest(&mut self) -> Option<String> {
         let names: Vec<_> = self.devices.keys().cloned().collect();
         for name in names {
             if self.outlaws.iter().any(|(person, _)| *person == self.devices[&name].person) {
@@ -56,14 +56,15 @@ impl Sim {
                 None => profile.relays().is_ok_and(|relays| relays.is_empty()),
             });
             if !matches!(asked, Ok(Some(true))) {
-                return false;
+                return Some(format!("{name} is not settled"));
             }
         }
-        self.spaces.clone().into_iter().all(|space| {
+        self.spaces.clone().into_iter().find_map(|space| {
             let names = self.members(space);
             let heads = names.iter().map(|name| self.call(name, |profile, _, _| profile.heads(space).ok()));
             let heads: Vec<_> = heads.map(|heads| heads.ok().flatten().flatten()).collect();
-            heads.windows(2).all(|two| two[0].is_some() && two[0] == two[1])
+            let differ = heads.windows(2).position(|two| two[0].is_none() || two[0] != two[1])?;
+            Some(format!("{} and {} differ in {space}", names[differ], names[differ + 1]))
         })
     }
 

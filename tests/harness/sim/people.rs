@@ -22,6 +22,26 @@ use super::{
 /// What somebody wrote: the item, and the new words in it.
 pub(crate) type Wrote = (ItemRef, Vec<String>);
 
+/// What came of something that somebody did, if it could be done.
+type Did = Result<Option<Wrote>, AppError>;
+
+/// Where somebody does something.
+struct At<'a, 'w> {
+    profile: &'a mut Profile,
+    space: SpaceId,
+    outside: &'a mut Outside<'w>,
+}
+
+impl At<'_, '_> {
+    fn add(&mut self, place: Place, intent: &Intent, words: Vec<String>) -> Did {
+        Ok(Some((self.profile.add(place, intent, self.outside)?.item, words)))
+    }
+
+    fn change(&mut self, item: &ItemRef, intent: &Intent, words: Vec<String>) -> Did {
+        Ok(Some((self.profile.change(item, intent, self.outside)?.item, words)))
+    }
+}
+
 /// One thing that somebody does on one of their computers.
 pub(crate) struct Act {
     /// Which.
@@ -57,44 +77,35 @@ impl Act {
             return Ok(None);
         }
         let place = if self.below(5) == 0 { Place::Personal } else { Place::Alliance(space) };
+        let mut at = At { profile, space, outside };
         match self.what {
-            0 => self.note(profile, place, outside),
-            1 => self.goal(profile, place, outside),
-            2 => self.types(profile, space, outside),
-            3 => self.rewrites(profile, space, outside),
-            4 => self.renames(profile, space, outside),
-            5 => self.edits_goal(profile, space, outside),
-            6 => self.tags(profile, space, outside),
+            0 => self.note(place, &mut at),
+            1 => self.goal(place, &mut at),
+            2 => self.types(&mut at),
+            3 => self.rewrites(&mut at),
+            4 => self.renames(&mut at),
+            5 => self.edits_goal(&mut at),
+            6 => self.tags(&mut at),
             7 => {
+                let At { profile, outside, .. } = at;
                 let done = if self.below(3) == 0 { profile.redo(outside) } else { profile.undo(outside) }?;
                 Ok(Some((done.item, Vec::new())))
             }
-            8 => self.chooses(profile, space, outside),
-            9 => self.rates(profile, space, outside),
-            10 => self.shares(profile, space, outside),
-            11 => self.moves(profile, space, outside),
-            _ => self.says(profile, space, outside),
+            8 => self.chooses(&mut at),
+            9 => self.rates(&mut at),
+            10 => self.shares(&mut at),
+            11 => self.moves(&mut at),
+            _ => self.says(&mut at),
         }
     }
 
-    fn note(
-        &mut self,
-        profile: &mut Profile,
-        place: Place,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
+    fn note(&mut self, place: Place, at: &mut At<'_, '_>) -> Did {
         let (title, body, tag) = (self.word(), self.word(), self.word());
         let add = note::Add { title: title.clone(), body: format!("{body} "), tags: vec![tag.clone()] };
-        let done = profile.add(place, &Intent::Note(note::Intent::Add(add)), outside)?;
-        Ok(Some((done.item, vec![title, body, tag])))
+        at.add(place, &Intent::Note(note::Intent::Add(add)), vec![title, body, tag])
     }
 
-    fn goal(
-        &mut self,
-        profile: &mut Profile,
-        place: Place,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
+    fn goal(&mut self, place: Place, at: &mut At<'_, '_>) -> Did {
         let (title, why, area) = (self.word(), self.word(), self.word());
         let both = self.below(3) == 0 && place != Place::Personal;
         let add = goal::Add {
@@ -104,49 +115,43 @@ impl Act {
             both,
             ..goal::Add::default()
         };
-        let done = profile.add(place, &Intent::Goal(goal::Intent::Add(add)), outside)?;
-        Ok(Some((done.item, vec![title, why, area])))
+        at.add(place, &Intent::Goal(goal::Intent::Add(add)), vec![title, why, area])
     }
 
-    fn some(&mut self, profile: &mut Profile, space: SpaceId, kind: &str) -> Result<Option<Summary>, AppError> {
-        let all = profile.list(space, kind, true)?;
+    fn some(&mut self, at: &mut At<'_, '_>, kind: &str) -> Result<Option<Summary>, AppError> {
+        let all = at.profile.list(at.space, kind, true)?;
         Ok((!all.is_empty()).then(|| all[self.below(all.len())].clone()))
     }
 
     /// Types in the version that the screen shows, however old that is.
-    fn types(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
+    fn types(&mut self, at: &mut At<'_, '_>) -> Did {
         let kind = *["note", "note", "goal"].get(self.below(3)).expect("one of three");
-        let Some(summary) = self.some(profile, space, kind)? else { return Ok(None) };
+        let Some(summary) = self.some(at, kind)? else { return Ok(None) };
         let field = if kind == "note" { "body" } else { "why" };
         let place = (summary.item, field);
         let known = self.screen.get(&place).cloned().filter(|_| self.below(4) > 0);
         let (mut from, mut text) = match known {
             Some(shown) => shown,
             None => {
-                let shown = profile.text(&summary.item, field)?;
+                let shown = at.profile.text(&summary.item, field)?;
                 (shown.from.unwrap_or_default(), shown.text)
             }
         };
-        let before = profile.text(&summary.item, field)?.text;
+        let before = at.profile.text(&summary.item, field)?.text;
         let mut written = Vec::new();
         for _ in 0..=self.below(3) {
             let word = self.word();
             let gaps: Vec<_> = text.match_indices(' ').map(|(at, _)| at + 1).chain([0]).collect();
             let gap = gaps[self.below(gaps.len())];
             let insert = format!("{word} ");
-            let at = text[..gap].encode_utf16().count();
-            let splice = Splice { at, delete: 0, insert: insert.clone() };
-            let typed = profile.type_in(&summary.item, field, &from, &[splice], outside)?;
+            let place_in = text[..gap].encode_utf16().count();
+            let splice = Splice { at: place_in, delete: 0, insert: insert.clone() };
+            let typed = at.profile.type_in(&summary.item, field, &from, &[splice], at.outside)?;
             text.insert_str(gap, &insert);
             from = typed.mine;
             written.push(word);
         }
-        let after = profile.text(&summary.item, field)?.text;
+        let after = at.profile.text(&summary.item, field)?.text;
         // Typed between words, wherever these are by now.
         let whole =
             before.match_indices(WORD).all(|(at, _)| after.contains(&before[at..before.len().min(at + LENGTH)]));
@@ -156,50 +161,30 @@ impl Act {
     }
 
     /// Writes a text anew, as an editor does: some words go, some come.
-    fn rewrites(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let Some(summary) = self.some(profile, space, "note")? else { return Ok(None) };
-        let shown = profile.text(&summary.item, "body")?;
+    fn rewrites(&mut self, at: &mut At<'_, '_>) -> Did {
+        let Some(summary) = self.some(at, "note")? else { return Ok(None) };
+        let shown = at.profile.text(&summary.item, "body")?;
         let mut words: Vec<_> = shown.text.split_whitespace().map(str::to_owned).collect();
         if !words.is_empty() && self.below(2) == 0 {
             let gone = self.below(words.len());
             words.remove(gone);
         }
         let word = self.word();
-        let at = self.below(words.len() + 1);
-        words.insert(at, word.clone());
+        words.insert(self.below(words.len() + 1), word.clone());
         let text = words.iter().map(|word| format!("{word} ")).collect();
         let edit = note::Edit { body: Some(TextEdit { from: shown.from, text }), ..note::Edit::default() };
-        let intent = Intent::Note(note::Intent::Edit { item: summary.item.item, edit });
-        let done = profile.change(&summary.item, &intent, outside)?;
-        Ok(Some((done.item, vec![word])))
+        at.change(&summary.item, &Intent::Note(note::Intent::Edit { item: summary.item.item, edit }), vec![word])
     }
 
-    fn renames(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let Some(summary) = self.some(profile, space, "note")? else { return Ok(None) };
+    fn renames(&mut self, at: &mut At<'_, '_>) -> Did {
+        let Some(summary) = self.some(at, "note")? else { return Ok(None) };
         let word = self.word();
         let edit = note::Edit { title: Some(word.clone()), ..note::Edit::default() };
-        let intent = Intent::Note(note::Intent::Edit { item: summary.item.item, edit });
-        let done = profile.change(&summary.item, &intent, outside)?;
-        Ok(Some((done.item, vec![word])))
+        at.change(&summary.item, &Intent::Note(note::Intent::Edit { item: summary.item.item, edit }), vec![word])
     }
 
-    fn edits_goal(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let Some(summary) = self.some(profile, space, "goal")? else { return Ok(None) };
+    fn edits_goal(&mut self, at: &mut At<'_, '_>) -> Did {
+        let Some(summary) = self.some(at, "goal")? else { return Ok(None) };
         let mut written = vec![self.word()];
         let mut edit = goal::Edit { title: Some(written[0].clone()), ..goal::Edit::default() };
         if summary.owner != Owner::Theirs && self.below(2) == 0 {
@@ -209,53 +194,31 @@ impl Act {
                 goal::Edit { title: edit.title, ..goal::Edit::status(status, Some(TextEdit::from(reason.as_str()))) };
             written.push(reason);
         }
-        let done = profile.change(
-            &summary.item,
-            &Intent::Goal(goal::Intent::Edit { item: summary.item.item, edit }),
-            outside,
-        )?;
-        Ok(Some((done.item, written)))
+        at.change(&summary.item, &Intent::Goal(goal::Intent::Edit { item: summary.item.item, edit }), written)
     }
 
-    fn tags(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let Some(summary) = self.some(profile, space, "note")? else { return Ok(None) };
+    fn tags(&mut self, at: &mut At<'_, '_>) -> Did {
+        let Some(summary) = self.some(at, "note")? else { return Ok(None) };
         let word = self.word();
         let there = summary.fields.get("tags").map(|tags| tags.lines().map(str::to_owned).collect::<Vec<_>>());
         let untag = there.into_iter().flatten().take(self.below(2)).collect();
         let edit = note::Edit { tag: vec![word.clone()], untag, ..note::Edit::default() };
-        let intent = Intent::Note(note::Intent::Edit { item: summary.item.item, edit });
-        let done = profile.change(&summary.item, &intent, outside)?;
-        Ok(Some((done.item, vec![word])))
+        at.change(&summary.item, &Intent::Note(note::Intent::Edit { item: summary.item.item, edit }), vec![word])
     }
 
-    fn chooses(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let choices = profile.conflicts(space)?;
+    fn chooses(&mut self, at: &mut At<'_, '_>) -> Did {
+        let choices = at.profile.conflicts(at.space)?;
         if choices.is_empty() {
             return Ok(None);
         }
         let choice = &choices[self.below(choices.len())];
         let value = &choice.values[self.below(choice.values.len())];
-        let (done, _) = profile.keep(&choice.item, value.number, outside)?;
+        let (done, _) = at.profile.keep(&choice.item, value.number, at.outside)?;
         Ok(Some((done.item, Vec::new())))
     }
 
-    fn rates(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let Some(summary) = self.some(profile, space, "goal")? else { return Ok(None) };
+    fn rates(&mut self, at: &mut At<'_, '_>) -> Did {
+        let Some(summary) = self.some(at, "goal")? else { return Ok(None) };
         let word = self.word();
         let intent = if self.below(2) == 0 {
             let date = format!("2027-01-{:02}", 1 + self.below(28));
@@ -264,42 +227,26 @@ impl Act {
         } else {
             goal::Intent::Milestone { item: summary.item.item, step: Step::Add(word.clone()) }
         };
-        let done = profile.change(&summary.item, &Intent::Goal(intent), outside)?;
-        Ok(Some((done.item, vec![word])))
+        at.change(&summary.item, &Intent::Goal(intent), vec![word])
     }
 
-    fn shares(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let Some(summary) = self.some(profile, space, "note")?.filter(|it| it.private) else { return Ok(None) };
-        let done = profile.share(&summary.item, space, outside)?;
+    fn shares(&mut self, at: &mut At<'_, '_>) -> Did {
+        let Some(summary) = self.some(at, "note")?.filter(|it| it.private) else { return Ok(None) };
+        let done = at.profile.share(&summary.item, at.space, at.outside)?;
         Ok(Some((done.item, Vec::new())))
     }
 
-    fn moves(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
-        let Some(summary) = self.some(profile, space, "goal")? else { return Ok(None) };
+    fn moves(&mut self, at: &mut At<'_, '_>) -> Did {
+        let Some(summary) = self.some(at, "goal")? else { return Ok(None) };
         if summary.owner == Owner::Theirs || summary.private {
             return Ok(None);
         }
         let to = if self.below(2) == 0 { Whereto::First } else { Whereto::Last };
-        let done = profile.arrange(&summary.item, to, outside)?;
+        let done = at.profile.arrange(&summary.item, to, at.outside)?;
         Ok(Some((done.item, Vec::new())))
     }
 
-    fn says(
-        &mut self,
-        profile: &mut Profile,
-        space: SpaceId,
-        outside: &mut Outside<'_>,
-    ) -> Result<Option<Wrote>, AppError> {
+    fn says(&mut self, at: &mut At<'_, '_>) -> Did {
         let (about, body) = (self.word(), self.word());
         let intent = if self.below(2) == 0 {
             feedback::Intent::Ask { about: about.clone(), body: format!("{body} ") }
@@ -308,7 +255,6 @@ impl Act {
             let give = feedback::Give { sort, about: Some(about.clone()), body: format!("{body} "), asked_for: None };
             feedback::Intent::Give(give)
         };
-        let done = profile.add(Place::Alliance(space), &Intent::Feedback(intent), outside)?;
-        Ok(Some((done.item, vec![about, body])))
+        at.add(Place::Alliance(at.space), &Intent::Feedback(intent), vec![about, body])
     }
 }

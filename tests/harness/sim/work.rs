@@ -459,7 +459,7 @@ impl Sim {
             self.after(0, Event::Dial(name));
         }
         let from = self.clock;
-        while self.clock - from < BOUND && !self.is_quiet() {
+        while self.clock - from < BOUND && self.unrest().is_some() {
             self.pass(10_000)?;
         }
         Ok(())
