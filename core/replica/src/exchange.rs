@@ -255,6 +255,13 @@ impl Exchange {
         path
     }
 
+    /// Says whether anybody has confirmed the device that opened a channel: until then it brings control alone.
+    pub fn set_unconfirmed(&mut self, channel: Channel, unconfirmed: bool) {
+        if let Some(open) = self.channels.get_mut(&channel) {
+            open.peer.set_unconfirmed(unconfirmed);
+        }
+    }
+
     /// Sends a path that [`Exchange::pump`] gave, with its entries.
     pub fn send(&mut self, channel: Channel, device: DeviceId, chain: Chain, entries: Vec<Entry>) {
         self.push(&Frame::Entries(Entries { channel, device, chain, entries }));

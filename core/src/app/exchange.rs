@@ -487,7 +487,9 @@ impl Session {
     }
 
     fn pump_one(&mut self, profile: &mut Profile, channel: Channel, space: SpaceId) -> Result<bool, AppError> {
-        let Some(path) = self.exchange.pump(channel, &profile.space(&space)?.log) else { return Ok(false) };
+        let loaded = profile.space(&space)?;
+        self.exchange.set_unconfirmed(channel, loaded.log.fold().device(&loaded.device()).is_none());
+        let Some(path) = self.exchange.pump(channel, &loaded.log) else { return Ok(false) };
         let entries = profile.bodies(&space, &path.ids)?;
         self.exchange.send(channel, path.device, path.chain, entries);
         Ok(true)

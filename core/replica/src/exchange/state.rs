@@ -58,6 +58,8 @@ pub struct Peer {
     /// Chains for which we gave back points.
     asked: BTreeSet<ChainName>,
     cursor: [usize; 2],
+    /// The peer takes no content from us: nobody has confirmed us yet.
+    unconfirmed: bool,
     in_flight: BTreeMap<EntryId, usize>,
     in_flight_bytes: usize,
     /// Arrived and not acknowledged: of each branch the last entry.
@@ -122,8 +124,10 @@ impl Peer {
 
     /// True once everything held here is with the peer or on its way there. Only after [`Peer::next_path`] found nothing.
     pub fn is_offered_all(&self, log: &Log) -> bool {
-        [Chain::Control, Chain::Content]
+        let content = (!self.unconfirmed).then_some(Chain::Content);
+        [Some(Chain::Control), content]
             .iter()
+            .flatten()
             .all(|chain| self.cursor[*chain as usize] == log.chains().arrivals(*chain).len())
     }
 
@@ -235,7 +239,13 @@ impl Peer {
             return None;
         }
         self.follow_claims(log.chains());
-        self.path_of(log, Chain::Control).or_else(|| self.path_of(log, Chain::Content))
+        let control = self.path_of(log, Chain::Control);
+        if self.unconfirmed { control } else { control.or_else(|| self.path_of(log, Chain::Content)) }
+    }
+
+    /// Sends control alone, or content too, from now on: a peer takes no content from a device that nobody has confirmed.
+    pub fn set_unconfirmed(&mut self, unconfirmed: bool) {
+        self.unconfirmed = unconfirmed;
     }
 
     /// True if all content is with the peer or on its way there.
@@ -417,6 +427,21 @@ mod tests {
             peer.next_path(&log);
         }
         assert!(peer.explained.len() <= crate::limits::HEADS, "{}", peer.explained.len());
+    }
+
+    #[test]
+    fn who_is_not_confirmed_yet_sends_no_content_before_they_are() {
+        let log = forked(1);
+        let mut peer = Peer::default();
+        peer.on_have(&Have { channel: 1, ..Have::default() });
+        peer.set_unconfirmed(true);
+        assert_eq!(peer.next_path(&log).map(|path| path.chain), Some(Chain::Control));
+        assert_eq!(peer.next_path(&log), None);
+        assert!(peer.is_offered_all(&log));
+        peer.set_unconfirmed(false);
+        assert!(!peer.is_offered_all(&log));
+        assert_eq!(peer.next_path(&log).map(|path| path.chain), Some(Chain::Content));
+        assert!(peer.next_path(&log).is_none() && peer.is_offered_all(&log));
     }
 
     #[test]
