@@ -115,10 +115,10 @@ fn a_relay_that_sleeps_keeps_nobody_from_writing_and_all_of_it_arrives() {
 }
 
 /// Words that no compression makes short, in few letters: it is letters that take time.
-fn dense() -> String {
+pub(crate) fn dense(letters: usize) -> String {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let letter = || char::from_u32(0x4e00 + rng.next_u32() % 20_000).expect("a letter");
-    iter::repeat_with(letter).take(160_000).collect()
+    iter::repeat_with(letter).take(letters).collect()
 }
 
 /// How many things wait here until the relay has them.
@@ -133,7 +133,7 @@ fn a_large_first_transfer_ends_whole_however_often_the_relay_is_killed_in_its_mi
     let kills = count("ALLIANCE_RESTARTS", 2);
     // In one life it takes little more than one frame, then it lets everybody wait.
     let mut town = with_relay("[rate]\ndevice_bytes = { per_second = 1, burst = 1114112 }\n");
-    let text = dense();
+    let text = dense(160_000);
     // A note is more than a quarter of what it takes in one life.
     let notes = 4 * (kills + 1);
     for n in 0..notes {
