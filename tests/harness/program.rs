@@ -196,9 +196,6 @@ impl RelayProgram {
     }
 
     /// Sends it a signal.
-    ///
-    /// # Panics
-    /// If it has ended.
     pub fn signal(&self, name: &str) {
         signal(&self.child, name);
     }
