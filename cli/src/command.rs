@@ -170,7 +170,7 @@ impl Answer {
     /// How the program ends after this answer.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Synced(synced) if synced.rows.iter().any(|row| row.refused.is_some()) => Exit::Failed,
+            Self::Synced(synced) if synced.rows.iter().any(|row| row.why().is_some()) => Exit::Failed,
             Self::Verified(rows) if !rows.iter().all(|row| row.whole) => Exit::Failed,
             Self::Checked(findings) => doctor::exit(findings),
             _ => Exit::Ok,

@@ -46,7 +46,7 @@ pub use joining::Joining;
 pub use live::Typed;
 pub use profile::{AllianceInfo, AllianceState, Person};
 pub use query::{Choice, ChoiceValue, Item, Owner, Progress, Summary, Who};
-pub use relays::RelayInfo;
+pub use relays::{Hindrance, RelayInfo, Unsealed};
 pub use search::Found;
 pub use status::{DeviceStatus, Member, Members, SpaceStatus};
 pub use today::Today;

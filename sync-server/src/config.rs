@@ -252,7 +252,17 @@ impl Config {
         let listen = flags.listen.or(file.listen.map(|it| it.0)).unwrap_or(LISTEN);
         let metrics = flags.metrics.or(file.metrics.map(|it| it.0));
         if let Some(metrics) = metrics.filter(|metrics| overlap(listen, *metrics)) {
-            return Err(ConfigError::Overlap { listen, metrics });
+            let problem = ConfigError::Overlap { listen, metrics };
+            if flags.metrics.is_some() {
+                return Err(problem);
+            }
+            let line = file::line_of(&file.text, &["metrics"]);
+            return Err(ConfigError::File {
+                path: path(),
+                line,
+                key: ", metrics".to_owned(),
+                message: problem.to_string(),
+            });
         }
         Ok(Self {
             listen,

@@ -241,7 +241,7 @@ fn a_relay_whose_disk_may_only_be_read_does_not_start_and_says_why() {
         println!("skipped: this computer lets nobody make a folder read-only");
         return;
     };
-    let ended = RelayProgram::try_run(command, &town.data()).err().expect("it cannot write");
+    let ended = RelayProgram::try_run(command).err().expect("it cannot write");
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.logs.contains("Read-only file system") && ended.logs.contains("hint: "), "{ended:?}");
     town.start_relay();

@@ -7,19 +7,17 @@ use alliance_tests::{
 use tempfile::TempDir;
 use tokio::runtime::Builder;
 
-/// Rounds: 10 in the gate, as many as `ALLIANCE_POWER_CUTS` says otherwise.
-fn rounds() -> u64 {
-    std::env::var("ALLIANCE_POWER_CUTS").ok().map_or(10, |rounds| rounds.parse().expect("a number"))
-}
+use crate::count;
 
 #[test]
 fn what_the_other_person_saw_and_the_relay_acknowledged_survives_a_power_cut_at_once() {
+    let rounds = count("ALLIANCE_POWER_CUTS", 10);
     let folder = TempDir::new().expect("a folder");
     let data = folder.path().join("data");
     let [mut ben, anna] = Seat::pair(1);
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let mut relay = RelayProgram::start(&data);
-    for promised in 0..rounds() {
+    for promised in 0..rounds {
         runtime.block_on(async {
             let writer = Client::connect(relay.address(), &ben).await;
             assert_eq!(writer.held, promised, "what was promised is there");
@@ -45,7 +43,7 @@ fn what_the_other_person_saw_and_the_relay_acknowledged_survives_a_power_cut_at_
         relay = RelayProgram::start(&data);
     }
     let last = runtime.block_on(Client::connect(relay.address(), &ben));
-    assert_eq!(last.held, rounds(), "every entry of every round");
+    assert_eq!(last.held, rounds, "every entry of every round");
 }
 
 fn came(said: Option<Said>) -> u64 {

@@ -10,6 +10,8 @@ use alliance_tests::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
+use crate::count;
+
 const SIGKILL: i32 = 9;
 
 fn titles(person: &Person) -> BTreeSet<String> {
@@ -54,7 +56,7 @@ struct Doing<'p> {
 }
 
 impl Doing<'_> {
-    fn start(&mut self, round: usize) -> Vec<(Option<String>, Running)> {
+    fn start(&mut self, round: u64) -> Vec<(Option<String>, Running)> {
         let mut running = Vec::new();
         for n in 0..2 {
             let title = format!("{} {round}-{n}", self.person.name);
@@ -92,8 +94,7 @@ fn some_moment(rng: &mut ChaCha20Rng) {
 
 #[test]
 fn no_kill_of_anybody_loses_what_was_answered() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let (kills, seed) = (number("ALLIANCE_KILLS").unwrap_or(10), number("ALLIANCE_SEED").unwrap_or(1));
+    let (kills, seed) = (count("ALLIANCE_KILLS", 10), count("ALLIANCE_SEED", 1));
     println!("ALLIANCE_SEED={seed}, {kills} rounds");
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut town = Town::together();
@@ -110,7 +111,7 @@ fn no_kill_of_anybody_loses_what_was_answered() {
         if !town.has_relay() {
             town.start_relay();
         }
-        let running = doing.each_mut().map(|it| it.start(round as usize));
+        let running = doing.each_mut().map(|it| it.start(round));
         some_moment(&mut rng);
         let victims = 1 + rng.next_u32() % 7;
         println!("round {round}: kills {victims:03b}");

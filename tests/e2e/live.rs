@@ -1,67 +1,13 @@
 //! People who stay connected, whatever happens to relays, networks and programs meanwhile.
 
-use std::{
-    fs::{self, File},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-};
-
 use alliance_tests::{
-    program::{Person, RelayProgram, until},
-    seen::{kinds, titles},
+    program::{RelayProgram, until},
+    seen::{arrives, kinds, titles},
     town::Town,
+    watcher::Watcher,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
-
-/// `alliance sync --watch`, and what it says; killed when dropped.
-struct Watcher {
-    child: Child,
-    said: PathBuf,
-}
-
-impl Watcher {
-    fn start(person: &Person, name: &str) -> Self {
-        Self::of(person.command(&["sync", "--watch"]), person.beside(name))
-    }
-
-    fn of(mut command: Command, said: PathBuf) -> Self {
-        let file = File::create(&said).expect("a file");
-        command.stdin(Stdio::null()).stdout(file.try_clone().expect("a file")).stderr(file);
-        Self { child: command.spawn().expect("it starts"), said }
-    }
-
-    fn said(&self) -> String {
-        fs::read_to_string(&self.said).expect("text")
-    }
-
-    /// Waits until it has said something, so many times.
-    fn says(&self, words: &str, times: usize) {
-        until(words, || (self.said().matches(words).count() >= times).then_some(()));
-    }
-
-    fn signal(&self, signal: &str) {
-        let kill = Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status();
-        assert!(kill.expect("kill").success());
-    }
-
-    fn stop(mut self) -> Option<i32> {
-        self.signal("TERM");
-        until("the end of a watcher", || self.child.try_wait().expect("a child")).code()
-    }
-}
-
-impl Drop for Watcher {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn arrives(person: &Person, title: &str) {
-    until(title, || titles(person).iter().any(|it| it == title).then_some(()));
-}
 
 #[test]
 fn two_who_watch_see_each_other_come_and_go_and_each_others_words() {

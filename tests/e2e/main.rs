@@ -14,13 +14,21 @@ mod invitations;
 mod live;
 mod moving;
 mod operator;
+mod outages;
 mod profiles;
 mod proxied;
 mod readme;
 mod relay;
+mod room;
 mod secrecy;
 mod story;
 mod things;
 mod told;
 mod trace;
 mod words;
+
+/// How often a test does its thing: as this variable says, which tests/long sets, else as in the gate.
+fn count(variable: &str, in_the_gate: u64) -> u64 {
+    std::env::var(variable)
+        .map_or(in_the_gate, |text| text.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
+}

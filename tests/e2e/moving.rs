@@ -11,6 +11,8 @@ use alliance_tests::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::outages::dense;
+
 fn relays(person: &Person) -> Vec<String> {
     column(&person.json(&["relay"]), "id")
 }
@@ -346,5 +348,51 @@ fn a_relay_to_which_one_comes_back_is_known_by_the_key_that_it_had() {
         town.ben.json(&["relay", "set", &town.url()]);
         town.sync(&[&town.ben]);
         assert_eq!(relays(&town.ben), [town.url()]);
+    }
+}
+
+#[test]
+fn what_a_full_relay_passed_over_arrives_once_both_are_on_another_one() {
+    let mut town = Town::together();
+    let data = town.data();
+    let mut limit = Command::new(programs().join("alliance-relay"));
+    limit.args(["spaces", "limit", &town.space, "2MiB", "--data"]).arg(&data);
+    assert!(limit.status().expect("runs").success());
+    let words = dense(120_000);
+    for n in 0..4 {
+        let add = ["note", "add", &format!("Long {n}"), "-m", "-", "--json"];
+        town.ben.start_with(&add, &words).end().data();
+    }
+    let refused = |person: &Person| person.run(&["sync", "--json"]).code == Some(1);
+    while !refused(&town.ben) {
+        town.ben.json(&["note", "add", "One more", "-m", &dense(30_000)]);
+    }
+    town.ben.json(&["note", "add", "Behind all that"]);
+    assert!(refused(&town.ben));
+    town.sync(&[&town.anna]);
+    let before = titles(&town.anna);
+    assert!(!before.is_empty() && before.len() < titles(&town.ben).len(), "{before:?}");
+    town.anna.json(&["note", "add", "From Anna"]);
+    town.sync(&[&town.anna]);
+    let (_folder, other) = another();
+    // That it moves stands behind what the old one passes over, so each of them has to say it.
+    town.ben.json(&["relay", "set", &other.url()]);
+    town.ben.json(&["note", "add", "Written while moving"]);
+    assert_eq!(town.ben.run(&["sync"]).code, Some(0), "what a relay that is left does not take is no fault");
+    town.anna.json(&["relay", "set", &other.url()]);
+    town.anna.json(&["note", "add", "Written by Anna meanwhile"]);
+    town.meet();
+    town.kill_relay();
+    for _ in 0..2 {
+        town.meet();
+    }
+    for title in ["Behind all that", "From Anna", "Written while moving", "Written by Anna meanwhile"] {
+        assert!(titles(&town.anna).contains(&title.to_owned()), "{title}");
+    }
+    assert_eq!(titles(&town.anna), titles(&town.ben));
+    town.assert_equal();
+    for person in [&town.ben, &town.anna] {
+        let status = &person.json(&["status"])[0];
+        assert_eq!((&status["unsent"], &status["refused"]), (&Value::from(0), &Value::Null), "{status}");
     }
 }

@@ -309,3 +309,33 @@ fn a_number_that_was_listed_never_keeps_another_value() {
     holds(&refusal.message, "you chose between values of its title");
     holds(&refusal.hint, &format!("`alliance goal edit {short} --title"));
 }
+
+#[test]
+fn what_this_computer_cannot_seal_is_not_said_of_the_relay() {
+    let town = Town::with_ben();
+    town.sync(&[&town.ben]);
+    town.ben.json(&["note", "add", "Waits"]);
+    // Each is a record, and a person writes only so many of these into one log.
+    for _ in 0..=alliance_replica::limits::INTRODUCTIONS {
+        town.ben.ok(&["invite"]);
+    }
+    let ran = town.ben.run(&["sync"]);
+    let said =
+        "What waits in “Ben & Anna” could not be sealed on this computer: too many computers, keys and invitations";
+    assert!(ran.code == Some(1) && ran.stderr.contains(said) && ran.stderr.contains("`alliance new`"), "{ran}");
+    assert!(!ran.stderr.contains("The relay"), "{ran}");
+    let rows = [&["sync"][..], &["status"]].map(|command| {
+        let ran = town.ben.run(&[command, &["--json"]].concat());
+        serde_json::from_str::<Value>(&ran.stdout).expect("JSON")["data"][0].clone()
+    });
+    for row in rows {
+        assert!(
+            row["unsealed"].as_str().is_some_and(|why| why.contains("too many")) && row["refused"].is_null(),
+            "{row}"
+        );
+    }
+    let [status, doctor] = [["status"], ["doctor"]].map(|command| town.ben.run(&command));
+    assert!(status.stdout.contains("could not be sealed on this computer: too many"), "{status}");
+    assert!(doctor.stdout.contains("could not be sealed on this computer: too many"), "{doctor}");
+    assert!(!doctor.stdout.contains("the relay did not take"), "{doctor}");
+}

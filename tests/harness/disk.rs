@@ -2,13 +2,95 @@
 
 use std::{
     fs,
-    io::{Read as _, Seek as _, SeekFrom, Write as _},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use crate::program::Ran;
+
+/// A disk of its own with little room that lies over a folder, with what was in it. Only whoever is put on it sees it; it
+/// is gone when dropped.
+pub struct SmallDisk {
+    folder: PathBuf,
+    holder: Child,
+    enter: &'static [&'static str],
+}
+
+impl SmallDisk {
+    const BYTES: usize = 32 * 1024 * 1024;
+
+    /// A disk over a folder; nothing if this computer does not let us.
+    ///
+    /// # Panics
+    /// If the folder cannot be copied onto it.
+    pub fn over(folder: &Path) -> Option<Self> {
+        let script = "mkdir -p \"$0-disk\" && mount -t tmpfs -o size=$1 small \"$0-disk\" && cp -a \"$0/.\" \"$0-disk\" \
+            && mount --bind \"$0-disk\" \"$0\" && echo ready && exec cat";
+        let ways: [(_, &[_]); 2] =
+            [(["unshare", "-m"], &["-m"]), (["unshare", "-rm"], &["-m", "-U", "--preserve-credentials"])];
+        ways.into_iter().find_map(|(unshare, enter)| {
+            let mut command = Command::new(unshare[0]);
+            command.arg(unshare[1]).args(["sh", "-c", script]).arg(folder).arg(Self::BYTES.to_string());
+            let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+            let mut disk = Self { folder: folder.to_owned(), holder: piped.spawn().ok()?, enter };
+            let mut word = [0; 5];
+            let is_ready = disk.holder.stdout.as_mut().expect("piped").read_exact(&mut word).is_ok();
+            (is_ready && run(disk.on(&Command::new("true"))).code == Some(0)).then_some(disk)
+        })
+    }
+
+    /// The same command, put on this disk.
+    pub fn on(&self, command: &Command) -> Command {
+        let holder = self.holder.id().to_string();
+        wrapped(command, &[&["nsenter", "-t", &holder], self.enter, &["--"]].concat())
+    }
+
+    /// Leaves no room.
+    ///
+    /// # Panics
+    /// If there is still some.
+    pub fn fill(&self) {
+        let mut file = fs::File::create(self.filler()).expect("a file");
+        let full = file.write_all(&vec![1; Self::BYTES]).expect_err("it is smaller");
+        assert_eq!(full.kind(), io::ErrorKind::StorageFull);
+    }
+
+    /// Gives the room back that was taken.
+    ///
+    /// # Panics
+    /// If none was taken.
+    pub fn free(&self) {
+        fs::remove_file(self.filler()).expect("removed");
+    }
+
+    /// Takes the disk away, and puts what is on it into the folder.
+    ///
+    /// # Panics
+    /// If it cannot be copied.
+    pub fn take_away(self) {
+        fs::remove_dir_all(&self.folder).expect("removed");
+        copy_folder(&self.inside(), &self.folder);
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.inside().join("filler")
+    }
+
+    /// The disk as those see it who are on it: where it was mounted first, which stays when the folder goes.
+    fn inside(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{}-disk", self.holder.id(), self.folder.display()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
+}
 
 /// The same command where no file grows beyond so many bytes: what a full disk is for whoever writes.
 pub fn full(command: &Command, bytes: u64) -> Command {

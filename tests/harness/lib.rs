@@ -18,6 +18,7 @@ pub mod socket;
 pub mod town;
 pub mod trace;
 pub mod walkthrough;
+pub mod watcher;
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 

@@ -1,7 +1,7 @@
 //! The built programs as people run them: a relay in a folder, and people at computers of their own.
 //!
 //! Everything that is started is killed when its value is dropped, and a failing check prints what was typed and what
-//! came back. Nothing here waits for a time: it waits for a condition, for at most [`PATIENCE`].
+//! came back. Nothing here waits for a time, but for a condition, as long as [`PATIENCE`].
 
 use std::{
     env, fmt, fs,
@@ -38,22 +38,38 @@ pub fn programs() -> PathBuf {
 ///
 /// # Panics
 /// If it does not come.
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    until_within(PATIENCE, what, look)
+}
+
+/// Waits until something is there that may take longer.
+///
+/// # Panics
+/// If it does not come.
+pub fn until_within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+        assert!(start.elapsed() < patience, "waited in vain: {what}");
         thread::park_timeout(Duration::from_millis(2));
     }
+}
+
+/// Sends a program a signal.
+///
+/// # Panics
+/// If it has ended.
+pub fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
+    assert!(sent.expect("kill").success(), "{name}");
 }
 
 /// A running relay.
 pub struct RelayProgram {
     child: Child,
     address: String,
-    data: PathBuf,
     said: Arc<Mutex<String>>,
     reader: Option<thread::JoinHandle<()>>,
 }
@@ -81,15 +97,15 @@ impl RelayProgram {
     /// # Panics
     /// If it does not listen.
     pub fn start_at(data: &Path, address: &str) -> Self {
-        Self::start_by(data, || Self::command(data, address))
+        Self::start_by(|| Self::command(data, address))
     }
 
     /// Starts a relay by a command, said again while another program holds its port.
     ///
     /// # Panics
     /// If it does not listen.
-    pub fn start_by(data: &Path, command: impl Fn() -> Command) -> Self {
-        until("a relay that listens", || match Self::try_run(command(), data) {
+    pub fn start_by(command: impl Fn() -> Command) -> Self {
+        until("a relay that listens", || match Self::try_run(command()) {
             Ok(relay) => Some(relay),
             Err(ended) if ended.logs.contains("cannot listen") => None,
             Err(ended) => panic!("the relay does not start: {ended:?}"),
@@ -104,7 +120,7 @@ impl RelayProgram {
     /// # Panics
     /// If it cannot be started at all.
     pub fn try_start(data: &Path, address: &str) -> Result<Self, Ended> {
-        Self::try_run(Self::command(data, address), data)
+        Self::try_run(Self::command(data, address))
     }
 
     /// What starts a relay.
@@ -128,7 +144,7 @@ impl RelayProgram {
     ///
     /// # Panics
     /// If it cannot be started at all.
-    pub fn try_run(mut command: Command, data: &Path) -> Result<Self, Ended> {
+    pub fn try_run(mut command: Command) -> Result<Self, Ended> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the relay starts");
         let said = Arc::new(Mutex::new(String::new()));
@@ -139,8 +155,7 @@ impl RelayProgram {
         // The relay says nothing more there; a full pipe would stop it if it did.
         thread::spawn(move || _ = stdout.read_to_end(&mut Vec::new()));
         let address = first.trim_end().strip_prefix("listening on http://").map(str::to_owned);
-        let mut relay =
-            Self { child, address: address.clone().unwrap_or_default(), data: data.to_owned(), said, reader };
+        let mut relay = Self { child, address: address.clone().unwrap_or_default(), said, reader };
         match address {
             Some(_) => Ok(relay),
             None => Err(relay.wait()),
@@ -155,11 +170,6 @@ impl RelayProgram {
     /// Where it listens: host and port.
     pub fn address(&self) -> &str {
         &self.address
-    }
-
-    /// Its folder.
-    pub fn data(&self) -> &Path {
-        &self.data
     }
 
     /// Everything it has logged so far.
@@ -185,13 +195,17 @@ impl RelayProgram {
         self.wait()
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        signal(&self.child, name);
+    }
+
     /// Asks it to stop, and waits until it has.
     ///
     /// # Panics
     /// If it cannot be asked.
     pub fn stop(mut self) -> Ended {
-        let kill = format!("kill -TERM {}", self.child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().expect("a shell").success(), "{kill}");
+        self.signal("TERM");
         self.wait()
     }
 

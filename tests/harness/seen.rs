@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::program::Person;
+use crate::program::{Person, until};
 
 /// What each row of a list says in one field.
 ///
@@ -21,6 +21,14 @@ pub fn titles(person: &Person) -> Vec<String> {
     let mut titles = column(&person.json(&["note", "list"]), "title");
     titles.sort();
     titles
+}
+
+/// Waits until somebody has a note of this title.
+///
+/// # Panics
+/// If it does not come.
+pub fn arrives(person: &Person, title: &str) {
+    until(title, || titles(person).iter().any(|it| it == title).then_some(()));
 }
 
 /// What the security log says, by its kinds, oldest first.

@@ -168,7 +168,7 @@ impl Town {
     pub fn start_relay_as(&mut self, made: impl Fn(Command) -> Command) {
         assert!(self.relay.is_none(), "the relay runs");
         let (data, address) = (self.data(), &self.address);
-        self.relay = Some(RelayProgram::start_by(&data, || made(RelayProgram::command(&data, address))));
+        self.relay = Some(RelayProgram::start_by(|| made(RelayProgram::command(&data, address))));
     }
 
     /// A copy of the relay's folder, made while it does not run.

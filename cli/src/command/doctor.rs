@@ -10,7 +10,10 @@ use std::time::Duration;
 use alliance_core::app::{AppError, Checkup, Profile, RelayInfo, SpaceCheckup, SpaceStatus};
 use serde::Serialize;
 
-use super::{Answer, Context, sync};
+use super::{
+    Answer, Context,
+    sync::{self, Why},
+};
 use crate::{
     error::{CliError, Exit},
     render::count,
@@ -223,11 +226,15 @@ fn log(spaces: &[SpaceCheckup]) -> Vec<Finding> {
     findings
 }
 
-/// What a relay refused when it was last asked, and has not taken since.
+/// What a relay refused or could not be sealed when it was last asked, and has not been taken since.
 fn sent(spaces: &[SpaceStatus], relays: &[RelayInfo]) -> Vec<Finding> {
     let refused = |space: &SpaceStatus| {
         let why = sync::standing(space, relays)?;
-        let said = format!("the relay did not take all of {}: {why}", title(space.personal, &space.title));
+        let title = title(space.personal, &space.title);
+        let said = match why {
+            Why::Refused(why) => format!("the relay did not take all of {title}: {why}"),
+            Why::Unsealed(why) => format!("what waits in {title} could not be sealed on this computer: {why}"),
+        };
         Some(Finding::warn("sent", said, "it is safe here; `alliance sync` tries again"))
     };
     let refused: Vec<_> = spaces.iter().filter_map(refused).collect();

@@ -3,7 +3,11 @@
 use alliance_core::app::{AllianceInfo, AllianceState, AppError, DeviceStatus, Profile, RelayInfo, SpaceStatus};
 use serde::Serialize;
 
-use super::{Answer, Context, alliance::State, sync};
+use super::{
+    Answer, Context,
+    alliance::State,
+    sync::{self, Why},
+};
 use crate::error::CliError;
 
 /// How a space stands.
@@ -31,6 +35,8 @@ pub struct Status {
     pub unsent: u64,
     /// Why the relay did not take what waits, if it refused it.
     pub refused: Option<&'static str>,
+    /// Why what waits could not be sealed on this computer, if that was tried.
+    pub unsealed: Option<&'static str>,
     /// What arrived and cannot be read yet.
     pub unread: u64,
     /// The other person's computers; none while you are not let in.
@@ -48,7 +54,7 @@ pub struct Other {
 
 impl Status {
     fn new(status: SpaceStatus, relays: &[RelayInfo]) -> Self {
-        let refused = sync::standing(&status, relays);
+        let why = sync::standing(&status, relays);
         let other = |DeviceStatus { name, missing, .. }| Other { name, missing };
         Self {
             id: status.space.to_string(),
@@ -61,7 +67,8 @@ impl Status {
             other: status.other,
             waiting: status.waiting,
             unsent: status.unsent,
-            refused,
+            refused: why.and_then(Why::refused),
+            unsealed: why.and_then(Why::unsealed),
             unread: status.unread,
             others: status.others.into_iter().map(other).collect(),
         }

@@ -7,15 +7,15 @@ mod watch;
 
 use std::{collections::BTreeSet, mem};
 
-use alliance_core::app::{AppError, Profile, RelayInfo, SessionError};
+use alliance_core::app::{AppError, Hindrance, Profile, RelayInfo, SessionError};
 use alliance_replica::exchange::frame::Code;
 use clap::Args;
 use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 
 use self::exchange::{Exchange, Mode};
-use self::refusal::refusal_of;
-pub use self::refusal::{refusal, standing};
+use self::refusal::why;
+pub use self::refusal::{Why, refusal, standing};
 use super::{Answer, Context, item::Named, status::Held};
 use crate::{
     error::CliError,
@@ -71,6 +71,9 @@ pub struct Traffic {
     /// Why the relay refused the space or something in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<&'static str>,
+    /// Why what waits could not be sealed on this computer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsealed: Option<&'static str>,
     /// What is kept here until one is let in.
     #[serde(skip)]
     pub held: Option<Held>,
@@ -80,6 +83,13 @@ pub struct Traffic {
     /// The other person, once known.
     #[serde(skip)]
     pub other: Option<String>,
+}
+
+impl Traffic {
+    /// Why something of the space did not go.
+    pub fn why(&self) -> Option<Why> {
+        self.refused.map(Why::Refused).or(self.unsealed.map(Why::Unsealed))
+    }
 }
 
 /// Who was let into an alliance.
@@ -134,7 +144,7 @@ impl Sync {
             None => Ok(Answer::Synced(Synced { rows, over: true })),
             Some(error) => {
                 // What could be exchanged is told before what could not.
-                if rows.iter().any(|row| row.received + row.sent > 0 || row.refused.is_some()) {
+                if rows.iter().any(|row| row.received + row.sent > 0 || row.why().is_some()) {
                     context.ui.answer(&Answer::Synced(Synced { rows, over: false }))?;
                 }
                 Err(error)
@@ -281,9 +291,11 @@ pub fn way(relay: &RelayInfo) -> Result<Way, CliError> {
 /// Keeps for `status` and `doctor` that a relay ended a connection before it took everything.
 fn keep_refusal(profile: &mut Profile, relay: &RelayInfo, ended: &SessionError) -> Result<(), AppError> {
     match ended {
-        SessionError::Closed(code) if *code != Code::Closing => {
-            relay.spaces.iter().filter(|it| relay.keeps(it)).try_for_each(|it| profile.set_refusal(it, Some(*code)))
-        }
+        SessionError::Closed(code) if *code != Code::Closing => relay
+            .spaces
+            .iter()
+            .filter(|it| relay.keeps(it))
+            .try_for_each(|it| profile.set_hindrance(it, Some(Hindrance::Refused(*code)))),
         _ => Ok(()),
     }
 }

@@ -24,6 +24,9 @@ pub fn status(spaces: &[Status], page: &mut Page) {
         if let Some(why) = space.refused {
             more(format!("the relay did not take it: {why}"));
         }
+        if let Some(why) = space.unsealed {
+            more(format!("it could not be sealed on this computer: {why}"));
+        }
         if space.unread > 0 {
             more(format!("{} arrived and cannot be read yet", space.unread));
         }
@@ -147,6 +150,7 @@ mod tests {
             waiting,
             unsent: waiting / 2,
             refused: (waiting > 1).then_some("it is full"),
+            unsealed: None,
             kept: true,
             invites: false,
             unread: waiting,

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::command::{
     item::Named,
-    sync::{Both, Came, Synced, Traffic},
+    sync::{Both, Came, Synced, Traffic, Why},
     verify::Found,
 };
 
@@ -20,18 +20,22 @@ const TOLD: usize = 5;
 
 /// A row a space in which anything moved, and what to do next.
 pub fn synced(synced: &Synced, page: &mut Page) {
-    let moved = |row: &&Traffic| row.received + row.sent > 0 || row.refused.is_some();
+    let moved = |row: &&Traffic| row.received + row.sent > 0 || row.why().is_some();
     page.table(synced.rows.iter().filter(moved).map(|it| row(it, synced.over)).collect());
-    for Traffic { title, personal, refused, .. } in &synced.rows {
-        if let Some(why) = refused {
-            let title = if *personal { PRIVATE } else { title };
-            page.talk(&format!("The relay did not take all of “{title}”: {why}. It is safe here."));
+    for row in &synced.rows {
+        if let Some(why) = row.why() {
+            let title = if row.personal { PRIVATE } else { &row.title };
+            let (happened, why) = match why {
+                Why::Refused(why) => (format!("The relay did not take all of “{title}”"), why),
+                Why::Unsealed(why) => (format!("What waits in “{title}” could not be sealed on this computer"), why),
+            };
+            page.talk(&format!("{happened}: {why}. It is safe here."));
         }
     }
     synced.rows.iter().filter_map(|row| Some(came(row.came?, row))).for_each(|line| page.talk(&line));
     let waiting: Vec<_> = synced.rows.iter().filter_map(|row| row.held.as_ref()).collect();
     waiting.iter().filter(|_| synced.over).for_each(|it| page.talk(&status::held(it)));
-    if synced.over && waiting.is_empty() && synced.rows.iter().all(|row| row.refused.is_none()) {
+    if synced.over && waiting.is_empty() && synced.rows.iter().all(|row| row.why().is_none()) {
         page.talk("Up to date.");
     }
     let both: Vec<_> = synced.rows.iter().flat_map(|row| row.both.iter().map(move |both| (row, both))).collect();
@@ -157,6 +161,7 @@ mod tests {
             other: Some("Anna".to_owned()),
             choices: usize::from(received > 1),
             refused,
+            unsealed: None,
             held: None,
             came: None,
         }

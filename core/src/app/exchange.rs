@@ -22,7 +22,7 @@ use alliance_replica::{
 };
 use zeroize::Zeroizing;
 
-use super::{AppError, Profile, RelayInfo, World, presence::Room, seal::Came};
+use super::{AppError, Hindrance, Profile, RelayInfo, World, presence::Room, seal::Came};
 use crate::domain::alliance;
 
 /// Bytes of arrived entries after which a driver should not wait for more before it flushes.
@@ -64,12 +64,12 @@ pub enum SessionEvent {
     },
     /// Entries came or went.
     Progress,
-    /// The relay does not let this device into a space, or refused an entry.
-    Refused {
+    /// The relay does not let this device into a space or refused an entry, or what waits could not be sealed here.
+    Hindered {
         /// The space.
         space: SpaceId,
         /// Why.
-        code: Code,
+        why: Hindrance,
     },
     /// What is kept of a space here is damaged; all others go on.
     Damaged {
@@ -387,7 +387,7 @@ impl Session {
             self.exchange.refuse(channel, code, Some(entry));
             self.channels.remove(&channel);
             self.closed.insert(space, false);
-            self.events.push_back(SessionEvent::Refused { space, code });
+            self.events.push_back(SessionEvent::Hindered { space, why: Hindrance::Refused(code) });
         }
         let tally = self.tallies.entry(space).or_default();
         tally.received += taken.new;

@@ -29,6 +29,24 @@ use crate::{
     store::{RelayRow, RelayTerms, Stage, Tx},
 };
 
+/// Why what there is of a space is not on its relay.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hindrance {
+    /// The relay did not take it.
+    Refused(Code),
+    /// What waits could not be sealed here, and so was never offered.
+    Unsealed(Unsealed),
+}
+
+/// What keeps this device from sealing what waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unsealed {
+    /// This person has written as many records into the space's log as it holds.
+    Records,
+    /// A key is missing or does not fit, or what waits does not fit into an entry.
+    Keys,
+}
+
 /// A relay and what it keeps for this profile.
 #[derive(Clone)]
 pub struct RelayInfo {
@@ -186,11 +204,11 @@ impl Profile {
         })
     }
 
-    /// Keeps why a relay did not take what there is of a space, for whoever asks how it stands; nothing once it has.
-    pub fn set_refusal(&mut self, space: &SpaceId, code: Option<Code>) -> Result<(), AppError> {
-        let (key, code) = (refusal_key(space), code.map(|code| vec![code as u8]).unwrap_or_default());
+    /// Keeps why what there is of a space is not on its relay, for whoever asks how it stands; nothing once it is.
+    pub fn set_hindrance(&mut self, space: &SpaceId, why: Option<Hindrance>) -> Result<(), AppError> {
+        let (key, why) = (hindrance_key(space), why.map(|why| vec![why.encode()]).unwrap_or_default());
         let kept = self.store.read::<_, AppError>(|tx| Ok(tx.meta(&key)?))?.unwrap_or_default();
-        if kept == code { Ok(()) } else { self.store.note(|tx| Ok(tx.set_meta(&key, &code)?)) }
+        if kept == why { Ok(()) } else { self.store.note(|tx| Ok(tx.set_meta(&key, &why)?)) }
     }
 
     /// Takes note that a relay holds none of these spaces and does not take them.
@@ -252,14 +270,35 @@ impl Profile {
     }
 }
 
-/// Why a relay did not take what there is of a space, if it has not since.
-pub(super) fn refusal(tx: &Tx<'_>, space: &SpaceId) -> Result<Option<Code>, AppError> {
-    // The codes are small numbers, and each is its own encoding.
-    Ok(tx.meta(&refusal_key(space))?.and_then(|code| minicbor::decode(&code).ok()))
+/// Why what there is of a space is not on its relay, if it has not come there since.
+pub(super) fn hindrance(tx: &Tx<'_>, space: &SpaceId) -> Result<Option<Hindrance>, AppError> {
+    Ok(tx.meta(&hindrance_key(space))?.and_then(|kept| Hindrance::decode(&kept)))
 }
 
-fn refusal_key(space: &SpaceId) -> String {
+fn hindrance_key(space: &SpaceId) -> String {
     format!("refusal:{space}")
+}
+
+impl Hindrance {
+    /// The codes are small numbers, and each is its own encoding; these are beyond them.
+    const RECORDS: u8 = 0x80;
+    const KEYS: u8 = 0x81;
+
+    fn encode(self) -> u8 {
+        match self {
+            Self::Refused(code) => code as u8,
+            Self::Unsealed(Unsealed::Records) => Self::RECORDS,
+            Self::Unsealed(Unsealed::Keys) => Self::KEYS,
+        }
+    }
+
+    fn decode(kept: &[u8]) -> Option<Self> {
+        match kept {
+            [Self::RECORDS] => Some(Self::Unsealed(Unsealed::Records)),
+            [Self::KEYS] => Some(Self::Unsealed(Unsealed::Keys)),
+            code => minicbor::decode(code).ok().map(Self::Refused),
+        }
+    }
 }
 
 /// Moves a space to these relays: what is used and not among them is left, what was left before stays so only as long as

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_replica::{
-    exchange::frame::Code,
     id::{DeviceId, EntryId, ItemId, MemberId, SpaceId},
     log::{
         chain::State,
@@ -14,7 +13,9 @@ use alliance_replica::{
     },
 };
 
-use super::{AllianceInfo, AllianceState, AppError, Profile, profile, query, relays, short_device, space::Space};
+use super::{
+    AllianceInfo, AllianceState, AppError, Hindrance, Profile, profile, query, relays, short_device, space::Space,
+};
 use crate::{
     keys::{
         content::Content,
@@ -86,8 +87,8 @@ pub struct SpaceStatus {
     pub kept: bool,
     /// True if an invitation waits here for the next exchange.
     pub invites: bool,
-    /// Why the relay did not take what there is, if it has not since.
-    pub refusal: Option<Code>,
+    /// Why what there is has not come to the relay, if it has not since.
+    pub hindrance: Option<Hindrance>,
     /// The other person's devices; none while one is not let in, for they can have nothing of this one.
     pub others: Vec<DeviceStatus>,
 }
@@ -206,7 +207,7 @@ fn status(tx: &Tx<'_>, space: &Space, kind: SpaceKind, relay: Option<String>) ->
         relay,
         kept,
         invites,
-        refusal: relays::refusal(tx, &space.id())?,
+        hindrance: relays::hindrance(tx, &space.id())?,
         others,
     })
 }

@@ -241,6 +241,11 @@ mod tests {
             "relay.toml, line 3, rate.device_frames: invalid type: integer `5`, expected a table such as { per_second = \
              5, burst = 10 }"
         );
+        let one_place = wrong("listen = \"0.0.0.0:99\"\nmetrics = \"127.0.0.1:99\"");
+        assert!(
+            one_place.starts_with("relay.toml, line 3, metrics: /metrics needs an address of its own"),
+            "{one_place}"
+        );
         for (text, word) in [("-5", "`-5`"), ("99999999999999999999", ""), ("[5]", "list")] {
             let number = wrong(&format!("[quota]\ncontent_bytes = {text}"));
             assert!(

@@ -129,8 +129,11 @@ impl<S: Store> Relay<S> {
     pub(super) fn admit_new_space(&mut self, id: ConnectionId, space: &SpaceId, now: Now) -> Result<(), Reason> {
         let Some(connection) = self.connections.get(&id) else { return Err(Code::Closing.into()) };
         if !self.policy.admission.admits(space, connection.token.as_ref()) {
-            let is_listed = matches!(self.policy.admission, Admission::List { .. });
-            return Err(if is_listed { Reason::List } else { Code::Token.into() });
+            return Err(match self.policy.admission {
+                Admission::List { .. } => Reason::List,
+                _ if connection.token.is_some() => Reason::WrongToken,
+                _ => Code::Token.into(),
+            });
         }
         let may = connection.address.is_none_or(|address| self.paces.may_bring_space(&address, now.elapsed));
         if may { Ok(()) } else { Err(Reason::Spaces) }

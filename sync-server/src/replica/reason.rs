@@ -17,6 +17,8 @@ pub enum Reason {
     Spaces,
     /// None of the spaces that the policy lists.
     List,
+    /// A token that the policy does not know; [`Code::Token`] by itself is none at all.
+    WrongToken,
     /// Too many connections.
     Connections,
     /// Too many openers that had still to show why they belong, or too many bytes of one.
@@ -43,7 +45,7 @@ impl Reason {
             Self::Code(n) => CODES.iter().find(|(code, _)| *code as u8 == n).map_or(Code::Internal, |(code, _)| *code),
             Self::Late => Code::Slow,
             // To whoever is turned away it is the same: ask whoever runs the relay.
-            Self::List => Code::Token,
+            Self::List | Self::WrongToken => Code::Token,
             _ => Code::Limit,
         }
     }
@@ -57,6 +59,7 @@ impl Reason {
             Self::Opens => "opens",
             Self::Spaces => "spaces",
             Self::List => "list",
+            Self::WrongToken => "wrong_token",
             Self::Connections => "connections",
             Self::Candidates => "candidates",
             Self::Waiting => "waiting",
@@ -73,12 +76,13 @@ impl From<Code> for Reason {
     }
 }
 
-const OTHERS: [Reason; 11] = [
+const OTHERS: [Reason; 12] = [
     Reason::Quota,
     Reason::Rate,
     Reason::Opens,
     Reason::Spaces,
     Reason::List,
+    Reason::WrongToken,
     Reason::Connections,
     Reason::Candidates,
     Reason::Waiting,

@@ -53,6 +53,8 @@ fn a_token_is_needed_to_bring_a_space_and_never_to_use_it() {
         assert_eq!(ben.take_ended(), [Code::Token]);
         assert!(world.relay.store().is_empty() && ben.durable.is_empty());
     }
+    let counted = [Code::Token.into(), Reason::WrongToken].map(|why| refused(&world, why));
+    assert_eq!(counted, [1, 1], "whoever runs it sees whether somebody has no token or a wrong one");
     world.origin.token = Some(TokenHash::of("right"));
     world.open(&mut ben);
     world.settle(&mut [&mut ben]);

@@ -8,7 +8,7 @@ use std::{
 use alliance_core::app::{AllianceState, ItemRef, Met, Profile, RelayInfo, SessionError, SessionEvent, Tally};
 use alliance_replica::id::{ItemId, SpaceId};
 
-use super::{Both, Came, Synced, Traffic, notices::Notices, refusal_of};
+use super::{Both, Came, Synced, Traffic, Why, notices::Notices, why};
 use crate::{
     command::{Answer, Context, item::Named, status::Held},
     error::CliError,
@@ -31,7 +31,7 @@ pub(super) struct Exchange<'a> {
     stay: Stay<'a>,
     relay: &'a RelayInfo,
     mode: Mode<'a>,
-    refused: BTreeMap<SpaceId, &'static str>,
+    hindered: BTreeMap<SpaceId, Why>,
     said: BTreeMap<SpaceId, Tally>,
     news: BTreeMap<SpaceId, News>,
     states: BTreeMap<SpaceId, AllianceState>,
@@ -61,7 +61,7 @@ impl<'a> Exchange<'a> {
             context,
             relay,
             mode,
-            refused: BTreeMap::new(),
+            hindered: BTreeMap::new(),
             said: BTreeMap::new(),
             news: BTreeMap::new(),
             damaged: false,
@@ -84,11 +84,11 @@ impl<'a> Exchange<'a> {
         let mut rows = Vec::new();
         let alliances = self.stay.profile.alliances()?;
         let of = |space: &SpaceId| alliances.iter().find(|it| it.space == *space);
-        let spaces: BTreeSet<_> = tallies.keys().chain(self.refused.keys()).copied().collect();
+        let spaces: BTreeSet<_> = tallies.keys().chain(self.hindered.keys()).copied().collect();
         let shared = alliances.iter().map(|it| it.space).filter(|space| spaces.contains(space));
         let personal = spaces.iter().filter(|space| of(space).is_none()).copied();
         for space in shared.chain(personal) {
-            let (refused, alliance) = (self.refused.get(&space).copied(), of(&space));
+            let (why, alliance) = (self.hindered.get(&space).copied(), of(&space));
             let tally = tallies.get(&space).copied().unwrap_or_default();
             let News { items, met } = self.news.remove(&space).unwrap_or_default();
             let both = self.both(space, met)?;
@@ -112,7 +112,8 @@ impl<'a> Exchange<'a> {
                 sent: tally.sent,
                 changed: tally.changed,
                 choices,
-                refused,
+                refused: why.and_then(Why::refused),
+                unsealed: why.and_then(Why::unsealed),
             });
         }
         Ok(rows)
@@ -181,20 +182,20 @@ impl<'a> Exchange<'a> {
                 }
                 SessionEvent::Moved { space } => self.moved(space),
                 SessionEvent::Here { space, here } => self.here(space, here),
-                SessionEvent::Refused { space, code } => {
+                SessionEvent::Hindered { space, why: hindrance } => {
                     new = true;
                     // A relay that was left may do as it likes.
                     if !self.relay.left.contains(&space) {
-                        self.stay.profile.set_refusal(&space, Some(code))?;
+                        self.stay.profile.set_hindrance(&space, Some(hindrance))?;
                         let is_held = self.is_held(space);
-                        self.refused.insert(space, refusal_of(code, self.relay, is_held));
+                        self.hindered.insert(space, why(hindrance, self.relay, is_held));
                     }
                 }
                 SessionEvent::Lost { space } => self.lost(space),
                 SessionEvent::Damaged { space } => {
                     new = true;
                     self.damaged = true;
-                    self.refused.insert(space, "something of it is damaged on this computer");
+                    self.hindered.insert(space, Why::Refused("something of it is damaged on this computer"));
                 }
             }
         }
@@ -208,12 +209,12 @@ impl<'a> Exchange<'a> {
                 progress.say(&format!("{} came, {} went", sum(|it| it.received), sum(|it| it.sent)));
             }
             Mode::Watch(notices) => {
-                self.refused.retain(|space, why| notices.is_news(*space, why));
+                self.hindered.retain(|space, why| notices.is_news(*space, *why));
                 let since = since(&self.said, &tallies);
                 self.said = tallies;
                 let told = self.rows(&since).and_then(|rows| {
-                    self.refused.clear();
-                    let rows: Vec<_> = rows.into_iter().filter(|row| !row.personal || row.refused.is_some()).collect();
+                    self.hindered.clear();
+                    let rows: Vec<_> = rows.into_iter().filter(|row| !row.personal || row.why().is_some()).collect();
                     if rows.is_empty() {
                         return Ok(());
                     }

@@ -8,6 +8,7 @@ use std::{
 
 use alliance_replica::id::{ItemId, SpaceId};
 
+use super::Why;
 use crate::ui::Ui;
 
 /// How long a connection holds before it is said that it is there again.
@@ -23,8 +24,8 @@ pub(super) struct Notices(RefCell<Said>);
 struct Said {
     /// Relays, and whether they were said to be connected.
     connected: BTreeMap<String, bool>,
-    /// Why spaces were refused.
-    refused: BTreeMap<SpaceId, &'static str>,
+    /// Why spaces were not exchanged.
+    hindered: BTreeMap<SpaceId, Why>,
     /// Who was said to be here.
     names: BTreeMap<SpaceId, String>,
     /// Through which relays they are.
@@ -64,9 +65,9 @@ impl Notices {
         }
     }
 
-    /// True if a space was not refused for this reason before.
-    pub(super) fn is_news(&self, space: SpaceId, why: &'static str) -> bool {
-        self.0.borrow_mut().refused.insert(space, why) != Some(why)
+    /// True if a space was not hindered by this before.
+    pub(super) fn is_news(&self, space: SpaceId, why: Why) -> bool {
+        self.0.borrow_mut().hindered.insert(space, why) != Some(why)
     }
 
     /// True if it was not said before that both write in this text: they see it while they do.

@@ -1,9 +1,37 @@
-//! Why a relay did not take something, in words of people, and who can help.
+//! Why something is not on its relay, in words of people, and who can help: it did not take it, or it could not be
+//! sealed here.
 //!
 //! One code of the protocol stands for several limits of a relay; what is known here tells some of them apart.
 
-use alliance_core::app::{RelayInfo, SpaceStatus};
+use alliance_core::app::{Hindrance, RelayInfo, SpaceStatus, Unsealed};
 use alliance_replica::exchange::frame::Code;
+
+/// Why something is not on its relay.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Why {
+    /// The relay did not take it.
+    Refused(&'static str),
+    /// It could not be sealed on this computer.
+    Unsealed(&'static str),
+}
+
+impl Why {
+    /// Why the relay did not take it, if it was asked.
+    pub fn refused(self) -> Option<&'static str> {
+        match self {
+            Self::Refused(why) => Some(why),
+            Self::Unsealed(_) => None,
+        }
+    }
+
+    /// Why it could not be sealed on this computer, if that is so.
+    pub fn unsealed(self) -> Option<&'static str> {
+        match self {
+            Self::Unsealed(why) => Some(why),
+            Self::Refused(_) => None,
+        }
+    }
+}
 
 /// What is said of a relay that was told a token and did not take it.
 const NOT_TAKEN: &str =
@@ -39,8 +67,23 @@ pub fn refusal(code: Code) -> &'static str {
     }
 }
 
+/// Why something of a space is not on its relay.
+pub(super) fn why(hindrance: Hindrance, relay: &RelayInfo, is_held: bool) -> Why {
+    match hindrance {
+        Hindrance::Refused(code) => Why::Refused(refusal_of(code, relay, is_held)),
+        Hindrance::Unsealed(Unsealed::Records) => Why::Unsealed(
+            "too many computers, keys and invitations were changed in it; `alliance new` starts another alliance, and this one \
+             stays readable",
+        ),
+        Hindrance::Unsealed(Unsealed::Keys) => Why::Unsealed(
+            "a key is missing, or something does not fit; `alliance sync` tries again, `alliance doctor` and `alliance \
+             security` show what happened",
+        ),
+    }
+}
+
 /// A relay's reason not to take a space, or something in it: one that it holds already is no new one.
-pub(super) fn refusal_of(code: Code, relay: &RelayInfo, is_held: bool) -> &'static str {
+fn refusal_of(code: Code, relay: &RelayInfo, is_held: bool) -> &'static str {
     match code {
         Code::Limit if is_held => FULL,
         Code::Limit => NEW,
@@ -49,9 +92,9 @@ pub(super) fn refusal_of(code: Code, relay: &RelayInfo, is_held: bool) -> &'stat
     }
 }
 
-/// Why what there is of a space is not on its relay, if that is for a refusal.
-pub fn standing(space: &SpaceStatus, relays: &[RelayInfo]) -> Option<&'static str> {
+/// Why what there is of a space is not on its relay, if there is more to it than that nobody has synced.
+pub fn standing(space: &SpaceStatus, relays: &[RelayInfo]) -> Option<Why> {
     let relay = relays.iter().find(|relay| relay.keeps(&space.space))?;
     let is_open = space.waiting + space.unsent > 0 || !space.kept;
-    space.refusal.filter(|_| is_open).map(|code| refusal_of(code, relay, space.kept))
+    space.hindrance.filter(|_| is_open).map(|hindrance| why(hindrance, relay, space.kept))
 }

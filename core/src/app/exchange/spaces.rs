@@ -9,7 +9,7 @@ use alliance_replica::{
 
 use super::{Line, Session, SessionError, SessionEvent};
 use crate::{
-    app::{AppError, Profile, World},
+    app::{AppError, Hindrance, Profile, Unsealed, World},
     keys::DeviceSecret,
     store::{self, StoreError},
 };
@@ -34,7 +34,7 @@ impl Session {
         self.note_withheld(profile, world)?;
         let open: Vec<_> = self.channels.values().filter(|line| !line.invitation).map(|line| line.space).collect();
         let never: Vec<_> = self.closed.iter().filter(|(_, never)| **never).map(|(space, _)| *space).collect();
-        open.iter().try_for_each(|space| profile.set_refusal(space, None))?;
+        open.iter().try_for_each(|space| profile.set_hindrance(space, None))?;
         profile.note_absent(&self.url, &self.absent)?;
         profile.note_exchanged(&self.url, &open, &never)
     }
@@ -80,8 +80,9 @@ impl Session {
         error: AppError,
     ) -> Result<(), SessionError> {
         let event = match error {
-            AppError::Epoch(_) | AppError::Seal(_) | AppError::Pack(_) | AppError::TooManyRecords => {
-                SessionEvent::Refused { space, code: Code::Limit }
+            AppError::TooManyRecords => SessionEvent::Hindered { space, why: Hindrance::Unsealed(Unsealed::Records) },
+            AppError::Epoch(_) | AppError::Seal(_) | AppError::Pack(_) => {
+                SessionEvent::Hindered { space, why: Hindrance::Unsealed(Unsealed::Keys) }
             }
             AppError::Store(StoreError::Damaged { what }) if what != store::FILE => SessionEvent::Damaged { space },
             error => return Err(error.into()),
@@ -107,7 +108,7 @@ impl Session {
             if matches!(code, Code::UnknownSpace | Code::Token) {
                 self.absent.insert(line.space);
             }
-            self.events.push_back(SessionEvent::Refused { space: line.space, code });
+            self.events.push_back(SessionEvent::Hindered { space: line.space, why: Hindrance::Refused(code) });
         }
     }
 
