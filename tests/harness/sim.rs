@@ -12,6 +12,7 @@ mod dice;
 mod end;
 mod family;
 mod forgery;
+mod history;
 mod network;
 mod node;
 mod oracle;
@@ -30,6 +31,7 @@ use alliance_replica::id::{SpaceId, hash};
 
 use device::Device;
 use dice::Dice;
+pub use history::{Belief, History, Written};
 use network::{Event, Line};
 use node::Node;
 use oracle::Seen;
@@ -145,6 +147,8 @@ pub struct Report {
     pub time: u64,
     /// What must not have been, if there was something.
     pub violation: Option<Violation>,
+    /// What is left of each alliance, if all is well.
+    pub histories: Vec<History>,
 }
 
 /// A world.
@@ -178,17 +182,17 @@ pub(crate) struct Sim {
 #[must_use]
 pub fn run(seed: u64, knobs: Knobs, steps: usize) -> Report {
     let mut sim = Sim::new(seed, knobs);
-    let played = catch_unwind(AssertUnwindSafe(|| sim.play(steps)));
-    let violation = match played {
-        Ok(Ok(())) => None,
-        Ok(Err(violation)) => Some(violation),
+    let played = catch_unwind(AssertUnwindSafe(|| sim.play(steps).and_then(|()| sim.histories())));
+    let (histories, violation) = match played {
+        Ok(Ok(histories)) => (histories, None),
+        Ok(Err(violation)) => (Vec::new(), Some(violation)),
         Err(panic) => {
             let said = panic.downcast_ref::<String>().cloned();
             let said = said.or_else(|| panic.downcast_ref::<&str>().map(|said| (*said).to_owned()));
-            Some(Violation(format!("I10: a panic: {}", said.unwrap_or_default())))
+            (Vec::new(), Some(Violation(format!("I10: a panic: {}", said.unwrap_or_default()))))
         }
     };
-    Report { digest: sim.digest, steps: sim.steps, faults: sim.faults, time: sim.clock, violation }
+    Report { digest: sim.digest, steps: sim.steps, faults: sim.faults, time: sim.clock, violation, histories }
 }
 
 /// The smallest number of steps, of at most `steps`, with which a seed fails, and how.
