@@ -19,6 +19,7 @@ mod oracle;
 mod people;
 mod record;
 mod sealed;
+mod theft;
 mod wal;
 mod work;
 
@@ -71,6 +72,8 @@ pub struct Knobs {
     pub relay_lies: u64,
     /// Somebody with Carl's keys sends Ben something that no honest program writes.
     pub forges: u64,
+    /// Somebody with Carl's keys says who belongs to a space.
+    pub thieves: u64,
     /// Ben invites somebody, and perhaps two people take the same invitation up.
     pub invites: u64,
     /// Somebody takes another computer into use, or cuts one off.
@@ -97,6 +100,7 @@ impl Knobs {
         relay_loses: 0,
         relay_lies: 0,
         forges: 0,
+        thieves: 0,
         invites: 0,
         computers: 0,
         leaves: 0,
@@ -122,6 +126,7 @@ impl Knobs {
             relay_loses: knob(350, 15),
             relay_lies: knob(400, 30),
             forges: knob(350, 80),
+            thieves: 0,
             invites: knob(500, 10),
             sqlite: knob(60, 1) == 1,
             computers: knob(400, 40),

@@ -37,13 +37,24 @@ struct Share<'a> {
     names: Vec<&'a str>,
 }
 
+/// In every other world a thief speaks, too, and computers are copied and people invited more often.
+fn knobs(seed: u64) -> Knobs {
+    let knobs = Knobs::of(seed);
+    if has_thief(seed) { Knobs { copy: 10, invites: 20, thieves: 40, ..knobs } } else { knobs }
+}
+
+fn has_thief(seed: u64) -> bool {
+    !seed.is_multiple_of(2)
+}
+
 fn compare(test: u64) {
     let worlds = number("ALLIANCE_WORLDS", WORLDS);
     let first = number("ALLIANCE_SEED", 0) + test * worlds;
     let mut histories = Vec::new();
     for seed in first..first + worlds {
-        let report = run(seed, Knobs::of(seed), STEPS);
-        assert_eq!(report.violation, None, "seed {seed}");
+        let report = run(seed, knobs(seed), STEPS);
+        // The thief's worlds are not those of which the simulator promises that they end well.
+        assert!(report.violation.is_none() || has_thief(seed), "seed {seed}: {:?}", report.violation);
         histories.extend(report.histories.into_iter().map(|history| (seed, history)));
     }
     let shares: Vec<_> = histories.iter().flat_map(|(seed, history)| shares(*seed, history)).collect();
@@ -53,7 +64,9 @@ fn compare(test: u64) {
     for (share, theirs) in shares.iter().zip(&theirs) {
         share.means(theirs);
     }
-    every_case_occurs(&theirs);
+    if worlds >= WORLDS {
+        every_case_occurs(&theirs);
+    }
     println!("{worlds} worlds from {first} on, {} shares", shares.len());
 }
 
@@ -61,11 +74,19 @@ fn compare(test: u64) {
 fn every_case_occurs(meanings: &[Value]) {
     let some = |part: &'static str| move |it: &Value| it[part].as_array().is_some_and(|list| !list.is_empty());
     type Case<'a> = (&'a str, &'a dyn Fn(&Value) -> bool);
-    let cases: [Case<'_>; 4] = [
+    let less = |one: &'static str, other: &'static str| {
+        move |it: &Value| it[one].as_array().map(Vec::len) < it[other].as_object().map(Map::len)
+    };
+    let cases: [Case<'_>; 7] = [
         ("two members", &|it| !it["joiner"].is_null()),
         ("a cut", &some("cut")),
         ("a usable epoch", &some("usable")),
-        ("control without effect", &|it| it["stand"].as_array().map(Vec::len) < it["views"].as_object().map(Map::len)),
+        ("an epoch that is not used any more", &less("usable", "holders")),
+        ("control without effect", &less("valid", "views")),
+        ("control set aside", &|it| it["stand"] != it["valid"]),
+        ("shared content that is endorsed and own content that is not", &|it| {
+            it["content"]["shared"] != it["content"]["own"]
+        }),
     ];
     for (name, case) in cases {
         assert!(meanings.iter().any(case), "no world has {name}");
@@ -207,7 +228,9 @@ impl Share<'_> {
         // The model does not know that somebody may keep what a cut sets aside.
         let keeps = self.story.told.iter().any(|told| !told.keeps.is_empty());
         if keeps {
-            [&mut ours, &mut theirs].map(|it| it.as_object_mut().expect("is a map").remove("content"));
+            for it in [&mut ours, &mut theirs] {
+                it.as_object_mut().expect("is a map").remove("content");
+            }
         }
         let place = format!("seed {}, {}, {:?}", self.seed, self.history.space, self.names);
         assert!(ours == theirs, "{place}: {}", difference(&ours, &theirs));

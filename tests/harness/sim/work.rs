@@ -139,6 +139,7 @@ impl Sim {
             knobs.invites,
             knobs.computers,
             knobs.leaves,
+            knobs.thieves,
         ];
         let rest = 1000 - faults.iter().sum::<u64>();
         let weights: Vec<_> = faults.into_iter().chain([rest]).collect();
@@ -165,6 +166,7 @@ impl Sim {
             13 if self.dice.chance(500) => self.computer_comes()?,
             13 => self.computer_goes()?,
             14 => self.somebody_leaves()?,
+            15 => self.thieve()?,
             _ if self.dice.chance(150) => self.come_or_go(),
             _ => self.somebody_writes()?,
         }
