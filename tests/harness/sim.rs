@@ -12,12 +12,14 @@ mod dice;
 mod end;
 mod family;
 mod forgery;
+mod history;
 mod network;
 mod node;
 mod oracle;
 mod people;
 mod record;
 mod sealed;
+mod theft;
 mod wal;
 mod work;
 
@@ -30,6 +32,7 @@ use alliance_replica::id::{SpaceId, hash};
 
 use device::Device;
 use dice::Dice;
+pub use history::{Belief, History, Written};
 use network::{Event, Line};
 use node::Node;
 use oracle::Seen;
@@ -71,6 +74,8 @@ pub struct Knobs {
     pub relay_lies: u64,
     /// Somebody with Carl's keys sends Ben something that no honest program writes.
     pub forges: u64,
+    /// Somebody with Carl's keys says who belongs to a space.
+    pub thieves: u64,
     /// Ben invites somebody, and perhaps two people take the same invitation up.
     pub invites: u64,
     /// Somebody takes another computer into use, or cuts one off.
@@ -98,6 +103,7 @@ impl Knobs {
         relay_loses: 0,
         relay_lies: 0,
         forges: 0,
+        thieves: 0,
         invites: 0,
         computers: 0,
         leaves: 0,
@@ -123,6 +129,7 @@ impl Knobs {
             relay_loses: knob(350, 15),
             relay_lies: knob(400, 30),
             forges: knob(350, 80),
+            thieves: 0,
             invites: knob(500, 10),
             sqlite: knob(60, 1) == 1,
             computers: knob(400, 40),
@@ -149,6 +156,8 @@ pub struct Report {
     pub time: u64,
     /// What must not have been, if there was something.
     pub violation: Option<Violation>,
+    /// What is left of each alliance, if all is well.
+    pub histories: Vec<History>,
 }
 
 /// A world.
@@ -182,17 +191,17 @@ pub(crate) struct Sim {
 #[must_use]
 pub fn run(seed: u64, knobs: Knobs, steps: usize) -> Report {
     let mut sim = Sim::new(seed, knobs);
-    let played = catch_unwind(AssertUnwindSafe(|| sim.play(steps)));
-    let violation = match played {
-        Ok(Ok(())) => None,
-        Ok(Err(violation)) => Some(violation),
+    let played = catch_unwind(AssertUnwindSafe(|| sim.play(steps).and_then(|()| sim.histories())));
+    let (histories, violation) = match played {
+        Ok(Ok(histories)) => (histories, None),
+        Ok(Err(violation)) => (Vec::new(), Some(violation)),
         Err(panic) => {
             let said = panic.downcast_ref::<String>().cloned();
             let said = said.or_else(|| panic.downcast_ref::<&str>().map(|said| (*said).to_owned()));
-            Some(Violation(format!("I10: a panic: {}", said.unwrap_or_default())))
+            (Vec::new(), Some(Violation(format!("I10: a panic: {}", said.unwrap_or_default()))))
         }
     };
-    Report { digest: sim.digest, steps: sim.steps, faults: sim.faults, time: sim.clock, violation }
+    Report { digest: sim.digest, steps: sim.steps, faults: sim.faults, time: sim.clock, violation, histories }
 }
 
 /// The smallest number of steps, of at most `steps`, with which a seed fails, and how.

@@ -16,7 +16,8 @@ use crate::{
 /// Histories handed to the model at a time.
 const BATCH: u64 = 100;
 
-fn number(name: &str, default: u64) -> u64 {
+/// What a variable says.
+pub(crate) fn number(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
 }
 
@@ -26,7 +27,7 @@ fn batches(default: u64) -> impl Iterator<Item = (u64, u64)> {
 }
 
 /// Delivers a story in several orders, checks that all mean the same, and returns that.
-fn in_every_order(story: &Story, seed: u64) -> Value {
+pub(crate) fn in_every_order(story: &Story, seed: u64) -> Value {
     let mut dice = Dice::new(seed);
     let all: BTreeSet<_> = (0..story.told.len()).collect();
     let mean = |order: &[usize]| {

@@ -1,4 +1,5 @@
-//! The membership fold rule by rule, and against the reference model in every order of delivery.
+//! The membership fold rule by rule, and against the reference model: in every order of delivery, and as
+//! computers of simulated worlds have it.
 
 mod compare;
 mod dice;
@@ -8,3 +9,4 @@ mod reference;
 mod replay;
 mod rules;
 mod story;
+mod worlds;

@@ -118,7 +118,7 @@ fn spell(story: &Story, dag: &Dag, at: usize, record: &Record) -> (&'static str,
         Record::Genesis(genesis) => ("Genesis", json!({ "rec": genesis.recovery.as_ref().map(name) })),
         Record::AddDevice(add) => {
             let view = dag.view(&story.told[at].id).expect("is here");
-            let member = view.device(&keys(&story.told[at].by).device).map(|author| author.member);
+            let member = view.device(&story.device(&story.told[at].by)).map(|author| author.member);
             let consent = member.is_some_and(|it| add.device.consented(&story.space, &it, &add.consent));
             let role = if add.role == AddedRole::Recovery { "rec" } else { "ord" };
             ("AddDevice", json!({ "new": name(&add.device), "role": role, "consent": consent }))
@@ -143,12 +143,13 @@ fn spell(story: &Story, dag: &Dag, at: usize, record: &Record) -> (&'static str,
         Record::Cut(cut) => ("Cut", json!({ "dev": story.names[&cut.device] })),
         Record::Leave(_) => ("Leave", json!({})),
         Record::Epoch(epoch) => {
-            let minted = |id| (0..story.told.len()).find(|at| epoch_id(*at) == id).expect("is told");
+            let mints = |told: &Told, id| matches!(&told.record, Some(Record::Epoch(epoch)) if epoch.id == id);
+            let minted = |id| story.told.iter().position(|told| mints(told, id)).expect("is told");
             let parents: Vec<_> = epoch.parents.iter().map(|parent| minted(parent.epoch)).collect();
             ("Epoch", json!({ "wraps": names(&epoch.wraps), "parents": parents }))
         }
         Record::Grant(grant) => {
-            ("Grant", json!({ "epoch": number(&grant.epoch), "to": names(&grant.wraps).first(), "ok": true }))
+            ("Grant", json!({ "epoch": number(&grant.epoch), "to": names(&grant.wraps), "ok": true }))
         }
         Record::AckCheckpoint(_) | Record::Forget(_) | Record::Unknown { .. } => ("Other", json!({})),
     }
@@ -156,7 +157,7 @@ fn spell(story: &Story, dag: &Dag, at: usize, record: &Record) -> (&'static str,
 
 /// The member that an invitation's key lets its bearer join, if the view knows the invitation.
 fn invited(view: &Fold, story: &Story, at: usize, redeem: &Redeem) -> Option<MemberId> {
-    let key = keys(&story.told[at].by).device;
+    let key = story.device(&story.told[at].by);
     let invitation = view.invitations().into_iter().find(|it| it.invite.key.device == key)?;
     match invitation.invite.purpose {
         Purpose::Member => Some(MemberId::of(&redeem.device.device)),

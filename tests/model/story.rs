@@ -194,7 +194,9 @@ impl Story {
     }
 
     pub(crate) fn append(&mut self, told: Told) {
-        self.know(&told.by);
+        if !self.names.values().any(|name| *name == told.by) {
+            self.know(&told.by);
+        }
         self.told.push(told);
     }
 
@@ -205,6 +207,21 @@ impl Story {
 
     pub(crate) fn belongs(&mut self, name: &str, member: MemberId) {
         self.know(name);
+        self.agrees(name, member);
+    }
+
+    /// Lets the results speak of a key that comes from elsewhere by this name.
+    pub(crate) fn meet(&mut self, device: DeviceId, name: &str) {
+        self.names.insert(device, name.into());
+    }
+
+    /// The key of this name.
+    pub(crate) fn device(&self, name: &str) -> DeviceId {
+        self.names.iter().find(|(_, it)| *it == name).map_or_else(|| keys(name).device, |(device, _)| *device)
+    }
+
+    /// Whose a name is.
+    pub(crate) fn agrees(&mut self, name: &str, member: MemberId) {
         self.members.entry(name.into()).or_insert(member);
     }
 
@@ -230,7 +247,7 @@ impl Story {
     pub(crate) fn heads(&self, after: &[usize]) -> After {
         After::new(after.iter().map(|at| {
             let told = &self.told[*at];
-            Head { device: keys(&told.by).device, chain: told.chain(), seq: told.seq, id: told.id }
+            Head { device: self.device(&told.by), chain: told.chain(), seq: told.seq, id: told.id }
         }))
     }
 
@@ -309,7 +326,7 @@ impl Story {
 
     pub(crate) fn deliver_one(&self, at: usize, dag: &mut Dag, contents: &mut Contents) {
         let told = &self.told[at];
-        let device = keys(&told.by).device;
+        let device = self.device(&told.by);
         let prev = told.prev.map(|prev| self.told[prev].id);
         let taken = match &told.record {
             Some(record) => {

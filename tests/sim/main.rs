@@ -9,5 +9,6 @@ mod hostile;
 mod live;
 #[cfg(feature = "planted")]
 mod planted;
+mod rules;
 mod seeds;
 mod trace;

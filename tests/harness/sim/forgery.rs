@@ -89,7 +89,7 @@ impl Sim {
         Ok(())
     }
 
-    fn is_bens_with(&self, space: SpaceId, name: &str) -> bool {
+    pub(crate) fn is_bens_with(&self, space: SpaceId, name: &str) -> bool {
         let has_keys = |name: &str| {
             let file = Connection::open(self.devices[name].folder().join(DATABASE)).expect("a profile");
             let count = "SELECT count(*) FROM epochs WHERE space = ?1";

@@ -140,6 +140,7 @@ impl Sim {
             knobs.computers,
             knobs.leaves,
             knobs.disk_full,
+            knobs.thieves,
         ];
         let rest = 1000 - faults.iter().sum::<u64>();
         let weights: Vec<_> = faults.into_iter().chain([rest]).collect();
@@ -167,6 +168,7 @@ impl Sim {
             13 => self.computer_goes()?,
             14 => self.somebody_leaves()?,
             15 => self.fill_disk()?,
+            16 => self.thieve()?,
             _ if self.dice.chance(150) => self.come_or_go(),
             _ => self.somebody_writes()?,
         }

@@ -304,7 +304,8 @@ class World:
     def holders(w, ep, S):
         h = set(w.E[ep].a['wraps']) | {w.E[ep].dev}
         for i in bits(S):
-            if w.E[i].kind == 'Grant' and w.E[i].a['epoch'] == ep and w.E[i].a['ok'] and w.granted(i, ep): h.add(w.E[i].a['to'])
+            if w.E[i].kind == 'Grant' and w.E[i].a['epoch'] == ep and w.E[i].a['ok'] and w.granted(i, ep):
+                to = w.E[i].a['to']; h.update([to] if isinstance(to, str) else to)
         return h
     def granted(w, i, ep): return not w.R['grant_valid'] or (w.valid(i) and w.E[i].cpast >> ep & 1)
     def usable(w, ep, F):
