@@ -165,17 +165,19 @@ impl Gate<'_, '_, '_> {
         Ok(())
     }
 
-    /// Ends every other invitation of this device for the other person once they are in: its link must open nothing.
+    /// Ends every other invitation of this device for the other person once they are in: its link must open nothing. The
+    /// secret of what was confirmed on a copy of this profile goes, too.
     fn withdraw(&mut self) -> Result<(), AppError> {
         let fold = self.space.log.fold();
-        if fold.other_member().is_none() {
-            return Ok(());
-        }
+        let confirmed = |key: &DeviceId| {
+            fold.invitations().iter().any(|it| it.invite.key.device == *key && !it.confirmations.is_empty())
+        };
         for invited in self.tx.invitations(&self.space.id())?.into_iter().filter(|it| it.mine) {
-            if invited.purpose == Purpose::Member {
-                if fold.device(&invited.device).is_some_and(|it| it.live) {
-                    self.record(Record::Cut(Cut { device: invited.device, reason: Reason::Withdrawn }))?;
-                }
+            let full = invited.purpose == Purpose::Member && fold.other_member().is_some();
+            if full && fold.device(&invited.device).is_some_and(|it| it.live) {
+                self.record(Record::Cut(Cut { device: invited.device, reason: Reason::Withdrawn }))?;
+            }
+            if full || confirmed(&invited.device) {
                 self.tx.remove_invitation(&self.space.id(), &invited.device)?;
             }
         }
