@@ -4,6 +4,7 @@
 mod app;
 mod byzantine;
 mod exchange;
+mod family;
 mod forwarded;
 mod hostile;
 mod live;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     AppError, Documents, Done, ItemRef, Profile, World,
     intent::{self, Target},
+    profile,
 };
 use crate::{
     document::{ChangeHash, DocId, Splice, UndoError, Writer},
@@ -121,6 +122,12 @@ impl Profile {
             turned = Some(act.n);
             let item = ItemRef { space: act.space, item: act.item };
             let target = Target::existing(tx, &item)?;
+            profile::check_open(tx, &item.space)?;
+            if tx.row(&item.space, &item.item)?.is_none() {
+                // What it was made with does not count any more.
+                let text = item.item.to_string();
+                return Err(AppError::NotFound { kind: "item".to_owned(), text, like: Vec::new() });
+            }
             let mut wrote = Vec::new();
             for step in steps(&act)?.into_iter().rev() {
                 let plan = match inverse(tx, documents, &target, step)? {
@@ -141,7 +148,8 @@ impl Profile {
             intent::done(tx, &item, !wrote.is_empty())
         });
         let passed = |error: &AppError| {
-            matches!(error, AppError::NotUndone { .. } | AppError::Rule(_) | AppError::Edit(_) | AppError::Ended)
+            let ended = matches!(error, AppError::Ended | AppError::NotFound { .. });
+            ended || matches!(error, AppError::NotUndone { .. } | AppError::Rule(_) | AppError::Edit(_))
         };
         if let (Some(n), Err(error)) = (turned, &result)
             && passed(error)
