@@ -190,6 +190,9 @@ impl Joining {
                 profile::introduce(tx, documents, &space, &person, world)?;
             }
             tx.set_meta(profile::CURRENT, space.as_bytes())?;
+            let came: Vec<_> = self.control.iter().map(|entry| entry.id).collect();
+            let loaded = spaces.get(&space).ok_or(AppError::UnknownSpace)?;
+            membership::note_forks(tx, loaded, &came, world.now)?;
             tx.note_security(world.now, &space, "joined", &json!({ "device": device.id().to_string() }))?;
             Ok(())
         });

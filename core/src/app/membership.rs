@@ -29,15 +29,21 @@ pub(super) fn note(tx: &Tx<'_>, space: &Space, entries: &[EntryId], now: i64) ->
             tx.note_security(now, &space.id(), kind, &about)?;
         }
     }
-    for fork in fold.forks() {
+    note_forks(tx, space, entries, now)?;
+    if fold.rivals().iter().any(|entry| entries.contains(entry)) {
+        tx.note_security(now, &space.id(), "two-people-were-confirmed", &json!({}))?;
+    }
+    Ok(())
+}
+
+/// Writes a line for each device that wrote two histories, if one of these entries tells so.
+pub(super) fn note_forks(tx: &Tx<'_>, space: &Space, entries: &[EntryId], now: i64) -> Result<(), AppError> {
+    for fork in space.log.fold().forks() {
         let told = !planted::is(Bug::ForkSilentlyAccepted);
         if told && fork.entries.iter().any(|entry| entries.contains(entry)) {
             let about = json!({ "device": fork.device.to_string(), "place": fork.seq });
             tx.note_security(now, &space.id(), "device-wrote-two-histories", &about)?;
         }
-    }
-    if fold.rivals().iter().any(|entry| entries.contains(entry)) {
-        tx.note_security(now, &space.id(), "two-people-were-confirmed", &json!({}))?;
     }
     Ok(())
 }
