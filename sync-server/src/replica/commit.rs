@@ -38,6 +38,8 @@ pub(super) struct Batch {
     entries: usize,
     since: Option<Duration>,
     awaiting: BTreeSet<(ConnectionId, Channel)>,
+    /// Spaces in which something had waited for its author, whoever brought it.
+    admitted: BTreeSet<SpaceId>,
 }
 
 /// Entries of one space that the store does not have yet, in order of arrival.
@@ -67,6 +69,11 @@ impl Batch {
     pub(super) fn acknowledge(&mut self, id: ConnectionId, channel: Channel, now: Now) {
         self.since.get_or_insert(now.elapsed);
         self.awaiting.insert((id, channel));
+    }
+
+    /// Notes that something of a space waited until its author was introduced: everybody is told when it is on disk.
+    pub(super) fn admit(&mut self, space: SpaceId) {
+        self.admitted.insert(space);
     }
 
     /// True if the channel is to be told.
@@ -127,7 +134,7 @@ impl<S: Store> Relay<S> {
             self.acknowledge(id, channel);
         }
         for append in &appends {
-            self.announce(append);
+            self.announce(append, batch.admitted.contains(&append.space));
             self.evict(&append.space);
         }
     }
@@ -151,9 +158,10 @@ impl<S: Store> Relay<S> {
 
     /// Says again what is here, where new control entries are held up behind others. A device seals nothing while it
     /// lacks a control entry that was named to it; where they are on their way already, they come before anything else.
-    fn announce(&mut self, append: &Append) {
+    /// What had waited for its author is named to all: nobody knows any more who brought it.
+    fn announce(&mut self, append: &Append, admitted: bool) {
         let control = || append.entries.iter().filter(|entry| entry.header.chain == Chain::Control);
-        if control().next().is_none() {
+        if !admitted && control().next().is_none() {
             return;
         }
         for (id, channel) in self.seats_of(&append.space) {
@@ -162,7 +170,7 @@ impl<S: Store> Relay<S> {
                 continue;
             };
             let Some(peer) = connection.exchange.peer(channel) else { continue };
-            if control().any(|entry| !peer.knows(&space.log, &entry.id)) {
+            if admitted || control().any(|entry| !peer.knows(&space.log, &entry.id)) {
                 connection.exchange.say_have(channel, &space.log);
                 self.dirty.insert(id);
             }

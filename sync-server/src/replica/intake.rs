@@ -114,6 +114,9 @@ impl<S: Store> Relay<S> {
                 connection.exchange.acknowledge(channel);
             }
         }
+        if new.iter().any(|entry| !ids.contains(&entry.id)) {
+            self.batch.admit(*space);
+        }
         self.batch.push(*space, new, now);
         if let Some((entry, refusal)) = refused {
             self.refuse(id, channel, space, entry, &refusal);

@@ -209,6 +209,14 @@ impl Sim {
         self.say(format!("{name} is copied"));
     }
 
+    /// True if a computer sealed something of which it does not know that the relay has it.
+    pub(crate) fn has_unsent(&self, name: &str) -> bool {
+        let file = Connection::open(self.devices[name].folder().join(DATABASE)).expect("a profile");
+        let unsent =
+            "SELECT EXISTS (SELECT 1 FROM entries WHERE relayed = 0 AND device IN (SELECT device FROM spaces))";
+        file.query_row(unsent, (), |row| row.get(0)).expect("a profile")
+    }
+
     /// Puts a copy in the place of a computer's profile; returns when it was made.
     pub(crate) fn put_back(&mut self, name: &str) -> Result<Option<u64>, Violation> {
         let device = self.devices.get_mut(name).expect("a computer");

@@ -275,6 +275,7 @@ impl Sim {
             true => sealed.get(space).copied().unwrap_or(0),
             false => settled,
         };
+        let sent = self.has_unsent(&name);
         let Some(made) = self.put_back(&name)? else { return Ok(()) };
         self.strike("profile put back", format!("{name}, as it was at {made}"));
         let unsure = self.seen.lied || self.seen.forgot.is_some();
@@ -285,7 +286,8 @@ impl Sim {
         self.record
             .forgive(&name, made, |word| !unsure && word.at < upto(&word.item.space) && is_kept(&word.item.space));
         let device = self.devices.get_mut(&name).expect("a computer");
-        device.forks |= unsure;
+        // What was on its way may have got lost with who sent it, and its place is free again.
+        device.forks |= unsure || sent;
         device.settled = 0;
         device.sealed.clear();
         Ok(())

@@ -338,6 +338,9 @@ impl Peer {
                     break;
                 }
                 self.mark(at);
+                if let Some(size) = self.in_flight.remove(&chains.at(at).head.id) {
+                    self.in_flight_bytes -= size;
+                }
                 if !is_set(&self.durable, at) {
                     self.claimed.push(at);
                 }
