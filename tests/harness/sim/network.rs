@@ -13,6 +13,8 @@ use crate::meddler::Way;
 const GATHER: u64 = 50;
 /// Milliseconds between two looks around of a session that stays.
 const ATTEND: u64 = 20_000;
+/// Milliseconds after which spaces are tried again that the relay refused, as the program does.
+const AGAIN: u64 = 60_000;
 /// Milliseconds after which a session that gets no further ends, where a relay drops frames.
 const PATIENCE: u64 = 60_000;
 
@@ -401,13 +403,19 @@ impl Sim {
         }
         let clock = self.clock;
         let attended = self.call(name, |profile, session, outside| match session {
-            Some(session) => session.attend(profile, clock, outside),
+            Some(session) => {
+                if clock % AGAIN < ATTEND {
+                    session.try_again();
+                }
+                session.attend(profile, clock, outside)
+            }
             None => Ok(()),
         })?;
         if let Some(Err(error)) = attended {
             return self.app_failed(name, &error);
         }
         self.after(ATTEND, Event::Attend(name.to_owned(), id));
+        self.rouse(name);
         self.transmit(name)
     }
 
