@@ -67,7 +67,6 @@ fn compare(test: u64) {
     if worlds >= WORLDS {
         every_case_occurs(&theirs);
     }
-    println!("{worlds} worlds from {first} on, {} shares", shares.len());
 }
 
 /// Worlds in which nothing happens would agree, too.
