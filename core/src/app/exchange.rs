@@ -274,7 +274,7 @@ impl Session {
         for (channel, line) in &self.channels {
             let space = profile.space(&line.space)?;
             let Some(peer) = self.exchange.peer(*channel) else { continue };
-            let quiet = peer.is_pulled(&space.log) && peer.is_offered_all(&space.log) && !peer.awaits_acks();
+            let quiet = peer.is_pulled(&space.log) && peer.is_offered_all(&space.log) && !peer.awaits_acks(&space.log);
             if !quiet || line.invitation && !space.redemption_is_relayed() {
                 return Ok(false);
             }

@@ -131,9 +131,10 @@ impl Peer {
             .all(|chain| self.cursor[*chain as usize] == log.chains().arrivals(*chain).len())
     }
 
-    /// True while something that was sent is not acknowledged.
-    pub fn awaits_acks(&self) -> bool {
-        !self.in_flight.is_empty()
+    /// True while something that was sent is neither acknowledged nor named by the peer.
+    pub fn awaits_acks(&self, log: &Log) -> bool {
+        let durable = |id| log.chains().index(id).is_some_and(|index| is_set(&self.durable, index));
+        !self.in_flight.keys().all(durable)
     }
 
     /// True if a device may seal as far as this channel can tell: the peer has spoken, every head that it named of the
@@ -338,9 +339,6 @@ impl Peer {
                     break;
                 }
                 self.mark(at);
-                if let Some(size) = self.in_flight.remove(&chains.at(at).head.id) {
-                    self.in_flight_bytes -= size;
-                }
                 if !is_set(&self.durable, at) {
                     self.claimed.push(at);
                 }
