@@ -35,7 +35,7 @@ fn what_every_version_wrote_is_read_edited_and_exchanged() {
     for version in versions() {
         let mut world = opened(&version);
         let space = alliance(&mut world, "Anna");
-        let titles = |world: &mut World<SqliteStore>, name: &str| titles(world, name, space);
+        let titles = |world: &mut World<SqliteStore>, name: &str| world.titles(name, space);
         assert_eq!(titles(&mut world, "Anna"), ["Diary", "Not sent yet", PLAN], "{version:?}");
         assert_eq!(titles(&mut world, "Ben"), ["From Ben, later", PLAN], "{version:?}");
         read_whole(&mut world, space);
@@ -188,13 +188,6 @@ fn note(title: &str, body: &str) -> Intent {
 
 fn alliance(world: &mut World<SqliteStore>, name: &str) -> SpaceId {
     world.act(name, |profile, _| profile.alliances())[0].space
-}
-
-fn titles(world: &mut World<SqliteStore>, name: &str, space: SpaceId) -> Vec<String> {
-    let notes = world.act(name, |profile, _| profile.list(space, "note", true));
-    let mut titles: Vec<_> = notes.into_iter().map(|note| note.title).collect();
-    titles.sort();
-    titles
 }
 
 fn find(world: &mut World<SqliteStore>, name: &str, space: SpaceId, title: &str) -> ItemRef {

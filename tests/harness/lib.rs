@@ -24,6 +24,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use alliance_core::{
     app::{Intent, ItemRef, Joining, Person, Place, Profile, Session, SessionError, World as Outside},
+    domain,
     keys::Invitation,
 };
 use alliance_replica::{
@@ -215,6 +216,17 @@ impl<S: Store> World<S> {
         self.act(name, |profile, world| profile.add(Place::Alliance(space), &intent, world)).item
     }
 
+    /// Titles of the notes that a person sees in an alliance, private ones among them, sorted.
+    ///
+    /// # Panics
+    /// If they cannot be read.
+    pub fn titles(&mut self, name: &str, space: SpaceId) -> Vec<String> {
+        let notes = self.act(name, |profile, _| profile.list(space, "note", true));
+        let mut titles: Vec<_> = notes.into_iter().map(|note| note.title).collect();
+        titles.sort();
+        titles
+    }
+
     /// Changes an item.
     ///
     /// # Panics
@@ -356,6 +368,12 @@ fn watch(wire: &mut Option<Wire>, frame: &[u8], side: impl FnOnce(&mut Wire) -> 
     {
         side(wire).extend(entries.entries);
     }
+}
+
+/// A note with a title and nothing else.
+#[must_use]
+pub fn note(title: &str) -> Intent {
+    Intent::Note(domain::note::Intent::Add(domain::note::Add { title: title.into(), ..Default::default() }))
 }
 
 /// Copies the files of a profile's folder, all but what SQLite shares between processes.

@@ -57,13 +57,6 @@ fn both_edit_the_same_note_and_goal_offline_and_both_see_both() {
     assert_eq!(ben, anna);
 }
 
-fn titles(world: &mut World, name: &str, space: SpaceId) -> Vec<String> {
-    let mut titles: Vec<_> =
-        world.act(name, |profile, _| profile.list(space, "note", true)).into_iter().map(|note| note.title).collect();
-    titles.sort();
-    titles
-}
-
 fn security(world: &mut World, name: &str) -> Vec<String> {
     world.act(name, |profile, _| profile.security()).into_iter().map(|event| event.kind).collect()
 }
@@ -83,7 +76,7 @@ fn an_older_copy_of_a_profile_pulls_its_own_log_and_loses_nothing() {
     world.sync("Anna");
     world.sync("Ben");
     for name in ["Anna", "Ben"] {
-        assert_eq!(titles(&mut world, name, space), ["After", "Before", "Offline on the old copy"], "{name}");
+        assert_eq!(world.titles(name, space), ["After", "Before", "Offline on the old copy"], "{name}");
     }
     let kinds = security(&mut world, "Ben");
     assert!(!kinds.iter().any(|kind| kind == "device-wrote-two-histories"), "{kinds:?}");
@@ -105,7 +98,7 @@ fn a_copied_profile_goes_on_beside_the_first_and_nothing_is_lost() {
         world.sync(name);
     }
     for name in ["Anna", "Anna's new laptop", "Ben"] {
-        assert_eq!(titles(&mut world, name, space), ["On the copy", "On the first", "Plan"], "{name}");
+        assert_eq!(world.titles(name, space), ["On the copy", "On the first", "Plan"], "{name}");
         assert_eq!(world.act(name, |profile, _| profile.item(&plan)).summary.texts["body"], "zero one two", "{name}");
     }
 }
@@ -125,7 +118,7 @@ fn one_device_heals_a_wiped_relay() {
     world.add("Ben", space, note("Later", "c"));
     world.sync("Ben");
     world.sync("Anna");
-    assert_eq!(titles(&mut world, "Anna", space), ["From Anna", "From Ben", "Later"]);
+    assert_eq!(world.titles("Anna", space), ["From Anna", "From Ben", "Later"]);
 }
 
 #[test]
@@ -157,12 +150,12 @@ fn private_notes_stay_in_the_personal_space() {
     assert!(mine.private);
     world.sync("Anna");
     world.sync("Ben");
-    assert!(titles(&mut world, "Ben", space).is_empty());
+    assert!(world.titles("Ben", space).is_empty());
     let shared = world.act("Anna", |profile, world| profile.share(&mine.item, space, world));
     assert_ne!(shared.item, mine.item);
     world.sync("Anna");
     world.sync("Ben");
-    assert_eq!(titles(&mut world, "Ben", space), ["Doubts"]);
+    assert_eq!(world.titles("Ben", space), ["Doubts"]);
 }
 
 #[test]
@@ -203,7 +196,7 @@ fn many_edits_of_one_version_arrive_in_one_snapshot() {
     }
     world.sync("Ben");
     world.sync("Anna");
-    assert_eq!(titles(&mut world, "Anna", space).len(), 20);
+    assert_eq!(world.titles("Anna", space).len(), 20);
     let [ben, anna] = ["Ben", "Anna"].map(|name| world.act(name, |profile, _| profile.heads(space)));
     assert_eq!(ben, anna);
 }

@@ -1,32 +1,26 @@
 //! A second computer of one person comes, has everything, and is cut off; a person leaves.
 
 use alliance_core::{
-    app::{AllianceState, AppError, Intent},
-    domain::note,
+    app::{AllianceState, AppError},
     keys::Invitation,
 };
 use alliance_replica::{id::SpaceId, log::control::Reason};
-use alliance_tests::{START, World};
+use alliance_tests::{START, World, note};
+use rusqlite::Connection;
 
-fn note(title: &str) -> Intent {
-    Intent::Note(note::Intent::Add(note::Add { title: title.into(), ..note::Add::default() }))
-}
-
-fn titles(world: &mut World, name: &str, space: SpaceId) -> Vec<String> {
-    let notes = world.act(name, |profile, _| profile.list(space, "note", true));
-    let mut titles: Vec<_> = notes.into_iter().map(|note| note.title).collect();
-    titles.sort();
-    titles
+/// Somebody invites another computer of theirs, and the relay knows of it.
+fn invite(world: &mut World, name: &str, space: SpaceId) -> Invitation {
+    let expires = START.unsigned_abs() + 86_400;
+    let invitation = world.act(name, |profile, outside| profile.invite_device(space, expires, outside));
+    world.sync(name);
+    Invitation::parse(&invitation.reveal()).expect("an invitation")
 }
 
 /// Anna takes a tablet into use in her alliance with Ben.
 fn with_a_tablet(world: &mut World) -> SpaceId {
     let space = world.ben_and_anna();
     world.add("Anna", space, note("From the laptop"));
-    let expires = START.unsigned_abs() + 86_400;
-    let invitation = world.act("Anna", |profile, outside| profile.invite_device(space, expires, outside));
-    let invitation = Invitation::parse(&invitation.reveal()).expect("an invitation");
-    world.sync("Anna");
+    let invitation = invite(world, "Anna", space);
     world.person("Anna's tablet", "client");
     world.join("Anna's tablet", invitation);
     for name in ["Anna's tablet", "Anna", "Anna's tablet"] {
@@ -39,13 +33,13 @@ fn with_a_tablet(world: &mut World) -> SpaceId {
 fn another_computer_of_ones_own_has_everything_and_is_the_same_person() {
     let mut world = World::new(1);
     let space = with_a_tablet(&mut world);
-    assert_eq!(titles(&mut world, "Anna's tablet", space), ["From the laptop"]);
+    assert_eq!(world.titles("Anna's tablet", space), ["From the laptop"]);
     world.add("Anna's tablet", space, note("From the tablet"));
     for name in ["Anna's tablet", "Ben", "Anna"] {
         world.sync(name);
     }
     for name in ["Ben", "Anna"] {
-        assert_eq!(titles(&mut world, name, space), ["From the laptop", "From the tablet"], "{name}");
+        assert_eq!(world.titles(name, space), ["From the laptop", "From the tablet"], "{name}");
     }
     let members = world.act("Ben", |profile, _| profile.members(space));
     assert_eq!((members.me.devices, members.other.expect("Anna").devices), (1, 2));
@@ -76,9 +70,9 @@ fn a_cut_keeps_what_the_relay_had_and_nothing_that_comes_later() {
         world.sync(name);
     }
     for name in ["Ben", "Anna"] {
-        assert_eq!(titles(&mut world, name, space), ["Afterwards", "From the laptop", "In time"], "{name}");
+        assert_eq!(world.titles(name, space), ["Afterwards", "From the laptop", "In time"], "{name}");
     }
-    assert!(!titles(&mut world, "Anna's tablet", space).contains(&"Afterwards".to_owned()), "it is out");
+    assert!(!world.titles("Anna's tablet", space).contains(&"Afterwards".to_owned()), "it is out");
     assert_eq!(world.act("Anna", |profile, _| profile.members(space)).me.devices, 1);
 }
 
@@ -94,7 +88,7 @@ fn who_leaves_hands_over_everything_keeps_it_and_writes_no_more() {
     world.sync("Anna");
     world.sync("Ben");
     for name in ["Ben", "Anna"] {
-        assert_eq!(titles(&mut world, name, space), ["From Ben", "Last words", "Very last words"], "{name}");
+        assert_eq!(world.titles(name, space), ["From Ben", "Last words", "Very last words"], "{name}");
     }
     let state = |world: &mut World, name: &str| {
         world.act(name, |profile, _| profile.alliances()).iter().find(|it| it.space == space).map(|it| it.state)
@@ -113,5 +107,47 @@ fn who_leaves_hands_over_everything_keeps_it_and_writes_no_more() {
     assert!(matches!(refused, Err(AppError::NothingToUndo)), "{refused:?}");
     world.add("Ben", space, note("Alone"));
     world.sync("Ben");
-    assert_eq!(titles(&mut world, "Ben", space).len(), 4);
+    assert_eq!(world.titles("Ben", space).len(), 4);
+}
+
+#[test]
+fn who_joins_is_told_of_a_device_that_wrote_two_histories_before() {
+    let mut world = World::new(4);
+    let space = world.ben_and_anna();
+    let copy = world.copy("Anna");
+    world.clone_person("Anna", "Anna's copy", &copy);
+    invite(&mut world, "Anna", space);
+    world.wipe_relay();
+    invite(&mut world, "Anna's copy", space);
+    for name in ["Anna", "Ben"] {
+        _ = world.try_sync(name);
+    }
+    let invitation = invite(&mut world, "Ben", space);
+    world.person("Ben's tablet", "coach");
+    world.join("Ben's tablet", invitation);
+    for name in ["Ben", "Ben's tablet"] {
+        let told = world.act(name, |profile, _| profile.security());
+        assert!(told.iter().any(|line| line.kind == "device-wrote-two-histories"), "{name}: {told:?}");
+    }
+}
+
+#[test]
+fn the_secret_of_an_invitation_goes_from_every_copy_once_it_is_confirmed() {
+    let mut world = World::new(5);
+    let space = world.ben_and_anna();
+    let invitation = invite(&mut world, "Anna", space);
+    let copy = world.copy("Anna");
+    world.clone_person("Anna", "Anna's copy", &copy);
+    world.person("Anna's tablet", "client");
+    world.join("Anna's tablet", invitation);
+    let kept = |world: &World, name: &str| {
+        let file = Connection::open(world.people[name].folder.path().join("profile.db")).expect("a profile");
+        let mine = "SELECT COUNT(*) FROM invitations WHERE mine = 1";
+        file.query_row(mine, (), |row| row.get::<_, i64>(0)).expect("a number")
+    };
+    assert_eq!(kept(&world, "Anna's copy"), 1);
+    for name in ["Anna's tablet", "Anna", "Anna's copy"] {
+        world.sync(name);
+        assert!(name == "Anna's tablet" || kept(&world, name) == 0, "{name}");
+    }
 }

@@ -110,11 +110,7 @@ impl Scene {
     }
 
     fn titles_of(&mut self, name: &str) -> Vec<String> {
-        let space = self.space;
-        let notes = self.world.act(name, |profile, _| profile.list(space, "note", true));
-        let mut titles: Vec<_> = notes.into_iter().map(|note| note.title).collect();
-        titles.sort();
-        titles
+        self.world.titles(name, self.space)
     }
 
     fn kinds(&mut self, name: &str) -> Vec<String> {

@@ -3,28 +3,14 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use alliance_core::{
-    app::{Intent, SpaceStatus},
-    domain::note,
-};
+use alliance_core::app::SpaceStatus;
 use alliance_replica::{
     exchange::frame::{Frame, HeldHead},
     id::{DeviceId, EntryId, SpaceId},
     log::heads::{Chain, Head},
 };
-use alliance_tests::{World, forge::Forger, meddler::Way};
+use alliance_tests::{World, forge::Forger, meddler::Way, note};
 use rusqlite::Connection;
-
-fn note(title: &str) -> Intent {
-    Intent::Note(note::Intent::Add(note::Add { title: title.into(), ..note::Add::default() }))
-}
-
-fn titles(world: &mut World, name: &str, space: SpaceId) -> Vec<String> {
-    let notes = world.act(name, |profile, _| profile.list(space, "note", true));
-    let mut titles: Vec<_> = notes.into_iter().map(|note| note.title).collect();
-    titles.sort();
-    titles
-}
 
 fn status(world: &mut World, name: &str, space: SpaceId) -> SpaceStatus {
     let all = world.act(name, |profile, _| profile.status());
@@ -76,7 +62,7 @@ fn nothing_is_sealed_while_an_entry_of_ones_own_waits() {
         world.sync(name);
     }
     for name in ["Anna", "Ben"] {
-        assert_eq!(titles(&mut world, name, space), ["After the loss", "From Ben", "With that behind it"], "{name}");
+        assert_eq!(world.titles(name, space), ["After the loss", "From Ben", "With that behind it"], "{name}");
         assert_eq!(forks(&world, name, space), 0, "{name} has two histories of one device");
     }
 }
@@ -97,7 +83,7 @@ fn nothing_is_sealed_while_the_relay_names_an_own_entry_that_is_not_here() {
     world.meddler = None;
     for name in ["Anna", "Ben"] {
         world.sync(name);
-        assert_eq!(titles(&mut world, name, space), ["After the loss", "Before the loss"], "{name}");
+        assert_eq!(world.titles(name, space), ["After the loss", "Before the loss"], "{name}");
         assert_eq!(forks(&world, name, space), 0, "{name} has two histories of one device");
     }
 }
@@ -122,7 +108,7 @@ fn nothing_is_sealed_while_the_relay_names_control_that_is_not_here() {
     world.meddler = None;
     for name in ["Anna", "Ben"] {
         world.sync(name);
-        assert_eq!(titles(&mut world, name, space), ["For whom?"], "{name}");
+        assert_eq!(world.titles(name, space), ["For whom?"], "{name}");
     }
 }
 
@@ -154,7 +140,7 @@ fn wherever_a_connection_ends_all_that_came_can_be_read() {
         }));
         world.try_sync("Anna").expect("an exchange");
         assert_eq!(status(&mut world, "Anna", space).unread, 0, "after {most} frames");
-        read.push(titles(&mut world, "Anna", space).len());
+        read.push(world.titles("Anna", space).len());
     }
     assert!(read.is_sorted() && read[0] == 0 && read[6] == 6, "{read:?}");
 }

@@ -293,6 +293,30 @@ fn an_entry_that_waited_for_its_author_reaches_everybody() {
 }
 
 #[test]
+fn who_brought_an_entry_before_its_author_hears_that_it_is_there() {
+    let mut world = World::new();
+    let (mut ben, _anna) = pair(&mut world);
+    let mut tablet = Laptop::new(3, ben.space());
+    for id in world.relay.store().ids(&ben.space()) {
+        let author = ben.log.chains().meta(&id).expect("is held").head.device;
+        tablet.restore(&author, &ben.bodies[&id]);
+    }
+    let early = tablet.sign(b"sealed");
+    let entries = vec![early.entry.clone()];
+    let frame = Entries { channel: ben.channel, device: tablet.device(), chain: Chain::Content, entries };
+    world.send(&mut ben, &Frame::Entries(frame).encode());
+    let channel = ben.channel;
+    let names = |world: &mut World, ben: &Laptop| {
+        world.line(ben).peer(channel).expect("is open").heads().any(|head| head.id == early.id)
+    };
+    ben.add_device(3);
+    world.run(&mut [&mut ben]);
+    assert!(!names(&mut world, &ben), "it is not on disk yet");
+    world.settle(&mut [&mut ben]);
+    assert!(names(&mut world, &ben));
+}
+
+#[test]
 fn a_reader_for_whom_too_much_waits_is_dropped_with_a_reason() {
     let mut world = World::new();
     let (mut ben, mut anna) = pair(&mut world);

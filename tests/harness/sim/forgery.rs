@@ -1,12 +1,14 @@
 //! Somebody who has Carl's keys and another program: entries that are signed as they should be and wrong in one thing.
 
+use std::path::PathBuf;
+
 use alliance_core::{
     app::{AppError, Owner},
     document::{Edit, Writer},
     domain::goal,
 };
 use alliance_replica::{
-    exchange::frame::{Entries, Frame},
+    exchange::frame::{Channel, Entries, Frame},
     id::{DeviceId, EntryId, MemberId, SpaceId},
     log::heads::{Chain, Head},
 };
@@ -18,19 +20,22 @@ use crate::{
     meddler::Way,
 };
 
+/// A channel of Ben's in a space that he has with Carl, and both their profiles.
+pub(crate) struct Door {
+    pub(crate) line: u64,
+    pub(crate) channel: Channel,
+    pub(crate) space: SpaceId,
+    pub(crate) carl: PathBuf,
+    pub(crate) ben: PathBuf,
+}
+
 /// What no forged entry may bring before anybody's eyes.
 const FORGED: &str = "forged";
 
 impl Sim {
     /// Sends Ben a forged entry in the place of the relay.
     pub(crate) fn forge(&mut self) -> Result<(), Violation> {
-        let line = self.devices["Ben"].session.as_ref().map(|(id, _)| *id);
-        let channel = self.seen.channel_of(line, |space| self.is_bens_with(space, "Carl"));
-        let Some((line, channel, space)) = channel else { return Ok(()) };
-        if !self.devices["Carl"].is_up() || !self.devices["Ben"].is_up() {
-            return Ok(());
-        }
-        let [carl, ben] = ["Carl", "Ben"].map(|name| self.devices[name].folder().join(DATABASE));
+        let Some(Door { line, channel, space, carl, ben }) = self.door() else { return Ok(()) };
         let mut forger = Forger::steal_from(&carl, space);
         let tip = forger.tip(Chain::Content);
         let goals = self.call("Ben", |profile, _, _| profile.list(space, goal::KIND.name, true))?;
@@ -89,7 +94,16 @@ impl Sim {
         Ok(())
     }
 
-    pub(crate) fn is_bens_with(&self, space: SpaceId, name: &str) -> bool {
+    /// Where something can be brought to Ben in the place of the relay, while he and Carl are both up.
+    pub(crate) fn door(&self) -> Option<Door> {
+        let [carl, ben] = ["Carl", "Ben"].map(|name| &self.devices[name]);
+        let line = ben.session.as_ref().map(|(id, _)| *id);
+        let (line, channel, space) = self.seen.channel_of(line, |space| self.is_bens_with(space, "Carl"))?;
+        let [carl, ben] = [carl, ben].map(|device| device.is_up().then(|| device.folder().join(DATABASE)));
+        Some(Door { line, channel, space, carl: carl?, ben: ben? })
+    }
+
+    fn is_bens_with(&self, space: SpaceId, name: &str) -> bool {
         let has_keys = |name: &str| {
             let file = Connection::open(self.devices[name].folder().join(DATABASE)).expect("a profile");
             let count = "SELECT count(*) FROM epochs WHERE space = ?1";

@@ -108,8 +108,11 @@ impl Node {
         all
     }
 
-    /// Bodies of entries that it has.
+    /// Bodies of entries that it has. It may have nothing of a space, not even its name.
     pub(crate) fn bodies(&self, space: &SpaceId, ids: &[EntryId]) -> Vec<Entry> {
+        if ids.is_empty() {
+            return Vec::new();
+        }
         self.relay.as_ref().map(|relay| relay.store().entries(space, ids).expect("entries")).unwrap_or_default()
     }
 }

@@ -10,19 +10,13 @@ use alliance_replica::{
     },
 };
 
-use super::{Sim, Violation, network::Event, wal::DATABASE};
+use super::{Sim, Violation, forgery::Door, network::Event};
 use crate::{forge::Forger, meddler::Way};
 
 impl Sim {
     /// Sends Ben what a thief says with Carl's keys, in the place of the relay.
     pub(crate) fn thieve(&mut self) -> Result<(), Violation> {
-        let line = self.devices["Ben"].session.as_ref().map(|(id, _)| *id);
-        let channel = self.seen.channel_of(line, |space| self.is_bens_with(space, "Carl"));
-        let Some((line, channel, space)) = channel else { return Ok(()) };
-        if !self.devices["Carl"].is_up() || !self.devices["Ben"].is_up() {
-            return Ok(());
-        }
-        let [carl, ben] = ["Carl", "Ben"].map(|name| self.devices[name].folder().join(DATABASE));
+        let Some(Door { line, channel, space, carl, ben }) = self.door() else { return Ok(()) };
         let ben = Forger::steal_from(&ben, space).device();
         let mut thief = Forger::steal_from(&carl, space);
         let kind = self.dice.weighed(&[3, 4, 3, 2, 1, 2, 1]);
