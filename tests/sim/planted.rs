@@ -6,7 +6,7 @@ use alliance_replica::planted::{Bug, plant};
 use alliance_tests::sim::{Knobs, run};
 
 /// A fault, the seed from which on and the number of seeds within which it is found, and how it shows.
-const BUGS: [(Bug, u64, u64, &[&str]); 15] = [
+const BUGS: [(Bug, u64, u64, &[&str]); 22] = [
     (Bug::AckBeforeFsync, 0, 10, &["I1"]),
     (Bug::SealBeforePull, 0, 40, &["I2"]),
     (Bug::NoConfirmNeeded, 0, 20, &["I4"]),
@@ -22,6 +22,13 @@ const BUGS: [(Bug, u64, u64, &[&str]); 15] = [
     (Bug::EpochOfCutAuthorUsed, 0, 10, &["I4"]),
     (Bug::LeaveOvertakesContent, 30, 40, &["I8"]),
     (Bug::WriterCheckSkipped, 60, 40, &["I9"]),
+    (Bug::ActorReused, 0, 40, &["I"]),
+    (Bug::AfterIgnored, 0, 40, &["I3"]),
+    (Bug::DroppedInsteadOfWaiting, 0, 40, &["I3"]),
+    (Bug::VersionOffByOne, 0, 40, &["I8"]),
+    (Bug::ForkSilentlyAccepted, 0, 40, &["I2"]),
+    (Bug::EndingBeforePull, 0, 40, &["I"]),
+    (Bug::KeyNotHandedOn, 0, 40, &["I"]),
 ];
 
 /// Looks for these faults, in one seed after the other. `ALLIANCE_BUG` names a single one, `ALLIANCE_SEED` and

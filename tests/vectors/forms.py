@@ -69,6 +69,13 @@ def decoded(data):
         raise Refused("not well formed") from None
 
 
+def place(reader):
+    value = number(64)(reader)
+    if value == 0:
+        raise Refused("not well formed")
+    return value
+
+
 def number(bits):
     def read(reader):
         value = reader.expect(0)
@@ -166,7 +173,7 @@ def whole(form, data, limit):
 
 ID, SHORT, SIGNATURE = bytes_of(32), bytes_of(16), bytes_of(64)
 CHAIN = one_of("control", "content")
-HEAD = tuple_of(device=ID, chain=CHAIN, seq=number(64), id=ID)
+HEAD = tuple_of(device=ID, chain=CHAIN, seq=place, id=ID)
 HELD = tuple_of(head=HEAD, low=number(64))
 HELDS = list_of(HELD, LIMITS["heads"])
 KEYS = tuple_of(device=ID, seal=ID)

@@ -161,9 +161,11 @@ impl Log {
         received
     }
 
-    /// True if a head comes after an entry for which its author's member had no room: it cannot be taken.
+    /// True if a head comes after an entry for which its author's member had no room, or if only such entries can have
+    /// introduced its author: it cannot be taken.
     pub fn passed_over(&self, head: &Head) -> bool {
-        self.passed_over.get(&(head.device, head.chain)).is_some_and(|seq| *seq <= head.seq)
+        let follows = self.passed_over.get(&(head.device, head.chain)).is_some_and(|seq| *seq <= head.seq);
+        follows || !self.passed_over.is_empty() && !self.dag.introduces(&head.device)
     }
 
     /// Takes an entry from one's own disk, in the order in which it was written there.
@@ -328,7 +330,7 @@ impl Log {
             return Ok(());
         }
         if self.strangers.len() >= limits::WAITING || self.strangers_bytes + size > limits::WAITING_BYTES {
-            return Err(Refusal::Author);
+            return Err(if self.passed_over.is_empty() { Refusal::Author } else { Refusal::TooMany });
         }
         self.strangers_bytes += size;
         self.strangers.push_back(entry);

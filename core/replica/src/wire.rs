@@ -76,6 +76,15 @@ pub fn list<'b, C, T: Decode<'b, C>, const MAX: usize>(d: &mut Decoder<'b>, ctx:
     }
 }
 
+/// A place in a chain: the first is 1. For `decode_with`.
+pub fn place<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<u64, Error> {
+    let at = d.position();
+    match d.u64()? {
+        0 => Err(Error::message("the first place in a chain is 1").at(at)),
+        seq => Ok(seq),
+    }
+}
+
 /// Deepest nesting; a record needs five.
 const DEPTH: usize = 16;
 /// Highest key of a map: what every decoder can hold.

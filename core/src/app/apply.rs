@@ -260,7 +260,7 @@ impl Settling<'_, '_> {
                 Err(reason) => return Ok(Verdict::Quarantined(reason)),
             },
         };
-        let (shared, own) = self.space.counts(id);
+        let Some((shared, own)) = self.space.counts(id) else { return Ok(Verdict::Waits(For::Past)) };
         if !shared && !own {
             return Ok(Verdict::SetAside);
         }

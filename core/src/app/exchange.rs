@@ -274,7 +274,9 @@ impl Session {
         for (channel, line) in &self.channels {
             let space = profile.space(&line.space)?;
             let Some(peer) = self.exchange.peer(*channel) else { continue };
-            let quiet = peer.is_pulled(&space.log) && peer.is_offered_all(&space.log) && !peer.awaits_acks(&space.log);
+            let (log, fold) = (&space.log, space.log.fold());
+            let own = |device: &DeviceId| fold.device(device).is_some_and(|it| it.member == space.row.member);
+            let quiet = peer.is_pulled(log) && peer.is_offered_all(log) && !peer.awaits_acks(log, own);
             if !quiet || line.invitation && !space.redemption_is_relayed() {
                 return Ok(false);
             }
@@ -291,7 +293,7 @@ impl Session {
         let first = match self.pinned {
             Some(pinned) if pinned == peer => false,
             Some(_) => {
-                profile.note_other_relay(&self.spaces, &peer, world.now)?;
+                profile.note_other_relay(&self.url, &self.spaces, &peer, world.now)?;
                 return Err(SessionError::OtherRelay { url: self.url.clone() });
             }
             None => {
@@ -445,7 +447,7 @@ impl Session {
             changed.extend(stored.into_iter().map(|id| (id, true)));
         }
         // What another relay holds is not lost where it never was.
-        if lost > 0 && profile.is_between_relays(&space, &self.url)? {
+        if lost > 0 && profile.is_between_relays(&space)? {
             changed.retain(|(_, is)| *is);
             lost = 0;
         }

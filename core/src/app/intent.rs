@@ -273,11 +273,13 @@ pub(super) fn write_and(
         let changes = document.edit(&mut editor, edits)?;
         if !changes.is_empty() {
             wrote.push(Wrote::new(*writer, &before, &document.heads()));
-            documents.record(tx, &target.space, doc, &changes, false, Some(intent))?;
-            made.push(changes);
+            made.push((doc, changes));
         }
     }
-    seal::check_fits(&made)?;
+    seal::check_fits(made.iter().map(|(_, changes)| changes.as_slice()))?;
+    for (doc, changes) in &made {
+        documents.record(tx, &target.space, *doc, changes, false, Some(intent))?;
+    }
     if !wrote.is_empty() {
         _ = write_row_of(tx, documents, &target.space, &target.preimage, target.item, words)?;
     }

@@ -19,7 +19,7 @@ use super::{
     AppError, Profile, World,
     apply::{self, Settled, Since},
     exchange::Met,
-    membership,
+    membership, relays,
     space::Space,
 };
 use crate::{keys::DeviceSecret, store::Tx};
@@ -75,7 +75,10 @@ impl Profile {
                         // Of those there may be any number: it is said once a device.
                         about["entry"] = entry.to_string().into();
                     }
-                    tx.note_security_once(world.now, (&space.id(), "entry-refused", &about))?;
+                    // Of devices that only what is passed over introduces there may be any number, too.
+                    if !matches!(refusal, Refusal::TooMany) || space.log.dag().introduces(&device) {
+                        tx.note_security_once(world.now, (&space.id(), "entry-refused", &about))?;
+                    }
                     let code = match refusal {
                         // Nothing that follows it counts either; whoever is not its author goes on.
                         Refusal::TooMany => {
@@ -150,8 +153,15 @@ impl Profile {
     }
 
     /// Notes that a relay answered with another key than the one that is known.
-    pub(super) fn note_other_relay(&mut self, spaces: &[SpaceId], key: &ReplicaKey, now: i64) -> Result<(), AppError> {
+    pub(super) fn note_other_relay(
+        &mut self,
+        url: &str,
+        spaces: &[SpaceId],
+        key: &ReplicaKey,
+        now: i64,
+    ) -> Result<(), AppError> {
         self.store.write(|tx| {
+            relays::note_other_key(tx, url, true)?;
             for space in spaces {
                 tx.note_security(now, space, "relay-key-changed", &json!({ "key": key.to_string() }))?;
             }

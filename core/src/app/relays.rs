@@ -78,8 +78,8 @@ impl RelayInfo {
 
 impl Profile {
     /// Moves every space of this profile to a relay, which is known by the key that it ever had here. Whoever says the one
-    /// that all of them use already accepts that it may have another key than before; where it is in use, those that were
-    /// left are not visited any more.
+    /// that all of them use already accepts that it has another key than before, if that was seen; and where it was
+    /// reached, those that were left are not visited any more.
     pub fn set_relay(&mut self, url: &str, world: &mut World<'_>) -> Result<(), AppError> {
         let url = relay_address(url)?;
         let Self { store, documents, .. } = self;
@@ -89,15 +89,18 @@ impl Profile {
                 before.iter().any(|row| row.space == *space && row.url == url && row.stage < Stage::Left)
             };
             let spaces: Vec<_> = tx.spaces()?.into_iter().map(|row| row.space).collect();
-            let key = if spaces.iter().all(uses) { None } else { known_key(tx, &before, &url)? };
+            let is_other = spaces.iter().all(uses) && tx.meta(&other_key(&url))?.is_some_and(|noted| !noted.is_empty());
+            let key = if is_other { None } else { known_key(tx, &before, &url)? };
+            note_other_key(tx, &url, false)?;
             for space in &spaces {
-                if uses(space) {
+                let row = before.iter().find(|row| row.space == *space && row.url == url);
+                if row.is_some_and(|row| row.stage == Stage::Used) {
                     let left = before.iter().filter(|row| row.space == *space && row.stage >= Stage::Left);
                     left.into_iter().try_for_each(|row| tx.remove_relay(space, &row.url))?;
                 }
                 move_to(tx, &before, space, &[(url.clone(), key)])?;
                 if let Some(key) = key {
-                    publish_relay(tx, documents, space, &url, key, world)?;
+                    name_relay(tx, documents, space, &url, key, world)?;
                 }
             }
             Ok(())
@@ -164,7 +167,7 @@ impl Profile {
             for row in tx.relays()?.into_iter().filter(|row| row.url == url && row.key.is_none()) {
                 tx.put_relay(&row.space, url, Some(key))?;
                 if row.stage < Stage::Left {
-                    publish_relay(tx, documents, &row.space, url, *key, world)?;
+                    name_relay(tx, documents, &row.space, url, *key, world)?;
                 }
                 tx.note_security(world.now, &row.space, "relay-met", &json!({ "key": key.to_string() }))?;
             }
@@ -195,13 +198,10 @@ impl Profile {
         })
     }
 
-    /// True while a space is being brought to this relay from another one, or from this one to another.
-    pub(super) fn is_between_relays(&mut self, space: &SpaceId, url: &str) -> Result<bool, AppError> {
-        self.store.read(|tx| {
-            let rows: Vec<_> = tx.relays()?.into_iter().filter(|row| row.space == *space).collect();
-            let here = rows.iter().find(|row| row.url == url).map(|row| row.stage);
-            Ok(here != Some(Stage::Used) && rows.iter().any(|row| row.stage >= Stage::Left))
-        })
+    /// True while a space is exchanged with several relays, as when it moves: what one of them has, another need not have
+    /// had.
+    pub(super) fn is_between_relays(&mut self, space: &SpaceId) -> Result<bool, AppError> {
+        self.store.read(|tx| Ok(tx.relays()?.iter().filter(|row| row.space == *space).count() > 1))
     }
 
     /// Keeps why what there is of a space is not on its relay, for whoever asks how it stands; nothing once it is.
@@ -255,7 +255,9 @@ impl Profile {
                     tx.set_relay(&RelayRow { stage, ..row })?;
                 }
                 let rows: Vec<_> = tx.relays()?.into_iter().filter(|row| row.space == id).collect();
-                if rows.iter().any(|row| row.stage == Stage::New) || tx.count_waiting(&id)? > 0 {
+                // Whoever takes an invitation up goes where it leads.
+                let invites = tx.invitations(&id)?.iter().any(|it| it.mine);
+                if invites || rows.iter().any(|row| row.stage == Stage::New) || tx.count_waiting(&id)? > 0 {
                     continue;
                 }
                 let known = status::all_have_all(space);
@@ -416,6 +418,38 @@ pub(super) fn copy_relays(
         use_relay(tx, documents, to, &row.url, world)?;
     }
     Ok(())
+}
+
+/// What tells that a relay showed another key than the one that is known, until somebody says what is to be done.
+fn other_key(url: &str) -> String {
+    format!("other-key:{url}")
+}
+
+/// Keeps whether a relay showed another key than the one that is known.
+pub(super) fn note_other_key(tx: &Tx<'_>, url: &str, is_other: bool) -> Result<(), AppError> {
+    let (name, noted) = (other_key(url), if is_other { &[1][..] } else { &[] });
+    if tx.meta(&name)?.unwrap_or_default() == noted { Ok(()) } else { Ok(tx.set_meta(&name, noted)?) }
+}
+
+/// As [`publish_relay`]. Where nobody can write in the alliance's item any more it is not named, and nothing else of this
+/// person is kept from the relay by that.
+fn name_relay(
+    tx: &Tx<'_>,
+    documents: &mut Documents,
+    space: &SpaceId,
+    url: &str,
+    key: ReplicaKey,
+    world: &mut World<'_>,
+) -> Result<(), AppError> {
+    let now = world.now;
+    match publish_relay(tx, documents, space, url, key, world) {
+        Err(AppError::Edit(_)) => {
+            // The edit was made in memory.
+            documents.forget(space);
+            Ok(tx.note_security_once(now, (space, "relay-not-named", &json!({})))?)
+        }
+        named => named,
+    }
 }
 
 /// Says in the alliance which relay keeps it, instead of the ones named before.

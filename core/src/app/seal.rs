@@ -1,7 +1,8 @@
 //! The seal gate: what waits here becomes entries of this device, after pulling and before sending.
 //!
-//! Control first: invitations made offline, confirmations, then keys for exactly the devices that live; content last. So
-//! whatever ends a device precedes what is written after it. All of it is one transaction; only then is anything sent.
+//! First, in a transaction of its own, what ends a device: it has room where nothing else has. Then control: invitations
+//! made offline, confirmations, keys for exactly the devices that live; content last. So whatever ends a device precedes
+//! what is written after it. Only when all of that is on disk is anything sent.
 
 mod epochs;
 
@@ -51,9 +52,33 @@ pub(super) struct Came {
     pub(super) all: bool,
 }
 
+impl Came {
+    /// True if a person's decision to end something may be written.
+    fn is_whole(self) -> bool {
+        self.all || planted::is(Bug::EndingBeforePull)
+    }
+}
+
 impl Profile {
     /// Seals everything that waits in a space. The caller has pulled.
     pub(super) fn seal(&mut self, space: &SpaceId, came: Came, world: &mut World<'_>) -> Result<(), AppError> {
+        let ends = self.store.read::<_, AppError>(|tx| {
+            let mine = |it: &Invited| it.mine && it.written;
+            Ok(!tx.endings(space)?.is_empty() || tx.invitations(space)?.iter().any(mine))
+        })?;
+        if ends {
+            self.pass_gate(space, |gate| gate.end(came), world)?;
+        }
+        self.pass_gate(space, |gate| gate.run(came), world)
+    }
+
+    /// Lets one thing after the other be written, and brings everything here up to date with it.
+    fn pass_gate(
+        &mut self,
+        space: &SpaceId,
+        write: impl FnOnce(&mut Gate<'_, '_, '_>) -> Result<(), AppError>,
+        world: &mut World<'_>,
+    ) -> Result<(), AppError> {
         let Self { store, spaces, documents } = self;
         store.write(|tx| {
             let space = loaded(spaces, tx, space)?;
@@ -63,7 +88,9 @@ impl Profile {
             }
             let (control, content, held) = (Vec::new(), Vec::new(), Vec::new());
             let mut gate = Gate { tx, space, documents, world, control, content, held };
-            gate.run(came)?;
+            if gate.is_open() {
+                write(&mut gate)?;
+            }
             let Gate { control, content, space, documents, world, .. } = gate;
             if control.is_empty() && content.is_empty() {
                 return Ok(());
@@ -92,22 +119,31 @@ struct Gate<'a, 'b, 'w> {
 }
 
 impl Gate<'_, '_, '_> {
-    fn run(&mut self, came: Came) -> Result<(), AppError> {
-        let me = self.space.device();
+    /// True if this device may write here at all.
+    fn is_open(&self) -> bool {
         let fold = self.space.log.fold();
-        if !fold.device(&me).is_some_and(|it| it.live && it.role == Role::Ordinary) {
-            return Ok(());
-        }
+        fold.device(&self.space.device()).is_some_and(|it| it.live && it.role == Role::Ordinary)
+    }
+
+    /// Ends what is to end: invitations that ran out or are too many, and computers, once everything of theirs is here.
+    fn end(&mut self, came: Came) -> Result<(), AppError> {
+        self.expire()?;
+        self.withdraw()?;
+        // What is here by then is kept.
+        if came.is_whole() { self.cut() } else { Ok(()) }
+    }
+
+    /// Writes everything else.
+    fn run(&mut self, came: Came) -> Result<(), AppError> {
         self.invite()?;
         self.confirm()?;
         self.withdraw()?;
-        // What is here by then is kept.
-        let all = came.all || planted::is(Bug::EndingBeforePull);
-        if all {
-            self.cut()?;
+        if !came.is_whole() && self.tx.endings(&self.space.id())?.iter().any(|it| it.reason.is_some()) {
+            // Words wait with the cut: the computer that is to go would read them.
+            return Ok(());
         }
         self.write(came.received)?;
-        if all { self.leave() } else { Ok(()) }
+        if came.is_whole() { self.leave() } else { Ok(()) }
     }
 
     /// Seals content, and keys for whoever lacks them.
@@ -133,17 +169,24 @@ impl Gate<'_, '_, '_> {
         Ok(())
     }
 
-    /// Writes the records of invitations that were made while nobody could be asked, and ends those that ran out.
+    /// Writes the records of invitations that were made while nobody could be asked.
     fn invite(&mut self) -> Result<(), AppError> {
+        for invited in self.tx.invitations(&self.space.id())?.into_iter().filter(|it| it.mine && !it.written) {
+            let key = DeviceSecret::from_bytes(&invited.secret).keys();
+            let record = Record::Invite(Invite { key, purpose: invited.purpose, expires: invited.expires });
+            self.record(record)?;
+            self.tx.set_invitation_written(&self.space.id(), &invited.device)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the invitations that ran out before anybody took them up.
+    fn expire(&mut self) -> Result<(), AppError> {
         let now = u64::try_from(self.world.now).unwrap_or(0);
-        for invited in self.tx.invitations(&self.space.id())?.into_iter().filter(|it| it.mine) {
+        let written = self.tx.invitations(&self.space.id())?.into_iter().filter(|it| it.mine && it.written);
+        for invited in written.filter(|it| it.expires < now) {
             let fold = self.space.log.fold();
-            if !invited.written {
-                let key = DeviceSecret::from_bytes(&invited.secret).keys();
-                let record = Record::Invite(Invite { key, purpose: invited.purpose, expires: invited.expires });
-                self.record(record)?;
-                self.tx.set_invitation_written(&self.space.id(), &invited.device)?;
-            } else if invited.expires < now && !fold.invitations().iter().any(|it| has_redemption(it, &invited)) {
+            if !fold.invitations().iter().any(|it| has_redemption(it, &invited)) {
                 self.record(Record::Cut(Cut { device: invited.device, reason: Reason::Expired }))?;
                 self.tx.remove_invitation(&self.space.id(), &invited.device)?;
             }
@@ -372,14 +415,14 @@ impl Gate<'_, '_, '_> {
 const ROOM: usize = 2 * limits::AFTER * 80;
 
 /// Refuses what no entry could carry: an intent is never in two.
-pub(super) fn check_fits(facets: &[Vec<Change>]) -> Result<(), AppError> {
+pub(super) fn check_fits<'a>(facets: impl Iterator<Item = &'a [Change]> + Clone) -> Result<(), AppError> {
     let fits = |size: usize| seal::sealed_size(size + ROOM) <= limits::CONTENT_BODY;
     let raw = |changes: &[Change]| changes.iter().flat_map(|it| it.raw_bytes().to_vec()).collect::<Vec<u8>>();
-    if fits(facets.iter().flatten().map(|change| change.raw_bytes().len()).sum()) {
+    if fits(facets.clone().flatten().map(|change| change.raw_bytes().len()).sum()) {
         return Ok(());
     }
-    let pack = |changes: &Vec<Change>| Part::pack(ItemId::new([0; 16]), None, None, Form::Changes, &raw(changes));
-    let packed = facets.iter().map(pack).collect::<Result<Vec<_>, _>>()?;
+    let pack = |changes: &[Change]| Part::pack(ItemId::new([0; 16]), None, None, Form::Changes, &raw(changes));
+    let packed = facets.map(pack).collect::<Result<Vec<_>, _>>()?;
     let size = packed.iter().map(|part| part.packed.len()).sum();
     match fits(size) {
         true => Ok(()),
@@ -444,10 +487,10 @@ mod tests {
         let [small, large] = [changes(&edits[..2]), changes(&edits)];
         let raw: usize = small.iter().map(|change| change.raw_bytes().len()).sum();
         assert!(raw > limits::CONTENT_BODY, "it fits only packed");
-        check_fits(std::slice::from_ref(&small)).expect("fits");
+        check_fits(std::iter::once(small.as_slice())).expect("fits");
         let over = [vec![large], vec![small.clone(), small]];
         for facets in over {
-            let error = check_fits(&facets).expect_err("too much");
+            let error = check_fits(facets.iter().map(Vec::as_slice)).expect_err("too much");
             assert!(matches!(error, AppError::Edit(EditError::TooMuch { .. })), "{error}");
         }
     }

@@ -35,6 +35,9 @@ impl Sim {
             self.relay_reads_nothing(space)?;
         }
         self.nothing_forged_is_seen()?;
+        for name in self.devices.keys() {
+            self.nothing_overtakes_its_past(name)?;
+        }
         for space in self.spaces.clone() {
             self.keys_are_for_the_living(space)?;
             self.content_is_for_the_living(space)?;

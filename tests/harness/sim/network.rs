@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use alliance_core::app::{AppError, Session};
-use alliance_replica::exchange::frame::Frame;
+use alliance_replica::{exchange::frame::Frame, id::DeviceId, log::heads::Chain};
 use alliance_sync_server::replica::{ConnectionId, Now, Output};
 
 use super::{START, Sim, Violation, device::Online};
@@ -66,8 +66,8 @@ pub(crate) struct Lies {
     pub(crate) repeats: u64,
     pub(crate) swaps: u64,
     pub(crate) replays: u64,
-    /// Whether it says nothing of the content of some devices.
-    pub(crate) withholds: bool,
+    /// Of which third of all devices it holds the content back; on each connection of others.
+    pub(crate) withholds: Option<u64>,
 }
 
 fn at(way: Way) -> usize {
@@ -215,21 +215,13 @@ impl Sim {
         if matches!(read, Frame::Hello(_) | Frame::Prove(_) | Frame::Open(_)) {
             return vec![frame];
         }
-        let even = |bytes: &[u8]| bytes.first().is_some_and(|byte| byte % 2 == 0);
+        let withheld = |device: &DeviceId, chain| {
+            let third = (u64::from(device.as_bytes()[0]) + id) % 3;
+            chain == Chain::Content && way == Way::Down && lies.withholds == Some(third)
+        };
         match &mut read {
-            Frame::Have(have) if lies.withholds && way == Way::Down => {
-                have.heads.retain(|held| {
-                    held.head.chain == alliance_replica::log::heads::Chain::Control || even(held.head.device.as_ref())
-                });
-            }
-            Frame::Entries(entries)
-                if lies.withholds
-                    && way == Way::Down
-                    && entries.chain == alliance_replica::log::heads::Chain::Content
-                    && !even(entries.device.as_ref()) =>
-            {
-                return Vec::new();
-            }
+            Frame::Have(have) => have.heads.retain(|held| !withheld(&held.head.device, held.head.chain)),
+            Frame::Entries(entries) if withheld(&entries.device, entries.chain) => return Vec::new(),
             _ => {}
         }
         line.heard.push(read.clone());

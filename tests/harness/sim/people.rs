@@ -143,7 +143,8 @@ impl Act {
             let word = self.word();
             let gaps: Vec<_> = text.match_indices(' ').map(|(at, _)| at + 1).chain([0]).collect();
             let gap = gaps[self.below(gaps.len())];
-            let insert = format!("{word} ");
+            // Where something stands in one version, nothing need begin in another.
+            let insert = format!("{word}{}", " ".repeat(1 + self.below(3)));
             let place_in = text[..gap].encode_utf16().count();
             let splice = Splice { at: place_in, delete: 0, insert: insert.clone() };
             let typed = at.profile.type_in(&summary.item, field, &from, &[splice], at.outside)?;

@@ -164,7 +164,7 @@ impl Sim {
             10 => self.relay_lies(),
             11 => self.forge()?,
             12 => self.somebody_comes()?,
-            13 if self.dice.chance(500) => self.computer_comes()?,
+            13 if self.dice.chance(650) => self.computer_comes()?,
             13 => self.computer_goes()?,
             14 => self.somebody_leaves()?,
             15 => self.fill_disk()?,
@@ -178,7 +178,10 @@ impl Sim {
             85..97 => self.dice.below(600_000),
             _ => return self.sleep(),
         };
-        self.pass(wait)
+        self.pass(wait)?;
+        let one = self.steps.len() % self.devices.len();
+        let name = self.devices.keys().nth(one).expect("one of them").clone();
+        self.nothing_overtakes_its_past(&name)
     }
 
     /// Everybody closes their laptop, for hours or weeks.
@@ -290,6 +293,10 @@ impl Sim {
         device.forks |= unsure || sent;
         device.settled = 0;
         device.sealed.clear();
+        // Who misses something writes it again before they sync.
+        for _ in 0..self.dice.below(4) {
+            self.writes(&name)?;
+        }
         Ok(())
     }
 
@@ -325,7 +332,8 @@ impl Sim {
         let lies = if self.seen.lies == Lies::default() {
             let mut often = || if self.dice.chance(500) { self.dice.between(5, 200) } else { 0 };
             let (drops, repeats, swaps, replays) = (often(), often(), often(), often());
-            Lies { drops, repeats, swaps, replays, withholds: self.dice.chance(300) }
+            let withholds = self.dice.chance(500).then(|| self.dice.below(3));
+            Lies { drops, repeats, swaps, replays, withholds }
         } else {
             Lies::default()
         };
@@ -348,7 +356,12 @@ impl Sim {
 
     fn somebody_writes(&mut self) -> Result<(), Violation> {
         let name = self.anybody();
-        if !self.devices[&name].is_up() {
+        self.writes(&name)
+    }
+
+    /// Somebody does something on this computer.
+    fn writes(&mut self, name: &str) -> Result<(), Violation> {
+        if !self.devices[name].is_up() {
             return Ok(());
         }
         let what = self.dice.weighed(&[20, 12, 30, 10, 8, 6, 6, 8, 5, 5, 4, 6, 10]);
@@ -358,18 +371,18 @@ impl Sim {
         }
         let words: Vec<_> = (0..5).map(|_| self.record.word()).collect();
         let dice = Dice::new(self.dice.below(1 << 40));
-        let screen = self.devices[&name].screens.clone();
+        let screen = self.devices[name].screens.clone();
         let spaces: Vec<_> = self.spaces.iter().copied().collect();
         let mut act = Act { what, dice, words, spaces, screen, torn: None, opened: None };
         // Now and then it is another program, beside the one that syncs.
         let elsewhere = self.dice.chance(300);
-        let file = self.devices[&name].folder().join(DATABASE);
-        let done = self.call(&name, |profile, _, outside| match elsewhere {
+        let file = self.devices[name].folder().join(DATABASE);
+        let done = self.call(name, |profile, _, outside| match elsewhere {
             true => Profile::open(&file).and_then(|mut other| act.run(&mut other, outside)),
             false => act.run(profile, outside),
         })?;
         if elsewhere {
-            self.wrote_elsewhere(&name);
+            self.wrote_elsewhere(name);
         }
         if let Some(torn) = act.torn {
             return Err(Violation(format!("I8: {name} typed between words, and {torn}")));
@@ -379,14 +392,14 @@ impl Sim {
             Ok(Some((item, words))) => {
                 self.say(format!("{name} does {what} to {}: {words:?}", item.item));
                 let clock = self.clock;
-                words.into_iter().for_each(|word| self.record.wrote(word, item, &name, clock));
-                let device = self.devices.get_mut(&name).expect("a computer");
+                words.into_iter().for_each(|word| self.record.wrote(word, item, name, clock));
+                let device = self.devices.get_mut(name).expect("a computer");
                 if let Some((place, shown)) = act.opened {
                     device.screens.insert(place, shown);
                 }
                 if let Some((_, session)) = &mut device.session {
                     session.local_change();
-                    self.rouse(&name);
+                    self.rouse(name);
                 }
                 Ok(())
             }
@@ -403,7 +416,7 @@ impl Sim {
                 self.say(format!("{name} may not do {what}: {error}"));
                 Ok(())
             }
-            Err(error) => self.app_failed(&name, &error),
+            Err(error) => self.app_failed(name, &error),
         }
     }
 

@@ -128,10 +128,11 @@ pub(super) fn plaintexts() -> Vec<Value> {
     };
     let none = || cbor::array(&[]);
     let with = |fields: Vec<u8>| content(none(), &[fields], none());
-    let heads = |chain: Chain, count: usize| {
-        let head = Head { device: ANNA.device(), chain, seq: 1, id: EntryId::new(filler("entry", 1)) };
+    let named = |chain: Chain, seq: u64, count: usize| {
+        let head = Head { device: ANNA.device(), chain, seq, id: EntryId::new(filler("entry", 1)) };
         cbor::array(&vec![wire::encode(&head); count])
     };
+    let heads = |chain: Chain, count: usize| named(chain, 1, count);
     let member = || cbor::bytes(&filler::<16>("member", 1));
     let two = |writer: Option<Vec<u8>>| content(none(), &[but(1, None), but(1, writer)], none());
     let many = |count: usize| content(none(), &vec![part(&right); count], none());
@@ -149,6 +150,8 @@ pub(super) fn plaintexts() -> Vec<Value> {
         ("parts-missing", cbor::map(&[(0, none()), (2, none())])),
         ("keeps-missing", cbor::map(&[(0, none()), (1, none())])),
         ("keeps-a-control-entry", content(none(), &[], heads(Chain::Control, 1))),
+        ("after-names-place-0", content(named(Chain::Content, 0, 1), &[], none())),
+        ("keeps-place-0", content(none(), &[], named(Chain::Content, 0, 1))),
         ("keeps-content", content(none(), &[], heads(Chain::Content, 1))),
         ("an after of the most heads", content(heads(Chain::Content, limits::AFTER), &[], none())),
         ("after-too-long", content(heads(Chain::Content, limits::AFTER + 1), &[], none())),

@@ -131,10 +131,14 @@ impl Peer {
             .all(|chain| self.cursor[*chain as usize] == log.chains().arrivals(*chain).len())
     }
 
-    /// True while something that was sent is neither acknowledged nor named by the peer.
-    pub fn awaits_acks(&self, log: &Log) -> bool {
-        let durable = |id| log.chains().index(id).is_some_and(|index| is_set(&self.durable, index));
-        !self.in_flight.keys().all(durable)
+    /// True while something that was sent is neither acknowledged nor named by the peer. What was sent before the peer last
+    /// said what it has, and is not by an `own` device, is not awaited: it may have passed it over.
+    pub fn awaits_acks(&self, log: &Log, own: impl Fn(&DeviceId) -> bool) -> bool {
+        let awaited = |(id, size): (&EntryId, &usize)| {
+            let meta = log.chains().index(id).map(|index| (index, log.chains().at(index)));
+            meta.is_none_or(|(index, meta)| !is_set(&self.durable, index) && (*size > 0 || own(&meta.head.device)))
+        };
+        self.in_flight.iter().any(awaited)
     }
 
     /// True if a device may seal as far as this channel can tell: the peer has spoken, every head that it named of the
@@ -226,7 +230,7 @@ impl Peer {
             .filter(|(name, heads)| {
                 let highest = log.chains().highest(&name.0, name.1);
                 !self.asked.contains(name)
-                    && heads.iter().any(|head| !self.covered(log.chains(), head) && head.seq <= highest)
+                    && heads.iter().any(|head| !self.covered(log, head) && head.seq <= highest)
             })
             .map(|(name, _)| *name)
             .collect();
@@ -257,24 +261,30 @@ impl Peer {
     fn path_of(&mut self, log: &Log, chain: Chain) -> Option<Path> {
         let chains = log.chains();
         let arrivals = chains.arrivals(chain);
-        // Whoever left is let in nowhere any more: what they wrote before comes first.
-        let early =
-            chain == Chain::Control && !self.has_all_content(chains) && !planted::is(Bug::LeaveOvertakesContent);
-        let waits = |index: Index| {
-            let record = || log.dag().record(&chains.at(index).head.id);
-            early && matches!(record(), Some((_, Control { record: Record::Leave(_), .. })))
+        let leaves = |index: Index| {
+            let record = log.dag().record(&chains.at(index).head.id);
+            matches!(record, Some((_, Control { record: Record::Leave(_), .. })))
         };
+        // Whoever left is let in nowhere any more: what they wrote before comes first.
+        let to_come = &arrivals[self.cursor[chain as usize]..];
+        let early = chain == Chain::Control
+            && to_come.iter().any(|at| !self.is_known(*at) && leaves(*at))
+            && !self.has_all_content(chains)
+            && !planted::is(Bug::LeaveOvertakesContent);
+        let waits = |index: Index| early && leaves(index);
         let mut stuck = false;
         let mut blocked = BTreeMap::new();
         let mut at = self.cursor[chain as usize];
         while let Some(&index) = arrivals.get(at) {
             let head = chains.at(index).head;
             if !self.is_known(index) {
-                let blocked =
-                    *blocked.entry((head.device, chain)).or_insert_with_key(|name| self.is_blocked(chains, name));
-                if !blocked && !waits(index) {
+                let is_blocked =
+                    *blocked.entry((head.device, chain)).or_insert_with_key(|name| self.is_blocked(log, name));
+                if !is_blocked && !waits(index) {
                     return Some(self.collect(chains, chain, at, waits));
                 }
+                // Nor what follows it.
+                blocked.insert((head.device, chain), true);
                 stuck = true;
             }
             at += 1;
@@ -317,16 +327,16 @@ impl Peer {
     }
 
     /// True while the peer names a head of this chain that we do not hold and that it has not explained.
-    fn is_blocked(&self, chains: &Chains, name: &ChainName) -> bool {
+    fn is_blocked(&self, log: &Log, name: &ChainName) -> bool {
         let heads = self.have.as_ref().and_then(|have| have.heads.get(name));
         !self.explained.contains(name)
-            && heads.is_some_and(|heads| heads.iter().any(|head| !self.covered(chains, head)))
+            && heads.is_some_and(|heads| heads.iter().any(|head| !self.covered(log, head)))
     }
 
-    /// True if we hold the head or it lies at or below our or the peer's floor.
-    fn covered(&self, chains: &Chains, head: &Head) -> bool {
+    /// True if we hold the head or pass it over, or it lies at or below our or the peer's floor.
+    fn covered(&self, log: &Log, head: &Head) -> bool {
         let peer_floor = self.have.as_ref().and_then(|have| have.floor.get(&head.device)).copied().unwrap_or(0);
-        holds(chains, head) || head.chain == Chain::Content && head.seq <= peer_floor
+        is_taken(log, head) || head.chain == Chain::Content && head.seq <= peer_floor
     }
 
     /// Marks what the peer's heads say it has: each head that we hold, and its past down to the lowest seq named.
@@ -450,5 +460,24 @@ mod tests {
         let log = forked(5000);
         let have = Have { channel: 1, heads: log.chains().held_heads(), ..Have::default() };
         assert!(Frame::decode(&Frame::Have(have).encode()).is_ok());
+    }
+
+    #[test]
+    fn what_follows_a_leave_that_waits_is_not_sent_before_it() {
+        let mut log = forked(1);
+        let secret = Secret::from_seed(&[1; 32]);
+        let leave = log.append(&secret, None, Record::Leave(crate::log::control::Leave {})).id;
+        let after = log.append(&secret, Some(&leave), Record::Unknown { kind: 77, body: vec![0x80] }).id;
+        let mut peer = Peer::default();
+        peer.on_have(&Have { channel: 1, ..Have::default() });
+        let mut sent = BTreeSet::new();
+        while let Some(path) = peer.next_path(&log) {
+            for id in path.ids {
+                let prev = log.chains().meta(&id).expect("held").prev;
+                assert!(prev.is_none_or(|prev| sent.contains(&prev)), "its predecessor was not sent: {}", id == after);
+                sent.insert(id);
+            }
+        }
+        assert!(sent.contains(&after));
     }
 }

@@ -30,6 +30,7 @@ pub struct Head {
     pub chain: Chain,
     /// Place in the chain, from 1.
     #[n(2)]
+    #[cbor(decode_with = "wire::place")]
     pub seq: u64,
     /// The entry. An entry is its id, never its seq: a forked chain has several with one seq.
     #[n(3)]

@@ -9,6 +9,7 @@ use alliance_replica::{
         heads::{After, Chain, Head},
         membership::{ContentNode, Counting, Facet},
     },
+    planted::{self, Bug},
 };
 
 use crate::app::space::Space;
@@ -24,14 +25,16 @@ pub(in crate::app) enum Recount {
 }
 
 impl Space {
-    /// Whether an entry counts for shared facets and for own ones. Its past is processed.
-    pub(super) fn counts(&mut self, id: &EntryId) -> (bool, bool) {
+    /// Whether an entry counts for shared facets and for own ones; nothing if its past is not among the contents.
+    pub(super) fn counts(&mut self, id: &EntryId) -> Option<(bool, bool)> {
         if self.contents.contains(id) {
             // Everything that was added since was counted when it was.
-            return self.aside.each_ref().map(|aside| !aside.contains(id)).into();
+            return Some(self.aside.each_ref().map(|aside| !aside.contains(id)).into());
         }
-        let Some(node) = self.node(id) else { return (false, false) };
-        self.contents.insert(self.log.dag(), &node);
+        let node = self.node(id)?;
+        if !self.contents.insert(self.log.dag(), &node) {
+            return planted::is(Bug::AfterIgnored).then_some((true, true));
+        }
         let counting = self.counting();
         let counts = [Facet::Shared, Facet::Own].map(|facet| counting.counts(id, facet));
         for (aside, counts) in self.aside.iter_mut().zip(counts) {
@@ -39,7 +42,7 @@ impl Space {
                 aside.insert(*id);
             }
         }
-        counts.into()
+        Some(counts.into())
     }
 
     /// True if something does not count.

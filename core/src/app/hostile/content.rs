@@ -107,3 +107,52 @@ fn content_that_does_not_open_waits_for_another_key_and_is_not_opened_again_befo
     let loaded = stage.ben.space(&stage.space).expect("space");
     assert_eq!(loaded.steps, looked, "nothing new, so nothing is opened");
 }
+
+/// Anna writes 36 000 values at once into what both share, in one small entry.
+fn flood(stage: &mut Stage) {
+    use automerge::{
+        ActorId, ExpandedChange,
+        legacy::{Key, ObjectId, Op, OpType},
+    };
+    let (base, anna) = (stage.base.clone(), stage.anna());
+    let item = domain::alliance::preimage(stage.device()).id();
+    let doc = DocId { item, writer: Writer::Everyone };
+    let prefix = crate::document::author::actor_prefix(&anna.id(), &doc);
+    let change = |n: u64| {
+        Change::from(ExpandedChange {
+            operations: vec![Op {
+                action: OpType::Put("y".into()),
+                obj: ObjectId::Root,
+                key: Key::Map("x".into()),
+                pred: Vec::new().into(),
+                insert: false,
+            }],
+            actor_id: ActorId::from([prefix, n.to_be_bytes()].concat()),
+            hash: None,
+            seq: 1,
+            start_op: 1.try_into().expect("not 0"),
+            time: 0,
+            message: None,
+            deps: Vec::new(),
+            extra_bytes: Vec::new(),
+            author: None,
+        })
+    };
+    let raw: Vec<u8> = (0..36_000).flat_map(|n| change(n).raw_bytes().to_vec()).collect();
+    let part = Part::pack(item, None, None, Form::Changes, &raw).expect("packs");
+    let entry = stage.content(&anna, None, &base, vec![part]);
+    stage.give(std::slice::from_ref(&entry));
+    assert_eq!(state(&mut stage.ben, &stage.space, &entry.id), Some(State::Applied));
+}
+
+/// Whoever goes on from all of that has no room for anything else. Ben goes to another relay, with all that he has.
+#[test]
+fn an_alliance_in_which_nobody_can_write_any_more_keeps_no_other_space_from_another_relay() {
+    let mut stage = Stage::new();
+    flood(&mut stage);
+    let url = "https://other.example";
+    let mut world = World { now: 1_800_000_001, rng: &mut stage.rng };
+    let set = stage.ben.set_relay(url, &mut world);
+    let met = stage.ben.pin_relay(url, &alliance_replica::id::ReplicaKey::new([9; 32]), &mut world);
+    assert!(set.is_ok() && met.is_ok(), "each connection ends, for all spaces: {set:?} {met:?}");
+}

@@ -141,3 +141,86 @@ fn what_waits_does_not_keep_what_was_sealed_before_it_out_of_a_document() {
     let shown = stage.ben.text(&ItemRef { space: stage.space, item }, "body").expect("reads");
     assert_eq!(shown.text, "words, and more, and some that wait");
 }
+
+/// Anna names, and keeps, an entry at place 0 of a chain, where none can be, while something is set aside.
+#[test]
+fn content_that_names_a_place_before_the_first_is_refused_at_once() {
+    let mut stage = Stage::new();
+    let anna = stage.anna();
+    let Beyond { before, cut, written, .. } = beyond_a_cut(&mut stage);
+    stage.give(&[before, cut, written]);
+    let nothing = Head { device: anna.id(), chain: Chain::Content, seq: 0, id: EntryId::new([9; 32]) };
+    let after = stage.content(&anna, None, &[nothing], Vec::new());
+    let content = Content { keeps: After::new([nothing]), ..Content::default() };
+    let keeps = kept::sealed(&mut stage, &anna, None, &content);
+    for entry in [after, keeps] {
+        stage.give(std::slice::from_ref(&entry));
+        assert_eq!(state(&mut stage.ben, &stage.space, &entry.id), Some(State::Quarantined));
+    }
+}
+
+/// A tablet of Ben's, whose keys somebody else has.
+fn stolen_tablet(stage: &mut Stage) -> DeviceSecret {
+    let tablet = DeviceSecret::generate(&mut stage.rng);
+    let (keys, of) = (tablet.keys(), stage.space);
+    let Profile { store, spaces, .. } = &mut stage.ben;
+    store
+        .write::<_, AppError>(|tx| {
+            let space = receive::loaded(spaces, tx, &of)?;
+            let consent = keys.consent(tablet.signing(), &of, &space.row.member);
+            let record = AddDevice { device: keys, role: AddedRole::Ordinary, renews: None, consent };
+            space.append(tx, Record::AddDevice(record))?;
+            space.store_row(tx)
+        })
+        .expect("adds");
+    stage.seal();
+    tablet
+}
+
+/// Whoever has the tablet writes as much into Ben's part of the log as it holds. Then he cuts it, and has words that wait.
+#[test]
+fn a_thief_who_fills_the_log_does_not_keep_the_cut_out_of_it() {
+    for words in [false, true] {
+        let mut stage = Stage::new();
+        let tablet = stolen_tablet(&mut stage);
+        let mut after = stage.ben.space(&stage.space).expect("space").log.after(None).0;
+        after.retain(|head| head.chain == Chain::Control);
+        let mut path: Vec<Verified> = Vec::new();
+        for _ in 0..alliance_replica::limits::CONTROL_ENTRIES {
+            let record = Record::Unknown { kind: 77, body: vec![0x80] };
+            let named: &[Head] = if path.is_empty() { &after } else { &[] };
+            path.push(control(&stage.space, &tablet, path.last(), named, record));
+        }
+        let entries = path.into_iter().map(|it| it.entry).collect();
+        let path = Entries { channel: 1, device: tablet.id(), chain: Chain::Control, entries };
+        let mut world = World { now: 1_800_000_000, rng: &mut stage.rng };
+        assert!(stage.ben.receive(&stage.space, vec![path], &world).expect("receives").passed_over, "it is full");
+        stage.ben.cut_device(stage.space, tablet.id(), Reason::Lost).expect("his own");
+        if words {
+            stage.ben.add(Place::Alliance(stage.space), &note_intent("waits", "words"), &mut world).expect("writes");
+        }
+        let sealed = stage.ben.seal(&stage.space, NOTHING, &mut world);
+        stage.ben.unload();
+        let fold = stage.ben.space(&stage.space).expect("space").log.fold();
+        assert!(!fold.device(&tablet.id()).expect("known").live, "with words: {words}; the gate said {sealed:?}");
+    }
+}
+
+/// Ben cuts a tablet that somebody else has; a relay names something that never comes, so that the cut waits.
+#[test]
+fn nothing_is_sealed_for_a_device_that_is_to_be_cut() {
+    let mut stage = Stage::new();
+    let tablet = stolen_tablet(&mut stage);
+    stage.write("before");
+    stage.seal();
+    stage.ben.cut_device(stage.space, tablet.id(), Reason::Lost).expect("his own");
+    stage.write("not for whoever has the tablet");
+    let mut world = World { now: 1_800_000_000, rng: &mut stage.rng };
+    stage.ben.seal(&stage.space, Came { received: false, all: false }, &mut world).expect("seals");
+    let loaded = stage.ben.space(&stage.space).expect("space");
+    let fold = loaded.log.fold();
+    let is_cut = !fold.device(&tablet.id()).expect("known").live;
+    let usable = fold.usable_epochs(&loaded.device());
+    let reads = usable.iter().any(|epoch| fold.holders(epoch).contains(&tablet.id()));
+    assert!(is_cut || stage.waiting() > 0, "it is sealed, and the tablet is not cut; the tablet holds its key: {reads}");
+}

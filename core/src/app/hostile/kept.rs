@@ -3,7 +3,7 @@
 use super::*;
 
 /// Seals any content of one of Anna's devices.
-fn sealed(stage: &mut Stage, author: &DeviceSecret, prev: Option<&Verified>, content: &Content) -> Verified {
+pub(super) fn sealed(stage: &mut Stage, author: &DeviceSecret, prev: Option<&Verified>, content: &Content) -> Verified {
     let prev = prev.map(Verified::head);
     let (place, body) =
         seal::seal(&stage.key, &stage.space, &author.id(), prev.as_ref(), &content.encode(), &mut stage.rng)
