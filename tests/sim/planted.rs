@@ -6,30 +6,38 @@ use alliance_replica::planted::{Bug, plant};
 use alliance_tests::sim::{Knobs, run};
 
 /// A fault, the seed from which on and the number of seeds within which it is found, and how it shows.
-const BUGS: [(Bug, u64, u64, &[&str]); 22] = [
+const BUGS: [(Bug, u64, u64, &[&str]); 21] = [
     (Bug::AckBeforeFsync, 0, 10, &["I1"]),
-    (Bug::SealBeforePull, 0, 40, &["I2"]),
+    (Bug::SealBeforePull, 0, 20, &["I2"]),
     (Bug::NoConfirmNeeded, 0, 20, &["I4"]),
     (Bug::ResendWithoutDedupe, 0, 20, &["I10"]),
     (Bug::ViewNotUpdated, 0, 10, &["I"]),
     (Bug::InviteKeyStillWrapped, 0, 10, &["I4"]),
-    (Bug::LastEntryNotSent, 40, 40, &["I"]),
+    (Bug::LastEntryNotSent, 50, 20, &["I"]),
     (Bug::QueueEmptiedTooFar, 0, 10, &["I"]),
-    (Bug::RelayAcksFailedCommit, 0, 20, &["I"]),
-    (Bug::RelayAcksBeforeCommit, 0, 40, &["I1"]),
-    (Bug::AuthorCheckSkipped, 0, 40, &["I9"]),
-    (Bug::NoPredecessorCheck, 0, 40, &["I"]),
+    (Bug::RelayAcksFailedCommit, 20, 20, &["I1"]),
+    (Bug::RelayAcksBeforeCommit, 0, 20, &["I1"]),
+    (Bug::AuthorCheckSkipped, 0, 20, &["I9"]),
+    (Bug::NoPredecessorCheck, 0, 10, &["I"]),
     (Bug::EpochOfCutAuthorUsed, 0, 10, &["I4"]),
-    (Bug::LeaveOvertakesContent, 30, 40, &["I8"]),
-    (Bug::WriterCheckSkipped, 60, 40, &["I9"]),
-    (Bug::ActorReused, 0, 40, &["I"]),
-    (Bug::AfterIgnored, 0, 40, &["I3"]),
-    (Bug::DroppedInsteadOfWaiting, 0, 40, &["I3"]),
-    (Bug::VersionOffByOne, 0, 40, &["I8"]),
-    (Bug::ForkSilentlyAccepted, 0, 40, &["I2"]),
-    (Bug::EndingBeforePull, 0, 40, &["I"]),
-    (Bug::KeyNotHandedOn, 0, 40, &["I"]),
+    (Bug::LeaveOvertakesContent, 45, 20, &["I8"]),
+    (Bug::EndingBeforePull, 50, 20, &["I8"]),
+    (Bug::WriterCheckSkipped, 80, 20, &["I9"]),
+    (Bug::ActorReused, 0, 20, &["I"]),
+    (Bug::AfterIgnored, 0, 10, &["I3"]),
+    (Bug::DroppedInsteadOfWaiting, 0, 20, &["I3"]),
+    (Bug::VersionOffByOne, 0, 20, &["I8"]),
+    (Bug::ForkSilentlyAccepted, 0, 10, &["I2"]),
 ];
+
+/// The world in which a fault is looked for: one without it ends well.
+fn world(bug: Bug, seed: u64) -> Knobs {
+    match bug {
+        // Nobody forks their control chain by themselves.
+        Bug::ForkSilentlyAccepted => Knobs { thieves: 40, ..Knobs::CALM },
+        _ => Knobs::of(seed),
+    }
+}
 
 /// Looks for these faults, in one seed after the other. `ALLIANCE_BUG` names a single one, `ALLIANCE_SEED` and
 /// `ALLIANCE_WORLDS` other seeds.
@@ -44,10 +52,15 @@ fn find(bugs: &[(Bug, u64, u64, &[&str])]) {
         let (first, seeds) = (number("ALLIANCE_SEED", *first), number("ALLIANCE_WORLDS", *seeds));
         plant(Some(*bug));
         let found = (first..first + seeds).find_map(|seed| {
-            let violation = run(seed, Knobs::of(seed), 300).violation?;
+            let violation = run(seed, world(*bug, seed), 300).violation?;
             Some((seed, violation.0))
         });
         plant(None);
+        if let Some((seed, _)) = &found
+            && world(*bug, *seed) != Knobs::of(*seed)
+        {
+            assert_eq!(run(*seed, world(*bug, *seed), 300).violation, None, "it is not the fault that is found");
+        }
         match found {
             Some((seed, said)) if signs.iter().any(|sign| said.starts_with(sign)) => {
                 println!("{bug:?}: seed {seed}: {}", said.lines().next().unwrap_or_default());

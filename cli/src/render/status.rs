@@ -117,7 +117,9 @@ fn event(kind: &str) -> (&str, bool) {
         "relay-met" => ("the relay was met for the first time; its key is known from now on", false),
         "relay-key-changed" => ("the relay has another key than before: nothing was sent", true),
         "relay-moved" => ("the alliance moved to another relay", false),
-        "relay-not-named" => ("so much was written into the alliance at once that its new relay cannot be named in it", true),
+        "relay-not-named" => {
+            ("so much was written into the alliance at once that its new relay cannot be named in it", true)
+        }
         "relay-withholds" => ("the relay did not hand on all that was written", true),
         "relay-lost-data" => ("the relay had lost what it once had; it was sent again", true),
         "entry-refused" => ("something that arrived was refused", true),

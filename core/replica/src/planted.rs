@@ -28,7 +28,6 @@ pub enum Bug {
     EpochOfCutAuthorUsed,
     LeaveOvertakesContent,
     EndingBeforePull,
-    KeyNotHandedOn,
 }
 
 #[cfg(feature = "planted")]

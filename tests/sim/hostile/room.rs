@@ -157,7 +157,9 @@ fn devices_that_only_what_is_passed_over_introduces_stop_nobody() {
         let reasons = scene.reasons("Ben");
         if !again || ben.waiting > 0 || reasons.len() > 1 {
             let (waiting, unsent) = (ben.waiting, ben.unsent);
-            wrong.push(format!("{chain:?} {count}: at rest {settled} {again}, waiting {waiting}, unsent {unsent}, {reasons:?}"));
+            wrong.push(format!(
+                "{chain:?} {count}: at rest {settled} {again}, waiting {waiting}, unsent {unsent}, {reasons:?}"
+            ));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -169,7 +171,8 @@ fn what_a_relay_passes_over_lets_the_exchange_come_to_rest() {
     let mut world = World::new(24);
     let space = world.ben_and_anna();
     for n in 0..8_u64 {
-        let body = (0..12_000_u64).map(|at| char::from(b'a' + ((at * at * 7919 + n * at * 31) >> 7) as u8 % 26)).collect();
+        let body =
+            (0..12_000_u64).map(|at| char::from(b'a' + ((at * at * 7919 + n * at * 31) >> 7) as u8 % 26)).collect();
         let add = note::Add { title: format!("{n}"), body, ..note::Add::default() };
         world.add("Anna", space, Intent::Note(note::Intent::Add(add)));
         ["Anna", "Ben"].into_iter().for_each(|name| world.sync(name));

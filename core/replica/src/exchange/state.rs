@@ -229,8 +229,7 @@ impl Peer {
             .iter()
             .filter(|(name, heads)| {
                 let highest = log.chains().highest(&name.0, name.1);
-                !self.asked.contains(name)
-                    && heads.iter().any(|head| !self.covered(log, head) && head.seq <= highest)
+                !self.asked.contains(name) && heads.iter().any(|head| !self.covered(log, head) && head.seq <= highest)
             })
             .map(|(name, _)| *name)
             .collect();
@@ -329,8 +328,7 @@ impl Peer {
     /// True while the peer names a head of this chain that we do not hold and that it has not explained.
     fn is_blocked(&self, log: &Log, name: &ChainName) -> bool {
         let heads = self.have.as_ref().and_then(|have| have.heads.get(name));
-        !self.explained.contains(name)
-            && heads.is_some_and(|heads| heads.iter().any(|head| !self.covered(log, head)))
+        !self.explained.contains(name) && heads.is_some_and(|heads| heads.iter().any(|head| !self.covered(log, head)))
     }
 
     /// True if we hold the head or pass it over, or it lies at or below our or the peer's floor.

@@ -222,5 +222,8 @@ fn nothing_is_sealed_for_a_device_that_is_to_be_cut() {
     let is_cut = !fold.device(&tablet.id()).expect("known").live;
     let usable = fold.usable_epochs(&loaded.device());
     let reads = usable.iter().any(|epoch| fold.holders(epoch).contains(&tablet.id()));
-    assert!(is_cut || stage.waiting() > 0, "it is sealed, and the tablet is not cut; the tablet holds its key: {reads}");
+    assert!(
+        is_cut || stage.waiting() > 0,
+        "it is sealed, and the tablet is not cut; the tablet holds its key: {reads}"
+    );
 }

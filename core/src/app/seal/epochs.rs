@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use alliance_replica::{
     id::{DeviceId, EntryId, EpochId},
     log::control::{Keys, Record},
-    planted::{self, Bug},
 };
 
 use super::Gate;
@@ -21,7 +20,7 @@ impl Gate<'_, '_, '_> {
     /// True if there is somebody to hand a key to before there is anything to say: they lack the key of the one head, or
     /// they are a device of this member and lack any. Nobody else can make this device write because of what they do.
     pub(super) fn lacks_keys(&mut self) -> bool {
-        if self.space.supplied == Some(self.space.keys_now()) || planted::is(Bug::KeyNotHandedOn) {
+        if self.space.supplied == Some(self.space.keys_now()) {
             return false;
         }
         let (fold, mine) = (self.space.log.fold(), self.space.row.member);
