@@ -225,6 +225,9 @@ pub enum RuleError {
     /// Only the one who does not own it may do that.
     #[error("only the person whom it is for may do that")]
     ForTheOther,
+    /// An answer to what is no request.
+    #[error("that is no request for feedback")]
+    NoRequest,
     /// Not a day.
     #[error("{field} is not a day as 2026-11-22")]
     NotADay {

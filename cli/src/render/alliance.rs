@@ -54,7 +54,7 @@ pub fn about(about: &Shown, page: &mut Page) {
     }
     if !about.conflicts.is_empty() {
         page.gap();
-        item::choices(&about.conflicts, page);
+        item::choices(&about.conflicts, None, page);
     }
 }
 
