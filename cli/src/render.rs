@@ -56,6 +56,9 @@ const WIDTH: usize = 80;
 const LEAST: usize = 24;
 /// Columns that a title keeps on however narrow a terminal.
 const NARROWEST: usize = 16;
+/// Columns in which an address, which stays whole, leaves no room for words beside it.
+const NARROW: usize = 60;
+
 /// Text being put together.
 pub struct Page {
     layout: Layout,

@@ -222,7 +222,7 @@ fn what_the_other_person_added_as_well_is_not_taken_away() {
     town.meet();
     let refusal = anna.refused(&["undo"]);
     assert_eq!((refusal.exit, &*refusal.code), (1, "not_undone"), "{refusal:?}");
-    assert!(refusal.message.contains("somebody else wrote the same in its milestones"), "{refusal:?}");
+    assert!(refusal.message.contains("somebody else did the same, and that stands"), "{refusal:?}");
     town.meet();
     for person in [ben, anna] {
         assert_eq!(person.json(&["goal", "show", &goal])["milestones"][0]["ticked"], true);
@@ -280,9 +280,9 @@ fn a_text_that_is_done_again_is_said() {
     let note = short(&ben.json(&["note", "add", "Plan", "-m", "Before."]));
     ben.json(&["note", "edit", &note, "-m", "After, and in so many words that not all of them are told."]);
     let told = ben.run(&["undo"]).stderr;
-    assert!(told.contains("Taken back, body is “Before.” again"), "{told}");
+    assert!(told.contains("Taken back, text is “Before.” now"), "{told}");
     let told = ben.run(&["redo"]).stderr;
-    assert!(told.contains("Done again, body is “After, and in so many words that not all…” again"), "{told}");
+    assert!(told.contains("Done again, text is “After, and in so many words that not all…” now"), "{told}");
 }
 
 #[test]

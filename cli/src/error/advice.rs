@@ -72,7 +72,7 @@ pub(super) fn app(error: &AppError) -> Advice {
         AppError::NotUndone { undo, short, kind, why, .. } => {
             let helps = match why {
                 UndoError::Made => "nothing that was made is deleted; change it instead".to_owned(),
-                UndoError::Shared { .. } => format!("what they wrote stays; `alliance history {short}` shows it"),
+                UndoError::Shared => format!("`alliance history {short}` shows who did what"),
                 UndoError::Choice { field } => other_value(short, kind, field),
                 _ => format!("`alliance history {short}` shows what it was, to write it again"),
             };

@@ -53,7 +53,9 @@ fn every_app_error() -> Vec<AppError> {
     let field = "title";
     let rules = [
         RuleError::Empty { field },
+        RuleError::Empty { field: "tags" },
         RuleError::TooLong { field, most: 200 },
+        RuleError::TooLong { field: "name", most: 200 },
         RuleError::TooLarge { field: "body", size: 600_000, most: 524_288 },
         RuleError::NotALine { field },
         RuleError::NotAllowed { field: "status", allowed: domain::goal::STATUSES },
@@ -91,7 +93,7 @@ fn every_app_error() -> Vec<AppError> {
         no_such_value(crate::command::conflict::tests::choices()),
         AppError::NothingToUndo,
         not_undone(UndoError::Made),
-        not_undone(UndoError::Shared { field: "milestones".to_owned() }),
+        not_undone(UndoError::Shared),
         not_undone(UndoError::Grows { field: "ratings".to_owned() }),
         not_undone(UndoError::Choice { field: "title".to_owned() }),
         not_redone(UndoError::Changed { field: "title".to_owned() }),

@@ -1,6 +1,6 @@
 //! How spaces stand, and the security log.
 
-use super::{FAINT, LOOK, Page, STRONG, cell, count, name, styled};
+use super::{FAINT, LOOK, NARROW, Page, STRONG, cell, count, name, styled};
 use crate::command::{
     alliance::State,
     security::{Line, Of},
@@ -10,13 +10,9 @@ use crate::command::{
 /// What one's own private space is called.
 pub const PRIVATE: &str = "only yours";
 
-/// Columns in which an address has no room beside words.
-const NARROW: usize = 60;
-
 /// How every space stands.
 pub fn status(spaces: &[Status], page: &mut Page) {
     let mut rows = Vec::new();
-    // An address stays whole and would leave no room for words beside it.
     let narrow = page.is_within(NARROW);
     for space in spaces {
         let title = if space.personal { PRIVATE } else { &space.title };

@@ -45,12 +45,9 @@ pub enum UndoError {
         /// The field.
         field: String,
     },
-    /// Somebody else wrote the same, which still stands.
-    #[error("somebody else wrote the same in its {field}")]
-    Shared {
-        /// The field.
-        field: String,
-    },
+    /// Somebody else did the same without knowing of it.
+    #[error("somebody else did the same, and that stands")]
+    Shared,
     /// A list only grows.
     #[error("{field} only grow: what was said stays")]
     Grows {
@@ -140,7 +137,7 @@ impl Document {
                     let (old, new) = (set(old), set(self.fields_at(after).get(field)));
                     let added = new.iter().filter(|it| !old.contains(it));
                     if added.clone().any(|it| self.is_added_since(field, it, after)) {
-                        return Err(UndoError::Shared { field: field.clone() });
+                        return Err(UndoError::Shared);
                     }
                     let removed = old.iter().filter(|it| !new.contains(it));
                     edits.extend(added.map(|it| Edit::Remove(field.clone(), it.clone())));
