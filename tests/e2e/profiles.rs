@@ -80,16 +80,16 @@ fn a_file_that_is_no_profile_is_left_as_it_is() {
 fn a_profile_that_cannot_be_read_is_not_taken_for_none() {
     let init = ["init", "--name", "B", "--role", "c", "--alliance", "A", "--recovery-file"];
     // An empty file, a folder in its place, and a folder that leads nowhere: what a test may make whoever runs it.
-    let empty = |ben: &Person| fs::write(ben.profile(), "").expect("written");
-    let folder = |ben: &Person| fs::create_dir(ben.profile()).expect("made");
-    let nowhere = |ben: &Person| {
+    let empty: fn(&Person) = |ben| fs::write(ben.profile(), "").expect("written");
+    let folder: fn(&Person) = |ben| fs::create_dir(ben.profile()).expect("made");
+    let nowhere: fn(&Person) = |ben| {
         let profile = ben.profile();
         let place = profile.parent().expect("a folder");
         fs::remove_dir(place).expect("removed");
         std::os::unix::fs::symlink(place, place).expect("made");
     };
-    let cases: [(&dyn Fn(&Person), &str, &str); 3] =
-        [(&empty, "damaged", "it is empty"), (&folder, "folder", "directory"), (&nowhere, "folder", "symbolic links")];
+    let cases =
+        [(empty, "damaged", "it is empty"), (folder, "folder", "directory"), (nowhere, "folder", "symbolic links")];
     for (make, code, why) in cases {
         let ben = Person::new("Ben");
         fs::create_dir_all(ben.profile().parent().expect("a folder")).expect("made");
