@@ -19,7 +19,7 @@ const HEADING: &str = "Options of every command";
     name = "alliance",
     version,
     max_term_width = 100,
-    after_help = "An item is named by its id, the beginning of its id, or its whole title.\nExit codes and what --json prints: docs/scripting.md"
+    after_help = "An item is named by its id, the beginning of its id, or its whole title; @last is the one you changed last.\nExit codes and what --json prints: docs/scripting.md"
 )]
 pub struct Args {
     /// Options of every command.

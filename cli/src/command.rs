@@ -140,7 +140,7 @@ pub enum Answer {
     /// What is going on.
     Today(today::Today),
     /// Fields with several values.
-    Choices(Vec<conflict::Choice>),
+    Choices(conflict::List),
     /// The people of an alliance.
     Members(Vec<member::Row>),
     /// How every space stands.
@@ -262,7 +262,10 @@ impl<'a> Context<'a> {
     pub fn profile(&self) -> Result<Profile, CliError> {
         let (home, name) = self.home()?;
         match Profile::open(&home.file(&name)) {
-            Err(AppError::Store(StoreError::Missing)) => Err(CliError::NoProfile { name, others: home.names()? }),
+            Err(AppError::Store(StoreError::Missing)) => match home.unreadable(&name) {
+                Some(error) => Err(error),
+                None => Err(CliError::NoProfile { name, others: home.names()? }),
+            },
             opened => Ok(opened?),
         }
     }

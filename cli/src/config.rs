@@ -58,13 +58,11 @@ impl Settings {
     pub fn read(home: &Home) -> Result<Self, CliError> {
         let path = home.0.join(Self::FILE);
         match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound || error.kind() == io::ErrorKind::NotADirectory => {
-                Ok(Self::default())
-            }
-            Err(source) => Err(CliError::Folder { path, source }),
+            Err(error) if is_absent(&error) => Ok(Self::default()),
+            Err(source) => Err(CliError::Settings { path, source }),
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
                 let source = io::Error::new(io::ErrorKind::InvalidData, error);
-                CliError::Folder { path, source }
+                CliError::Settings { path, source }
             }),
         }
     }
@@ -113,9 +111,33 @@ impl Home {
         self.0.join(&name.0).join(FILE)
     }
 
-    /// True if there is a profile of this name.
+    /// True if there is a profile of this name, or something in its place that may be one and cannot be read.
     pub fn holds(&self, name: &ProfileName) -> bool {
-        fs::metadata(self.file(name)).is_ok_and(|file| file.len() > 0)
+        fs::metadata(self.file(name)).map_or_else(|error| !is_absent(&error), |_| true)
+    }
+
+    /// Says why a profile cannot be opened that is there; nothing if there is none.
+    pub fn unreadable(&self, name: &ProfileName) -> Option<CliError> {
+        let path = self.file(name);
+        let source = match fs::File::options().read(true).write(true).open(&path) {
+            Err(error) if is_absent(&error) => return None,
+            Err(error) => error,
+            Ok(_) => io::Error::new(io::ErrorKind::InvalidData, "it is empty"),
+        };
+        Some(CliError::ProfileFile { path, source })
+    }
+
+    /// Sees to it that a profile can be put into its place.
+    pub fn has_room(&self, name: &ProfileName) -> Result<(), CliError> {
+        let path = self.0.join(&name.0);
+        if fs::metadata(&path).is_err_and(|error| is_absent(&error)) {
+            return Ok(());
+        }
+        let there = match fs::read_dir(&path) {
+            Err(error) => Err(error),
+            Ok(mut entries) => entries.next().map_or(Ok(()), |_| Err(io::ErrorKind::DirectoryNotEmpty.into())),
+        };
+        there.map_err(|source| CliError::NoRoom { path, source })
     }
 
     /// Waits until no other process makes a profile here. The next one may begin when what is returned is dropped, also
@@ -181,6 +203,11 @@ impl Home {
         names.sort();
         Ok(names)
     }
+}
+
+/// True if there is nothing at all.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Makes an empty file that only its owner can read; refuses one that is there.

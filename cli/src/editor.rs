@@ -3,7 +3,13 @@
 //! The text lies in a file of the profile's folder that only its owner can read. It goes away once its words are in their
 //! place, or if nothing was written; otherwise it stays, whatever happens, and the person is told where it is.
 
-use std::{cell::RefCell, env, fs, io::Write as _, path::PathBuf, process::Command};
+use std::{
+    cell::RefCell,
+    env, fs,
+    io::{self, Write as _},
+    path::PathBuf,
+    process::Command,
+};
 
 use tempfile::NamedTempFile;
 
@@ -27,8 +33,8 @@ struct Draft {
     file: NamedTempFile,
     /// What it said at first.
     begun: String,
-    /// The option that takes it.
-    option: &'static str,
+    /// The command that takes it from standard input.
+    command: String,
 }
 
 impl Drafts {
@@ -37,23 +43,23 @@ impl Drafts {
         let Some(draft) = self.0.take() else { return went };
         went.map_err(|error| match draft.keep() {
             None => error,
-            Some((path, option)) => CliError::Draft { error: Box::new(error), path, option },
+            Some((path, command)) => CliError::Draft { error: Box::new(error), path, command },
         })
     }
 }
 
 impl Draft {
     /// Leaves the file where it is, if somebody wrote anything in it.
-    fn keep(self) -> Option<(PathBuf, &'static str)> {
-        let Self { file, begun, option } = self;
+    fn keep(self) -> Option<(PathBuf, String)> {
+        let Self { file, begun, command } = self;
         let changed = fs::read(file.path()).is_ok_and(|now| now != begun.as_bytes());
         // It is on disk in any case; it is only not taken away.
-        changed.then(|| file.into_temp_path().keep().ok()).flatten().map(|path| (path, option))
+        changed.then(|| file.into_temp_path().keep().ok()).flatten().map(|path| (path, command))
     }
 }
 
-/// Lets the person edit a text that `option` would take as well; returns it as they saved it.
-pub fn edit(context: &Context<'_>, text: &str, option: &'static str) -> Result<String, CliError> {
+/// Lets the person edit a text that `command` would take from standard input as well; returns it as they saved it.
+pub fn edit(context: &Context<'_>, text: &str, command: String) -> Result<String, CliError> {
     if !context.ui.is_interactive() {
         return Err(CliError::NoText);
     }
@@ -65,17 +71,21 @@ pub fn edit(context: &Context<'_>, text: &str, option: &'static str) -> Result<S
     let begun = format!("{}\n", text.trim_end_matches('\n'));
     file.write_all(begun.as_bytes()).map_err(failed)?;
     let path = file.path().to_owned();
-    *context.drafts.0.borrow_mut() = Some(Draft { file, begun, option });
-    run(context, &path)?;
+    *context.drafts.0.borrow_mut() = Some(Draft { file, begun, command });
+    let (editor, set) = run(context, &path)?;
     // An editor may have put another file into its place.
-    let mut saved = fs::read_to_string(&path).map_err(CliError::Input)?;
+    let mut saved = fs::read_to_string(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => CliError::Editor { editor, why: "took the file with the text away", set },
+        _ => CliError::Input(error),
+    })?;
     if saved.ends_with('\n') && !text.ends_with('\n') {
         saved.pop();
     }
     Ok(saved)
 }
 
-fn run(context: &Context<'_>, path: &std::path::Path) -> Result<(), CliError> {
+/// Opens the editor until it ends; returns its command, and whether that was set.
+fn run(context: &Context<'_>, path: &std::path::Path) -> Result<(String, bool), CliError> {
     let settings = Settings::read(&context.home()?.0)?;
     let (editor, set) = (settings.editor(), settings.editor.is_some());
     // Ctrl-C is the editor's while it is open.
@@ -84,7 +94,7 @@ fn run(context: &Context<'_>, path: &std::path::Path) -> Result<(), CliError> {
     // Through a shell, so that an editor may be named with its options.
     let ended = Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(path).status();
     match ended.ok().and_then(|status| status.code()) {
-        Some(0) => Ok(()),
+        Some(0) => Ok((editor, set)),
         Some(code) if NOT_RUN.contains(&code) => Err(CliError::Editor { editor, why: "cannot be started", set }),
         Some(code) if code < SIGNAL => Err(CliError::EditorCancelled { editor }),
         _ => Err(CliError::Editor { editor, why: "broke down", set }),

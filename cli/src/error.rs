@@ -4,16 +4,14 @@
 
 mod advice;
 mod message;
+mod report;
 
 use std::{io, path::PathBuf, process::ExitCode};
 
-use alliance_core::app::{AppError, Candidate, Person, SessionError};
-use serde::Serialize;
+use alliance_core::app::{AppError, Person, SessionError};
 
-use self::{
-    advice::{BEGIN, app, is_of_the_other, list, net, one_of, session, some_of, untouched},
-    message::{message, one, quoted},
-};
+use self::message::{one, within};
+pub use self::report::{Meant, Report};
 use crate::{config::ProfileName, net::relay::NetError};
 
 /// How the program ends.
@@ -73,6 +71,42 @@ pub enum CliError {
         /// Which.
         path: PathBuf,
         /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// A profile is there and cannot be opened.
+    #[error("the profile in {} cannot be read", path.display())]
+    ProfileFile {
+        /// Its file.
+        path: PathBuf,
+        /// What the system says, or what is wrong with the file.
+        #[source]
+        source: io::Error,
+    },
+    /// Something else lies where a profile should go.
+    #[error("there is no room for a profile in {}", path.display())]
+    NoRoom {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The manual pages.
+    #[error("the pages cannot be written to {}", path.display())]
+    Pages {
+        /// Their folder.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The settings.
+    #[error("the settings in {} cannot be read", path.display())]
+    Settings {
+        /// Their file.
+        path: PathBuf,
+        /// What is wrong with it.
         #[source]
         source: io::Error,
     },
@@ -210,8 +244,8 @@ pub enum CliError {
         error: Box<Self>,
         /// Where it is.
         path: PathBuf,
-        /// The option that takes it.
-        option: &'static str,
+        /// The command that takes it from standard input.
+        command: String,
     },
     /// A command that changes nothing before the network has answered got no answer.
     #[error(transparent)]
@@ -247,6 +281,28 @@ pub enum CliError {
         text: String,
         /// The milestones that it has.
         there: Vec<String>,
+    },
+    /// What was done last lies elsewhere than in the alliance that was named.
+    #[error("what you {} last is {}: “{title}”", if *undo { "did" } else { "took back" }, within(alliance.as_deref()))]
+    DoneElsewhere {
+        /// True if it was to be taken back, false if it was to be done again.
+        undo: bool,
+        /// What it was done to.
+        title: String,
+        /// What the alliance is called in which that is; none if it is private.
+        alliance: Option<String>,
+    },
+    /// What was named is in another alliance.
+    #[error("“{title}” is in “{alliance}”")]
+    Elsewhere {
+        /// Its short id.
+        short: String,
+        /// Its title.
+        title: String,
+        /// Its kind.
+        kind: String,
+        /// What that alliance is called.
+        alliance: String,
     },
     /// There is nothing that was taken back.
     #[error("there is nothing to do again")]
@@ -293,197 +349,6 @@ impl From<SessionError> for CliError {
             SessionError::App(error) => Self::App(error),
             error => Self::Session(error),
         }
-    }
-}
-
-/// What a person is told, and what the program returns.
-#[derive(PartialEq, Eq, Debug)]
-pub struct Report {
-    /// Name for programs; never changes.
-    pub code: &'static str,
-    /// What failed and why.
-    pub message: String,
-    /// What helps.
-    pub hint: Option<String>,
-    /// How the program ends.
-    pub exit: Exit,
-}
-
-/// Something that could be meant.
-#[derive(Serialize, PartialEq, Eq, Debug)]
-pub struct Meant {
-    /// What to say for it.
-    pub id: String,
-    /// What it is called.
-    pub title: String,
-    /// Of an item, whether only its owner can see it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub private: Option<bool>,
-}
-
-impl CliError {
-    /// What could be meant, where it is not clear.
-    pub fn candidates(&self) -> Vec<Meant> {
-        match self {
-            Self::App(AppError::Ambiguous { candidates, .. }) => {
-                let meant =
-                    |Candidate { short, title, private }: Candidate| Meant { id: short, title, private: Some(private) };
-                candidates.iter().cloned().map(meant).collect()
-            }
-            Self::ManyProfiles { names } => {
-                let meant = |name: &ProfileName| Meant { id: name.to_string(), title: name.to_string(), private: None };
-                names.iter().map(meant).collect()
-            }
-            Self::ManyAlliances { candidates, .. } => {
-                candidates.iter().cloned().map(|(id, title)| Meant { id, title, private: None }).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    /// True if the commands of the hint are for the other person to run, who knows nothing of the profiles here.
-    pub fn helps_there(&self) -> bool {
-        match self {
-            Self::App(error) => is_of_the_other(error),
-            Self::NoRelayInInvitation => true,
-            Self::Untouched(error) => error.helps_there(),
-            _ => false,
-        }
-    }
-
-    /// What a person is told.
-    pub fn report(&self) -> Report {
-        let (code, exit, hint) = match self {
-            Self::App(error) => app(error),
-            Self::Session(error) => session(error),
-            Self::Net(error) => net(error),
-            Self::Variable { .. } => ("variable", Exit::Usage, None),
-            Self::NoHome => ("no_home", Exit::Failed, Some("set ALLIANCE_HOME to a folder for profiles".to_owned())),
-            Self::Folder { .. } => {
-                ("folder", Exit::Failed, Some("ALLIANCE_HOME names another folder for profiles".to_owned()))
-            }
-            Self::RecoveryFile { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
-                ("recovery_file", Exit::Failed, Some("it is never overwritten: name a new file".to_owned()))
-            }
-            Self::RecoveryFile { .. } => {
-                ("recovery_file", Exit::Failed, Some("name a new file that can be written".to_owned()))
-            }
-            Self::NoProfile { others, .. } if others.is_empty() => {
-                ("no_profile", Exit::NotFound, Some(BEGIN.to_owned()))
-            }
-            Self::NoProfile { others, .. } => {
-                ("no_profile", Exit::NotFound, Some(format!("there is: {}; --profile says which", list(others))))
-            }
-            Self::ManyProfiles { names } => {
-                ("ambiguous", Exit::Usage, Some(format!("say which with --profile: {}", list(names))))
-            }
-            Self::ProfileExists { .. } => (
-                "profile_exists",
-                Exit::Failed,
-                Some(
-                    "`alliance new <title>` starts another alliance in it; --profile <name> makes another profile"
-                        .to_owned(),
-                ),
-            ),
-            Self::OtherPerson { .. } => (
-                "other_person",
-                Exit::Usage,
-                Some(
-                    "leave --name and --role away to join as this person, or name another profile with --profile"
-                        .to_owned(),
-                ),
-            ),
-            Self::NoPerson => {
-                ("usage", Exit::Usage, Some("`alliance join <invite> --name <you> --role <what you are>`".to_owned()))
-            }
-            Self::UnknownAlliance { titles, .. } => ("not_found", Exit::NotFound, some_of(titles)),
-            Self::AllianceExists { title } => (
-                "alliance_exists",
-                Exit::Usage,
-                Some(format!("say another title; `alliance use {title:?}` chooses the one that is there")),
-            ),
-            Self::NotConfirmed { people, .. } => {
-                ("not_confirmed", Exit::Usage, Some(format!("--yes makes a copy for {people}")))
-            }
-            Self::Declined => ("declined", Exit::Cancelled, Some("it stays private".to_owned())),
-            Self::ManyAlliances { candidates, .. } => ("ambiguous", Exit::Usage, Some(one_of(candidates))),
-            Self::RelayUrl { .. } => {
-                ("relay_url", Exit::Failed, Some("`alliance relay set <url>` names another one".to_owned()))
-            }
-            Self::RootFile { .. } => {
-                ("root", Exit::Failed, Some("it is a file in PEM, from whoever runs the relay".to_owned()))
-            }
-            Self::Token => ("token", Exit::Usage, Some("copy it whole, as the relay's operator gave it".to_owned())),
-            Self::TokenInClear { .. } => {
-                ("token", Exit::Usage, Some("use the relay's https:// address; nothing was kept".to_owned()))
-            }
-            Self::NoRelayInInvitation => (
-                "no_relay",
-                Exit::Failed,
-                Some("ask the other person to run `alliance relay set <url>` and `alliance invite` again".to_owned()),
-            ),
-            Self::NotADay { .. } => {
-                ("not_a_day", Exit::Usage, Some("say it as fri, tomorrow, in 3 weeks, 27 Nov or 2026-11-27".to_owned()))
-            }
-            Self::NoText => (
-                "no_text",
-                Exit::Usage,
-                Some("-m <text> says it, -m - reads it from stdin; on a terminal your editor opens".to_owned()),
-            ),
-            Self::Editor { set, .. } => {
-                // What is set goes before what the environment says.
-                let names = if *set { "" } else { "EDITOR or " };
-                let names = format!("{names}`alliance config set editor <command>` names another one");
-                ("editor", Exit::Failed, Some(names))
-            }
-            Self::EditorCancelled { .. } => ("cancelled", Exit::Cancelled, Some("nothing was changed".to_owned())),
-            Self::Draft { error, path, option } => {
-                let Report { code, exit, hint, .. } = error.report();
-                let kept = format!("what you wrote is kept: `{option} - < {}` takes it", quoted(path));
-                (code, exit, Some(hint.map_or(kept.clone(), |hint| format!("{kept}; {hint}"))))
-            }
-            Self::Untouched(error) => untouched(error),
-            Self::ToCome { .. } => {
-                ("not_a_day", Exit::Usage, Some("say how far it has come by now, or on a day before".to_owned()))
-            }
-            Self::OtherKind { short, is, .. } => {
-                ("not_found", Exit::NotFound, Some(format!("`alliance {is} show {short}` shows it")))
-            }
-            Self::NoMilestone { short, there, .. } if there.is_empty() => {
-                ("not_found", Exit::NotFound, Some(format!("`alliance goal milestone add {short} <words>` adds one")))
-            }
-            Self::NoMilestone { short, verb, there, .. } => {
-                let lines = (1..).zip(there).map(|(number, words)| format!("\n  {number}  {words}"));
-                let takes = format!("`alliance goal milestone {verb} {short} <n>` takes one of these numbers:");
-                ("not_found", Exit::NotFound, Some(lines.fold(takes, |all, line| all + &line)))
-            }
-            Self::NothingToRedo => (
-                "nothing_to_redo",
-                Exit::NotFound,
-                Some("only what `alliance undo` took back is done again".to_owned()),
-            ),
-            Self::CopiedAlready { short, .. } => (
-                "shared_already",
-                Exit::Usage,
-                Some(format!("`alliance note show {short}` shows that copy; --again makes another one")),
-            ),
-            Self::Setting { want, .. } => ("setting", Exit::Usage, Some((*want).to_owned())),
-            Self::Cancelled => {
-                ("cancelled", Exit::Cancelled, Some("all is saved here; `alliance sync` goes on".to_owned()))
-            }
-            Self::Input(_) => ("input", Exit::Failed, Some("texts are UTF-8 and at most 512 KiB long".to_owned())),
-            Self::Output(_) => (
-                "output",
-                Exit::Failed,
-                Some(
-                    "see where the output goes; recovery words can be put into a file with --recovery-file".to_owned(),
-                ),
-            ),
-            Self::Runtime(_) => ("network", Exit::Failed, None),
-            Self::Demo(error) => error.advice(),
-            Self::Bug => ("bug", Exit::Bug, Some("all that was saved is safe; please report what you did".to_owned())),
-        };
-        Report { code, message: message(self), hint, exit }
     }
 }
 

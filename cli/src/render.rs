@@ -56,6 +56,9 @@ const WIDTH: usize = 80;
 const LEAST: usize = 24;
 /// Columns that a title keeps on however narrow a terminal.
 const NARROWEST: usize = 16;
+/// Columns in which an address, which stays whole, leaves no room for words beside it.
+const NARROW: usize = 60;
+
 /// Text being put together.
 pub struct Page {
     layout: Layout,
@@ -202,7 +205,7 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::Ids(ids) => page.table(ids.iter().map(|it| vec![cell(&it.id), cell(&it.title)]).collect()),
         Answer::History(lines) => history::history(lines, page),
         Answer::Today(day) => today::today(day, page),
-        Answer::Choices(choices) => item::choices(choices, page),
+        Answer::Choices(list) => item::conflicts(list, page),
         Answer::Members(members) => member::members(members, page),
         Answer::Status(spaces) => status::status(spaces, page),
         Answer::Synced(synced) => sync::synced(synced, page),
@@ -242,6 +245,31 @@ pub fn wrapped(text: &str, width: usize) -> String {
         }
     }
     wrapped
+}
+
+/// A command as it is typed to mean the alliance that is called so; none is the one that commands mean anyway.
+pub fn in_alliance(title: Option<&str>, verb: &str) -> String {
+    match title {
+        Some(title) => format!("alliance --alliance {} {verb}", quoted(title)),
+        None => format!("alliance {verb}"),
+    }
+}
+
+/// Words as a shell takes them.
+pub fn quoted(words: &str) -> String {
+    format!("'{}'", words.replace('\'', "'\\''"))
+}
+
+/// What a field is called when people read of it.
+pub fn field(name: &str) -> String {
+    match name {
+        "body" => "text".to_owned(),
+        "thanked" => "thanks".to_owned(),
+        name => match name.strip_prefix("level").filter(|level| level.parse::<i8>().is_ok()) {
+            Some(level) => format!("level {level}"),
+            None => name.to_owned(),
+        },
+    }
 }
 
 /// How many, with the right word.

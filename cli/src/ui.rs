@@ -206,7 +206,7 @@ impl Ui {
     }
 
     /// What is said, with commands that work as they are typed here.
-    fn named(&self, text: &str) -> String {
+    pub fn named(&self, text: &str) -> String {
         match &self.profile {
             Some(profile) => text.replace("`alliance ", &format!("`alliance --profile {profile} ")),
             None => text.to_owned(),

@@ -71,7 +71,9 @@ pub fn kept(env: &Env, typed: Option<String>, word: &str) -> Result<(Option<Stri
     let Some(typed) = typed else { return Ok((None, None)) };
     Ok(match day(&typed, env.today()?) {
         Some(day) => (Some(day.to_string()), Some(format!("{word} {}", shown(day)))),
-        None if is_like_a_date(&typed) => return Err(CliError::NotADay { text: typed }),
+        None if is_like_a_date(&typed) || is_day_that_never_comes(&typed) => {
+            return Err(CliError::NotADay { text: typed });
+        }
         None if typed.trim().is_empty() => (Some(typed), None),
         None => {
             let said = format!("{word} “{}”, in your words", typed.trim());
@@ -85,6 +87,18 @@ fn is_like_a_date(text: &str) -> bool {
     let text = text.trim();
     let is_part = |c: char| c.is_ascii_digit() || matches!(c, '-' | '.' | '/');
     text.chars().all(is_part) && text.contains(['-', '.', '/']) && text.contains(|c: char| c.is_ascii_digit())
+}
+
+/// True for a day of a month that has fewer, and for days before today where those to come are counted.
+fn is_day_that_never_comes(text: &str) -> bool {
+    let text = text.trim().to_lowercase();
+    let words: Vec<_> = text.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+    match words[..] {
+        ["in", number, unit] => number.parse::<i64>().is_ok() && span("1", unit).is_some(),
+        [a, b] => of_a_month(a, b).is_some(),
+        [a, b, year] => of_a_month(a, b).is_some() && year.parse::<u16>().is_ok(),
+        _ => false,
+    }
 }
 
 /// The day that is meant, seen from today; none if the words mean no single day.
@@ -166,6 +180,16 @@ mod tests {
         }
         for text in ["2027", "spring", "in May", "", "-", "by 31.12."] {
             assert!(!is_like_a_date(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_day_that_never_comes_is_not_taken_for_words() {
+        for text in ["31 feb", "30 Feb", "nov 31", "31. Nov 2027", "in -3 days"] {
+            assert!(is_day_that_never_comes(text), "{text}");
+        }
+        for text in ["in May", "May 2027", "next friday", "in three weeks", "when the 2 of us agree", "in 2 sessions"] {
+            assert!(!is_day_that_never_comes(text), "{text}");
         }
     }
 

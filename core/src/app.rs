@@ -126,7 +126,7 @@ pub enum AppError {
         /// What was said.
         text: String,
         /// Short ids and titles of what may have been meant.
-        like: Vec<(String, String)>,
+        like: Vec<Candidate>,
     },
     /// Nothing was said that could mean an item.
     #[error("it is not said which {kind}")]

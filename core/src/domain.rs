@@ -179,13 +179,13 @@ impl Plan {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum RuleError {
     /// A field that needs words has none.
-    #[error("{field} is empty")]
+    #[error("{} is empty", spoken(field))]
     Empty {
         /// The field.
         field: &'static str,
     },
     /// Too many characters.
-    #[error("{field} is longer than {most} characters")]
+    #[error("{} is longer than {most} characters", spoken(field))]
     TooLong {
         /// The field.
         field: &'static str,
@@ -193,7 +193,7 @@ pub enum RuleError {
         most: usize,
     },
     /// A text that does not fit.
-    #[error("{field} has {size} bytes, more than {most}")]
+    #[error("{} has {size} bytes, more than {most}", spoken(field))]
     TooLarge {
         /// The field.
         field: &'static str,
@@ -203,7 +203,7 @@ pub enum RuleError {
         most: usize,
     },
     /// Several lines, or control characters, where one line belongs.
-    #[error("{field} has line breaks, tabs or other control characters in it")]
+    #[error("{} has line breaks, tabs or other control characters in it", spoken(field))]
     NotALine {
         /// The field.
         field: &'static str,
@@ -225,6 +225,9 @@ pub enum RuleError {
     /// Only the one who does not own it may do that.
     #[error("only the person whom it is for may do that")]
     ForTheOther,
+    /// An answer to what is no request.
+    #[error("that is no request for feedback")]
+    NoRequest,
     /// Not a day.
     #[error("{field} is not a day as 2026-11-22")]
     NotADay {
@@ -242,6 +245,15 @@ pub enum RuleError {
     /// A value that this program can only show.
     #[error("that value was written by a newer program and can only be shown")]
     OnlyShown,
+}
+
+/// What a field is called when people read of it.
+fn spoken(field: &str) -> &str {
+    match field {
+        "body" => "the text",
+        "tags" => "a tag",
+        field => field,
+    }
 }
 
 /// Writes a value over all values of a register, which ends a conflict.

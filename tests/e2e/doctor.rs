@@ -7,7 +7,7 @@ use std::{
 
 use alliance_tests::{
     disk::{damage, read_only, run},
-    program::{Person, Ran},
+    program::{Person, Ran, RelayProgram},
     town::Town,
 };
 use rusqlite::Connection;
@@ -73,6 +73,27 @@ fn without_a_network_or_a_relay_the_rest_is_looked_at() {
     assert_eq!(doctor(&alone).refusal().code, "no_profile");
     alone.json(&["init", "--name", "Ben", "--role", "coach", "--alliance", "Ben & Anna"]);
     is(&ill(&doctor(&alone), 0), &[]);
+}
+
+#[test]
+fn a_relay_that_was_left_and_is_gone_can_be_given_up() {
+    let mut town = Town::together();
+    let old = town.url();
+    let folder = tempfile::TempDir::with_prefix("alliance-relay-").expect("a folder");
+    let new = RelayProgram::start(&folder.path().join("data"));
+    town.kill_relay();
+    let stays_away = town.ben.run(&["doctor"]);
+    assert!(stays_away.stdout.contains("if the relay stays away, `alliance relay set <url>`"), "{stays_away}");
+    town.ben.json(&["relay", "set", &new.url()]);
+    town.ben.json(&["sync"]);
+    // Of several profiles the one that was named is named in what helps.
+    town.ben.json(&["--profile", "other", "init", "--name", "Ben", "--role", "peer", "--alliance", "Other"]);
+    let ran = town.ben.run(&["--profile", "default", "doctor"]);
+    assert_eq!(ran.code, Some(7), "{ran}");
+    assert!(ran.stdout.contains(&format!("the relay {old}, which you left, does not answer")), "{ran}");
+    assert!(ran.stdout.contains(&format!("→ `alliance --profile default relay forget {old}` gives it up")), "{ran}");
+    town.ben.json(&["relay", "forget", &old]);
+    is(&ill(&doctor(&town.ben), 0), &[]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod copies;
 mod disks;
 mod doctor;
 mod durable;
+mod elsewhere;
 mod faults;
 mod forged;
 mod hostile;

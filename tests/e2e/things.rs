@@ -95,6 +95,10 @@ fn feedback_is_asked_for_given_and_answered() {
     let give = ["feedback", "give", "more", "Silence", "after", "a", "question.", "--for", &asked];
     let given = short(&anna.json(&give));
     assert_eq!(anna.json(&["today"])["feedback"], json!([]), "she has answered");
+    let refused = |person: &Person, request: &str| person.refused(&["feedback", "give", "keep", "x", "--for", request]);
+    assert_eq!(refused(ben, &asked).exit, 6, "one's own request");
+    assert_eq!((refused(anna, &given).exit, &*refused(anna, &given).code), (2, "invalid"), "no request");
+    assert!(refused(anna, &given).message.contains("no request"));
     anna.json(&["feedback", "give", "keep", "-m", "You remember.\nEverything.", "--about", "Memory"]);
     town.sync(&[anna, ben]);
     assert_eq!(ben.json(&["today"])["feedback"].as_array().map(Vec::len), Some(2));
@@ -107,8 +111,11 @@ fn feedback_is_asked_for_given_and_answered() {
     town.sync(&[ben, anna]);
     let seen = anna.json(&["feedback", "show", &given]);
     assert_eq!((&seen["response"], &seen["thanked"]), (&json!("I will try."), &json!("yes")));
-    let printed = anna.ok(&["feedback"]);
-    assert!(printed.contains("thanked, answered") && printed.contains("from you"), "{printed}");
+    for person in [ben, anna] {
+        let printed = person.ok(&["feedback"]);
+        assert!(printed.contains("thanked, answered") && printed.contains("from you"), "{printed}");
+        assert!(printed.contains("asked\tHow I listen\tanswered"), "{printed}");
+    }
     town.assert_equal();
 }
 
@@ -181,6 +188,51 @@ fn history_says_what_was_written_by_whom_on_which_day_and_no_more() {
 }
 
 #[test]
+fn what_was_written_last_is_first_in_the_history_also_within_a_day() {
+    let ben = alone();
+    let nine = 1_767_603_600; // Monday 5 January 2026, 9:00 UTC
+    for n in 1..=5 {
+        ben.at(nine).json(&["note", "add", &format!("Note {n}")]);
+    }
+    let titles = |arguments: &[&str]| {
+        let lines = ben.at(nine + 3600).json(&[&["history"], arguments].concat());
+        lines.as_array().expect("a list").iter().map(|it| it["title"].as_str().expect("text").to_owned()).collect()
+    };
+    let last: Vec<String> = titles(&["-n", "2"]);
+    assert_eq!(last, ["Note 5", "Note 4"]);
+    ben.at(nine + 60).json(&["note", "add", "Doubts", "--private"]);
+    ben.at(nine + 120).json(&["note", "edit", "Note 2", "-m", "More."]);
+    ben.at(nine + 180).json(&["goal", "add", "Run", "--importance", "2"]);
+    let last: Vec<String> = titles(&["-n", "4"]);
+    assert_eq!(last, ["Run", "Note 2", "Doubts", "Note 5"]);
+    let every: Vec<String> = titles(&["--all", "-n", "4"]);
+    assert_eq!(every, ["Run", "Note 2", "Doubts", "Note 5"]);
+}
+
+#[test]
+fn what_the_other_person_added_as_well_is_not_taken_away() {
+    let town = Town::together();
+    let (ben, anna) = (&town.ben, &town.anna);
+    let goal = short(&anna.json(&["goal", "add", "Read", "--both"]));
+    town.meet();
+    for person in [ben, anna] {
+        person.json(&["goal", "milestone", "add", &goal, "One book"]);
+    }
+    ben.json(&["goal", "milestone", "tick", &goal, "1"]);
+    town.meet();
+    let refusal = anna.refused(&["undo"]);
+    assert_eq!((refusal.exit, &*refusal.code), (1, "not_undone"), "{refusal:?}");
+    assert!(refusal.message.contains("somebody else did the same, and that stands"), "{refusal:?}");
+    town.meet();
+    for person in [ben, anna] {
+        assert_eq!(person.json(&["goal", "show", &goal])["milestones"][0]["ticked"], true);
+    }
+    anna.json(&["goal", "milestone", "add", &goal, "Two books"]);
+    anna.json(&["undo"]);
+    assert_eq!(anna.json(&["goal", "show", &goal])["milestones"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
 fn what_somebody_replaced_on_the_same_day_is_in_the_whole_history() {
     let ben = alone();
     let nine = 1_767_603_600; // Monday 5 January 2026, 9:00 UTC
@@ -228,9 +280,9 @@ fn a_text_that_is_done_again_is_said() {
     let note = short(&ben.json(&["note", "add", "Plan", "-m", "Before."]));
     ben.json(&["note", "edit", &note, "-m", "After, and in so many words that not all of them are told."]);
     let told = ben.run(&["undo"]).stderr;
-    assert!(told.contains("Taken back, body is “Before.” again"), "{told}");
+    assert!(told.contains("Taken back, text is “Before.” now"), "{told}");
     let told = ben.run(&["redo"]).stderr;
-    assert!(told.contains("Done again, body is “After, and in so many words that not all…” again"), "{told}");
+    assert!(told.contains("Done again, text is “After, and in so many words that not all…” now"), "{told}");
 }
 
 #[test]

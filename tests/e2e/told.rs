@@ -70,7 +70,10 @@ fn nothing_is_shared_before_somebody_said_yes_to_whom() {
     for part in ["Doubt", "doub", "d", ""] {
         assert_eq!(town.anna.run(&["note", "share", part, "--yes"]).code, Some(if part.is_empty() { 2 } else { 5 }));
     }
-    town.anna.json(&["note", "share", "doubts", "--yes"]);
+    let shared = town.anna.run(&["note", "share", "doubts", "--yes"]);
+    holds(&shared.stderr, &format!("Both are called so: {} is the private one", text(&doubts, "short")));
+    let again = town.anna.refused(&["note", "share", "doubts", "--yes"]);
+    assert_eq!((again.exit, &*again.code), (2, "shared_already"), "{again:?}");
     let ran = town.anna.run(&["note", "edit", "Doubts", "-m", "x", "--json"]);
     assert_eq!(ran.code, Some(2), "{ran}");
     let error: Value = serde_json::from_str(&ran.stderr).expect("an envelope");
@@ -257,7 +260,7 @@ fn where_both_wrote_is_told_at_the_exchange_where_it_happens_and_never_again() {
     anna.json(&["note", "edit", note, "-m", "One two three. Four."]);
     anna.json(&["goal", "edit", goal, "--title", "Run far"]);
     let told = said(anna, &["sync"]);
-    holds(&told, "You and Ben both changed the text of “Session 3”: both are in it.");
+    holds(&told, "You and Ben both changed the text of “Session 3”: both changes were made; `alliance history ");
     holds(&told, "You and Ben both changed the title of “Run ");
     holds(&told, "`alliance conflict list`");
     silent(anna);

@@ -44,7 +44,10 @@ fn what_was_written_in_an_editor_stays_where_it_cannot_be_put_in_its_place() {
     failed("/no/such/editor", 1, "EDITOR or `alliance config set editor <command>`");
     assert!(drafts(&ben).is_empty());
     let broken = "f() { echo Two. >> \"$1\"; exit 1; }; f";
-    failed(broken, 3, "what you wrote is kept: `-m - < '");
+    failed(broken, 3, &format!("what you wrote is kept: `alliance note edit {note} -m - < '"));
+    std::fs::remove_file(drafts(&ben).pop().expect("a draft")).expect("removed");
+    failed("rm", 1, "took the file with the text away");
+    failed(broken, 3, "what you wrote is kept");
     let kept = drafts(&ben).pop().expect("a draft");
     assert_eq!(std::fs::metadata(&kept).expect("a file").permissions().mode() & 0o777, 0o600);
     let words = std::fs::read_to_string(&kept).expect("text");

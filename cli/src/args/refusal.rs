@@ -60,6 +60,9 @@ const OPTIONS: [(&str, &str); 10] = [
     ("--areas", "--area"),
 ];
 
+/// What somebody may type who wants to take something away.
+const REMOVALS: [&str; 6] = ["delete", "del", "remove", "rm", "archive", "trash"];
+
 /// Letters of a word that has to begin as another one to be taken for it.
 const STEM: usize = 3;
 /// Commands that are named at most where another one was typed.
@@ -91,20 +94,55 @@ impl Refusal {
             }
             ErrorKind::InvalidSubcommand => {
                 let typed = said(ContextKind::InvalidSubcommand)?;
+                if let Some(hint) = instead_of_removing(&path, &typed) {
+                    return Some(Self { message: format!("there is no command `{whole} {typed}`"), hint });
+                }
                 let meant = meant(&path, &typed);
                 let hint = meant.iter().map(|path| format!("`alliance {path}`")).collect::<Vec<_>>().join(" or ");
                 let message = format!("there is no command `{whole} {typed}`");
-                (!meant.is_empty()).then(|| Self { message, hint: format!("did you mean {hint}?") })
+                let like = said(ContextKind::SuggestedSubcommand).unwrap_or_default();
+                match meant.is_empty() {
+                    false => Some(Self { message, hint: format!("did you mean {hint}?") }),
+                    // clap takes almost any word for another one.
+                    true if like.chars().next() == typed.chars().next() => None,
+                    true => Some(Self { message, hint: format!("`{whole} --help` shows what there is") }),
+                }
             }
             ErrorKind::UnknownArgument => {
                 let typed = said(ContextKind::InvalidArg)?;
                 let has = |option: &str| at(&path).get_opts().any(|it| it.get_long() == option.strip_prefix("--"));
-                let (_, option) = OPTIONS.iter().find(|(other, option)| *other == typed && has(option))?;
-                Some(Self { message: format!("`{whole}` has no {typed}"), hint: format!("did you mean {option}?") })
+                let option = OPTIONS.iter().find(|(other, option)| *other == typed && has(option));
+                let hint = match (option, said(ContextKind::SuggestedArg)) {
+                    (Some((_, option)), _) => format!("did you mean {option}?"),
+                    (None, _) if typed == "--private" => {
+                        "only notes can be private: `alliance note add <title> --private`".to_owned()
+                    }
+                    // clap takes almost any word for another one.
+                    (None, Some(like)) if typed.starts_with("--") && !begins_alike(&typed[2..], &like) => {
+                        format!("`{whole} --help` shows what it takes")
+                    }
+                    _ => return None,
+                };
+                Some(Self { message: format!("`{whole}` has no {typed}"), hint })
             }
             _ => None,
         }
     }
+}
+
+/// What there is for whoever wants to take something away.
+fn instead_of_removing(path: &[String], typed: &str) -> Option<String> {
+    if !REMOVALS.contains(&typed.to_lowercase().as_str()) {
+        return None;
+    }
+    let helps = match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => "`alliance goal release <id>` lets go of a goal; ",
+        ["goal"] => "`alliance goal release <id>` lets go of it, and lists leave it out; ",
+        ["note"] => "`alliance note edit <id>` changes it; ",
+        ["goal", "milestone"] => return Some("did you mean `alliance goal milestone remove`?".to_owned()),
+        _ => return None,
+    };
+    Some(format!("{helps}nothing that was made can be taken away yet"))
 }
 
 /// The names of the command that was typed, without its arguments.
@@ -140,9 +178,7 @@ fn meant(path: &[String], typed: &str) -> Vec<String> {
     let here = path.join(" ");
     let named = |path: &&String| path.rsplit(' ').next().is_some_and(|name| is_alike(name, typed));
     let mut meant: Vec<_> = all.iter().filter(named).cloned().collect();
-    if meant.iter().any(|path| path.starts_with(&here)) {
-        meant.retain(|path| path.starts_with(&here));
-    }
+    meant.retain(|path| path.starts_with(&here));
     let depth = |path: &String| path.matches(' ').count();
     let least = meant.iter().map(depth).min();
     meant.retain(|path| Some(depth(path)) == least);
@@ -156,6 +192,12 @@ fn below(command: &Command, path: &str, into: &mut Vec<String>) {
         below(next, &path, into);
         into.push(path);
     }
+}
+
+/// True if two options begin with the same letters.
+fn begins_alike(typed: &str, option: &str) -> bool {
+    let option = option.trim_start_matches("--");
+    typed.chars().zip(option.chars()).take_while(|(a, b)| a == b).count() >= STEM
 }
 
 /// True for two forms of one word: one begins as the other does.
@@ -213,13 +255,34 @@ mod tests {
         assert_eq!(hint("goal tick g3k 1"), "did you mean `alliance goal milestone tick`?");
         assert_eq!(hint("milestone tick g3k 1"), "did you mean `alliance goal milestone`?");
         assert_eq!(hint("goal milestone ticked g3k 1"), "did you mean `alliance goal milestone tick`?");
-        assert_eq!(hint("xyzzy"), "");
+        for (line, path) in [("xyzzy", ""), ("quit", ""), ("member add Anna", " member"), ("relay use x", " relay")] {
+            assert_eq!(hint(line), format!("`alliance{path} --help` shows what there is"), "{line}");
+        }
+        assert_eq!(hint("histroy"), "", "clap says that");
+    }
+
+    #[test]
+    fn whoever_wants_to_take_something_away_is_told_what_there_is() {
+        let hint = |line| refused(line).map(|(_, hint)| hint).unwrap_or_default();
+        assert_eq!(
+            hint("goal delete g3k"),
+            "`alliance goal release <id>` lets go of it, and lists leave it out; nothing that was made can be taken away yet"
+        );
+        for line in ["note remove n3k", "note archive n3k", "rm n3k", "delete n3k"] {
+            assert!(hint(line).contains("nothing that was made can be taken away yet"), "{line}: {}", hint(line));
+        }
+        assert!(hint("note delete n3k").starts_with("`alliance note edit <id>` changes it; "));
+        assert_eq!(hint("goal milestone delete g3k 1"), "did you mean `alliance goal milestone remove`?");
     }
 
     #[test]
     fn an_option_by_another_name_leads_to_the_one_that_there_is() {
         let (message, hint) = refused("goal rate g3k 1 --day fri").expect("another name");
         assert_eq!((&*message, &*hint), ("`alliance goal rate` has no --day", "did you mean --on?"));
-        assert!(refused("goal list --day fri").is_none());
+        let hint = |line| refused(line).map(|(_, hint)| hint).unwrap_or_default();
+        assert_eq!(hint("goal list --day fri"), "", "clap says nothing false");
+        assert_eq!(hint("history --since fri"), "`alliance history --help` shows what it takes");
+        assert!(hint("goal add Run --private").starts_with("only notes can be private"));
+        assert_eq!(hint("goal add Run --horizn may"), "", "clap says that");
     }
 }

@@ -101,7 +101,7 @@ impl Completions {
 impl Man {
     /// Writes a page for every command.
     pub fn run(self) -> Result<Answer, CliError> {
-        let failed = |source| CliError::Folder { path: self.folder.clone(), source };
+        let failed = |source| CliError::Pages { path: self.folder.clone(), source };
         fs::create_dir_all(&self.folder).map_err(failed)?;
         clap_mangen::generate_to(args::Args::command(), &self.folder).map_err(failed)?;
         Ok(Answer::Text(format!("{}\n", self.folder.join("alliance.1").display())))

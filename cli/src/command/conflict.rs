@@ -30,6 +30,23 @@ pub enum Verb {
     },
 }
 
+/// Fields with several values.
+#[derive(Serialize, Debug)]
+#[serde(transparent)]
+pub struct List {
+    /// Those of the alliance that is meant.
+    pub choices: Vec<Choice>,
+    /// What that is called.
+    #[serde(skip)]
+    pub title: String,
+    /// True if commands mean it anyway.
+    #[serde(skip)]
+    pub current: bool,
+    /// How many there are in others, by their titles.
+    #[serde(skip)]
+    pub elsewhere: Vec<(String, usize)>,
+}
+
 /// A field with several values.
 #[derive(Serialize, Debug)]
 pub struct Choice {
@@ -82,10 +99,20 @@ pub fn shown(choices: Vec<app::Choice>) -> Vec<Choice> {
     choices.into_iter().map(choice).collect()
 }
 
-fn list(context: &Context<'_>) -> Result<Vec<Choice>, CliError> {
+fn list(context: &Context<'_>) -> Result<List, CliError> {
     let mut profile = context.profile()?;
     let space = context.space(&mut profile)?;
-    Ok(shown(profile.conflicts(space)?))
+    let choices = shown(profile.conflicts(space)?);
+    let mut list = List { choices, title: String::new(), current: true, elsewhere: Vec::new() };
+    for info in profile.alliances()? {
+        if info.space == space {
+            (list.title, list.current) = (info.title, info.current);
+        } else {
+            let choices = profile.conflicts(info.space)?.iter().filter(|it| it.item.space == info.space).count();
+            list.elsewhere.extend((choices > 0).then_some((info.title, choices)));
+        }
+    }
+    Ok(list)
 }
 
 fn keep(context: &Context<'_>, text: &str, number: usize) -> Result<Done, CliError> {

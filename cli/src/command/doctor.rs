@@ -89,29 +89,33 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
         Err(error @ (CliError::NoProfile { .. } | CliError::ManyProfiles { .. })) => return Err(error),
         Err(error) => {
             findings.push(Finding::error("profile", &error));
-            (None, Vec::new(), Vec::new())
+            (None, None, Vec::new())
         }
         Ok(mut profile) => match look(&mut profile) {
             Err(error) => {
                 findings.push(Finding::error("profile", &error.into()));
-                (None, profile.relays().unwrap_or_default(), Vec::new())
+                (None, profile.relays().ok(), Vec::new())
             }
             Ok(checkup) => {
                 let stands = profile.status().unwrap_or_default();
-                (Some(checkup), profile.relays().unwrap_or_default(), stands)
+                (Some(checkup), profile.relays().ok(), stands)
             }
         },
     };
     findings.extend(checkup.as_ref().map(profile_of));
     findings.push(room::folder(&file));
     findings.push(room::disk(&file, checkup.as_ref().and_then(|it| it.unwritten.as_ref())));
-    let met = relay::meet(context, &relays)?;
+    // Of a profile that cannot be read nobody knows which relays it names.
+    let met = relays.as_ref().map(|relays| relay::meet(context, relays)).transpose()?.unwrap_or_default();
     findings.push(clock(context.env.now(), met.date, checkup.as_ref().and_then(|it| it.newest)));
     findings.extend(met.findings);
     if let Some(checkup) = &checkup {
         findings.extend(keys(&checkup.spaces));
         findings.extend(log(&checkup.spaces));
-        findings.extend(sent(&stands, &relays));
+        findings.extend(sent(&stands, relays.as_deref().unwrap_or_default()));
+    }
+    for help in findings.iter_mut().filter_map(|it| it.help.as_mut()) {
+        *help = context.ui.named(help);
     }
     Ok(Answer::Checked(findings))
 }

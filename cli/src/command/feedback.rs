@@ -7,7 +7,7 @@ use alliance_core::{
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{Answer, Context, item};
-use crate::{command::item::Done, error::CliError};
+use crate::{command::item::Done, error::CliError, render};
 
 /// What was done to a request.
 pub const ASKED: &str = "Asked";
@@ -135,7 +135,10 @@ impl Give {
         let asked_for = asked.transpose()?.map(|(_, item)| item.item);
         let body = match message {
             Some(typed) => item::text(context, typed)?,
-            None if words.is_empty() => crate::editor::edit(context, "", "-m")?,
+            None if words.is_empty() => {
+                let verb = format!("feedback give '{}' -m -", sort.name());
+                crate::editor::edit(context, "", render::in_alliance(context.named_alliance(), &verb))?
+            }
             None => words.join(" "),
         };
         let give = feedback::Give { sort: sort.name().to_owned(), about, body, asked_for };

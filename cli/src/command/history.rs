@@ -9,7 +9,10 @@ use clap::Args;
 use jiff::{Timestamp, ToSpan as _, civil::Date};
 use serde::{Serialize, Serializer};
 
-use super::{Answer, Context, conflict, item::Named};
+use super::{
+    Answer, Context, conflict,
+    item::{self, Named},
+};
 use crate::error::CliError;
 
 /// Arguments of `history`.
@@ -112,8 +115,13 @@ impl History {
     /// Reads the history.
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
         let mut profile = context.profile()?;
-        let space = context.space(&mut profile)?;
-        let found = self.id.as_ref().map(|text| profile.find_to_show(space, None, text)).transpose()?;
+        let (space, found) = match &self.id {
+            None => (context.space(&mut profile)?, None),
+            Some(text) => {
+                let (space, item) = item::find_to_show(context, &mut profile, None, text)?;
+                (space, Some(item))
+            }
+        };
         let zone = context.env.zone()?;
         let day = |time: i64| {
             let at = Timestamp::from_second(time).unwrap_or(Timestamp::UNIX_EPOCH);

@@ -148,6 +148,7 @@ impl Birth {
         if home.holds(&name) {
             return Err(CliError::ProfileExists { name });
         }
+        home.has_room(&name)?;
         if let Some(path) = words.as_ref().filter(|path| path.exists()) {
             let source = io::Error::new(io::ErrorKind::AlreadyExists, "there is a file already");
             return Err(CliError::RecoveryFile { path: path.clone(), source });

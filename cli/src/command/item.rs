@@ -11,7 +11,7 @@ use alliance_replica::id::SpaceId;
 use serde::Serialize;
 
 use super::{Context, alliance::State, conflict};
-use crate::{editor, error::CliError};
+use crate::{editor, error::CliError, render};
 
 /// An item, as it is spoken of.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]
@@ -266,13 +266,16 @@ pub struct Item {
     /// What the other person is called, once known.
     #[serde(skip)]
     pub other: Option<String>,
+    /// True while the other person has not come.
+    #[serde(skip)]
+    pub alone: bool,
 }
 
 impl From<app::Item> for Item {
     fn from(item: app::Item) -> Self {
         let app::Item { summary, choices, .. } = item;
         let texts = summary.texts.keys().filter(|name| !TAKEN.contains(&name.as_str())).cloned().collect();
-        Self { row: summary.into(), conflicts: conflict::shown(choices), texts, other: None }
+        Self { row: summary.into(), conflicts: conflict::shown(choices), texts, other: None, alone: false }
     }
 }
 
@@ -289,22 +292,42 @@ pub fn list(context: &Context<'_>, kind: &'static str, all: bool) -> Result<List
 /// Shows an item of a kind.
 pub fn show(context: &Context<'_>, kind: &'static str, text: &str) -> Result<Item, CliError> {
     let mut profile = context.profile()?;
-    let space = context.space(&mut profile)?;
-    let found = profile.find_to_show(space, Some(kind), text);
-    let item = found.map_err(|error| of_another_kind(&mut profile, space, text, error))?;
-    let other = profile.alliances()?.into_iter().find(|info| info.space == space).and_then(|info| info.other);
-    Ok(Item { other, ..profile.item(&item)?.into() })
+    let (space, item) = find_to_show(context, &mut profile, Some(kind), text)?;
+    let info = profile.alliances()?.into_iter().find(|info| info.space == space);
+    let alone = info.as_ref().is_some_and(|info| info.state == app::AllianceState::Alone);
+    Ok(Item { other: info.and_then(|info| info.other), alone, ..profile.item(&item)?.into() })
 }
 
-/// Says of which kind it is that was not found among those of the kind that was asked for.
-fn of_another_kind(profile: &mut Profile, space: SpaceId, text: &str, error: AppError) -> CliError {
+/// Says where it is that was not found: among those of another kind, or in another alliance.
+fn not_here(profile: &mut Profile, space: SpaceId, text: &str, error: AppError) -> CliError {
     let AppError::NotFound { kind, .. } = &error else { return error.into() };
-    let Ok(item) = profile.find(space, None, text).and_then(|item| profile.item(&item)) else { return error.into() };
-    let app::Summary { short, title, kind: is, .. } = item.summary;
-    match [goal::KIND.name, note::KIND.name, feedback::KIND.name].contains(&is.as_str()) && is != *kind {
-        true => CliError::OtherKind { short, title, is, wanted: kind.clone() },
-        false => error.into(),
+    let mut there = |space| Some(profile.find(space, None, text).and_then(|item| profile.item(&item)).ok()?.summary);
+    if let Some(app::Summary { short, title, kind: is, .. }) = there(space) {
+        return match [goal::KIND.name, note::KIND.name, feedback::KIND.name].contains(&is.as_str()) && is != *kind {
+            true => CliError::OtherKind { short, title, is, wanted: kind.clone() },
+            false => error.into(),
+        };
     }
+    let others = profile.alliances().unwrap_or_default().into_iter().filter(|info| info.space != space);
+    for app::AllianceInfo { space, title: alliance, .. } in others {
+        let found = profile.find(space, None, text).and_then(|item| profile.item(&item));
+        if let Ok(app::Item { summary: app::Summary { short, title, kind, .. }, .. }) = found {
+            return CliError::Elsewhere { short, title, kind, alliance };
+        }
+    }
+    error.into()
+}
+
+/// The alliance that is meant and the item to look at that a person typed: also by a part of its title.
+pub fn find_to_show(
+    context: &Context<'_>,
+    profile: &mut Profile,
+    kind: Option<&'static str>,
+    text: &str,
+) -> Result<(SpaceId, ItemRef), CliError> {
+    let space = context.space(profile)?;
+    let found = profile.find_to_show(space, kind, text);
+    Ok((space, found.map_err(|error| not_here(profile, space, text, error))?))
 }
 
 /// The alliance that is meant and the item to change that a person typed: by its id or its whole title.
@@ -316,7 +339,7 @@ pub fn find(
 ) -> Result<(SpaceId, ItemRef), CliError> {
     let space = context.space(profile)?;
     let found = profile.find(space, kind, text);
-    Ok((space, found.map_err(|error| of_another_kind(profile, space, text, error))?))
+    Ok((space, found.map_err(|error| not_here(profile, space, text, error))?))
 }
 
 /// The text that a person gave: what was typed, or stdin for `-`.
@@ -346,7 +369,17 @@ pub fn edited(
     let TextEdit { from, text: now } = profile.text(item, field)?;
     let text = match typed {
         Some(typed) => text(context, typed)?,
-        None => editor::edit(context, &now, if field == "why" { "--why" } else { "-m" })?,
+        None => {
+            let short = profile.item(item)?.summary.short;
+            let level = field.strip_prefix("level").unwrap_or_default();
+            let verb = match field {
+                "why" => format!("goal edit {short} --why -"),
+                "response" => format!("feedback respond {short} -m -"),
+                "body" => format!("note edit {short} -m -"),
+                _ => format!("goal level {short} {level} -m -"),
+            };
+            editor::edit(context, &now, render::in_alliance(context.named_alliance(), &verb))?
+        }
     };
     Ok(TextEdit { from, text })
 }

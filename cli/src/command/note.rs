@@ -1,7 +1,7 @@
 //! `alliance note`: what one of the two wrote down, for both or for themselves.
 
 use alliance_core::{
-    app::{Intent, ItemRef, Place, Profile},
+    app::{self, AppError, Intent, ItemRef, Place, Profile},
     domain::note,
 };
 use alliance_replica::id::SpaceId;
@@ -136,7 +136,7 @@ impl Edit {
 
 fn share(context: &Context<'_>, text: &str, yes: bool, again: bool) -> Result<Done, CliError> {
     let mut profile = context.profile()?;
-    let (space, item) = item::find(context, &mut profile, Some(note::KIND.name), text)?;
+    let (space, item) = private(context, &mut profile, text)?;
     if !again && let Some(copy) = profile.copies(&item, space)?.pop() {
         return Err(CliError::CopiedAlready { short: copy.short, title: copy.title });
     }
@@ -144,7 +144,23 @@ fn share(context: &Context<'_>, text: &str, yes: bool, again: bool) -> Result<Do
     if !yes && item.space != space {
         confirm(context, &mut profile, &item, space)?;
     }
-    Ok(Done::new("Shared", profile.share(&item, space, &mut context.outside().world())?))
+    let done = profile.share(&item, space, &mut context.outside().world())?;
+    let app::Summary { short, title, .. } = profile.item(&item)?.summary;
+    let next =
+        format!("Your private one stays. Both are called so: {short} is the private one, {} the copy.", done.short);
+    let next = (title == done.title && short != done.short).then_some(next);
+    Ok(Done { next, ..Done::new("Shared", done) })
+}
+
+/// The note that is meant: of several of one title the private one, which alone can be shared.
+fn private(context: &Context<'_>, profile: &mut Profile, text: &str) -> Result<(SpaceId, ItemRef), CliError> {
+    let found = item::find(context, profile, Some(note::KIND.name), text);
+    let Err(CliError::App(AppError::Ambiguous { candidates, .. })) = &found else { return found };
+    let private: Vec<_> = candidates.iter().filter(|candidate| candidate.private).collect();
+    match private[..] {
+        [one] => item::find(context, profile, Some(note::KIND.name), &one.short),
+        _ => found,
+    }
 }
 
 /// Shows what the other person would see, and asks.

@@ -124,6 +124,7 @@ impl Relay {
                     profile.set_relay_root(url.as_str(), Some(read_root(&root)?))?;
                 }
                 profile.set_relay(url.as_str(), &mut context.outside().world())?;
+                context.ui.talk("Next: `alliance sync` brings everything there.");
             }
             Some(Verb::Forget { url }) => profile.forget_relay(url.as_str())?,
             Some(Verb::Token { token, relay, .. }) => {

@@ -52,6 +52,9 @@ pub struct Traffic {
     pub id: String,
     /// What it is called.
     pub title: String,
+    /// True if commands mean this one.
+    #[serde(skip)]
+    pub current: bool,
     /// True if it is one's own, private space.
     pub personal: bool,
     /// Where it is exchanged.
@@ -233,14 +236,22 @@ impl Traffic {
 }
 
 /// What is said of a relay that was left and is not there any more, or another one by now.
-fn of_left(RelayInfo { url, .. }: &RelayInfo, error: &CliError) -> String {
+fn of_left(relay: &RelayInfo, error: &CliError) -> String {
+    format!("The relay {}; nothing was sent to it. {}.", how_left(relay, error), gives_up(relay))
+}
+
+/// How a relay is that was left.
+pub fn how_left(RelayInfo { url, .. }: &RelayInfo, error: &CliError) -> String {
     let what = match error {
         CliError::Session(SessionError::OtherRelay { .. }) => "answers with another key",
         _ => "does not answer",
     };
-    format!(
-        "The relay {url}, which you left, {what}; nothing was sent to it. `alliance relay forget {url}` gives it up."
-    )
+    format!("{url}, which you left, {what}")
+}
+
+/// What gives a relay up that was left.
+pub fn gives_up(RelayInfo { url, .. }: &RelayInfo) -> String {
+    format!("`alliance relay forget {url}` gives it up")
 }
 
 /// A runtime for one thread; commands that need no network never make one.

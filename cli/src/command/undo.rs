@@ -2,12 +2,13 @@
 
 use alliance_core::app::{self, AppError, Profile};
 
-use super::{Answer, Context, item::Done};
-use crate::error::CliError;
+use super::{Answer, Context, alliance, item::Done};
+use crate::{error::CliError, render};
 
 /// Takes back the last thing that was done here.
 pub fn undo(context: &Context<'_>) -> Result<Answer, CliError> {
     let mut profile = context.profile()?;
+    stay_within(context, &mut profile, true)?;
     let before = next(&mut profile, true)?;
     let done = profile.undo(&mut context.outside().world())?;
     told(&mut profile, true, before, done)
@@ -16,12 +17,25 @@ pub fn undo(context: &Context<'_>) -> Result<Answer, CliError> {
 /// Does again what was taken back last.
 pub fn redo(context: &Context<'_>) -> Result<Answer, CliError> {
     let mut profile = context.profile()?;
+    stay_within(context, &mut profile, false)?;
     let before = next(&mut profile, false)?;
     let done = profile.redo(&mut context.outside().world()).map_err(|error| match error {
         AppError::NothingToUndo => CliError::NothingToRedo,
         error => error.into(),
     })?;
     told(&mut profile, false, before, done)
+}
+
+/// Sees to it that nothing is changed in another alliance than the one that was named, if one was.
+fn stay_within(context: &Context<'_>, profile: &mut Profile, undo: bool) -> Result<(), CliError> {
+    let named = context.named_alliance().map(|name| alliance::find(profile, name)).transpose()?;
+    let (Some(space), Some(item)) = (named, profile.next_turn(undo)?) else { return Ok(()) };
+    if item.space == space {
+        return Ok(());
+    }
+    let title = profile.item(&item)?.summary.title;
+    let there = profile.alliances()?.into_iter().find(|info| info.space == item.space);
+    Err(CliError::DoneElsewhere { undo, title, alliance: there.map(|info| info.title) })
 }
 
 /// What is about to be changed, as it is.
@@ -45,16 +59,18 @@ const TOLD: usize = 40;
 fn again(undo: bool, before: &app::Summary, after: &app::Summary) -> String {
     let mut all = Vec::new();
     let names = before.fields.keys().chain(after.fields.keys().filter(|name| !before.fields.contains_key(*name)));
-    for name in names.filter(|name| before.fields.get(*name) != after.fields.get(*name)) {
-        all.push(match after.fields.get(name) {
+    for key in names.filter(|name| before.fields.get(*name) != after.fields.get(*name)) {
+        let name = render::field(key);
+        all.push(match after.fields.get(key) {
             Some(value) => format!("{name} is “{value}” again"),
             None => format!("{name} is empty again"),
         });
     }
     let texts = before.texts.keys().chain(after.texts.keys().filter(|name| !before.texts.contains_key(*name)));
-    for name in texts.filter(|name| before.texts.get(*name) != after.texts.get(*name)) {
-        all.push(match after.texts.get(name) {
-            Some(text) => format!("{name} is “{}” again", beginning(text)),
+    for key in texts.filter(|name| before.texts.get(*name) != after.texts.get(*name)) {
+        let name = render::field(key);
+        all.push(match after.texts.get(key) {
+            Some(text) => format!("{name} is “{}” now", beginning(text)),
             None => format!("{name} is empty again"),
         });
     }

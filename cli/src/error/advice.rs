@@ -12,6 +12,7 @@ use super::{CliError, Exit, Report};
 use crate::{
     config::ProfileName,
     net::{relay::NetError, tls::Untrusted},
+    render::in_alliance,
     when,
 };
 
@@ -20,6 +21,9 @@ pub(super) type Advice = (&'static str, Exit, Option<String>);
 
 /// How to begin.
 pub(super) const BEGIN: &str = "`alliance init --name <you> --role <what you are> --alliance <title>` starts one, `alliance join <invite> --name <you> --role <what you are>` takes up an invitation";
+
+/// What helps against damage.
+pub(super) const RESTORE: &str = "do not delete it: copy the folder away first, then restore a backup of it";
 
 /// For errors of the façade.
 pub(super) fn app(error: &AppError) -> Advice {
@@ -68,6 +72,7 @@ pub(super) fn app(error: &AppError) -> Advice {
         AppError::NotUndone { undo, short, kind, why, .. } => {
             let helps = match why {
                 UndoError::Made => "nothing that was made is deleted; change it instead".to_owned(),
+                UndoError::Shared => format!("`alliance history {short}` shows who did what"),
                 UndoError::Choice { field } => other_value(short, kind, field),
                 _ => format!("`alliance history {short}` shows what it was, to write it again"),
             };
@@ -125,6 +130,7 @@ fn rule(error: &RuleError) -> Advice {
     let usage = |hint: &str| ("invalid", Exit::Usage, Some(hint.to_owned()));
     match error {
         RuleError::Empty { .. } => usage("say it in a few words"),
+        RuleError::TooLong { field: "name" | "role", .. } => usage("say it in fewer words"),
         RuleError::TooLong { .. } => usage("put the rest into a text: `alliance note add <title> -m <text>`"),
         RuleError::TooLarge { .. } => usage("split it in two"),
         RuleError::NotALine { .. } => usage("leave them away: it is plain words on one line"),
@@ -134,6 +140,9 @@ fn rule(error: &RuleError) -> Advice {
         }
         RuleError::ForTheOther => {
             ("not_yours", Exit::NotYours, Some("it is for the other person to answer".to_owned()))
+        }
+        RuleError::NoRequest => {
+            usage("`alliance feedback list` shows what was asked; without --for it answers nothing")
         }
         RuleError::NotADay { .. } => usage("say it as 2026-11-27"),
         RuleError::NoneSuch { .. } => {
@@ -175,9 +184,7 @@ fn store(error: &StoreError) -> Advice {
         StoreError::Disk(_) => {
             failed("disk", "nothing was changed; see whether the disk is full or may not be written")
         }
-        StoreError::Damaged { .. } => {
-            failed("damaged", "do not delete it: copy the folder away first, then restore a backup of it")
-        }
+        StoreError::Damaged { .. } => failed("damaged", RESTORE),
         StoreError::Sqlite(_) => failed("store", "nothing was changed; see whether its folder can be read and written"),
     }
 }
@@ -303,17 +310,20 @@ pub(super) fn net(error: &NetError) -> Advice {
         NetError::Untrusted { .. } => {
             "nothing was sent; tell whoever runs the relay, or see whether the address is right"
         }
+        NetError::Unreachable { .. } => {
+            "all is saved here; `alliance sync` tries again; if the relay stays away, `alliance relay set <url>` moves to \
+             another one"
+        }
         _ => LATER,
     };
     (code, Exit::NotReached, Some(hint.to_owned()))
 }
 
-fn like_or_shows(kind: &str, like: &[(String, String)]) -> String {
+fn like_or_shows(kind: &str, like: &[Candidate]) -> String {
     if like.is_empty() {
         return shows(kind);
     }
-    let lines = like.iter().map(|(short, title)| format!("\n  {short}  {title}"));
-    format!("{}; did you mean:{}", shows(kind), lines.collect::<String>())
+    format!("{}; did you mean:{}", shows(kind), lines_of(like))
 }
 
 fn shows(kind: &str) -> String {
@@ -323,11 +333,20 @@ fn shows(kind: &str) -> String {
     }
 }
 
+/// How something is looked at that is in another alliance.
+pub(super) fn elsewhere(short: &str, kind: &str, title: &str) -> String {
+    let show = if kind == alliance::KIND.name { "about".to_owned() } else { format!("{kind} show {short}") };
+    format!("`{}` shows it; with --alliance every command means that one", in_alliance(Some(title), &show))
+}
+
 /// Lists the items that could be meant, and who can see each.
 fn one_of_items(candidates: &[Candidate]) -> String {
+    format!("say which one:{}", lines_of(candidates))
+}
+
+fn lines_of(candidates: &[Candidate]) -> String {
     let seen = |candidate: &Candidate| if candidate.private { "private" } else { "shared" };
-    let line = |it: &Candidate| format!("\n  {}  {}  {}", it.short, it.title, seen(it));
-    format!("say which one:{}", candidates.iter().map(line).collect::<String>())
+    candidates.iter().map(|it| format!("\n  {}  {}  {}", it.short, it.title, seen(it))).collect()
 }
 
 /// Lists what could be meant.

@@ -5,16 +5,21 @@ use std::{error::Error, path::Path};
 use alliance_core::app::SessionError;
 
 use super::CliError;
-use crate::command::sync;
+use crate::{command::sync, net::relay::NetError, render};
 
 /// A kind as it is spoken of.
 pub(super) fn one(kind: &str) -> String {
     if kind == "feedback" { kind.to_owned() } else { format!("a {kind}") }
 }
 
+/// Where something is.
+pub(super) fn within(alliance: Option<&str>) -> String {
+    alliance.map_or_else(|| "private".to_owned(), |title| format!("in “{title}”"))
+}
+
 /// A path as a shell takes it.
 pub(super) fn quoted(path: &Path) -> String {
-    format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
+    render::quoted(&path.display().to_string())
 }
 
 /// The error and its causes, in one sentence. What SQLite or the system says comes last.
@@ -26,12 +31,15 @@ pub(super) fn message(error: &CliError) -> String {
         CliError::Untouched(error) | CliError::Draft { error, .. } => return message(error),
         error => error.to_string(),
     };
-    let mut cause = error.source();
+    // What the other side says in the words of a protocol helps nobody.
+    let mut cause = if matches!(error, CliError::Net(NetError::NotARelay { .. })) { None } else { error.source() };
     while let Some(next) = cause {
         // The number is for programs; the words before it say the same.
         let said = next.to_string();
         let said = said.split(" (os error ").next().unwrap_or_default();
-        if !text.ends_with(said) {
+        // Nor does the number of SQLite, after which it says the same again.
+        let again = said.starts_with("Error code ") && said.split(": ").last().is_some_and(|last| text.contains(last));
+        if !text.ends_with(said) && !again {
             text = format!("{text}: {said}");
         }
         cause = next.source();

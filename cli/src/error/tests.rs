@@ -53,12 +53,15 @@ fn every_app_error() -> Vec<AppError> {
     let field = "title";
     let rules = [
         RuleError::Empty { field },
+        RuleError::Empty { field: "tags" },
         RuleError::TooLong { field, most: 200 },
+        RuleError::TooLong { field: "name", most: 200 },
         RuleError::TooLarge { field: "body", size: 600_000, most: 524_288 },
         RuleError::NotALine { field },
         RuleError::NotAllowed { field: "status", allowed: domain::goal::STATUSES },
         RuleError::NotYours { owner: MemberId::new([1; 16]) },
         RuleError::ForTheOther,
+        RuleError::NoRequest,
         RuleError::NotADay { field: "date" },
         RuleError::NoneSuch { field: "milestone", text: "km".to_owned() },
         RuleError::OnlyShown,
@@ -81,7 +84,7 @@ fn every_app_error() -> Vec<AppError> {
         AppError::RelayInUse { url: "http://relay.example".to_owned() },
         AppError::NoSuchRelay { url: "http://relay.example".to_owned() },
         AppError::Seal(keys::seal::Error::TooLarge(9)),
-        AppError::NotFound { kind: "goal".to_owned(), text: text.clone(), like: pairs() },
+        AppError::NotFound { kind: "goal".to_owned(), text: text.clone(), like: items() },
         AppError::NotFound { kind: "item".to_owned(), text: text.clone(), like: Vec::new() },
         AppError::NotFound { kind: "note".to_owned(), text: "n".to_owned(), like: Vec::new() },
         AppError::NotNamed { kind: "note".to_owned() },
@@ -90,6 +93,7 @@ fn every_app_error() -> Vec<AppError> {
         no_such_value(crate::command::conflict::tests::choices()),
         AppError::NothingToUndo,
         not_undone(UndoError::Made),
+        not_undone(UndoError::Shared),
         not_undone(UndoError::Grows { field: "ratings".to_owned() }),
         not_undone(UndoError::Choice { field: "title".to_owned() }),
         not_redone(UndoError::Changed { field: "title".to_owned() }),
@@ -150,6 +154,11 @@ fn every_own_error() -> Vec<CliError> {
         CliError::Variable { name: "ALLIANCE_NOW", want: "unix seconds" },
         CliError::NoHome,
         CliError::Folder { path: path(), source: denied() },
+        CliError::ProfileFile { path: path(), source: denied() },
+        CliError::ProfileFile { path: path(), source: io::Error::new(io::ErrorKind::InvalidData, "it is empty") },
+        CliError::NoRoom { path: path(), source: io::ErrorKind::DirectoryNotEmpty.into() },
+        CliError::Settings { path: path(), source: denied() },
+        CliError::Pages { path: path(), source: denied() },
         CliError::RecoveryFile { path: path(), source: exists },
         CliError::RecoveryFile { path: path(), source: denied() },
         CliError::NoProfile { name: name(), others: Vec::new() },
@@ -181,10 +190,14 @@ fn every_own_error() -> Vec<CliError> {
         CliError::Draft {
             error: Box::new(AppError::NoAlliance.into()),
             path: "it's/draft-1.md".into(),
-            option: "--why",
+            command: "alliance goal edit g3k --why -".to_owned(),
         },
         CliError::Setting { name: "colour", want: "colour is auto, always or never" },
         CliError::NothingToRedo,
+        CliError::DoneElsewhere { undo: true, title: "Plan".to_owned(), alliance: Some("Ben & Carl".to_owned()) },
+        CliError::DoneElsewhere { undo: false, title: "Doubts".to_owned(), alliance: None },
+        elsewhere("goal"),
+        elsewhere("alliance"),
         no_milestone(&[]),
         no_milestone(&["Run 5 km", "Run 10 km"]),
         CliError::OtherKind {
@@ -206,6 +219,11 @@ fn every_own_error() -> Vec<CliError> {
         DemoError::Otherwise { what: "both see both titles" }.into(),
         CliError::Bug,
     ]
+}
+
+fn elsewhere(kind: &str) -> CliError {
+    let [short, title, alliance] = ["g3k", "Run", "Ben's & Carl's"].map(str::to_owned);
+    CliError::Elsewhere { short, title, kind: kind.to_owned(), alliance }
 }
 
 fn no_milestone(there: &[&str]) -> CliError {

@@ -89,7 +89,9 @@ fn parse(text: &str) -> Result<RelayUrl, &'static str> {
     }
     let port = match authority.port() {
         Some(port) => port.as_u16(),
-        None if authority.as_str().len() > authority.host().len() => return Err("a relay's port is a number"),
+        None if authority.as_str().len() > authority.host().len() => {
+            return Err("a relay's port is a number from 1 to 65535");
+        }
         None if tls => 443,
         None => 80,
     };

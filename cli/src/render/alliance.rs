@@ -1,6 +1,6 @@
 //! Alliances and the relays through which they are exchanged.
 
-use super::{FAINT, ID, Page, STRONG, cell, item, styled};
+use super::{FAINT, ID, NARROW, Page, STRONG, cell, item, styled};
 use crate::{
     command::{
         about::Shown,
@@ -54,7 +54,7 @@ pub fn about(about: &Shown, page: &mut Page) {
     }
     if !about.conflicts.is_empty() {
         page.gap();
-        item::choices(&about.conflicts, page);
+        item::choices(&about.conflicts, None, page);
     }
 }
 
@@ -75,21 +75,49 @@ pub fn relays(relays: &[Known], page: &mut Page) {
     if relays.is_empty() {
         page.talk("No relay is set: everything stays on this computer. `alliance relay set <url>` names one.");
     }
-    page.table(
-        relays
-            .iter()
-            .map(|relay| {
-                let key = relay.key.as_deref().map_or("not met yet", |key| key.get(..16).unwrap_or(key));
-                let left = relay.left.len() == relay.spaces.len();
-                let more = if left { "left; visited until all have moved" } else { "" };
-                let token = if relay.token { "token kept" } else { "" };
-                vec![styled(&relay.id, ID), styled(key, FAINT), cell(token), styled(more, FAINT)]
-            })
-            .collect(),
-    );
+    let mut rows = Vec::new();
+    for relay in relays {
+        let key = relay.key.as_deref().map_or("not met yet", |key| key.get(..16).unwrap_or(key));
+        let left = relay.left.len() == relay.spaces.len();
+        let more = if left { "left; visited until all have moved" } else { "" };
+        let token = if relay.token { "token kept" } else { "" };
+        if page.is_within(NARROW) {
+            page.line([styled(&relay.id, ID)]);
+            page.line([styled(format!("    {key}"), FAINT), cell(token), styled(more, FAINT)]);
+        } else {
+            rows.push(vec![styled(&relay.id, ID), styled(key, FAINT), cell(token), styled(more, FAINT)]);
+        }
+    }
+    page.table(rows);
 }
 
 /// The line under which an alliance's things stand.
 pub fn heading(row: &Row, page: &mut Page) {
     page.line([styled(&row.title, STRONG), styled(state(row.state, row.other.as_deref()), FAINT)]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Layout, tests::printed};
+    use super::*;
+
+    #[test]
+    fn the_address_of_a_relay_stays_whole_on_a_narrow_terminal() {
+        let relay = |id: &str, key: Option<&str>, left: &[&str]| Known {
+            id: id.to_owned(),
+            key: key.map(str::to_owned),
+            spaces: vec!["0101".to_owned()],
+            left: left.iter().map(|&space| space.to_owned()).collect(),
+            root: false,
+            token: key.is_none(),
+        };
+        let all =
+            [relay("http://127.0.0.1:8789", None, &[]), relay("http://10.10.0.1:8787", Some("c7703b"), &["0101"])];
+        let shown = [80, 40].map(|width| {
+            let mut page = Page::new(Layout::Terminal).of_width(width);
+            relays(&all, &mut page);
+            printed(&page)
+        });
+        insta::assert_snapshot!("relays", shown.join("\n"));
+    }
 }

@@ -37,7 +37,7 @@ pub fn history(history: &Lines, page: &mut Page) {
         for Field { field, became } in &line.fields {
             let what = said(field, became);
             if page.is_terminal() {
-                page.line([styled(format!("    {field}"), FAINT), what]);
+                page.line([styled(format!("    {}", super::field(field)), FAINT), what]);
             } else {
                 let day = line.day.to_string();
                 page.line([
@@ -45,7 +45,7 @@ pub fn history(history: &Lines, page: &mut Page) {
                     cell(by(line)),
                     styled(&line.item.short, ID),
                     cell(&line.item.title),
-                    cell(field),
+                    cell(super::field(field)),
                     what,
                 ]);
             }

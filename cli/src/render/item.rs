@@ -2,11 +2,11 @@
 
 use alliance_core::domain::{alliance, feedback};
 
-use super::{Cell, FAINT, ID, LOOK, Page, STRONG, cell, count, plain, styled};
+use super::{Cell, FAINT, ID, LOOK, Page, STRONG, cell, count, in_alliance, plain, styled};
 use crate::{
     command::{
         alliance::State,
-        conflict::{Choice, Value},
+        conflict::{self, Choice, Value},
         feedback::ASKED,
         item::{Audience, Done, Item, List, Milestone, Progress, Rating, Row},
     },
@@ -36,7 +36,11 @@ pub fn done(done: &Done, page: &mut Page) {
             value.by.as_ref().map_or_else(|| format!("“{said}”"), |by| format!("“{said}” ({by})"))
         };
         let values: Vec<_> = choice.values.iter().map(value).collect();
-        page.talk(&format!("This replaced what you both had written as {}: {}.", choice.field, values.join(", ")));
+        page.talk(&format!(
+            "This replaced what you both had written as {}: {}.",
+            super::field(&choice.field),
+            values.join(", ")
+        ));
     }
 }
 
@@ -78,7 +82,7 @@ pub fn preview(title: &str, body: &str, people: &str) -> String {
     if lines.next().is_some() {
         text.push_str("  …\n");
     }
-    text.push_str(&format!("A copy of it, whole, becomes a note for {}.\n", plain(people)));
+    text.push_str(&format!("A copy of it, whole, becomes a note for {}. That cannot be taken back.\n", plain(people)));
     text
 }
 
@@ -126,11 +130,14 @@ fn row(row: &Row) -> Vec<Cell> {
 
 /// Rows of feedback: id, from whom, what it says, about what, and whether it was answered.
 pub fn feedbacks(rows: &[Row], page: &mut Page) {
+    let answered: Vec<_> = rows.iter().filter_map(|row| row.fields.get(feedback::ASKED_FOR)).collect();
     let row = |row: &Row| {
         let field = |name: &str| row.fields.get(name).map_or("", String::as_str);
         let from = if row.owner == "you" { "from you" } else { "to you" };
         let marks = [("thanked", "thanked"), ("response", "answered")];
-        let marks: Vec<_> = marks.iter().filter(|(name, _)| !field(name).is_empty()).map(|(_, mark)| *mark).collect();
+        let mut marks: Vec<_> =
+            marks.iter().filter(|(name, _)| !field(name).is_empty()).map(|(_, mark)| *mark).collect();
+        marks.extend(answered.contains(&&row.id).then_some("answered"));
         vec![
             styled(&row.short, ID),
             cell(from),
@@ -144,7 +151,7 @@ pub fn feedbacks(rows: &[Row], page: &mut Page) {
 
 /// An item as a whole.
 pub fn item(item: &Item, page: &mut Page) {
-    let Item { row, conflicts, texts, other } = item;
+    let Item { row, conflicts, texts, other, alone } = item;
     page.line([styled(&row.short, ID), styled(&row.title, STRONG)]);
     let mut facts = Vec::new();
     let mut fact = |name: &str, value: &str| facts.push(vec![styled(name, FAINT), cell(value)]);
@@ -155,7 +162,7 @@ pub fn item(item: &Item, page: &mut Page) {
         if name == feedback::ASKED_FOR {
             fact(name, row.asked_for.as_deref().unwrap_or("something that is not here"));
         } else {
-            fact(name, &when::said(name, value));
+            fact(&super::field(name), &when::said(name, value));
         }
     }
     fact(
@@ -166,12 +173,17 @@ pub fn item(item: &Item, page: &mut Page) {
             _ => "both of you",
         },
     );
-    fact("seen by", if row.private { "only you" } else { "both of you" });
+    let seen_by = match row.private {
+        true => "only you",
+        false if *alone => "you and whoever joins",
+        false => "both of you",
+    };
+    fact("seen by", seen_by);
     page.table(facts);
     for (name, text) in row.fields.iter().filter(|(name, text)| texts.contains(name) && !text.is_empty()) {
         page.gap();
         if texts.len() > 1 || name != "body" {
-            page.line([styled(name, FAINT)]);
+            page.line([styled(super::field(name), FAINT)]);
         }
         page.text(text);
     }
@@ -180,7 +192,7 @@ pub fn item(item: &Item, page: &mut Page) {
     }
     if !conflicts.is_empty() {
         page.gap();
-        choices(conflicts, page);
+        choices(conflicts, None, page);
     }
 }
 
@@ -206,20 +218,35 @@ fn progress(progress: &Progress, page: &mut Page) {
     section("ratings", ratings.iter().map(rating).collect());
 }
 
-/// Fields with several values.
-pub fn choices(choices: &[Choice], page: &mut Page) {
-    if choices.is_empty() {
+/// Fields with several values, of an alliance; and where there are others.
+pub fn conflicts(list: &conflict::List, page: &mut Page) {
+    let conflict::List { choices: here, title, current, elsewhere } = list;
+    if here.is_empty() && elsewhere.is_empty() {
         page.talk("Nothing to choose: no field has more than one value.");
-        return;
+    } else if here.is_empty() {
+        page.talk(&format!("Nothing to choose in “{title}”: no field there has more than one value."));
+    } else {
+        choices(here, (!current).then_some(title), page);
     }
+    for (title, number) in elsewhere {
+        let fields = count(*number as u64, "field has", "fields have");
+        let list = in_alliance(Some(title), "conflict list");
+        page.talk(&format!("In “{title}” {fields} more than one value: `{list}` shows them."));
+    }
+}
+
+/// Fields with several values, and what chooses; in the alliance of this title if commands do not mean it anyway.
+pub fn choices(choices: &[Choice], title: Option<&str>, page: &mut Page) {
     let mut rows = Vec::new();
     for choice in choices {
+        let of = if choice.kind == alliance::KIND.name { "the alliance itself" } else { &choice.title };
         for (at, value) in choice.values.iter().enumerate() {
             let again = page.is_terminal() && at > 0;
             let once = |text: &str| if again { String::new() } else { text.to_owned() };
             rows.push(vec![
                 styled(once(&choice.short), ID),
-                cell(once(&choice.field)),
+                cell(once(of)),
+                cell(once(&super::field(&choice.field))),
                 styled(value.number.to_string(), STRONG),
                 cell(when::said(&choice.field, &value.value)),
                 styled(value.by.as_deref().unwrap_or_default(), FAINT),
@@ -227,7 +254,8 @@ pub fn choices(choices: &[Choice], page: &mut Page) {
         }
     }
     page.table(rows);
-    page.talk("You both wrote at the same time, and both is kept. `alliance conflict keep <id> <n>` chooses.");
+    let keep = in_alliance(title, "conflict keep <id> <n>");
+    page.talk(&format!("You both wrote at the same time, and both are kept. `{keep}` chooses."));
 }
 
 #[cfg(test)]
@@ -292,9 +320,22 @@ mod tests {
 
     #[test]
     fn choices_show_every_value_with_its_number_and_its_author() {
-        let choices = || Answer::Choices(conflict::shown(conflict::tests::choices()));
-        insta::assert_snapshot!("choices_terminal", seen(&choices(), Layout::Terminal));
-        insta::assert_snapshot!("choices_plain", seen(&choices(), Layout::Plain).replace('\t', "⇥"));
+        let some = |of: fn(&mut Vec<app::Choice>), current, elsewhere: &[(&str, usize)]| {
+            let mut choices = conflict::tests::choices();
+            of(&mut choices);
+            let elsewhere = elsewhere.iter().map(|(title, number)| ((*title).to_owned(), *number)).collect();
+            let title = "Ben & Anna".to_owned();
+            Answer::Choices(conflict::List { choices: conflict::shown(choices), title, current, elsewhere })
+        };
+        let all = || some(|_| {}, true, &[]);
+        insta::assert_snapshot!("choices_terminal", seen(&all(), Layout::Terminal));
+        insta::assert_snapshot!("choices_plain", seen(&all(), Layout::Plain).replace('\t', "⇥"));
+        let told = [
+            some(|all| all[0].kind = "alliance".to_owned(), false, &[("Ben & Carl", 1)]),
+            some(Vec::clear, true, &[("Carl's & Ben's", 2)]),
+            some(Vec::clear, true, &[]),
+        ];
+        insta::assert_snapshot!("choices_elsewhere", told.map(|it| seen(&it, Layout::Terminal)).join("\n"));
     }
 
     #[test]

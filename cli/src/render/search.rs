@@ -17,8 +17,12 @@ pub fn found(hits: &Hits, page: &mut Page) {
             None => styled("private", LOOK),
             Some(title) => styled(if several || !page.is_terminal() { title } else { "" }, FAINT),
         };
-        let snippet: Vec<_> =
+        let mut snippet: Vec<_> =
             it.snippet.iter().map(|piece| (&*piece.text, if piece.found { STRONG } else { FAINT })).collect();
+        // What parts the title, which stands before it, from the rest.
+        if let Some((first, _)) = snippet.first_mut() {
+            *first = first.strip_prefix(" · ").unwrap_or(first);
+        }
         if page.is_terminal() {
             page.line([styled(&it.item.short, ID), styled(&it.item.title, STRONG), place]);
             page.line([Cell::pieces("    ", &snippet)]);

@@ -1,6 +1,6 @@
 //! How spaces stand, and the security log.
 
-use super::{FAINT, LOOK, Page, STRONG, cell, count, name, styled};
+use super::{FAINT, LOOK, NARROW, Page, STRONG, cell, count, name, styled};
 use crate::command::{
     alliance::State,
     security::{Line, Of},
@@ -13,10 +13,16 @@ pub const PRIVATE: &str = "only yours";
 /// How every space stands.
 pub fn status(spaces: &[Status], page: &mut Page) {
     let mut rows = Vec::new();
+    let narrow = page.is_within(NARROW);
     for space in spaces {
         let title = if space.personal { PRIVATE } else { &space.title };
-        let relay = space.relay.as_deref().unwrap_or("no relay");
-        rows.push(vec![styled(title, STRONG), cell(waits(space)), styled(relay, FAINT)]);
+        let relay = styled(space.relay.as_deref().unwrap_or("no relay"), FAINT);
+        if narrow {
+            rows.push(vec![styled(title, STRONG), cell(waits(space))]);
+            rows.push(vec![cell(""), relay]);
+        } else {
+            rows.push(vec![styled(title, STRONG), cell(waits(space)), relay]);
+        }
         let mut more = |text: String| rows.push(vec![cell(""), cell(text), cell("")]);
         if space.state == Some(State::AwaitsConfirmation) && space.waiting > 0 {
             more(kept(space.waiting));
@@ -137,7 +143,10 @@ fn event(kind: &str) -> (&str, bool) {
 mod tests {
     use jiff::tz::TimeZone;
 
-    use super::super::{Layout, tests::seen};
+    use super::super::{
+        Layout,
+        tests::{printed, seen},
+    };
     use super::*;
     use crate::{command::Answer, env::Moment};
 
@@ -190,6 +199,9 @@ mod tests {
             Answer::Status(all.into())
         };
         insta::assert_snapshot!("status", seen(&status(), Layout::Terminal));
+        let mut narrow = Page::new(Layout::Terminal).of_width(40);
+        crate::render::answer(&status(), &mut narrow);
+        insta::assert_snapshot!("status_narrow", printed(&narrow));
         insta::assert_snapshot!("status_json", serde_json::to_string_pretty(&status()).expect("serialises"));
     }
 

@@ -1,9 +1,11 @@
 //! What came and went.
 
+use std::collections::BTreeSet;
+
 use alliance_core::domain::alliance;
 
 use super::{
-    Cell, FAINT, LOOK, Page, STRONG, cell, count, name,
+    Cell, FAINT, LOOK, Page, STRONG, cell, count, in_alliance, name,
     status::{self, PRIVATE},
     styled,
 };
@@ -38,20 +40,45 @@ pub fn synced(synced: &Synced, page: &mut Page) {
     if synced.over && waiting.is_empty() && synced.rows.iter().all(|row| row.why().is_none()) {
         page.talk("Up to date.");
     }
-    let both: Vec<_> = synced.rows.iter().flat_map(|row| row.both.iter().map(move |both| (row, both))).collect();
-    both.iter().take(TOLD).for_each(|(row, both)| page.talk(&met(row, both)));
-    let untold = |choice| both.iter().skip(TOLD).filter(|(_, both)| both.choice == choice).count();
-    for (choice, shows) in [(true, "conflict list` shows what to choose from"), (false, "history` shows all")] {
-        if untold(choice) > 0 {
-            page.talk(&format!("The same with {} more: `alliance {shows}.", untold(choice)));
+    met(&synced.rows, page);
+    if synced.over {
+        choices(&synced.rows, page);
+    }
+}
+
+/// Where both wrote, and what became of it: the first few each by itself.
+fn met(rows: &[Traffic], page: &mut Page) {
+    let mut told = 0;
+    for row in rows {
+        let (now, more) = row.both.split_at(row.both.len().min(TOLD - told));
+        told += now.len();
+        now.iter().for_each(|both| page.talk(&one_met(row, both)));
+        for (choice, verb, shows) in [(true, "conflict list", "what to choose from"), (false, "history", "all")] {
+            let untold = more.iter().filter(|both| both.choice == choice).count();
+            if untold > 0 {
+                page.talk(&format!("The same with {untold} more: {} shows {shows}.", within(row, verb)));
+            }
         }
     }
-    let choices = synced.rows.iter().map(|row| row.choices as u64).sum();
-    let is_told = synced.rows.iter().any(|row| row.both.iter().any(|both| both.choice));
-    if choices > 0 && synced.over && !is_told {
-        let fields = count(choices, "field has", "fields have");
-        page.talk(&format!("{fields} more than one value: `alliance conflict list` shows them."));
+}
+
+/// How many fields wait for a choice, of each alliance of which that was not just said.
+fn choices(rows: &[Traffic], page: &mut Page) {
+    let mut told = BTreeSet::new();
+    for row in rows {
+        let of_it = rows.iter().filter(|it| it.id == row.id);
+        if row.choices == 0 || of_it.clone().any(|it| it.both.iter().any(|both| both.choice)) || !told.insert(&row.id) {
+            continue;
+        }
+        let of = if row.current { String::new() } else { format!(" of “{}”", row.title) };
+        let fields = count(row.choices as u64, &format!("field{of} has"), &format!("fields{of} have"));
+        page.talk(&format!("{fields} more than one value: {} shows them.", within(row, "conflict list")));
     }
+}
+
+/// A command as it is typed to mean this alliance.
+fn within(row: &Traffic, verb: &str) -> String {
+    format!("`{}`", in_alliance((!row.current).then_some(&row.title), verb))
 }
 
 /// A row a space, and what to do about what is not right.
@@ -97,17 +124,22 @@ fn came(who: Came, row: &Traffic) -> String {
         Came::Them if other.is_empty() => format!("The person whom you invited is in “{}”.", row.title),
         Came::Them => format!("{other} is in “{}”.", row.title),
     };
-    format!("{is_in} Next, compare six words with each other by voice: `alliance member list`.")
+    format!("{is_in} Next, compare six words with each other by voice: {}.", within(row, "member list"))
 }
 
 /// That both wrote in the same place, and what became of it.
-fn met(row: &Traffic, both: &Both) -> String {
-    let Both { item: Named { kind, title, .. }, field, choice } = both;
-    let field = if field == "body" { "text".to_owned() } else { field.replace("level", "level ") };
+fn one_met(row: &Traffic, both: &Both) -> String {
+    let Both { item: Named { kind, title, short, .. }, field, choice } = both;
     let of = if kind == alliance::KIND.name { "the alliance".to_owned() } else { format!("“{title}”") };
     let other = name(row.other.as_deref().unwrap_or_default());
-    let became = if *choice { "`alliance conflict list` shows what to choose from" } else { "both are in it" };
-    format!("You and {other} both changed the {field} of {of}: {became}.")
+    let became = match *choice {
+        true => format!("{} shows what to choose from", within(row, "conflict list")),
+        false => {
+            let history = within(row, &format!("history {short}"));
+            format!("both changes were made; {history} shows what came and what was taken out")
+        }
+    };
+    format!("You and {other} both changed the {} of {of}: {became}.", super::field(field))
 }
 
 /// What is new or changed: how much at the end, which while somebody watches.
@@ -151,6 +183,7 @@ mod tests {
         Traffic {
             id: "0101".to_owned(),
             title: title.to_owned(),
+            current: true,
             personal: title.is_empty(),
             relay: "http://127.0.0.1:8787".to_owned(),
             received,
@@ -210,6 +243,21 @@ mod tests {
         let told = [watched(1, 1), watched(3, 3), watched(6, 6), watched(0, 1), watched(0, 0)];
         insta::assert_snapshot!("synced_watched", told.map(|it| seen(&it, Layout::Plain)).concat().replace('\t', "⇥"));
         insta::assert_snapshot!("synced_watched_json", serde_json::to_string(&watched(1, 1)).expect("serialises"));
+    }
+
+    #[test]
+    fn commands_name_the_alliance_unless_it_is_the_one_that_they_mean() {
+        let both = |choice| Both { item: named("Plan"), field: "title".to_owned(), choice };
+        let row = |title: &str, current| Traffic { id: title.to_owned(), current, ..traffic(title, 3, None) };
+        let elsewhere = |both| Traffic { both, ..row("Ben's second place", false) };
+        let told = [
+            vec![elsewhere(Vec::new()), row("Here", true), row("Here", true)],
+            vec![elsewhere(vec![both(true)]), row("Here", true)],
+            vec![elsewhere([vec![both(true); 7], vec![both(false); 2]].concat())],
+            vec![Traffic { came: Some(Came::Them), choices: 0, ..elsewhere(Vec::new()) }],
+        ];
+        let told = told.map(|rows| seen(&answer(rows), Layout::Plain));
+        insta::assert_snapshot!("synced_elsewhere", told.join("\n").replace('\t', "⇥"));
     }
 
     #[test]

@@ -82,12 +82,7 @@ impl Profile {
                     Err(AppError::NotFound { kind, text, like: alike(&titles, &wanted) })
                 }
                 several => {
-                    let candidate = |row: &&Summary| Candidate {
-                        short: row.short.clone(),
-                        title: row.title.clone(),
-                        private: row.private,
-                    };
-                    let candidates = several.iter().map(candidate).collect();
+                    let candidates = several.iter().map(|row| candidate(row)).collect();
                     Err(AppError::Ambiguous { text: text.to_owned(), candidates })
                 }
             }
@@ -125,12 +120,16 @@ fn has_words(title: &str, typed: &str) -> bool {
     typed.peek().is_some() && typed.all(|start| words.any(|word| word.starts_with(start)))
 }
 
+fn candidate(row: &Summary) -> Candidate {
+    Candidate { short: row.short.clone(), title: row.title.clone(), private: row.private }
+}
+
 /// Titles that are almost what was typed, the nearest first.
-fn alike(rows: &[Summary], wanted: &str) -> Vec<(String, String)> {
+fn alike(rows: &[Summary], wanted: &str) -> Vec<Candidate> {
     let mut near: Vec<_> = rows.iter().map(|row| (likeness(&row.title.to_lowercase(), wanted), row)).collect();
     near.retain(|(likeness, _)| *likeness >= ALIKE);
     near.sort_by_key(|(likeness, _)| std::cmp::Reverse(*likeness));
-    near.into_iter().take(OFFERED).map(|(_, row)| (row.short.clone(), row.title.clone())).collect()
+    near.into_iter().take(OFFERED).map(|(_, row)| candidate(row)).collect()
 }
 
 /// Pairs of letters that two words share, in percent of all (Dice 1945).

@@ -1,8 +1,8 @@
 //! What was written by whom on which day, read from the documents' changes.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
-use alliance_replica::id::{MemberId, SpaceId};
+use alliance_replica::id::{ItemId, MemberId, SpaceId};
 
 use super::{
     AppError, Documents, ItemRef, Profile, Who, intent,
@@ -76,11 +76,9 @@ impl Profile {
             };
             let mut all = Vec::new();
             for item in items {
-                all.extend(found(tx, documents, item, calendar)?);
+                all.extend(found(tx, documents, item, calendar)?.into_iter().rev());
             }
-            // Within a day, and from facet to facet, nothing says what was first: each facet's order is kept.
-            all.sort_by_key(|found| found.stretch.day);
-            all.reverse();
+            newest_first(&mut all);
             let mut chapters: Vec<Chapter> = Vec::new();
             let mut run: Option<(Found, Typed)> = None;
             for found in all {
@@ -143,6 +141,17 @@ impl Found {
             Self { stretch: Stretch { before, changes, between, ..last.clone() }, ..self.clone() }
         })
     }
+}
+
+/// Days the newest first, and within a day items by what was written in them last. What was written in one item on one day
+/// stays together, in the order that it had: from facet to facet nothing says what was first.
+fn newest_first(all: &mut [Found]) {
+    let mut last: BTreeMap<(i64, ItemId), i64> = BTreeMap::new();
+    for Found { item, stretch, .. } in all.iter() {
+        let time = last.entry((stretch.day, item.item)).or_insert(i64::MIN);
+        *time = stretch.between.1.max(*time);
+    }
+    all.sort_by_key(|Found { item, stretch, .. }| Reverse((stretch.day, last[&(stretch.day, item.item)])));
 }
 
 /// Where bytes were put into a text, and how many.

@@ -18,8 +18,8 @@ use super::{
     undo::{self, Wrote},
 };
 use crate::{
-    document::{DocId, Editor, KindName, Preimage},
-    domain::{Facets, Plan, alliance, feedback, goal, note},
+    document::{DocId, Editor, KindName, Preimage, Writer},
+    domain::{Facets, Plan, RuleError, alliance, feedback, goal, note},
     store::{SpaceRow, StoreError, Tx},
     view,
 };
@@ -90,6 +90,9 @@ impl Profile {
             let owner = intent.owner(row.member);
             let target = Target::new(&row, intent.kind(), owner, world.rng);
             let plan = intent.plan(owner, row.member, &Facets::new())?;
+            if let Intent::Feedback(feedback::Intent::Give(feedback::Give { asked_for: Some(request), .. })) = intent {
+                check_request(tx, &ItemRef { space: target.space, item: *request }, row.member)?;
+            }
             finish(tx, documents, &target, &plan, world)
         });
         self.settle(result)
@@ -171,6 +174,18 @@ impl Profile {
             Ok((finish(tx, documents, &target, &plan?, world)?, meant))
         });
         self.settle(result)
+    }
+}
+
+/// Sees to it that feedback answers what the other person asked.
+fn check_request(tx: &Tx<'_>, request: &ItemRef, me: MemberId) -> Result<(), AppError> {
+    let row = tx.row(&request.space, &request.item)?.map(|stored| query::parse(&stored)).transpose()?;
+    let row = row.filter(|row| row.kind == feedback::KIND.name).ok_or(RuleError::NoRequest)?;
+    let owner = row.owner.ok_or(RuleError::NoRequest)?;
+    match row.text(Writer::Only(owner), feedback::SORT) {
+        feedback::ASKED if owner == me => Err(RuleError::ForTheOther.into()),
+        feedback::ASKED => Ok(()),
+        _ => Err(RuleError::NoRequest.into()),
     }
 }
 

@@ -45,6 +45,9 @@ pub enum UndoError {
         /// The field.
         field: String,
     },
+    /// Somebody else did the same without knowing of it.
+    #[error("somebody else did the same, and that stands")]
+    Shared,
     /// A list only grows.
     #[error("{field} only grow: what was said stays")]
     Grows {
@@ -133,6 +136,9 @@ impl Document {
                     };
                     let (old, new) = (set(old), set(self.fields_at(after).get(field)));
                     let added = new.iter().filter(|it| !old.contains(it));
+                    if added.clone().any(|it| self.is_added_since(field, it, after)) {
+                        return Err(UndoError::Shared);
+                    }
                     let removed = old.iter().filter(|it| !new.contains(it));
                     edits.extend(added.map(|it| Edit::Remove(field.clone(), it.clone())));
                     edits.extend(removed.map(|it| Edit::Add(field.clone(), it.clone())));
@@ -155,6 +161,17 @@ impl Document {
             }
         }
         Ok(edits)
+    }
+}
+
+impl Document {
+    /// True if an element of a set was also added by whoever did not know that version.
+    fn is_added_since(&self, set: &str, element: &str, heads: &[ChangeHash]) -> bool {
+        let Some(object) = self.schema().object(set, Shape::Set) else { return false };
+        let doc = self.automerge();
+        let then = doc.get_all_at(object, element, heads).unwrap_or_default();
+        let now = doc.get_all(object, element).unwrap_or_default();
+        now.iter().any(|(_, by)| then.iter().all(|(_, it)| it != by))
     }
 }
 

@@ -93,7 +93,9 @@ fn come_together(stage: &mut Stage<'_>, note: &str, goal: &str) -> Result<(), Cl
     let (bens, annas) = (stage.act(Ben, &["conflict", "list"])?, stage.act(Anna, &["conflict", "list"])?);
     let both = |printed: &str| printed.contains("in May") && printed.contains("under two hours");
     hold(both(&bens) && both(&annas), "both see both titles")?;
-    let number = annas.lines().find(|line| line.contains("in May")).and_then(|line| line.split('\t').nth(2));
+    let mut rows = annas.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    let number = rows.find(|row| row.get(4).is_some_and(|value| value.contains("in May")));
+    let number = number.and_then(|row| row.get(3).copied());
     let number = number.ok_or(DemoError::Otherwise { what: "every value has a number" })?;
     stage.act(Anna, &["conflict", "keep", goal, number])?;
     for actor in [Anna, Ben] {

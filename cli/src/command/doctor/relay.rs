@@ -27,6 +27,7 @@ const AT_ONCE: Duration = Duration::from_millis(100);
 const SOON: Duration = Duration::from_secs(1);
 
 /// What was found of the relays.
+#[derive(Default)]
 pub(super) struct Met {
     /// One a relay.
     pub(super) findings: Vec<Finding>,
@@ -36,7 +37,7 @@ pub(super) struct Met {
 
 /// Greets every relay.
 pub(super) fn meet(context: &Context<'_>, relays: &[RelayInfo]) -> Result<Met, CliError> {
-    let mut met = Met { findings: Vec::new(), date: None };
+    let mut met = Met::default();
     if relays.is_empty() {
         met.findings.push(Finding::ok("relay", "none is set; `alliance relay set <url>` names one"));
         return Ok(met);
@@ -49,6 +50,10 @@ pub(super) fn meet(context: &Context<'_>, relays: &[RelayInfo]) -> Result<Met, C
                 met.date = met.date.or(date);
             }
             Err(CliError::Cancelled) => return Err(CliError::Cancelled),
+            Err(error) if relay.is_left() => {
+                let said = format!("the relay {}", sync::how_left(relay, &error));
+                met.findings.push(Finding::warn("relay", said, &sync::gives_up(relay)));
+            }
             Err(error) => met.findings.push(Finding::error("relay", &error)),
         }
     }

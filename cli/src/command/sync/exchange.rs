@@ -106,6 +106,7 @@ impl<'a> Exchange<'a> {
                 other: alliance.and_then(|it| it.other.clone()),
                 id: space.to_string(),
                 title: alliance.map(|it| it.title.clone()).unwrap_or_default(),
+                current: alliance.is_some_and(|it| it.current),
                 personal: alliance.is_none(),
                 relay: self.relay.url.clone(),
                 received: tally.received,
@@ -209,6 +210,7 @@ impl<'a> Exchange<'a> {
                 progress.say(&format!("{} came, {} went", sum(|it| it.received), sum(|it| it.sent)));
             }
             Mode::Watch(notices) => {
+                let notices = *notices;
                 self.hindered.retain(|space, why| notices.is_news(*space, *why));
                 let since = since(&self.said, &tallies);
                 self.said = tallies;
@@ -218,6 +220,7 @@ impl<'a> Exchange<'a> {
                     if rows.is_empty() {
                         return Ok(());
                     }
+                    notices.carries(self.context.ui, &self.relay.url);
                     self.context.ui.answer(&Answer::Synced(Synced { rows, over: false }))
                 });
                 // Whoever reads the output may be gone; the exchange goes on.

@@ -56,6 +56,13 @@ impl Notices {
         }
     }
 
+    /// Something came or went through it: it is there again, however short it has stood.
+    pub(super) fn carries(&self, ui: &Ui, url: &str) {
+        if self.0.borrow().connected.get(url) == Some(&false) {
+            self.say_connected(ui, url);
+        }
+    }
+
     /// A connection ended, or did not come about.
     pub(super) fn disconnected(&self, ui: &Ui, url: &str, why: &str) {
         let mut said = self.0.borrow_mut();
