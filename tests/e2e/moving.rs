@@ -173,6 +173,60 @@ fn where_the_old_relay_is_gone_for_good_each_says_the_new_one_once() {
 }
 
 #[test]
+fn who_says_the_new_relay_twice_still_tells_the_other_one_at_the_old_one() {
+    let town = Town::together();
+    let (old, (_folder, other)) = (town.url(), another());
+    for _ in 0..2 {
+        town.anna.json(&["relay", "set", &other.url()]);
+        assert_eq!(relays(&town.anna), [other.url(), old.clone()]);
+    }
+    town.anna.json(&["note", "add", "From Anna"]);
+    town.sync(&[&town.anna, &town.ben]);
+    town.ben.json(&["note", "add", "From Ben"]);
+    town.meet();
+    assert_eq!(titles(&town.anna), ["From Anna", "From Ben"]);
+    town.assert_equal();
+    for person in [&town.anna, &town.ben] {
+        let said = person.json(&["security"]).to_string();
+        assert!(!said.contains("relay-lost-data"), "nothing was lost anywhere: {said}");
+    }
+}
+
+#[test]
+fn saying_the_relay_that_is_used_makes_no_stranger_of_it() {
+    let town = Town::together();
+    let met = |person: &Person| person.json(&["security"]).to_string().matches("relay-met").count();
+    let (key, before) = (town.ben.json(&["relay"])[0]["key"].clone(), met(&town.ben));
+    assert!(key.is_string());
+    town.ben.json(&["relay", "set", &town.url()]);
+    assert_eq!(town.ben.json(&["relay"])[0]["key"], key);
+    town.meet();
+    assert_eq!(met(&town.ben), before);
+}
+
+#[test]
+fn whoever_takes_up_an_invitation_finds_the_alliance_that_moved_meanwhile() {
+    let town = Town::with_ben();
+    let (_folder, other) = another();
+    let invitation = town.invitation();
+    town.sync(&[&town.ben]);
+    town.ben.json(&["relay", "set", &other.url()]);
+    for _ in 0..2 {
+        town.sync(&[&town.ben]);
+    }
+    town.anna.json(&["join", &invitation, "--name", "Anna", "--role", "client"]);
+    town.sync(&[&town.ben, &town.anna, &town.ben, &town.anna]);
+    town.anna.json(&["note", "add", "Found"]);
+    town.meet();
+    assert_eq!(titles(&town.ben), ["Found"]);
+    assert_eq!(relays(&town.anna)[0], other.url());
+    for _ in 0..2 {
+        town.meet();
+    }
+    assert_eq!(relays(&town.ben), [other.url()], "nobody needs the old one any more");
+}
+
+#[test]
 fn two_who_move_at_once_to_two_relays_use_both_and_lose_nothing() {
     let town = Town::together();
     let (_folder, first) = another();
@@ -197,6 +251,10 @@ fn two_who_move_at_once_to_two_relays_use_both_and_lose_nothing() {
     };
     assert_eq!(of_alliance(&town.ben), of_alliance(&town.anna));
     assert!(!of_alliance(&town.ben).contains(&town.url()));
+    for person in [&town.anna, &town.ben] {
+        let said = person.json(&["security"]).to_string();
+        assert!(!said.contains("relay-lost-data"), "nothing was lost anywhere: {said}");
+    }
 }
 
 #[test]
