@@ -236,6 +236,7 @@ impl Config {
             memory: file.memory,
             time: file.time,
             trusted_proxies: file.trusted_proxies,
+            forwarded_header: file.forwarded_header,
         };
         let path = || flags.config.clone().unwrap_or_default();
         policy.validate().map_err(|source| {

@@ -7,13 +7,13 @@
 mod admission;
 mod network;
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use alliance_replica::limits;
 use serde::{Deserialize, Serialize};
 
 pub use admission::{Admission, SpaceName, TokenHash};
-pub use network::{Address, Network};
+pub use network::{Address, ForwardedHeader, Network};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -33,9 +33,18 @@ pub struct Policy {
     pub memory: Memory,
     /// How long others may take.
     pub time: Time,
-    /// Proxies whose word on a client's address counts (the last hop of `Forwarded` or `X-Forwarded-For`): addresses or
-    /// networks such as `10.0.0.0/8`. Without them a client's address is that of its socket.
+    /// Proxies whose word on a client's address counts (the last hop in [`Policy::forwarded_header`]): addresses or networks
+    /// such as `10.0.0.0/8`. Without them a client's address is that of its socket.
     pub trusted_proxies: Vec<Network>,
+    /// The one header in which that word is looked for; a client may have written all others.
+    pub forwarded_header: ForwardedHeader,
+}
+
+impl Policy {
+    /// True if an address is that of a proxy whose word counts.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(address))
+    }
 }
 
 /// How much of one space is kept.

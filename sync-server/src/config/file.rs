@@ -11,7 +11,9 @@ use serde::Deserialize;
 use toml::de::DeTable;
 
 use super::{ConfigError, Format, Level, address};
-use crate::policy::{Admission, Connections, Memory, Network, Quota, Rate, SpaceName, Time, TokenHash};
+use crate::policy::{
+    Admission, Connections, ForwardedHeader, Memory, Network, Quota, Rate, SpaceName, Time, TokenHash,
+};
 
 /// Everything that the file may say. The fields of [`crate::policy::Policy`] stand beside the others, under the names
 /// that its errors use.
@@ -31,6 +33,7 @@ pub(super) struct File {
     pub(super) memory: Memory,
     pub(super) time: Time,
     pub(super) trusted_proxies: Vec<Network>,
+    pub(super) forwarded_header: ForwardedHeader,
     /// All of it, to find lines in.
     #[serde(skip)]
     pub(super) text: String,

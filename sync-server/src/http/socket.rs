@@ -1,6 +1,6 @@
 //! One WebSocket: binary messages in, binary messages out, and time-outs for who says or takes nothing.
 
-use std::time::Duration;
+use std::{sync::Once, time::Duration};
 
 use alliance_replica::limits;
 use axum::{
@@ -19,7 +19,11 @@ use futures_util::{
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{debug, warn};
 
-use super::{door::Peer, error::HttpError, origin::origin};
+use super::{
+    door::Peer,
+    error::HttpError,
+    origin::{is_unnamed_proxy, origin},
+};
 use crate::{
     driver::{Driver, Line, Reader},
     error::chain,
@@ -31,6 +35,9 @@ use crate::{
 const GOODBYE: Duration = Duration::from_secs(2);
 /// Bytes of a connection's buffers: small, since most connections are idle.
 const BUFFER: usize = 4 * 1024;
+
+/// A proxy that nobody named is told once.
+static UNNAMED: Once = Once::new();
 
 /// Turns a request into a connection.
 pub(super) async fn upgrade(
@@ -45,7 +52,17 @@ pub(super) async fn upgrade(
         .write_buffer_size(0)
         .max_message_size(limits::FRAME)
         .max_frame_size(limits::FRAME);
-    let origin = origin(peer.address.ip(), &headers, &driver.policy().trusted_proxies);
+    let (address, policy) = (peer.address.ip(), driver.policy());
+    if is_unnamed_proxy(address, &headers, policy) {
+        let header = policy.forwarded_header.name();
+        UNNAMED.call_once(|| {
+            warn!(
+                header,
+                "a proxy seems to ask that trusted_proxies does not name: then all who come by it share the limits of one address"
+            );
+        });
+    }
+    let origin = origin(address, &headers, policy);
     Ok(upgrade.on_upgrade(move |socket| {
         peer.settle();
         run(driver, origin, socket)
