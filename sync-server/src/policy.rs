@@ -101,6 +101,8 @@ pub struct Connections {
     pub per_address: u32,
     /// Openers at a time that have still to show why they belong to a space.
     pub candidates: u32,
+    /// Of these from one address.
+    pub candidates_per_address: u32,
 }
 
 /// How many bytes may be in memory.
@@ -131,11 +133,13 @@ pub struct Memory {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Time {
-    /// Until a request is complete, from then until both keys are proven, and until a candidate has shown why it belongs.
+    /// Until a request is complete, from then until both keys are proven, and until an opener that is not known to belong
+    /// has said what it has.
     pub handshake_seconds: u32,
     /// How often a silent peer is asked whether it is there.
     pub ping_seconds: u32,
-    /// A peer that says nothing for so long, not even that it is there, is gone; so is one that has no space open.
+    /// A peer that says nothing for so long, not even that it is there, is gone; so is one that has no space open, and a
+    /// candidate that has not shown in this time why it belongs.
     pub idle_seconds: u32,
     /// A peer that takes in nothing for so long is gone.
     pub stuck_seconds: u32,
@@ -198,6 +202,7 @@ impl Policy {
             ("connections.total", connections.total.into(), 1, count),
             ("connections.per_address", connections.per_address.into(), 1, count),
             ("connections.candidates", connections.candidates.into(), 1, count),
+            ("connections.candidates_per_address", connections.candidates_per_address.into(), 1, count),
             ("memory.outbound_bytes", memory.outbound_bytes, 2 * frame, most),
             ("memory.outbound_bytes_total", memory.outbound_bytes_total, 2 * frame, most),
             ("memory.inbound_bytes", memory.inbound_bytes, frame, u32::MAX.into()),
@@ -268,7 +273,7 @@ impl Default for Rate {
 
 impl Default for Connections {
     fn default() -> Self {
-        Self { total: 4_096, per_address: 64, candidates: 1_024 }
+        Self { total: 4_096, per_address: 64, candidates: 1_024, candidates_per_address: 128 }
     }
 }
 

@@ -15,7 +15,7 @@ use alliance_replica::{
 };
 use tracing::{debug, info};
 
-use super::{ConnectionId, Now, Reason, Relay, candidate::Candidate, connection::Seat};
+use super::{ConnectionId, Now, Reason, Relay, connection::Seat};
 use crate::{error, policy::Admission, store::Store};
 
 /// What an admitted device may do.
@@ -94,17 +94,9 @@ impl<S: Store> Relay<S> {
                 self.end(id, channel, code, None);
                 self.evict(&space);
             }
-            // It may know what is not known here. Its Have will tell.
             Some(Verdict::Unknown) | None => {
                 self.evict(&space);
-                let candidate = Box::new(Candidate::new(space, device, now.elapsed));
-                match self.candidates.add(&candidate) {
-                    Ok(()) => {
-                        let seats = self.connections.get_mut(&id).map(|connection| &mut connection.seats);
-                        seats.map(|seats| seats.insert(channel, Seat::Candidate(candidate)));
-                    }
-                    Err(why) => self.end(id, channel, why, None),
-                }
+                self.on_stranger(id, channel, space, device, now);
             }
         }
     }

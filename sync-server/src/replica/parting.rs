@@ -25,7 +25,10 @@ impl<S: Store> Relay<S> {
                 late.push(*id);
             }
             let candidates = connection.seats.iter().filter_map(|(channel, seat)| match seat {
-                Seat::Candidate(candidate) if is_over(candidate.since(), idle) => Some((*id, *channel)),
+                Seat::Candidate(candidate) => {
+                    let patience = if self.candidates.is_silent(candidate) { handshake } else { idle };
+                    is_over(candidate.since(), patience).then_some((*id, *channel))
+                }
                 _ => None,
             });
             undecided.extend(candidates);

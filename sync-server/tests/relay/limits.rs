@@ -321,6 +321,9 @@ fn who_does_not_prove_or_open_or_show_anything_in_time_is_let_go() {
     world.deaf.insert(undecided.id);
     let secret = undecided.secret();
     world.open_as(&mut undecided, &secret);
+    let mut silent = Laptop::founder(5);
+    world.connect(&mut silent);
+    world.open_silently(&mut silent);
     let mut seated = Laptop::founder(4);
     world.open(&mut seated);
     world.settle(&mut [&mut idle, &mut seated]);
@@ -331,9 +334,10 @@ fn who_does_not_prove_or_open_or_show_anything_in_time_is_let_go() {
         (world.relay.status().expect("counts"), idle.closed)
     };
     let (status, _) = wait(&mut world, 15);
-    assert_eq!((status.connections, status.candidates), (4, 1), "in the last second all may stay");
-    assert_eq!(wait(&mut world, 1).0.connections, 3, "no proof");
-    assert_eq!(wait(&mut world, 44).0.connections, 3);
+    assert_eq!((status.connections, status.candidates), (5, 2), "in the last second all may stay");
+    let (status, _) = wait(&mut world, 1);
+    assert_eq!((status.connections, status.candidates), (4, 1), "no proof; nothing said of what it has");
+    assert_eq!(wait(&mut world, 44).0.connections, 4);
     let (status, idle_closed) = wait(&mut world, 1);
     assert_eq!((status.connections, status.candidates, idle_closed), (2, 0, true), "nothing open, nothing shown");
     assert_eq!((seated.take_ended(), seated.closed), (vec![], false));
