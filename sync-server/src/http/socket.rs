@@ -1,6 +1,6 @@
 //! One WebSocket: binary messages in, binary messages out, and time-outs for who says or takes nothing.
 
-use std::{sync::Once, time::Duration};
+use std::{error::Error as _, sync::Once, time::Duration};
 
 use alliance_replica::limits;
 use axum::{
@@ -17,6 +17,7 @@ use futures_util::{
     stream::{SplitSink, SplitStream},
 };
 use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_tungstenite::tungstenite::{Error as SocketError, error::ProtocolError};
 use tracing::{debug, warn};
 
 use super::{
@@ -102,12 +103,26 @@ async fn read(reader: Reader, stream: &mut SplitStream<WebSocket>, patience: Dur
                 return std::future::pending().await;
             }
             Ok(None) | Err(_) => return,
+            Ok(Some(Err(problem))) if has_broken_off(&problem) => return,
             Ok(Some(Ok(Message::Text(_)) | Err(_))) => {
                 reader.unreadable();
                 return std::future::pending().await;
             }
         }
     }
+}
+
+/// True if a connection ended without a goodbye, as when a laptop loses its network, and brought nothing that is wrong.
+fn has_broken_off(problem: &axum::Error) -> bool {
+    let problem = problem.source().and_then(|problem| problem.downcast_ref());
+    matches!(
+        problem,
+        Some(
+            SocketError::Io(_)
+                | SocketError::ConnectionClosed
+                | SocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+        )
+    )
 }
 
 /// Sends what there is to send until the relay or the peer ends it.

@@ -14,7 +14,8 @@ use alliance_sync_server::{
     store::{MemoryStore, SqliteStore, Store},
 };
 use futures_util::StreamExt as _;
-use tokio::sync::oneshot;
+use tokio::{io::AsyncWriteExt as _, sync::oneshot};
+use tokio_tungstenite::MaybeTlsStream;
 
 use crate::{
     program::{Line, PATIENCE, block_on},
@@ -165,6 +166,27 @@ fn who_is_silent_when_asked_is_gone_and_who_answers_stays() {
         assert!(matches!(next.event().await, Event::Proven { .. }), "there is room for another one");
         well.exchange.find(&secret(1));
         assert!(matches!(well.event().await, Event::Found(_)), "it goes on");
+    });
+}
+
+#[test]
+fn a_connection_that_breaks_off_is_not_counted_as_one_that_speaks_another_language() {
+    let relay = start(MemoryStore::default(), anywhere(), |_| {});
+    let watch = relay.watch.expect("is watched").to_string();
+    let count = |n: u32| format!("alliance_relay_refusals_total{{reason=\"frame\"}} {n}");
+    block_on(async {
+        let mut laptop = Line::connect(&relay.address, None).await;
+        assert!(matches!(laptop.event().await, Event::Proven { .. }));
+        let MaybeTlsStream::Plain(socket) = laptop.socket.get_mut() else { panic!("no TLS here") };
+        socket.shutdown().await.expect("ends");
+        while laptop.socket.next().await.is_some_and(|message| message.is_ok()) {}
+        let page = wait_for(&watch, "alliance_relay_connections 0");
+        assert!(page.contains(&count(0)), "{page}");
+        let mut other = Line::connect(&relay.address, None).await;
+        assert!(matches!(other.event().await, Event::Proven { .. }));
+        let MaybeTlsStream::Plain(socket) = other.socket.get_mut() else { panic!("no TLS here") };
+        socket.write_all(&[0xff; 16]).await.expect("sends");
+        wait_for(&watch, &count(1));
     });
 }
 
