@@ -145,13 +145,13 @@ impl<S: Store> Relay<S> {
                 Verdict::Out(code) => code,
                 Verdict::Unknown => Code::NotMember,
             };
-            let reason = Reason::from(code).name();
-            match code {
-                Code::Expired => debug!(connection = id.0, space = ?space, "an invitation's key has done its work"),
-                _ => info!(connection = id.0, space = ?space, reason, "device is no longer admitted"),
+            let why = if code == Code::Expired { Reason::Ended } else { code.into() };
+            match why {
+                Reason::Ended => debug!(connection = id.0, space = ?space, "an invitation's key has done its work"),
+                _ => info!(connection = id.0, space = ?space, reason = why.name(), "device is no longer admitted"),
             }
             // What it sent is still acknowledged: a device that leaves has to know that its leaving is on disk.
-            self.end_after_acks(id, channel, code.into(), None);
+            self.end_after_acks(id, channel, why, None);
         }
     }
 }
