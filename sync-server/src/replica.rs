@@ -345,7 +345,7 @@ impl<S: Store> Relay<S> {
     }
 
     /// Remembers damage, so that whoever asks for the relay's health learns of it.
-    fn note_read(&mut self, problem: &StoreError) {
+    pub fn note_read(&mut self, problem: &StoreError) {
         self.damaged |= matches!(problem, StoreError::Damaged { .. } | StoreError::Missing);
     }
 
@@ -443,6 +443,7 @@ impl<S: Store> Relay<S> {
             Err(problem) => {
                 error!(reason = crate::error::chain(&problem), "store cannot be searched");
                 self.close(id, Code::Storage);
+                self.note_read(&problem);
             }
         }
     }

@@ -78,7 +78,6 @@ impl<S: Store> Relay<S> {
         }
         if let Err(problem) = self.load(&space) {
             tracing::error!(space = ?space, reason = error::chain(&problem), "space cannot be read");
-            self.note_read(&problem);
             return self.end(id, channel, Code::Storage, None);
         }
         match self.spaces.get(&space).map(|it| judge(&it.log, &device, now)) {

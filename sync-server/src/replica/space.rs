@@ -92,6 +92,11 @@ impl<S: Store> Relay<S> {
     /// Brings a space into memory if the store knows it and it is not there already; its limit is read each time, for an
     /// operator may have changed it. To be followed by a seat, or by [`Relay::evict`].
     pub(super) fn load(&mut self, space: &SpaceId) -> Result<(), StoreError> {
+        let loaded = self.read(space);
+        loaded.inspect_err(|problem| self.note_read(problem))
+    }
+
+    fn read(&mut self, space: &SpaceId) -> Result<(), StoreError> {
         if let Some(here) = self.spaces.get_mut(space) {
             here.account.limit = self.store.content_limit(space)?;
             self.idle.remove(space);

@@ -266,6 +266,27 @@ fn a_token_is_shown_in_the_request_and_what_is_counted_names_nobody() {
 }
 
 #[test]
+fn damage_that_is_met_while_counting_is_told_to_who_asks_for_the_relays_health() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let mut store = SqliteStore::open(folder.path()).expect("opens");
+    store.secret(&[1; 32]).expect("keeps");
+    drop(store);
+    let file = folder.path().join("relay.sqlite");
+    let raw = rusqlite::Connection::open(&file).expect("opens");
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'spaces'";
+    let page: u32 = raw.query_row(sql, [], |row| row.get(0)).expect("a table");
+    raw.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("is all in the file");
+    drop(raw);
+    let mut bytes = std::fs::read(&file).expect("reads");
+    let at = (page - 1) as usize * 4096;
+    bytes[at..at + 4096].fill(0xa5);
+    std::fs::write(&file, bytes).expect("writes");
+    let relay = start(SqliteStore::open(folder.path()).expect("opens"), Metrics::Here, |_| {});
+    assert!(get(&relay.address, "/metrics").starts_with("HTTP/1.1 503"));
+    assert!(get(&relay.address, "/healthz").starts_with("HTTP/1.1 503"));
+}
+
+#[test]
 fn a_relay_whose_disk_is_full_says_that_it_is_not_well() {
     let mut store = MemoryStore::default();
     store.secret(&[1; 32]).expect("keeps");
