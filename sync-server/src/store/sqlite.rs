@@ -25,6 +25,7 @@ use alliance_replica::{
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, Transaction, TransactionBehavior};
 
 use super::{Append, Store, StoreError, StoreTimes, Stored, Totals};
+use crate::policy::ENTRY_COST;
 
 pub use admin::{Admin, Kept};
 pub use verify::Report;
@@ -37,13 +38,15 @@ const APPLICATION: i32 = 0x616c_726c;
 const STEPS: [&str; 2] = [include_str!("migrations/0001_relay.sql"), include_str!("migrations/0002_counts.sql")];
 /// How long another program (a backup, a person with a shell) may hold the database.
 const BUSY: Duration = Duration::from_secs(5);
+/// Bytes that have to find room beside as much as could not be written, before the store is well again.
+const SPARE: u64 = 64 * 1024;
 
 /// What a relay keeps, in a folder.
 pub struct SqliteStore {
     connection: Connection,
     times: StoreTimes,
-    /// Bytes of the entries that could not be written; none once as many could be.
-    unwritten: usize,
+    /// Bytes of the entries that could not be written, as they count for a quota; none once as many could be.
+    unwritten: u64,
     /// Held as long as the store lives: one relay a folder.
     _lock: File,
 }
@@ -118,7 +121,8 @@ impl Store for SqliteStore {
     }
 
     fn append(&mut self, batch: &[Append]) -> Result<(), StoreError> {
-        let bytes = batch.iter().flat_map(|append| &append.entries).map(|entry| entry.entry.size()).sum();
+        let entries = batch.iter().flat_map(|append| &append.entries);
+        let bytes = entries.map(|entry| entry.entry.size() as u64 + ENTRY_COST).sum();
         let written = self.write(batch);
         match &written {
             Err(_) => self.unwritten = self.unwritten.max(bytes),
@@ -206,17 +210,22 @@ impl Store for SqliteStore {
 
     fn check(&mut self) -> Result<(), StoreError> {
         self.connection.query_row("SELECT n FROM spaces LIMIT 1", [], |_| Ok(())).optional()?;
-        let unwritten = i64::try_from(self.unwritten).unwrap_or(i64::MAX);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // What does not change is not written, but for this.
         let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
         transaction.pragma_update(None, "user_version", version)?;
-        if unwritten > 0 {
-            // One page may find room in the log of writes where entries did not.
-            transaction.execute("INSERT INTO bodies (body) VALUES (zeroblob(?1))", [unwritten])?;
+        if self.unwritten > 0 {
+            // One page may find room in the log of writes where entries did not; a little more than they are, for what comes
+            // with them.
+            let probe = i64::try_from(self.unwritten + self.unwritten / 4 + SPARE).unwrap_or(i64::MAX);
+            transaction.execute("INSERT INTO bodies (body) VALUES (zeroblob(?1))", [probe])?;
             transaction.execute("DELETE FROM bodies WHERE n = last_insert_rowid()", [])?;
         }
         transaction.commit()?;
+        if self.unwritten > 0 {
+            // Else this may have taken the last room: the log of writes is used again only once all of it is in the file.
+            self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        }
         self.unwritten = 0;
         Ok(())
     }
