@@ -131,7 +131,13 @@ pub fn worries(config: &Config) -> Vec<String> {
     let trusting = trusted_proxies.iter().any(Network::is_everywhere).then(|| {
         "trusted_proxies names every address: then whoever connects chooses the one that limits count for".to_owned()
     });
-    [closed, trusting, open_to_others(&config.data)].into_iter().flatten().collect()
+    let is_bare = config.tls.is_none() && trusted_proxies.is_empty() && !config.listen.ip().is_loopback();
+    let bare = (is_bare && matches!(admission, Admission::Token { .. })).then(|| {
+        "people's programs show a token over TLS only: without [tls], and without a proxy that speaks it, nobody can use \
+         theirs"
+            .to_owned()
+    });
+    [closed, trusting, bare, open_to_others(&config.data)].into_iter().flatten().collect()
 }
 
 /// What is wrong with who may read the data folder, if anything is: it holds the relay's key.

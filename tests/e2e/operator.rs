@@ -72,6 +72,20 @@ fn a_file_is_tried_without_starting_and_its_errors_name_the_place() {
     for worry in ["warning     the list of admission is empty", "warning     trusted_proxies names every address"] {
         assert!(said.contains(worry), "{worry}: {said}");
     }
+    let token = format!("data = \"d\"\nadmission = {{ mode = \"token\", tokens = [\"{}\"] }}\n", "0".repeat(64));
+    for (more, is_warned) in [
+        ("listen = \"192.0.2.1:8787\"\n", true),
+        ("listen = \"127.0.0.1:8787\"\n", false),
+        ("listen = \"192.0.2.1:8787\"\ntrusted_proxies = [\"192.0.2.2\"]\n", false),
+    ] {
+        fs::write(file, format!("{more}{token}")).expect("writes");
+        let said = ok(&["check-config", "--config", file]);
+        assert_eq!(
+            said.contains("warning     people's programs show a token over TLS only"),
+            is_warned,
+            "{more}: {said}"
+        );
+    }
 }
 
 #[test]
