@@ -2,7 +2,14 @@
 //!
 //! Every command returns what it says. It says of a space what the relay has to know anyway: name, sizes, how many keys.
 
-use std::{fmt::Write as _, fs::OpenOptions, io, path::Path, str::FromStr, time::SystemTime};
+use std::{
+    fmt::Write as _,
+    fs::{self, OpenOptions},
+    io,
+    path::Path,
+    str::FromStr,
+    time::SystemTime,
+};
 
 use alliance_replica::id::SpaceId;
 use clap::Subcommand;
@@ -138,6 +145,22 @@ pub fn worries(config: &Config) -> Vec<String> {
             .to_owned()
     });
     [closed, trusting, bare, open_to_others(&config.data)].into_iter().flatten().collect()
+}
+
+/// Files beside those of connections, and sockets that are told that they are too many.
+const FILES: u64 = 128;
+
+/// What is wrong with how many files the system lets this program have open, if anything is. Each connection is one.
+pub fn few_files(policy: &Policy) -> Option<String> {
+    let limits = fs::read_to_string("/proc/self/limits").ok()?;
+    let most = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?.split_whitespace().next()?;
+    let needed = u64::from(policy.connections.total) + FILES;
+    (most.parse::<u64>().ok()? < needed).then(|| {
+        format!(
+            "the system lets this program have {most} files and connections, connections.total needs {needed}: say `ulimit -n \
+             {needed}` before the start (in a unit LimitNOFILE={needed}), or choose a smaller connections.total"
+        )
+    })
 }
 
 /// What is wrong with who may read the data folder, if anything is: it holds the relay's key.
@@ -336,7 +359,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_folder_that_others_may_read_is_told_with_what_they_see() {
-        use std::{fs, os::unix::fs::PermissionsExt as _};
+        use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().expect("a folder");
         drop(SqliteStore::open(folder.path()).expect("opens"));
         let told = |folder_mode, file_mode| {

@@ -80,7 +80,7 @@ fn open(config: &Config) -> Result<Relay<SqliteStore>, Error> {
     let mut fresh = [0; 32];
     getrandom::fill(&mut fresh).map_err(Error::Random)?;
     let relay = Relay::with_policy(SqliteStore::open(&config.data)?, &fresh, config.policy.clone())?;
-    admin::worries(config).iter().for_each(|worry| warn!("{worry}"));
+    admin::worries(config).into_iter().chain(admin::few_files(&config.policy)).for_each(|worry| warn!("{worry}"));
     Ok(relay)
 }
 

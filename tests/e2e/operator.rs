@@ -2,13 +2,14 @@
 
 use std::{
     fs,
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
 
 use alliance_tests::{
-    disk::{full, read_only, run},
-    program::{Ran, RelayProgram, programs},
+    disk::{full, read_only, run, wrapped},
+    program::{Ran, RelayProgram, programs, until},
     town::Town,
 };
 use serde_json::Value;
@@ -258,6 +259,20 @@ fn an_address_in_use_is_said_in_plain_words() {
     let first = RelayProgram::start(&folder.path().join("first"));
     let second = RelayProgram::try_start(&folder.path().join("second"), first.address()).err().expect("is taken");
     assert!(second.logs.contains("hint: another program listens there"), "{}", second.logs);
+}
+
+#[test]
+fn too_few_files_are_told_at_the_start_and_when_there_are_no_more() {
+    let folder = TempDir::new().expect("a folder");
+    let command = RelayProgram::command(&folder.path().join("data"), "127.0.0.1:0");
+    let relay = RelayProgram::try_run(wrapped(&command, &["sh", "-c", "ulimit -n 40; exec \"$@\"", "sh"]));
+    let relay = relay.expect("it starts");
+    let says = |word: &str| until(word, || relay.logs().contains(word).then_some(()));
+    says("say `ulimit -n 4224` before the start");
+    let mute: Vec<_> = (0..60).map(|_| TcpStream::connect(relay.address()).expect("waits")).collect();
+    says("ERROR no connection can be taken reason=Too many open files");
+    drop(mute);
+    until("room again", || relay.health().starts_with("HTTP/1.1 200").then_some(()));
 }
 
 fn packaging() -> PathBuf {
