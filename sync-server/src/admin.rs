@@ -121,9 +121,10 @@ pub fn check_config(config: &Config) -> Result<String, Error> {
     };
     let worries = tls.and_then(|tls| tls.worry(SystemTime::now())).into_iter().chain(worries(config));
     let worries: String = worries.map(|worry| format!("\nwarning     {worry}")).collect();
+    let total = config.policy.quota.total_bytes.map_or(String::new(), |total| format!(", {total} bytes in all"));
     Ok(format!(
         "the configuration can be used\nlisten      {scheme}://{}\nmetrics     {metrics}\ndata        {}\nnew spaces  \
-         {admission}\ncontent     {} bytes a space{worries}",
+         {admission}\ncontent     {} bytes a space{total}{worries}",
         config.listen,
         config.data.display(),
         config.policy.quota.content_bytes

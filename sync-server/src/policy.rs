@@ -23,7 +23,7 @@ const MIB: u64 = 1024 * 1024;
 pub struct Policy {
     /// Who may bring a space that the relay does not hold. Whoever belongs to a space that it holds needs nothing more.
     pub admission: Admission,
-    /// How much of a space is kept.
+    /// How much is kept, of a space and in all.
     pub quota: Quota,
     /// How fast one device and one address may go.
     pub rate: Rate,
@@ -47,7 +47,7 @@ impl Policy {
     }
 }
 
-/// How much of one space is kept.
+/// How much is kept.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Quota {
@@ -57,6 +57,10 @@ pub struct Quota {
     /// Bytes of control entries of a space, kept free beside the content and split in the same way. Whoever is beyond it
     /// can still cut and leave.
     pub control_bytes: u64,
+    /// Bytes of all entries of all spaces, counted in the same way; nothing for no bound. Beyond it no new space comes and
+    /// no content, and control entries of spaces that are held still do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_bytes: Option<u64>,
 }
 
 /// What an entry costs beside its bytes: its row on disk and its place in the index.
@@ -198,6 +202,7 @@ impl Policy {
         let within = [
             ("quota.content_bytes", quota.content_bytes, 2 * MIB, most),
             ("quota.control_bytes", quota.control_bytes, MIB, most),
+            ("quota.total_bytes", quota.total_bytes.unwrap_or(most), 4 * MIB, most),
             ("rate.address_spaces_per_hour", rate.address_spaces_per_hour.into(), 1, count),
             ("connections.total", connections.total.into(), 1, count),
             ("connections.per_address", connections.per_address.into(), 1, count),
@@ -254,7 +259,7 @@ impl Bucket {
 
 impl Default for Quota {
     fn default() -> Self {
-        Self { content_bytes: 1024 * MIB, control_bytes: 64 * MIB }
+        Self { content_bytes: 1024 * MIB, control_bytes: 64 * MIB, total_bytes: None }
     }
 }
 

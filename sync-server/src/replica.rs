@@ -42,6 +42,7 @@ use crate::{
     policy::{Address, Policy, TokenHash},
     store::{Store, StoreError},
 };
+use account::Whole;
 use candidate::Candidates;
 use commit::Batch;
 use connection::{Connection, Seat};
@@ -111,6 +112,7 @@ pub struct Relay<S> {
     idle: Idle,
     candidates: Candidates,
     batch: Batch,
+    whole: Whole,
     /// Bytes handed to the driver that have not left, of all connections.
     queued: usize,
     /// The latest moment that was told.
@@ -138,16 +140,17 @@ impl<S: Store> Relay<S> {
         }
         let secret = Secret::from_seed(&seed);
         Ok(Self {
-            store,
             secret,
             paces: Paces::new(&policy),
             idle: Idle::new(&policy.memory),
             candidates: Candidates::new(&policy),
-            policy,
             counters: Counters::default(),
             connections: BTreeMap::new(),
             spaces: BTreeMap::new(),
             batch: Batch::default(),
+            whole: Whole::of(&store, &policy.quota)?,
+            store,
+            policy,
             queued: 0,
             elapsed: Duration::ZERO,
             dirty: BTreeSet::new(),

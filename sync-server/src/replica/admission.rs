@@ -126,6 +126,9 @@ impl<S: Store> Relay<S> {
                 _ => Code::Token.into(),
             });
         }
+        if !self.whole.has_room(self.batch.weight()) {
+            return Err(Reason::Quota);
+        }
         let may = connection.address.is_none_or(|address| self.paces.may_bring_space(&address, now.elapsed));
         if may { Ok(()) } else { Err(Reason::Spaces) }
     }

@@ -7,7 +7,7 @@ use alliance_replica::{
     id::{DeviceId, EntryId, Signature, SpaceId},
     log::{
         Log,
-        control::{Cut, Grant, Reason as CutReason, Record, Wrap},
+        control::{Cut, Grant, Purpose, Reason as CutReason, Record, Wrap},
         entry::Verified,
         heads::Chain,
     },
@@ -174,6 +174,34 @@ fn what_the_other_brings_of_a_full_share_is_passed_over_and_the_channel_goes_on(
     assert!(anna.durable.contains(&note));
     assert_eq!(anna.take_ended(), []);
     assert_eq!(world.relay.status().expect("counts").totals.content_bytes / (256 * 1024), 7);
+}
+
+#[test]
+fn what_is_kept_in_all_is_bounded_and_memberships_still_change() {
+    let mut policy = Policy::default();
+    policy.quota.total_bytes = Some(4 * MIB);
+    let mut world = World::with_policy(MemoryStore::default(), policy.clone());
+    let (mut ben, mut anna) = pair(&mut world);
+    assert_eq!(fill(&mut world, &mut ben, &mut [&mut anna]), 15, "each costs a little more");
+    assert_eq!(ben.take_ended(), [Code::Limit]);
+    // As it is after a start, too.
+    let mut again = World::with_policy(world.relay.store().clone(), policy);
+    for world in [&mut world, &mut again] {
+        let mut other = Laptop::founder(30);
+        world.open(&mut other);
+        world.settle(&mut [&mut other]);
+        assert_eq!((other.take_ended(), world.relay.store().len()), (vec![Code::Limit], 1), "no new space");
+        anna.write(&[1; 256 * 1024]);
+        world.open(&mut anna);
+        world.settle(&mut [&mut anna]);
+        assert_eq!(anna.take_ended(), [Code::Limit], "nothing of whoever has written nothing yet");
+    }
+    assert_eq!(refused(&again, Reason::Quota), 2);
+    ben.control(Record::Cut(Cut { device: device(101), reason: CutReason::Lost }));
+    let invite = ben.invite(51, Purpose::OwnDevice, u64::MAX);
+    again.open(&mut ben);
+    again.settle(&mut [&mut ben]);
+    assert!(again.relay.store().ids(&ben.space()).contains(&invite));
 }
 
 #[test]
