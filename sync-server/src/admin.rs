@@ -194,8 +194,8 @@ pub fn token(random: [u8; 16]) -> String {
     let token = SpaceId::new(random).to_string();
     let hash = TokenHash::of(&token);
     format!(
-        "token  {token}\nhash   {hash}\nGive the token to those who may bring new spaces; write the hash into the file:\n\n\
-             [admission]\nmode = \"token\"\ntokens = [\"{hash}\"]"
+        "token  {token}\nhash   {hash}\nGive the token to those who may bring new spaces; write the hash into the \
+         file, in place of the [admission] that is there:\n\n[admission]\nmode = \"token\"\ntokens = [\"{hash}\"]"
     )
 }
 

@@ -26,6 +26,9 @@ use file::File;
 /// Where a relay listens if nobody says.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8787);
 
+/// What is wrong with a table of TLS that says nothing: whoever wrote it does not mean to serve without.
+const BARE_TLS: &str = "[tls] without cert and key: write both, or take it out";
+
 /// Stores and forwards the sealed entries of alliances; it cannot read them.
 ///
 /// Without a command it serves: devices connect to /sync by WebSocket, /healthz answers 200 while the store can be read and
@@ -224,8 +227,8 @@ impl Config {
             Some(path) => File::read(path)?,
             None => File::default(),
         };
+        let is_written = file.tls.is_some();
         let tls = file.tls.unwrap_or_default();
-        let is_written = tls.cert.is_some() || tls.key.is_some();
         let files =
             [flags.tls_cert.clone().or(tls.cert.map(|it| it.0)), flags.tls_key.clone().or(tls.key.map(|it| it.0))];
         let policy = Policy {
@@ -243,6 +246,10 @@ impl Config {
             let line = file::line_of(&file.text, &source.fields());
             ConfigError::Policy { path: path(), line, source }
         })?;
+        if is_written && files.iter().all(Option::is_none) {
+            let (line, message) = (file::line_of(&file.text, &["tls"]), BARE_TLS.to_owned());
+            return Err(ConfigError::File { path: path(), line, key: ", tls".to_owned(), message });
+        }
         let tls = TlsFiles::both(files).map_err(|problem| match is_written {
             true => {
                 let line = file::line_of(&file.text, &["tls.cert", "tls.key"]);

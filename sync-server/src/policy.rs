@@ -165,12 +165,16 @@ pub enum PolicyError {
         most: u64,
     },
     /// A number that must not be below another one.
-    #[error("{field} must be at least {other}")]
+    #[error("{field} is {value}, but must be at least {other}, which is {least}")]
     Below {
         /// The field, as it is written.
         field: &'static str,
+        /// What it is.
+        value: u64,
         /// The other one.
         other: &'static str,
+        /// What that is.
+        least: u64,
     },
     /// A list without which nobody could bring a space.
     #[error("{field} is empty: nobody could bring a new space")]
@@ -185,7 +189,7 @@ impl PolicyError {
     pub fn fields(&self) -> Vec<&'static str> {
         match self {
             Self::Range { field, .. } | Self::Empty { field } => vec![field],
-            Self::Below { field, other } => vec![field, other],
+            Self::Below { field, other, .. } => vec![field, other],
         }
     }
 }
@@ -241,7 +245,7 @@ impl Policy {
             ("time.idle_seconds", time.idle_seconds.into(), "time.ping_seconds", time.ping_seconds.into()),
         ];
         let wrong = ordered.into_iter().find(|(_, value, _, least)| value < least);
-        wrong.map_or(Ok(()), |(field, _, other, _): (_, u64, _, u64)| Err(PolicyError::Below { field, other }))
+        wrong.map_or(Ok(()), |(field, value, other, least)| Err(PolicyError::Below { field, value, other, least }))
     }
 }
 
@@ -369,7 +373,7 @@ mod tests {
         assert_eq!(burst, "rate.device_bytes.burst is 1, but must be 1114112 to 1099511627776");
         assert_eq!(
             wrong(|policy| policy.time.idle_seconds = 10),
-            "time.idle_seconds must be at least time.ping_seconds"
+            "time.idle_seconds is 10, but must be at least time.ping_seconds, which is 20"
         );
         assert_eq!(
             wrong(|policy| policy.admission = Admission::Token { tokens: vec![] }),
