@@ -12,7 +12,7 @@ use std::{
 
 use clap::{
     Args, CommandFactory as _, Parser, Subcommand, ValueEnum,
-    error::{ContextKind, ContextValue},
+    error::{ContextKind, ContextValue, ErrorKind},
 };
 use serde::Deserialize;
 use tracing::level_filters::LevelFilter;
@@ -308,6 +308,14 @@ pub fn variable(problem: &clap::Error, mut typed: impl Iterator<Item = String>) 
     let argument = command.get_arguments().find(|it| it.get_long() == flag.strip_prefix("--"))?;
     let is_typed = typed.any(|word| word == flag || word.starts_with(&format!("{flag}=")));
     argument.get_env().filter(|_| !is_typed).map(|name| name.to_string_lossy().into_owned())
+}
+
+/// True if a flag stands after a command that knows it only before it.
+pub fn is_misplaced(problem: &clap::Error) -> bool {
+    let Some(ContextValue::String(flag)) = problem.get(ContextKind::InvalidArg) else { return false };
+    let command = Arguments::command();
+    let is_flag = command.get_arguments().any(|it| it.get_long().is_some() && it.get_long() == flag.strip_prefix("--"));
+    problem.kind() == ErrorKind::UnknownArgument && is_flag
 }
 
 /// True if two listeners would be in each other's way. Port 0 is any free one.

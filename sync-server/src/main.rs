@@ -10,7 +10,7 @@ use std::{
 
 use alliance_sync_server::{
     admin, backup,
-    config::{Arguments, Command, Config, Format, variable},
+    config::{Arguments, Command, Config, Format, is_misplaced, variable},
     error::{Error, chain},
     http::{Metrics, Server, Sockets},
     replica::Relay,
@@ -43,6 +43,9 @@ fn usage(problem: &clap::Error) -> ExitCode {
     _ = problem.print();
     if let Some(variable) = variable(problem, std::env::args()) {
         _ = writeln!(io::stderr().lock(), "hint: that is the value of the environment variable {variable}");
+    }
+    if is_misplaced(problem) {
+        _ = writeln!(io::stderr().lock(), "hint: that flag stands before the command: alliance-relay FLAGS COMMAND");
     }
     ExitCode::from(u8::try_from(problem.exit_code()).unwrap_or(2))
 }

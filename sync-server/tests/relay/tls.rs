@@ -172,7 +172,7 @@ fn a_certificate_that_cannot_be_used_is_named_before_anything_listens() {
         String::from_utf8(output.stderr).expect("text")
     };
     let missing = said(folder.path());
-    assert!(missing.contains("cert.pem") && missing.contains("hint: both files are PEM"), "{missing}");
+    assert!(missing.contains("cert.pem") && missing.contains("hint: name a file that is there"), "{missing}");
     certify(folder.path());
     let key = fs::read(folder.path().join("key.pem")).expect("reads");
     certify(folder.path());

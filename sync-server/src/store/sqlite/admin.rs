@@ -3,8 +3,8 @@
 //! Reading and copying work on one snapshot; the only writing is one row's limit. Dropping needs the folder to itself.
 
 use std::{
-    fs::OpenOptions,
-    io,
+    fs::{File, OpenOptions},
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -156,7 +156,7 @@ impl SqliteStore {
                 _ => {}
             }
         }
-        refuse_empty(&folder.join(DATABASE))?;
+        look_into(&folder.join(DATABASE))?;
         may_be_written(folder)
     }
 
@@ -176,6 +176,26 @@ impl SqliteStore {
         transaction.commit()?;
         let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).optional()?;
         Ok(emptied.is_some())
+    }
+}
+
+/// Looks whether a database, if it is there, begins as a relay's does. SQLite itself would make files beside it.
+fn look_into(database: &Path) -> Result<(), StoreError> {
+    refuse_empty(database)?;
+    let mut head = [0; 100];
+    match File::open(database).and_then(|mut file| file.read_exact(&mut head)) {
+        Ok(()) => {}
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(problem) if problem.kind() == io::ErrorKind::UnexpectedEof => return Err(StoreError::Foreign),
+        Err(problem) => return Err(in_folder(database.to_owned())(problem)),
+    }
+    let number = |at: usize| head.get(at..at + 4).and_then(|it| it.try_into().ok()).map_or(0, u32::from_be_bytes);
+    let (found, application) = (number(60), number(68));
+    let known = u32::try_from(STEPS.len()).expect("there are few steps");
+    match head.starts_with(b"SQLite format 3\0") && application == APPLICATION as u32 {
+        false => Err(StoreError::Foreign),
+        true if found > known => Err(StoreError::Newer { found, known }),
+        true => Ok(()),
     }
 }
 
