@@ -328,7 +328,7 @@ impl<S: Store> Relay<S> {
             Verdict::Admitted(_) if is_here => Code::NotMember,
             Verdict::Unknown | Verdict::Admitted(_) => Code::UnknownSpace,
         };
-        info!(connection = id.0, space = ?space, code = ?code, "opening is refused");
+        info!(connection = id.0, space = ?space, reason = Reason::from(code).name(), "opening is refused");
         self.end(id, channel, code, None);
         self.evict(&space);
     }

@@ -6,7 +6,7 @@ use alliance_replica::{
     exchange::frame::{self, Channel, Code, Frame},
     id::EntryId,
 };
-use tracing::info;
+use tracing::{debug, info};
 
 use super::{ConnectionId, Now, Output, Reason, Relay, Seat};
 use crate::store::Store;
@@ -42,6 +42,7 @@ impl<S: Store> Relay<S> {
         self.leave(id, Some(channel));
         if let Some(connection) = self.connections.get_mut(&id) {
             let why = why.into();
+            debug!(connection = id.0, reason = why.name(), "a space is closed");
             self.counters.refuse(why);
             connection.exchange.refuse(channel, why.code(), entry);
             self.dirty.insert(id);
@@ -65,6 +66,7 @@ impl<S: Store> Relay<S> {
         self.leave_all(id);
         if let Some(connection) = self.connections.get_mut(&id).filter(|connection| !connection.closing) {
             let why = why.into();
+            debug!(connection = id.0, reason = why.name(), "connection is closed");
             connection.closing = true;
             connection.exchange.close(why.code());
             self.counters.refuse(why);
