@@ -73,6 +73,8 @@ impl SqliteStore {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", true)?;
+        // Rows that are written again leave nothing of what they were: a space that is dropped is gone.
+        connection.pragma_update(None, "secure_delete", true)?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(Self { connection, times: StoreTimes::default(), unwritten: 0, _lock: lock })
     }

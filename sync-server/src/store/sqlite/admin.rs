@@ -71,6 +71,7 @@ impl Admin {
         let connection = Connection::open_with_flags(file, flags)?;
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "secure_delete", true)?;
         let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
         let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if application != APPLICATION {
@@ -163,7 +164,6 @@ impl SqliteStore {
     /// Forgets a space and overwrites what was kept of it. False if it is not held.
     pub fn drop_space(&mut self, space: &SpaceId) -> Result<bool, StoreError> {
         let Some(n) = number(&self.connection, space)? else { return Ok(false) };
-        self.connection.pragma_update(None, "secure_delete", true)?;
         // A body that two rows name is no body of this space alone.
         let bodies = "CREATE TEMP TABLE gone AS SELECT body FROM entries WHERE space = ?1";
         let transaction = self.connection.transaction()?;
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn a_space_is_counted_bounded_copied_and_dropped_without_touching_another() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (a, b) = (conformance::space(1), conformance::space(2));
+        let (a, b) = (conformance::space(0xa1), conformance::space(0xb2));
         let mut store = SqliteStore::open(folder.path()).expect("opens");
         store.append(&[conformance::append(a, &[1, 2]), conformance::append(b, &[1])]).expect("appends");
         let admin = Admin::open(folder.path()).expect("opens beside the relay");
@@ -253,6 +253,10 @@ mod tests {
         assert_eq!(admin.spaces().expect("counts"), before[1..]);
         let copied = Admin::open_copy(&copy).expect("opens").spaces().expect("counts");
         assert_eq!((copied.len(), copied[0].content_limit), (2, Some(7)));
+        drop(store);
+        let raw = std::fs::read(SqliteStore::database(folder.path())).expect("reads");
+        assert!(!raw.windows(16).any(|bytes| bytes == a.as_ref()), "not even its name is left");
+        let mut store = SqliteStore::open(folder.path()).expect("opens");
         // The same space may come again.
         store.append(&[conformance::append(a, &[1])]).expect("appends");
         assert_eq!(admin.space(&a).expect("reads").expect("is there").entries, 1);
