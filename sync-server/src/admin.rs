@@ -19,6 +19,7 @@ use crate::{
     config::Config,
     error::Error,
     policy::{Admission, Network, Policy, SpaceName, TokenHash},
+    replica::shares,
     store::{Admin, Kept, SqliteStore, StoreError},
     tls::Tls,
 };
@@ -83,7 +84,8 @@ pub struct Prefix(String);
 pub struct Limit(Option<u64>);
 
 /// Does what is asked with the spaces of a folder.
-pub fn spaces(command: &Spaces, data: &Path) -> Result<String, Error> {
+pub fn spaces(command: &Spaces, config: &Config) -> Result<String, Error> {
+    let data = &config.data;
     match command {
         Spaces::List { json } => {
             let all = open(data)?.spaces()?;
@@ -92,7 +94,10 @@ pub fn spaces(command: &Spaces, data: &Path) -> Result<String, Error> {
         Spaces::Show { space, json } => {
             let admin = open(data)?;
             let kept = kept(&admin, find(&admin, space)?)?;
-            Ok(if *json { value(&kept).to_string() } else { lines(&kept) })
+            // Of a damaged space nobody can tell; `check` says so.
+            let used = shares(&kept.space, |take| admin.load(&kept.space, take)).unwrap_or_default();
+            let room = kept.content_limit.unwrap_or(config.policy.quota.content_bytes) / used.len().max(1) as u64;
+            Ok(if *json { shown(&kept, &used, room).to_string() } else { lines(&kept, &used, room) })
         }
         Spaces::Limit { space, bytes: Limit(bytes) } => {
             let admin = open(data)?;
@@ -280,13 +285,17 @@ fn table(all: &[Kept]) -> String {
     text + &format!("{} in all", all.len())
 }
 
-fn lines(kept: &Kept) -> String {
+fn lines(kept: &Kept, used: &[u64], room: u64) -> String {
     let limit = kept.content_limit.map_or("quota.content_bytes".to_owned(), |limit| format!("{limit} bytes"));
     let Kept { space, entries, content_bytes, control_bytes, devices, .. } = kept;
     format!(
         "space          {space}\nentries        {entries}\ncontent        {content_bytes} bytes\ncontrol        \
          {control_bytes} bytes\nlive keys      {devices}\ncontent limit  {limit}"
-    )
+    ) + &["founder", "other one"]
+        .iter()
+        .zip(used)
+        .map(|(who, used)| format!("\n{who:14} {used} of {room} bytes of content, as they count"))
+        .collect::<String>()
 }
 
 fn value(kept: &Kept) -> Value {
@@ -298,6 +307,13 @@ fn value(kept: &Kept) -> Value {
         "devices": kept.devices,
         "content_limit": kept.content_limit,
     })
+}
+
+/// The same with how much of whose share is used.
+fn shown(kept: &Kept, used: &[u64], room: u64) -> Value {
+    let mut value = value(kept);
+    value["shares"] = used.iter().map(|used| json!({ "used": used, "room": room })).collect();
+    value
 }
 
 fn limit(text: &str) -> Result<Limit, &'static str> {

@@ -63,7 +63,7 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     let said = match &arguments.command {
         None => return start(&config),
         Some(Command::CheckConfig) => admin::check_config(&config)?,
-        Some(Command::Spaces(spaces)) => admin::spaces(spaces, &config.data)?,
+        Some(Command::Spaces(spaces)) => admin::spaces(spaces, &config)?,
         Some(Command::Backup { file }) => backup::write(&config.data, file)?,
         Some(Command::Check { .. }) => backup::check(&config.data)?,
         Some(Command::Token) => return Ok(()),

@@ -48,6 +48,7 @@ use commit::Batch;
 use connection::{Connection, Seat};
 use pace::{Next, Paces};
 pub use reason::Reason;
+pub use space::shares;
 use space::{Idle, Space};
 
 /// First bytes of the frames that open a space and look for a key.

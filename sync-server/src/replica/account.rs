@@ -105,10 +105,9 @@ impl Account {
             Chain::Content => (self.limit.unwrap_or(quota.content_bytes), left),
             Chain::Control => (quota.control_bytes, u64::MAX),
         };
-        let shares = if log.fold().kind() == Some(SpaceKind::Personal) { 1 } else { 2 };
         let share = Share::of(log, device);
         let used = self.of(chain).iter().filter(|(device, _)| Share::of(log, device) == share);
-        let mut room = (whole / shares).saturating_sub(used.map(|(_, bytes)| bytes).sum()).min(left);
+        let mut room = (whole / shares_of(log) as u64).saturating_sub(used.map(|(_, bytes)| bytes).sum()).min(left);
         let fits = |entry: &&Entry| {
             if log.chains().index(&EntryId::of(&log.space(), device, &entry.header)).is_some() || ends(chain, entry) {
                 return true;
@@ -118,6 +117,14 @@ impl Account {
             left.is_some()
         };
         path.iter().take_while(fits).count()
+    }
+
+    /// Bytes of content of each share, the founder's first.
+    pub(super) fn shares(&self, log: &Log) -> Vec<u64> {
+        let is_of = |share| move |(device, _): &(&DeviceId, &u64)| Share::of(log, device) == share;
+        let used = |share| self.content.iter().filter(is_of(share)).map(|(_, bytes)| bytes).sum();
+        let shares = [Share::Founder, Share::Other].map(used);
+        shares.into_iter().take(shares_of(log)).collect()
     }
 
     fn of(&self, chain: Chain) -> &BTreeMap<DeviceId, u64> {
@@ -133,6 +140,11 @@ impl Account {
             Chain::Control => &mut self.control,
         }
     }
+}
+
+/// How many share a space.
+fn shares_of(log: &Log) -> usize {
+    if log.fold().kind() == Some(SpaceKind::Personal) { 1 } else { 2 }
 }
 
 /// True for a cut or a leaving, which no quota stops.

@@ -138,6 +138,17 @@ impl<S: Store> Relay<S> {
     }
 }
 
+/// Bytes of content of each who shares a space, as they count for its quota, the founder's first. `load` gives all that is
+/// kept of it.
+pub fn shares(
+    space: &SpaceId,
+    load: impl FnOnce(&mut dyn FnMut(Stored) -> Result<(), StoreError>) -> Result<(), StoreError>,
+) -> Result<Vec<u64>, StoreError> {
+    let mut here = Space::new(Log::new(*space));
+    load(&mut |stored| restore(&mut here, stored))?;
+    Ok(here.account.shares(&here.log))
+}
+
 fn restore(here: &mut Space, stored: Stored) -> Result<(), StoreError> {
     let Stored { device, mut entry } = stored;
     let header = Header::decode(&entry.header).map_err(|_| StoreError::Damaged { what: "an entry's header" })?;

@@ -136,19 +136,7 @@ impl Store for SqliteStore {
     }
 
     fn load(&self, space: &SpaceId, take: &mut dyn FnMut(Stored) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        let Some(space) = self.number(space)? else { return Ok(()) };
-        let mut statement = self.connection.prepare_cached(
-            "SELECT header, signature, CASE chain WHEN 0 THEN (SELECT body FROM bodies WHERE n = entries.body) ELSE x'' END,
-                    device
-             FROM entries WHERE space = ?1 ORDER BY arrival",
-        )?;
-        let mut rows = statement.query([space])?;
-        while let Some(row) = rows.next()? {
-            let device = blob(row, 3)?;
-            let device = Id::from_slice(device).ok_or(StoreError::Damaged { what: "an entry's device" })?;
-            take(Stored { device, entry: entry(row)? })?;
-        }
-        Ok(())
+        load(&self.connection, space, take)
     }
 
     fn entries(&self, space: &SpaceId, ids: &[EntryId]) -> Result<Vec<Entry>, StoreError> {
@@ -289,6 +277,26 @@ fn refuse_empty(database: &Path) -> Result<(), StoreError> {
         // If it cannot be looked at, opening it says why.
         _ => Ok(()),
     }
+}
+
+fn load(
+    connection: &Connection,
+    space: &SpaceId,
+    take: &mut dyn FnMut(Stored) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let Some(space) = number(connection, space)? else { return Ok(()) };
+    let mut statement = connection.prepare_cached(
+        "SELECT header, signature, CASE chain WHEN 0 THEN (SELECT body FROM bodies WHERE n = entries.body) ELSE x'' END,
+                device
+         FROM entries WHERE space = ?1 ORDER BY arrival",
+    )?;
+    let mut rows = statement.query([space])?;
+    while let Some(row) = rows.next()? {
+        let device = blob(row, 3)?;
+        let device = Id::from_slice(device).ok_or(StoreError::Damaged { what: "an entry's device" })?;
+        take(Stored { device, entry: entry(row)? })?;
+    }
+    Ok(())
 }
 
 fn number(connection: &Connection, space: &SpaceId) -> Result<Option<i64>, StoreError> {

@@ -11,8 +11,8 @@ use std::{
 use alliance_replica::id::{Id, SpaceId};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, ffi};
 
-use super::{APPLICATION, BUSY, DATABASE, LOCK, STEPS, SqliteStore, blob, in_folder, number, refuse_empty};
-use crate::store::StoreError;
+use super::{APPLICATION, BUSY, DATABASE, LOCK, STEPS, SqliteStore, blob, in_folder, load, number, refuse_empty};
+use crate::store::{StoreError, Stored};
 
 /// A relay's database, or a copy of one, as an operator opens it.
 pub struct Admin {
@@ -111,6 +111,15 @@ impl Admin {
         let mut statement = self.connection.prepare(&format!("{KEPT} WHERE space = ?1"))?;
         let mut rows = statement.query([space.as_ref()])?;
         rows.next()?.map(kept).transpose()
+    }
+
+    /// Gives every entry of a space in order of arrival, content without its body.
+    pub fn load(
+        &self,
+        space: &SpaceId,
+        take: &mut dyn FnMut(Stored) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        load(&self.connection, space, take)
     }
 
     /// Sets how much content a space may have; nothing for what the policy says of all. False if the space is not held.
