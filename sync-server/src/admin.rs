@@ -150,7 +150,8 @@ pub fn worries(config: &Config) -> Vec<String> {
          theirs"
             .to_owned()
     });
-    [closed, trusting, bare, open_to_others(&config.data)].into_iter().flatten().collect()
+    let key = config.tls.as_ref().and_then(|tls| key_of_all(&tls.key));
+    [closed, trusting, bare, open_to_others(&config.data), key].into_iter().flatten().collect()
 }
 
 /// Files beside those of connections, and sockets that are told that they are too many.
@@ -186,6 +187,23 @@ fn open_to_others(data: &Path) -> Option<String> {
              {database:o}): chmod 700 the data folder, and 600 the files in it"
         ),
     })
+}
+
+/// What is wrong with who may read the certificate's key, if anything is.
+#[cfg(unix)]
+fn key_of_all(key: &Path) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = |path: &Path| path.metadata().map_or(0, |file| file.permissions().mode() & 0o777);
+    let folder = key.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_open = mode(key) & 0o004 != 0 && mode(folder) & 0o001 != 0;
+    let key = key.display();
+    is_open.then(|| format!("every user of this computer may read the certificate's key in {key}: chmod 640 it"))
+}
+
+/// Nothing that can be told.
+#[cfg(not(unix))]
+fn key_of_all(_: &Path) -> Option<String> {
+    None
 }
 
 /// Nothing that can be told.
@@ -389,6 +407,14 @@ mod tests {
         assert!(told(0o750, 0o600).is_some_and(|said| said.contains("chmod 700") && !said.contains("key")));
         assert!(told(0o755, 0o644).is_some_and(|said| said.contains("the relay's key (modes 755 and 644)")));
         assert_eq!(open_to_others(&folder.path().join("new")), None);
+        let key = |mode| {
+            told(mode, 0o600);
+            let key = folder.path().join("key.pem");
+            fs::write(&key, "").expect("writes");
+            fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("sets");
+            key_of_all(&key)
+        };
+        assert!(key(0o755).is_some_and(|said| said.contains("key.pem: chmod 640")) && key(0o700).is_none());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -102,6 +103,7 @@ fn certify_until(folder: &Path, year: i32) -> String {
     let certificate = terms.self_signed(&key).expect("a certificate");
     fs::write(folder.join("cert.pem"), certificate.pem()).expect("writes");
     fs::write(folder.join("key.pem"), key.serialize_pem()).expect("writes");
+    fs::set_permissions(folder.join("key.pem"), fs::Permissions::from_mode(0o600)).expect("sets");
     certificate.pem()
 }
 
