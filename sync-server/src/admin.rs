@@ -2,7 +2,14 @@
 //!
 //! Every command returns what it says. It says of a space what the relay has to know anyway: name, sizes, how many keys.
 
-use std::{fmt::Write as _, fs::OpenOptions, io, path::Path, str::FromStr, time::SystemTime};
+use std::{
+    fmt::Write as _,
+    fs::{self, OpenOptions},
+    io,
+    path::Path,
+    str::FromStr,
+    time::SystemTime,
+};
 
 use alliance_replica::id::SpaceId;
 use clap::Subcommand;
@@ -12,6 +19,7 @@ use crate::{
     config::Config,
     error::Error,
     policy::{Admission, Network, Policy, SpaceName, TokenHash},
+    replica::shares,
     store::{Admin, Kept, SqliteStore, StoreError},
     tls::Tls,
 };
@@ -76,7 +84,8 @@ pub struct Prefix(String);
 pub struct Limit(Option<u64>);
 
 /// Does what is asked with the spaces of a folder.
-pub fn spaces(command: &Spaces, data: &Path) -> Result<String, Error> {
+pub fn spaces(command: &Spaces, config: &Config) -> Result<String, Error> {
+    let data = &config.data;
     match command {
         Spaces::List { json } => {
             let all = open(data)?.spaces()?;
@@ -85,7 +94,10 @@ pub fn spaces(command: &Spaces, data: &Path) -> Result<String, Error> {
         Spaces::Show { space, json } => {
             let admin = open(data)?;
             let kept = kept(&admin, find(&admin, space)?)?;
-            Ok(if *json { value(&kept).to_string() } else { lines(&kept) })
+            // Of a damaged space nobody can tell; `check` says so.
+            let used = shares(&kept.space, |take| admin.load(&kept.space, take)).unwrap_or_default();
+            let room = kept.content_limit.unwrap_or(config.policy.quota.content_bytes) / used.len().max(1) as u64;
+            Ok(if *json { shown(&kept, &used, room).to_string() } else { lines(&kept, &used, room) })
         }
         Spaces::Limit { space, bytes: Limit(bytes) } => {
             let admin = open(data)?;
@@ -114,9 +126,10 @@ pub fn check_config(config: &Config) -> Result<String, Error> {
     };
     let worries = tls.and_then(|tls| tls.worry(SystemTime::now())).into_iter().chain(worries(config));
     let worries: String = worries.map(|worry| format!("\nwarning     {worry}")).collect();
+    let total = config.policy.quota.total_bytes.map_or(String::new(), |total| format!(", {total} bytes in all"));
     Ok(format!(
         "the configuration can be used\nlisten      {scheme}://{}\nmetrics     {metrics}\ndata        {}\nnew spaces  \
-         {admission}\ncontent     {} bytes a space{worries}",
+         {admission}\ncontent     {} bytes a space{total}{worries}",
         config.listen,
         config.data.display(),
         config.policy.quota.content_bytes
@@ -131,7 +144,30 @@ pub fn worries(config: &Config) -> Vec<String> {
     let trusting = trusted_proxies.iter().any(Network::is_everywhere).then(|| {
         "trusted_proxies names every address: then whoever connects chooses the one that limits count for".to_owned()
     });
-    [closed, trusting, open_to_others(&config.data)].into_iter().flatten().collect()
+    let is_bare = config.tls.is_none() && trusted_proxies.is_empty() && !config.listen.ip().is_loopback();
+    let bare = (is_bare && matches!(admission, Admission::Token { .. })).then(|| {
+        "people's programs show a token over TLS only: without [tls], and without a proxy that speaks it, nobody can use \
+         theirs"
+            .to_owned()
+    });
+    let key = config.tls.as_ref().and_then(|tls| key_of_all(&tls.key));
+    [closed, trusting, bare, open_to_others(&config.data), key].into_iter().flatten().collect()
+}
+
+/// Files beside those of connections, and sockets that are told that they are too many.
+const FILES: u64 = 128;
+
+/// What is wrong with how many files the system lets this program have open, if anything is. Each connection is one.
+pub fn few_files(policy: &Policy) -> Option<String> {
+    let limits = fs::read_to_string("/proc/self/limits").ok()?;
+    let most = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?.split_whitespace().next()?;
+    let needed = u64::from(policy.connections.total) + FILES;
+    (most.parse::<u64>().ok()? < needed).then(|| {
+        format!(
+            "the system lets this program have {most} files and connections, connections.total needs {needed}: say `ulimit -n \
+             {needed}` before the start (in a unit LimitNOFILE={needed}), or choose a smaller connections.total"
+        )
+    })
 }
 
 /// What is wrong with who may read the data folder, if anything is: it holds the relay's key.
@@ -153,6 +189,23 @@ fn open_to_others(data: &Path) -> Option<String> {
     })
 }
 
+/// What is wrong with who may read the certificate's key, if anything is.
+#[cfg(unix)]
+fn key_of_all(key: &Path) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = |path: &Path| path.metadata().map_or(0, |file| file.permissions().mode() & 0o777);
+    let folder = key.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_open = mode(key) & 0o004 != 0 && mode(folder) & 0o001 != 0;
+    let key = key.display();
+    is_open.then(|| format!("every user of this computer may read the certificate's key in {key}: chmod 640 it"))
+}
+
+/// Nothing that can be told.
+#[cfg(not(unix))]
+fn key_of_all(_: &Path) -> Option<String> {
+    None
+}
+
 /// Nothing that can be told.
 #[cfg(not(unix))]
 fn open_to_others(_: &Path) -> Option<String> {
@@ -164,8 +217,8 @@ pub fn token(random: [u8; 16]) -> String {
     let token = SpaceId::new(random).to_string();
     let hash = TokenHash::of(&token);
     format!(
-        "token  {token}\nhash   {hash}\nGive the token to those who may bring new spaces; write the hash into the file:\n\n\
-             [admission]\nmode = \"token\"\ntokens = [\"{hash}\"]"
+        "token  {token}\nhash   {hash}\nGive the token to those who may bring new spaces; write the hash into the \
+         file, in place of the [admission] that is there:\n\n[admission]\nmode = \"token\"\ntokens = [\"{hash}\"]"
     )
 }
 
@@ -250,13 +303,17 @@ fn table(all: &[Kept]) -> String {
     text + &format!("{} in all", all.len())
 }
 
-fn lines(kept: &Kept) -> String {
+fn lines(kept: &Kept, used: &[u64], room: u64) -> String {
     let limit = kept.content_limit.map_or("quota.content_bytes".to_owned(), |limit| format!("{limit} bytes"));
     let Kept { space, entries, content_bytes, control_bytes, devices, .. } = kept;
     format!(
         "space          {space}\nentries        {entries}\ncontent        {content_bytes} bytes\ncontrol        \
          {control_bytes} bytes\nlive keys      {devices}\ncontent limit  {limit}"
-    )
+    ) + &["founder", "other one"]
+        .iter()
+        .zip(used)
+        .map(|(who, used)| format!("\n{who:14} {used} of {room} bytes of content, as they count"))
+        .collect::<String>()
 }
 
 fn value(kept: &Kept) -> Value {
@@ -268,6 +325,13 @@ fn value(kept: &Kept) -> Value {
         "devices": kept.devices,
         "content_limit": kept.content_limit,
     })
+}
+
+/// The same with how much of whose share is used.
+fn shown(kept: &Kept, used: &[u64], room: u64) -> Value {
+    let mut value = value(kept);
+    value["shares"] = used.iter().map(|used| json!({ "used": used, "room": room })).collect();
+    value
 }
 
 fn limit(text: &str) -> Result<Limit, &'static str> {
@@ -330,7 +394,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_folder_that_others_may_read_is_told_with_what_they_see() {
-        use std::{fs, os::unix::fs::PermissionsExt as _};
+        use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().expect("a folder");
         drop(SqliteStore::open(folder.path()).expect("opens"));
         let told = |folder_mode, file_mode| {
@@ -343,6 +407,14 @@ mod tests {
         assert!(told(0o750, 0o600).is_some_and(|said| said.contains("chmod 700") && !said.contains("key")));
         assert!(told(0o755, 0o644).is_some_and(|said| said.contains("the relay's key (modes 755 and 644)")));
         assert_eq!(open_to_others(&folder.path().join("new")), None);
+        let key = |mode| {
+            told(mode, 0o600);
+            let key = folder.path().join("key.pem");
+            fs::write(&key, "").expect("writes");
+            fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("sets");
+            key_of_all(&key)
+        };
+        assert!(key(0o755).is_some_and(|said| said.contains("key.pem: chmod 640")) && key(0o700).is_none());
     }
 
     #[test]

@@ -70,11 +70,14 @@ pub fn check_copy(file: &Path) -> Result<String, Error> {
 }
 
 fn verify(mut admin: Admin) -> Result<String, Error> {
-    let Report { spaces, entries, problems, more } = admin.verify()?;
+    let report = admin.verify()?;
+    let count = report.count();
+    let Report { spaces, entries, problems, more } = report;
     if problems.is_empty() {
         return Ok(format!("all is right: {entries} entries of {spaces} spaces, and the relay's key"));
     }
-    let mut text = format!("{} things are wrong; {entries} entries are right", problems.len() as u64 + more);
+    let things = if count == 1 { "thing is" } else { "things are" };
+    let mut text = format!("{count} {things} wrong; {entries} entries are right");
     problems.iter().for_each(|problem| text += &format!("\n  {problem}"));
     if more > 0 {
         text += &format!("\n  and {more} more");

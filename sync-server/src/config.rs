@@ -12,7 +12,7 @@ use std::{
 
 use clap::{
     Args, CommandFactory as _, Parser, Subcommand, ValueEnum,
-    error::{ContextKind, ContextValue},
+    error::{ContextKind, ContextValue, ErrorKind},
 };
 use serde::Deserialize;
 use tracing::level_filters::LevelFilter;
@@ -25,6 +25,9 @@ use file::File;
 
 /// Where a relay listens if nobody says.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8787);
+
+/// What is wrong with a table of TLS that says nothing: whoever wrote it does not mean to serve without.
+const BARE_TLS: &str = "[tls] without cert and key: write both, or take it out";
 
 /// Stores and forwards the sealed entries of alliances; it cannot read them.
 ///
@@ -224,8 +227,8 @@ impl Config {
             Some(path) => File::read(path)?,
             None => File::default(),
         };
+        let is_written = file.tls.is_some();
         let tls = file.tls.unwrap_or_default();
-        let is_written = tls.cert.is_some() || tls.key.is_some();
         let files =
             [flags.tls_cert.clone().or(tls.cert.map(|it| it.0)), flags.tls_key.clone().or(tls.key.map(|it| it.0))];
         let policy = Policy {
@@ -236,12 +239,17 @@ impl Config {
             memory: file.memory,
             time: file.time,
             trusted_proxies: file.trusted_proxies,
+            forwarded_header: file.forwarded_header,
         };
         let path = || flags.config.clone().unwrap_or_default();
         policy.validate().map_err(|source| {
             let line = file::line_of(&file.text, &source.fields());
             ConfigError::Policy { path: path(), line, source }
         })?;
+        if is_written && files.iter().all(Option::is_none) {
+            let (line, message) = (file::line_of(&file.text, &["tls"]), BARE_TLS.to_owned());
+            return Err(ConfigError::File { path: path(), line, key: ", tls".to_owned(), message });
+        }
         let tls = TlsFiles::both(files).map_err(|problem| match is_written {
             true => {
                 let line = file::line_of(&file.text, &["tls.cert", "tls.key"]);
@@ -300,6 +308,14 @@ pub fn variable(problem: &clap::Error, mut typed: impl Iterator<Item = String>) 
     let argument = command.get_arguments().find(|it| it.get_long() == flag.strip_prefix("--"))?;
     let is_typed = typed.any(|word| word == flag || word.starts_with(&format!("{flag}=")));
     argument.get_env().filter(|_| !is_typed).map(|name| name.to_string_lossy().into_owned())
+}
+
+/// True if a flag stands after a command that knows it only before it.
+pub fn is_misplaced(problem: &clap::Error) -> bool {
+    let Some(ContextValue::String(flag)) = problem.get(ContextKind::InvalidArg) else { return false };
+    let command = Arguments::command();
+    let is_flag = command.get_arguments().any(|it| it.get_long().is_some() && it.get_long() == flag.strip_prefix("--"));
+    problem.kind() == ErrorKind::UnknownArgument && is_flag
 }
 
 /// True if two listeners would be in each other's way. Port 0 is any free one.

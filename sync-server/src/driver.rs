@@ -332,8 +332,11 @@ impl<S: Store> Pump<S> {
 
     fn page(&mut self) -> Option<String> {
         if self.page.as_ref().is_none_or(|(when, _)| when.elapsed() >= FRESH) {
-            let status = self.relay.status();
-            let status = status.inspect_err(|problem| error!(reason = crate::error::chain(problem), "cannot count"));
+            let status = self.relay.status().inspect_err(|problem| {
+                error!(reason = crate::error::chain(problem), "cannot count");
+                self.relay.note_read(problem);
+                self.checked = None;
+            });
             self.page = status.ok().map(|status| (Instant::now(), metrics::page(&status, &self.queue)));
         }
         self.page.as_ref().map(|(_, page)| page.clone())

@@ -3,6 +3,7 @@
 use std::{error::Error as StdError, io, net::SocketAddr, path::PathBuf};
 
 use rusqlite::ErrorCode;
+use tokio_rustls::rustls::pki_types::pem;
 
 use crate::{config::ConfigError, policy::SpaceName, store::StoreError, tls::TlsError};
 
@@ -141,6 +142,9 @@ impl Error {
             Self::Tls(TlsError::Encrypted(_)) => Some(
                 "`openssl pkey -in KEY -out PLAIN` writes it plain; only the relay's user should be able to read that",
             ),
+            Self::Tls(TlsError::File { source: pem::Error::Io(_), .. }) => {
+                Some("name a file that is there and that the relay's user may read")
+            }
             Self::Tls(_) => {
                 Some("both files are PEM: the certificate first, then its chain; and the key that belongs to it")
             }
@@ -170,7 +174,9 @@ fn store_hint(problem: &StoreError) -> Option<&'static str> {
         StoreError::Locked(_) => Some("stop the other relay, or choose another folder with --data"),
         StoreError::Folder { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(DENIED),
         StoreError::Folder { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => Some(READ_ONLY),
-        StoreError::Folder { source, .. } if source.kind() == io::ErrorKind::NotADirectory => {
+        StoreError::Folder { source, .. }
+            if matches!(source.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists) =>
+        {
             Some("name a folder with --data, or as `data` in the file: what is there is a file")
         }
         StoreError::Folder { .. } => Some("choose a folder that this user can write with --data"),

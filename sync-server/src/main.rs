@@ -10,7 +10,7 @@ use std::{
 
 use alliance_sync_server::{
     admin, backup,
-    config::{Arguments, Command, Config, Format, variable},
+    config::{Arguments, Command, Config, Format, is_misplaced, variable},
     error::{Error, chain},
     http::{Metrics, Server, Sockets},
     replica::Relay,
@@ -44,6 +44,9 @@ fn usage(problem: &clap::Error) -> ExitCode {
     if let Some(variable) = variable(problem, std::env::args()) {
         _ = writeln!(io::stderr().lock(), "hint: that is the value of the environment variable {variable}");
     }
+    if is_misplaced(problem) {
+        _ = writeln!(io::stderr().lock(), "hint: that flag stands before the command: alliance-relay FLAGS COMMAND");
+    }
     ExitCode::from(u8::try_from(problem.exit_code()).unwrap_or(2))
 }
 
@@ -60,7 +63,7 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     let said = match &arguments.command {
         None => return start(&config),
         Some(Command::CheckConfig) => admin::check_config(&config)?,
-        Some(Command::Spaces(spaces)) => admin::spaces(spaces, &config.data)?,
+        Some(Command::Spaces(spaces)) => admin::spaces(spaces, &config)?,
         Some(Command::Backup { file }) => backup::write(&config.data, file)?,
         Some(Command::Check { .. }) => backup::check(&config.data)?,
         Some(Command::Token) => return Ok(()),
@@ -80,7 +83,7 @@ fn open(config: &Config) -> Result<Relay<SqliteStore>, Error> {
     let mut fresh = [0; 32];
     getrandom::fill(&mut fresh).map_err(Error::Random)?;
     let relay = Relay::with_policy(SqliteStore::open(&config.data)?, &fresh, config.policy.clone())?;
-    admin::worries(config).iter().for_each(|worry| warn!("{worry}"));
+    admin::worries(config).into_iter().chain(admin::few_files(&config.policy)).for_each(|worry| warn!("{worry}"));
     Ok(relay)
 }
 

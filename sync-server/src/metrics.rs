@@ -112,7 +112,7 @@ pub fn page(status: &Status, queue: &Histogram) -> String {
     page.line("frame_bytes_total", "{direction=\"out\"}", counters.bytes_out);
     page.one("commits_total", "counter", "Commits.", counters.commits);
     page.one("failed_commits_total", "counter", "Commits that failed.", counters.failed_commits);
-    page.one("entries_total", "counter", "Entries committed since the start.", counters.entries);
+    page.one("committed_entries_total", "counter", "Entries committed since the start.", counters.entries);
     page.head("refusals_total", "counter", "What was refused, by reason.");
     // From zero on, so that the first one is seen to be more than before.
     for why in Reason::all() {

@@ -7,13 +7,13 @@
 mod admission;
 mod network;
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use alliance_replica::limits;
 use serde::{Deserialize, Serialize};
 
 pub use admission::{Admission, SpaceName, TokenHash};
-pub use network::{Address, Network};
+pub use network::{Address, ForwardedHeader, Network};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -23,7 +23,7 @@ const MIB: u64 = 1024 * 1024;
 pub struct Policy {
     /// Who may bring a space that the relay does not hold. Whoever belongs to a space that it holds needs nothing more.
     pub admission: Admission,
-    /// How much of a space is kept.
+    /// How much is kept, of a space and in all.
     pub quota: Quota,
     /// How fast one device and one address may go.
     pub rate: Rate,
@@ -33,12 +33,21 @@ pub struct Policy {
     pub memory: Memory,
     /// How long others may take.
     pub time: Time,
-    /// Proxies whose word on a client's address counts (the last hop of `Forwarded` or `X-Forwarded-For`): addresses or
-    /// networks such as `10.0.0.0/8`. Without them a client's address is that of its socket.
+    /// Proxies whose word on a client's address counts (the last hop in [`Policy::forwarded_header`]): addresses or networks
+    /// such as `10.0.0.0/8`. Without them a client's address is that of its socket.
     pub trusted_proxies: Vec<Network>,
+    /// The one header in which that word is looked for; a client may have written all others.
+    pub forwarded_header: ForwardedHeader,
 }
 
-/// How much of one space is kept.
+impl Policy {
+    /// True if an address is that of a proxy whose word counts.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(address))
+    }
+}
+
+/// How much is kept.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Quota {
@@ -48,6 +57,10 @@ pub struct Quota {
     /// Bytes of control entries of a space, kept free beside the content and split in the same way. Whoever is beyond it
     /// can still cut and leave.
     pub control_bytes: u64,
+    /// Bytes of all entries of all spaces, counted in the same way; nothing for no bound. Beyond it no new space comes and
+    /// no content, and control entries of spaces that are held still do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_bytes: Option<u64>,
 }
 
 /// What an entry costs beside its bytes: its row on disk and its place in the index.
@@ -92,6 +105,8 @@ pub struct Connections {
     pub per_address: u32,
     /// Openers at a time that have still to show why they belong to a space.
     pub candidates: u32,
+    /// Of these from one address.
+    pub candidates_per_address: u32,
 }
 
 /// How many bytes may be in memory.
@@ -122,11 +137,13 @@ pub struct Memory {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Time {
-    /// Until a request is complete, from then until both keys are proven, and until a candidate has shown why it belongs.
+    /// Until a request is complete, from then until both keys are proven, and until an opener that is not known to belong
+    /// has said what it has.
     pub handshake_seconds: u32,
     /// How often a silent peer is asked whether it is there.
     pub ping_seconds: u32,
-    /// A peer that says nothing for so long, not even that it is there, is gone; so is one that has no space open.
+    /// A peer that says nothing for so long, not even that it is there, is gone; so is one that has no space open, and a
+    /// candidate that has not shown in this time why it belongs.
     pub idle_seconds: u32,
     /// A peer that takes in nothing for so long is gone.
     pub stuck_seconds: u32,
@@ -148,12 +165,16 @@ pub enum PolicyError {
         most: u64,
     },
     /// A number that must not be below another one.
-    #[error("{field} must be at least {other}")]
+    #[error("{field} is {value}, but must be at least {other}, which is {least}")]
     Below {
         /// The field, as it is written.
         field: &'static str,
+        /// What it is.
+        value: u64,
         /// The other one.
         other: &'static str,
+        /// What that is.
+        least: u64,
     },
     /// A list without which nobody could bring a space.
     #[error("{field} is empty: nobody could bring a new space")]
@@ -168,7 +189,7 @@ impl PolicyError {
     pub fn fields(&self) -> Vec<&'static str> {
         match self {
             Self::Range { field, .. } | Self::Empty { field } => vec![field],
-            Self::Below { field, other } => vec![field, other],
+            Self::Below { field, other, .. } => vec![field, other],
         }
     }
 }
@@ -185,10 +206,12 @@ impl Policy {
         let within = [
             ("quota.content_bytes", quota.content_bytes, 2 * MIB, most),
             ("quota.control_bytes", quota.control_bytes, MIB, most),
+            ("quota.total_bytes", quota.total_bytes.unwrap_or(most), 4 * MIB, most),
             ("rate.address_spaces_per_hour", rate.address_spaces_per_hour.into(), 1, count),
             ("connections.total", connections.total.into(), 1, count),
             ("connections.per_address", connections.per_address.into(), 1, count),
             ("connections.candidates", connections.candidates.into(), 1, count),
+            ("connections.candidates_per_address", connections.candidates_per_address.into(), 1, count),
             ("memory.outbound_bytes", memory.outbound_bytes, 2 * frame, most),
             ("memory.outbound_bytes_total", memory.outbound_bytes_total, 2 * frame, most),
             ("memory.inbound_bytes", memory.inbound_bytes, frame, u32::MAX.into()),
@@ -222,7 +245,7 @@ impl Policy {
             ("time.idle_seconds", time.idle_seconds.into(), "time.ping_seconds", time.ping_seconds.into()),
         ];
         let wrong = ordered.into_iter().find(|(_, value, _, least)| value < least);
-        wrong.map_or(Ok(()), |(field, _, other, _): (_, u64, _, u64)| Err(PolicyError::Below { field, other }))
+        wrong.map_or(Ok(()), |(field, value, other, least)| Err(PolicyError::Below { field, value, other, least }))
     }
 }
 
@@ -240,7 +263,7 @@ impl Bucket {
 
 impl Default for Quota {
     fn default() -> Self {
-        Self { content_bytes: 1024 * MIB, control_bytes: 64 * MIB }
+        Self { content_bytes: 1024 * MIB, control_bytes: 64 * MIB, total_bytes: None }
     }
 }
 
@@ -259,7 +282,7 @@ impl Default for Rate {
 
 impl Default for Connections {
     fn default() -> Self {
-        Self { total: 4_096, per_address: 64, candidates: 1_024 }
+        Self { total: 4_096, per_address: 64, candidates: 1_024, candidates_per_address: 128 }
     }
 }
 
@@ -350,7 +373,7 @@ mod tests {
         assert_eq!(burst, "rate.device_bytes.burst is 1, but must be 1114112 to 1099511627776");
         assert_eq!(
             wrong(|policy| policy.time.idle_seconds = 10),
-            "time.idle_seconds must be at least time.ping_seconds"
+            "time.idle_seconds is 10, but must be at least time.ping_seconds, which is 20"
         );
         assert_eq!(
             wrong(|policy| policy.admission = Admission::Token { tokens: vec![] }),

@@ -42,11 +42,13 @@ use crate::{
     policy::{Address, Policy, TokenHash},
     store::{Store, StoreError},
 };
+use account::Whole;
 use candidate::Candidates;
 use commit::Batch;
 use connection::{Connection, Seat};
 use pace::{Next, Paces};
 pub use reason::Reason;
+pub use space::shares;
 use space::{Idle, Space};
 
 /// First bytes of the frames that open a space and look for a key.
@@ -111,6 +113,7 @@ pub struct Relay<S> {
     idle: Idle,
     candidates: Candidates,
     batch: Batch,
+    whole: Whole,
     /// Bytes handed to the driver that have not left, of all connections.
     queued: usize,
     /// The latest moment that was told.
@@ -138,16 +141,17 @@ impl<S: Store> Relay<S> {
         }
         let secret = Secret::from_seed(&seed);
         Ok(Self {
-            store,
             secret,
             paces: Paces::new(&policy),
             idle: Idle::new(&policy.memory),
             candidates: Candidates::new(&policy),
-            policy,
             counters: Counters::default(),
             connections: BTreeMap::new(),
             spaces: BTreeMap::new(),
             batch: Batch::default(),
+            whole: Whole::of(&store, &policy.quota)?,
+            store,
+            policy,
             queued: 0,
             elapsed: Duration::ZERO,
             dirty: BTreeSet::new(),
@@ -345,7 +349,7 @@ impl<S: Store> Relay<S> {
     }
 
     /// Remembers damage, so that whoever asks for the relay's health learns of it.
-    fn note_read(&mut self, problem: &StoreError) {
+    pub fn note_read(&mut self, problem: &StoreError) {
         self.damaged |= matches!(problem, StoreError::Damaged { .. } | StoreError::Missing);
     }
 
@@ -443,6 +447,7 @@ impl<S: Store> Relay<S> {
             Err(problem) => {
                 error!(reason = crate::error::chain(&problem), "store cannot be searched");
                 self.close(id, Code::Storage);
+                self.note_read(&problem);
             }
         }
     }

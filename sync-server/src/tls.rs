@@ -108,7 +108,13 @@ impl Tls {
     pub fn worry(&self, now: SystemTime) -> Option<String> {
         let worry = worry(&self.pair.read().unwrap_or_else(PoisonError::into_inner).certificate, now)?;
         let file = self.files.cert.display();
-        Some(format!("{worry}; put a newer one into {file}, then `systemctl reload alliance-relay` or SIGHUP"))
+        // What systemd hands over it reads at a start only, and from elsewhere.
+        Some(match self.files.cert.starts_with("/run/credentials") {
+            true => {
+                format!("{worry}; put a newer one where LoadCredential= says, then `systemctl restart alliance-relay`")
+            }
+            false => format!("{worry}; put a newer one into {file}, then `systemctl reload alliance-relay` or SIGHUP"),
+        })
     }
 
     /// Speaks TLS with whoever connected.

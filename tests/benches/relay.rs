@@ -147,7 +147,8 @@ async fn appends(report: &mut Report) {
     }
     let took = start.elapsed();
     let count = APPENDS * all.len();
-    let group = relay.count("alliance_relay_entries_total") / relay.count("alliance_relay_commits_total").max(1);
+    let group =
+        relay.count("alliance_relay_committed_entries_total") / relay.count("alliance_relay_commits_total").max(1);
     let group = usize::try_from(group).expect("few").max(1);
     let worked = relay.worked();
     drop(relay);

@@ -206,7 +206,7 @@ fn a_relay_on_a_full_disk_acknowledges_nothing_says_so_and_goes_on_when_there_is
     let ended = town.ben.run(&["sync", "--json"]);
     let refusal = ended.refusal();
     assert_eq!((refusal.exit, &*refusal.code), (7, "relay_closed"), "{ended}");
-    assert!(refusal.message.contains("its disk cannot be written"), "{ended}");
+    assert!(refusal.message.contains("its disk cannot be written or read"), "{ended}");
     assert!(town.relay().health().starts_with("HTTP/1.1 503"), "a page may have room, what came had none");
     let status = town.ben.json(&["status"]);
     assert_eq!(status[0]["unsent"], 1, "it is not said to be there: {status}");

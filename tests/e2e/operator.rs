@@ -2,13 +2,14 @@
 
 use std::{
     fs,
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
 
 use alliance_tests::{
-    disk::{full, read_only, run},
-    program::{Ran, RelayProgram, programs},
+    disk::{full, read_only, run, wrapped},
+    program::{Ran, RelayProgram, programs, until},
     town::Town,
 };
 use serde_json::Value;
@@ -71,6 +72,20 @@ fn a_file_is_tried_without_starting_and_its_errors_name_the_place() {
     let said = ok(&["check-config", "--config", file]);
     for worry in ["warning     the list of admission is empty", "warning     trusted_proxies names every address"] {
         assert!(said.contains(worry), "{worry}: {said}");
+    }
+    let token = format!("data = \"d\"\nadmission = {{ mode = \"token\", tokens = [\"{}\"] }}\n", "0".repeat(64));
+    for (more, is_warned) in [
+        ("listen = \"192.0.2.1:8787\"\n", true),
+        ("listen = \"127.0.0.1:8787\"\n", false),
+        ("listen = \"192.0.2.1:8787\"\ntrusted_proxies = [\"192.0.2.2\"]\n", false),
+    ] {
+        fs::write(file, format!("{more}{token}")).expect("writes");
+        let said = ok(&["check-config", "--config", file]);
+        assert_eq!(
+            said.contains("warning     people's programs show a token over TLS only"),
+            is_warned,
+            "{more}: {said}"
+        );
     }
 }
 
@@ -140,6 +155,11 @@ fn a_share_that_is_full_is_told_with_who_can_help_until_there_is_room() {
     assert!(sent(&sync()) > Some(0), "what found room is said to have gone");
     let ran = sync();
     assert_eq!((ran.code, sent(&ran)), (Some(1), Some(0)), "and what found none is not: {ran}");
+    let shown: Value =
+        serde_json::from_str(&ok(&["spaces", "show", &town.space, "--json", "--data", text(&data)])).expect("JSON");
+    let shares: Vec<_> = [0, 1].map(|n| &shown["shares"][n]).to_vec();
+    assert!(shares.iter().all(|share| share["room"] == 1_048_576), "{shown}");
+    assert!(shares[0]["used"].as_u64() > Some(600_000) && shares[1]["used"] == 0, "Ben's is full: {shown}");
     let helps = "ask whoever runs the relay for more room";
     let [status, doctor] = [["status"], ["doctor"]].map(|command| town.ben.run(&command));
     assert!(status.stdout.contains(helps), "{status}");
@@ -244,6 +264,20 @@ fn an_address_in_use_is_said_in_plain_words() {
     let first = RelayProgram::start(&folder.path().join("first"));
     let second = RelayProgram::try_start(&folder.path().join("second"), first.address()).err().expect("is taken");
     assert!(second.logs.contains("hint: another program listens there"), "{}", second.logs);
+}
+
+#[test]
+fn too_few_files_are_told_at_the_start_and_when_there_are_no_more() {
+    let folder = TempDir::new().expect("a folder");
+    let command = RelayProgram::command(&folder.path().join("data"), "127.0.0.1:0");
+    let relay = RelayProgram::try_run(wrapped(&command, &["sh", "-c", "ulimit -n 40; exec \"$@\"", "sh"]));
+    let relay = relay.expect("it starts");
+    let says = |word: &str| until(word, || relay.logs().contains(word).then_some(()));
+    says("say `ulimit -n 4224` before the start");
+    let mute: Vec<_> = (0..60).map(|_| TcpStream::connect(relay.address()).expect("waits")).collect();
+    says("ERROR no connection can be taken reason=Too many open files");
+    drop(mute);
+    until("room again", || relay.health().starts_with("HTTP/1.1 200").then_some(()));
 }
 
 fn packaging() -> PathBuf {

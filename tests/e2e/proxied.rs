@@ -22,8 +22,11 @@ use tempfile::TempDir;
 struct Nginx {
     child: Child,
     port: u16,
-    _folder: TempDir,
+    folder: TempDir,
 }
+
+/// Where it logs what it is told nothing else about.
+const LOG: &str = "error.log";
 
 impl Nginx {
     /// The program, if this computer has it.
@@ -61,9 +64,10 @@ impl Nginx {
         fs::write(folder.path().join("main.conf"), main).expect("written");
         let mut command = Command::new(program);
         command.arg("-p").arg(folder.path()).arg("-c").arg(folder.path().join("main.conf"));
-        command.args(["-e", "stderr", "-g", "daemon off; master_process off; pid nginx.pid;"]);
+        command.arg("-e").arg(folder.path().join(LOG));
+        command.args(["-g", "daemon off; master_process off; pid nginx.pid;"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Self { child: command.spawn().expect("nginx starts"), port, _folder: folder }
+        Self { child: command.spawn().expect("nginx starts"), port, folder }
     }
 }
 
@@ -107,6 +111,8 @@ fn the_sample_of_a_proxy_carries_an_exchange() {
     assert_eq!(town.ben.json(&["note", "list"])[0]["title"], "Through the sample");
     town.stop_relay();
     assert_eq!(town.ben.refused(&["sync"]).exit, 7, "a proxy without its relay is a relay that is not reached");
+    let log = fs::read_to_string(nginx.folder.path().join(LOG)).expect("a log");
+    assert!(!log.contains("client: "), "it keeps who came: {log}");
 }
 
 /// Ben and Anna exchange through a tunnel; its relay lets go of whoever is silent for two seconds.

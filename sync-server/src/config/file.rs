@@ -11,7 +11,9 @@ use serde::Deserialize;
 use toml::de::DeTable;
 
 use super::{ConfigError, Format, Level, address};
-use crate::policy::{Admission, Connections, Memory, Network, Quota, Rate, SpaceName, Time, TokenHash};
+use crate::policy::{
+    Admission, Connections, ForwardedHeader, Memory, Network, Quota, Rate, SpaceName, Time, TokenHash,
+};
 
 /// Everything that the file may say. The fields of [`crate::policy::Policy`] stand beside the others, under the names
 /// that its errors use.
@@ -31,6 +33,7 @@ pub(super) struct File {
     pub(super) memory: Memory,
     pub(super) time: Time,
     pub(super) trusted_proxies: Vec<Network>,
+    pub(super) forwarded_header: ForwardedHeader,
     /// All of it, to find lines in.
     #[serde(skip)]
     pub(super) text: String,
@@ -85,7 +88,9 @@ impl File {
             let element = element(&text, &span);
             let (line, key) = place(&text, element.map_or(span.start, |(_, at)| at));
             let n = element.map_or(String::new(), |(n, _)| format!("element {n}: "));
-            wrong(line, key, n + &plain(problem.message()))
+            let first = before(&text, line).filter(|_| problem.message() == DUPLICATE);
+            let first = first.map_or(String::new(), |first| format!(", first in line {first}"));
+            wrong(line, key, n + &plain(problem.message()) + &first)
         })?;
         Ok(Self { text, ..file })
     }
@@ -110,17 +115,29 @@ pub(super) fn line_of(text: &str, fields: &[&str]) -> usize {
     text.get(..at).unwrap_or_default().matches('\n').count() + 1
 }
 
+/// What TOML says of a key or table that was there before.
+const DUPLICATE: &str = "duplicate key";
+
+/// The line, from 1, of the nearest key or table above a line that has the same name.
+fn before(text: &str, line: usize) -> Option<usize> {
+    let name = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
+    let wanted = name(text.lines().nth(line - 1)?);
+    let above: Vec<_> = text.lines().take(line - 1).map(name).collect();
+    above.iter().rposition(|name| *name == wanted).map(|at| at + 1)
+}
+
 /// What TOML says, in one line and in words of the file instead of the program.
 fn plain(message: &str) -> String {
     let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
     let words = [
+        (DUPLICATE, "this is written a second time"),
         ("unknown field", "unknown key"),
         ("unknown variant", "unknown value"),
         ("missing field", "missing key"),
         (" as i128", ""),
         (" as i64", ""),
-        ("expected u64", "expected a whole number"),
-        ("expected u32", "expected a whole number that is not so large"),
+        ("expected u64", "expected a whole number, 0 or more"),
+        ("expected u32", "expected a whole number from 0 to 4294967295"),
         ("expected path string", "expected text in quotes"),
         ("expected a string", "expected text in quotes"),
         ("expected a sequence", "expected a list in brackets"),
@@ -234,7 +251,10 @@ mod tests {
         let text = wrong("[quota]\ncontent_bytes = \"5\"");
         assert!(text.starts_with("relay.toml, line 3, quota.content_bytes: invalid type: string"), "{text}");
         let below = wrong("[time]\nping_seconds = 70");
-        assert_eq!(below, "relay.toml, line 3: time.idle_seconds must be at least time.ping_seconds");
+        assert_eq!(
+            below,
+            "relay.toml, line 3: time.idle_seconds is 60, but must be at least time.ping_seconds, which is 70"
+        );
         let bucket = wrong("[rate]\ndevice_frames = 5");
         assert_eq!(
             bucket,
@@ -262,6 +282,12 @@ mod tests {
         }
         let data = config("data = \"\"", |_| {}).expect_err("is empty");
         assert_eq!(data, "relay.toml, line 1, data: a name is missing between the quotes");
+        let twice = wrong("[admission]\nmode = \"open\"\n[quota]\n[admission]\nmode = \"open\"");
+        assert_eq!(twice, "relay.toml, line 5, admission: this is written a second time, first in line 2");
+        let negative = wrong("[connections]\ntotal = -1");
+        assert!(negative.ends_with("expected a whole number from 0 to 4294967295"), "{negative}");
+        let bare = wrong("[tls]\n[quota]");
+        assert_eq!(bare, "relay.toml, line 2, tls: [tls] without cert and key: write both, or take it out");
         let syntax = wrong("[quota");
         assert!(syntax.starts_with("relay.toml, line 2"), "{syntax}");
     }

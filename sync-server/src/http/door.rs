@@ -28,19 +28,25 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::{Instant, Sleep, sleep},
 };
-use tracing::debug;
+use tracing::{debug, error};
 
 use crate::policy::{Address, Network, Policy};
 
 /// Sockets beyond the connections that a policy allows, in all and of one address.
 const BEYOND: usize = 64;
 const BEYOND_PER_ADDRESS: usize = 16;
+/// How long nobody is taken in after that failed.
+const AGAIN: Duration = Duration::from_secs(1);
+/// For how long it is not said again.
+const SAID: Duration = Duration::from_secs(60);
 
 /// Sockets, of which it lets in so many. Small frames are not delayed.
 pub struct Door {
     sockets: TcpListener,
     guests: Arc<Guests>,
     patience: Duration,
+    /// When it was last said that nobody can come in.
+    failed: Option<Instant>,
 }
 
 /// A socket's far end, as handlers see it.
@@ -81,7 +87,20 @@ impl Door {
             most_per_address: policy.connections.per_address as usize + BEYOND_PER_ADDRESS,
             proxies: policy.trusted_proxies.clone(),
         });
-        Self { sockets, guests, patience: policy.time.handshake() }
+        Self { sockets, guests, patience: policy.time.handshake(), failed: None }
+    }
+
+    /// Waits before the next try where it would fail as well, and says so now and then.
+    async fn on_failed(&mut self, problem: &io::Error) {
+        use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+        if matches!(problem.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+            return;
+        }
+        if self.failed.is_none_or(|failed| failed.elapsed() > SAID) {
+            self.failed = Some(Instant::now());
+            error!(reason = %problem, "no connection can be taken");
+        }
+        sleep(AGAIN).await;
     }
 }
 
@@ -91,7 +110,13 @@ impl Listener for Door {
 
     async fn accept(&mut self) -> (Guest, Peer) {
         loop {
-            let (io, address) = Listener::accept(&mut self.sockets).await;
+            let (io, address) = match self.sockets.accept().await {
+                Ok(come) => come,
+                Err(problem) => {
+                    self.on_failed(&problem).await;
+                    continue;
+                }
+            };
             let Some(guest) = self.guests.admit(address) else { continue };
             if let Err(problem) = io.set_nodelay(true) {
                 debug!(reason = %problem, "small frames may be delayed");

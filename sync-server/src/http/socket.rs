@@ -1,6 +1,6 @@
 //! One WebSocket: binary messages in, binary messages out, and time-outs for who says or takes nothing.
 
-use std::time::Duration;
+use std::{error::Error as _, sync::Once, time::Duration};
 
 use alliance_replica::limits;
 use axum::{
@@ -17,9 +17,14 @@ use futures_util::{
     stream::{SplitSink, SplitStream},
 };
 use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_tungstenite::tungstenite::{Error as SocketError, error::ProtocolError};
 use tracing::{debug, warn};
 
-use super::{door::Peer, error::HttpError, origin::origin};
+use super::{
+    door::Peer,
+    error::HttpError,
+    origin::{is_unnamed_proxy, origin},
+};
 use crate::{
     driver::{Driver, Line, Reader},
     error::chain,
@@ -31,6 +36,9 @@ use crate::{
 const GOODBYE: Duration = Duration::from_secs(2);
 /// Bytes of a connection's buffers: small, since most connections are idle.
 const BUFFER: usize = 4 * 1024;
+
+/// A proxy that nobody named is told once.
+static UNNAMED: Once = Once::new();
 
 /// Turns a request into a connection.
 pub(super) async fn upgrade(
@@ -45,7 +53,17 @@ pub(super) async fn upgrade(
         .write_buffer_size(0)
         .max_message_size(limits::FRAME)
         .max_frame_size(limits::FRAME);
-    let origin = origin(peer.address.ip(), &headers, &driver.policy().trusted_proxies);
+    let (address, policy) = (peer.address.ip(), driver.policy());
+    if is_unnamed_proxy(address, &headers, policy) {
+        let header = policy.forwarded_header.name();
+        UNNAMED.call_once(|| {
+            warn!(
+                header,
+                "a proxy seems to ask that trusted_proxies does not name: then all who come by it share the limits of one address"
+            );
+        });
+    }
+    let origin = origin(address, &headers, policy);
     Ok(upgrade.on_upgrade(move |socket| {
         peer.settle();
         run(driver, origin, socket)
@@ -85,12 +103,26 @@ async fn read(reader: Reader, stream: &mut SplitStream<WebSocket>, patience: Dur
                 return std::future::pending().await;
             }
             Ok(None) | Err(_) => return,
+            Ok(Some(Err(problem))) if has_broken_off(&problem) => return,
             Ok(Some(Ok(Message::Text(_)) | Err(_))) => {
                 reader.unreadable();
                 return std::future::pending().await;
             }
         }
     }
+}
+
+/// True if a connection ended without a goodbye, as when a laptop loses its network, and brought nothing that is wrong.
+fn has_broken_off(problem: &axum::Error) -> bool {
+    let problem = problem.source().and_then(|problem| problem.downcast_ref());
+    matches!(
+        problem,
+        Some(
+            SocketError::Io(_)
+                | SocketError::ConnectionClosed
+                | SocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+        )
+    )
 }
 
 /// Sends what there is to send until the relay or the peer ends it.

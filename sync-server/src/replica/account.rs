@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use alliance_replica::{
     id::{DeviceId, EntryId},
+    limits,
     log::{
         Log,
         control::{Control, Record, SpaceKind},
@@ -14,8 +15,51 @@ use alliance_replica::{
         heads::Chain,
     },
 };
+use tracing::warn;
 
-use crate::policy::{ENTRY_COST, Quota};
+use crate::{
+    policy::{ENTRY_COST, Quota},
+    store::{Store, StoreError, Totals},
+};
+
+/// Below this, what is left is no room: not every frame would fit.
+const LEAST: u64 = limits::FRAME as u64;
+
+/// What is kept in all, if that is bounded.
+pub(super) struct Whole {
+    most: Option<u64>,
+    kept: u64,
+    said: bool,
+}
+
+impl Whole {
+    /// What a store keeps.
+    pub(super) fn of(store: &impl Store, quota: &Quota) -> Result<Self, StoreError> {
+        let Some(most) = quota.total_bytes else { return Ok(Self { most: None, kept: 0, said: false }) };
+        let Totals { entries, content_bytes, control_bytes, .. } = store.totals()?;
+        Ok(Self { most: Some(most), kept: content_bytes + control_bytes + entries * ENTRY_COST, said: false })
+    }
+
+    /// Counts entries that are kept.
+    pub(super) fn count(&mut self, entries: usize, bytes: usize) {
+        self.kept += bytes as u64 + entries as u64 * ENTRY_COST;
+    }
+
+    /// How much room there is, before so many bytes that wait for the store. That there is none is said once.
+    pub(super) fn room(&mut self, waiting: u64) -> u64 {
+        let room = self.most.map_or(u64::MAX, |most| most.saturating_sub(self.kept + waiting));
+        if room < LEAST && !self.said {
+            self.said = true;
+            warn!("quota.total_bytes is reached: no new spaces are taken, and no content");
+        }
+        room
+    }
+
+    /// True if a new space may come.
+    pub(super) fn has_room(&mut self, waiting: u64) -> bool {
+        self.room(waiting) >= LEAST
+    }
+}
 
 /// What each device has written, in bytes as they count.
 #[derive(Default, Debug)]
@@ -48,16 +92,22 @@ impl Account {
         *self.of_mut(chain).entry(*device).or_default() += cost(size);
     }
 
-    /// How many of a path's entries fit. Those that are held already cost nothing.
-    pub(super) fn fitting(&self, quota: &Quota, log: &Log, device: &DeviceId, chain: Chain, path: &[Entry]) -> usize {
-        let whole = match chain {
-            Chain::Content => self.limit.unwrap_or(quota.content_bytes),
-            Chain::Control => quota.control_bytes,
+    /// How many of a path's entries fit into a quota, and into what is left in all. Those that are held already cost nothing.
+    pub(super) fn fitting(
+        &self,
+        (quota, left): (&Quota, u64),
+        log: &Log,
+        device: &DeviceId,
+        chain: Chain,
+        path: &[Entry],
+    ) -> usize {
+        let (whole, left) = match chain {
+            Chain::Content => (self.limit.unwrap_or(quota.content_bytes), left),
+            Chain::Control => (quota.control_bytes, u64::MAX),
         };
-        let shares = if log.fold().kind() == Some(SpaceKind::Personal) { 1 } else { 2 };
         let share = Share::of(log, device);
         let used = self.of(chain).iter().filter(|(device, _)| Share::of(log, device) == share);
-        let mut room = (whole / shares).saturating_sub(used.map(|(_, bytes)| bytes).sum());
+        let mut room = (whole / shares_of(log) as u64).saturating_sub(used.map(|(_, bytes)| bytes).sum()).min(left);
         let fits = |entry: &&Entry| {
             if log.chains().index(&EntryId::of(&log.space(), device, &entry.header)).is_some() || ends(chain, entry) {
                 return true;
@@ -67,6 +117,14 @@ impl Account {
             left.is_some()
         };
         path.iter().take_while(fits).count()
+    }
+
+    /// Bytes of content of each share, the founder's first.
+    pub(super) fn shares(&self, log: &Log) -> Vec<u64> {
+        let is_of = |share| move |(device, _): &(&DeviceId, &u64)| Share::of(log, device) == share;
+        let used = |share| self.content.iter().filter(is_of(share)).map(|(_, bytes)| bytes).sum();
+        let shares = [Share::Founder, Share::Other].map(used);
+        shares.into_iter().take(shares_of(log)).collect()
     }
 
     fn of(&self, chain: Chain) -> &BTreeMap<DeviceId, u64> {
@@ -82,6 +140,11 @@ impl Account {
             Chain::Control => &mut self.control,
         }
     }
+}
+
+/// How many share a space.
+fn shares_of(log: &Log) -> usize {
+    if log.fold().kind() == Some(SpaceKind::Personal) { 1 } else { 2 }
 }
 
 /// True for a cut or a leaving, which no quota stops.

@@ -15,7 +15,7 @@ use alliance_replica::{
 };
 use tracing::{debug, info};
 
-use super::{ConnectionId, Now, Reason, Relay, candidate::Candidate, connection::Seat};
+use super::{ConnectionId, Now, Reason, Relay, connection::Seat};
 use crate::{error, policy::Admission, store::Store};
 
 /// What an admitted device may do.
@@ -78,7 +78,6 @@ impl<S: Store> Relay<S> {
         }
         if let Err(problem) = self.load(&space) {
             tracing::error!(space = ?space, reason = error::chain(&problem), "space cannot be read");
-            self.note_read(&problem);
             return self.end(id, channel, Code::Storage, None);
         }
         match self.spaces.get(&space).map(|it| judge(&it.log, &device, now)) {
@@ -94,17 +93,9 @@ impl<S: Store> Relay<S> {
                 self.end(id, channel, code, None);
                 self.evict(&space);
             }
-            // It may know what is not known here. Its Have will tell.
             Some(Verdict::Unknown) | None => {
                 self.evict(&space);
-                let candidate = Box::new(Candidate::new(space, device, now.elapsed));
-                match self.candidates.add(&candidate) {
-                    Ok(()) => {
-                        let seats = self.connections.get_mut(&id).map(|connection| &mut connection.seats);
-                        seats.map(|seats| seats.insert(channel, Seat::Candidate(candidate)));
-                    }
-                    Err(why) => self.end(id, channel, why, None),
-                }
+                self.on_stranger(id, channel, space, device, now);
             }
         }
     }
@@ -135,6 +126,9 @@ impl<S: Store> Relay<S> {
                 _ => Code::Token.into(),
             });
         }
+        if !self.whole.has_room(self.batch.weight()) {
+            return Err(Reason::Quota);
+        }
         let may = connection.address.is_none_or(|address| self.paces.may_bring_space(&address, now.elapsed));
         if may { Ok(()) } else { Err(Reason::Spaces) }
     }
@@ -153,13 +147,13 @@ impl<S: Store> Relay<S> {
                 Verdict::Out(code) => code,
                 Verdict::Unknown => Code::NotMember,
             };
-            let reason = Reason::from(code).name();
-            match code {
-                Code::Expired => debug!(connection = id.0, space = ?space, "an invitation's key has done its work"),
-                _ => info!(connection = id.0, space = ?space, reason, "device is no longer admitted"),
+            let why = if code == Code::Expired { Reason::Ended } else { code.into() };
+            match why {
+                Reason::Ended => debug!(connection = id.0, space = ?space, "an invitation's key has done its work"),
+                _ => info!(connection = id.0, space = ?space, reason = why.name(), "device is no longer admitted"),
             }
             // What it sent is still acknowledged: a device that leaves has to know that its leaving is on disk.
-            self.end_after_acks(id, channel, code.into(), None);
+            self.end_after_acks(id, channel, why, None);
         }
     }
 }

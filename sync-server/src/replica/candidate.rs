@@ -5,7 +5,10 @@
 //! it, they go into the space, new or not, and the candidate takes its seat; if they never do, nothing is stored. A space
 //! in this state costs bounded memory and no disk, and its opener learns nothing about the space.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use alliance_replica::{
     exchange::frame::{Channel, Code, Entries},
@@ -17,17 +20,23 @@ use alliance_replica::{
         heads::{Chain, Head},
     },
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{
     ConnectionId, Now, Reason, Relay, Seat,
     admission::{Standing, Verdict, judge},
     space::Space,
 };
-use crate::{error, policy::Policy, store::Store};
+use crate::{
+    error,
+    policy::{Address, Policy},
+    store::Store,
+};
 
 /// Most bytes of entries of one candidate: as many as may be under way unacknowledged.
 const BYTES: usize = 4 * 1024 * 1024;
+/// For how long it is not said again that there is no room for more candidates.
+const SAID: Duration = Duration::from_secs(600);
 
 /// An opener that has still to show why it belongs to the space.
 pub(super) struct Candidate {
@@ -39,19 +48,36 @@ pub(super) struct Candidate {
     /// It was asked to send what it has.
     asked: bool,
     since: Duration,
+    address: Option<Address>,
+    /// Its place among those that have not said yet what they have.
+    place: u64,
 }
 
-/// All candidates together, so that they stay bounded.
+/// All candidates together, so that they stay bounded. Who says at once what it has, as every honest device does, is not
+/// kept out by any number of others that open and say nothing.
 pub(super) struct Candidates {
     count: usize,
     bytes: usize,
     most: usize,
+    most_per_address: usize,
     most_bytes: u64,
+    addresses: BTreeMap<Address, usize>,
+    silent: BTreeMap<u64, Silent>,
+    next: u64,
+    said: Option<Duration>,
+}
+
+/// A candidate that has not said yet what it has.
+struct Silent {
+    id: ConnectionId,
+    channel: Channel,
+    address: Option<Address>,
 }
 
 impl Candidate {
-    pub(super) fn new(space: SpaceId, device: DeviceId, since: Duration) -> Self {
-        Self { space, device, log: Log::new(space), held: Vec::new(), bytes: 0, asked: false, since }
+    pub(super) fn new(space: SpaceId, device: DeviceId, address: Option<Address>, since: Duration) -> Self {
+        let log = Log::new(space);
+        Self { space, device, log, held: Vec::new(), bytes: 0, asked: false, since, address, place: 0 }
     }
 
     /// When it opened the space.
@@ -62,8 +88,17 @@ impl Candidate {
 
 impl Candidates {
     pub(super) fn new(policy: &Policy) -> Self {
-        let most = policy.connections.candidates as usize;
-        Self { count: 0, bytes: 0, most, most_bytes: policy.memory.candidate_bytes_total }
+        Self {
+            count: 0,
+            bytes: 0,
+            most: policy.connections.candidates as usize,
+            most_per_address: policy.connections.candidates_per_address as usize,
+            most_bytes: policy.memory.candidate_bytes_total,
+            addresses: BTreeMap::new(),
+            silent: BTreeMap::new(),
+            next: 0,
+            said: None,
+        }
     }
 
     /// How many there are.
@@ -71,18 +106,51 @@ impl Candidates {
         self.count
     }
 
-    pub(super) fn add(&mut self, candidate: &Candidate) -> Result<(), Reason> {
-        if self.count >= self.most {
-            return Err(Reason::Candidates);
+    /// Who has to go before this one can come: the one that has been silent longest, of its address if that has its share.
+    /// If there is room, nobody; if all have said something, this one cannot come.
+    fn in_the_way(&mut self, candidate: &Candidate) -> Result<Option<(ConnectionId, Channel)>, Reason> {
+        let own = candidate.address.and_then(|address| self.addresses.get(&address)).copied().unwrap_or(0);
+        let (has_share, is_full) = (own >= self.most_per_address, self.count >= self.most);
+        if !has_share && !is_full {
+            return Ok(None);
         }
+        if self.said.is_none_or(|said| candidate.since.saturating_sub(said) > SAID) {
+            self.said = Some(candidate.since);
+            warn!(
+                candidates = self.count,
+                of_one_address = own,
+                "no room for more openers that have to show why they belong: the silent ones go first"
+            );
+        }
+        let mut silent = self.silent.values();
+        let first = silent.find(|silent| !has_share || silent.address == candidate.address);
+        first.map(|silent| Some((silent.id, silent.channel))).ok_or(Reason::Candidates)
+    }
+
+    fn add(&mut self, id: ConnectionId, channel: Channel, candidate: &mut Candidate) {
         self.count += 1;
         self.bytes += candidate.bytes;
-        Ok(())
+        self.next += 1;
+        candidate.place = self.next;
+        let address = candidate.address;
+        self.silent.insert(self.next, Silent { id, channel, address });
+        address.into_iter().for_each(|address| *self.addresses.entry(address).or_default() += 1);
     }
 
     pub(super) fn remove(&mut self, candidate: &Candidate) {
         self.count -= 1;
         self.bytes -= candidate.bytes;
+        self.silent.remove(&candidate.place);
+        let Some(address) = candidate.address else { return };
+        match self.addresses.get_mut(&address) {
+            Some(own) if *own > 1 => *own -= 1,
+            _ => _ = self.addresses.remove(&address),
+        }
+    }
+
+    /// True if a candidate has not said yet what it has.
+    pub(super) fn is_silent(&self, candidate: &Candidate) -> bool {
+        self.silent.contains_key(&candidate.place)
     }
 
     fn grow(&mut self, candidate: &mut Candidate, bytes: usize) -> Result<(), Reason> {
@@ -94,9 +162,33 @@ impl Candidates {
 }
 
 impl<S: Store> Relay<S> {
+    /// Takes in an opener that is not known to belong: it may know what is not known here. Its Have will tell.
+    pub(super) fn on_stranger(
+        &mut self,
+        id: ConnectionId,
+        channel: Channel,
+        space: SpaceId,
+        device: DeviceId,
+        now: Now,
+    ) {
+        let address = self.connections.get(&id).and_then(|connection| connection.address);
+        let mut candidate = Box::new(Candidate::new(space, device, address, now.elapsed));
+        match self.candidates.in_the_way(&candidate) {
+            Ok(None) => {}
+            Ok(Some((id, channel))) => self.end(id, channel, Reason::Candidates, None),
+            Err(why) => return self.end(id, channel, why, None),
+        }
+        if let Some(connection) = self.connections.get_mut(&id) {
+            self.candidates.add(id, channel, &mut candidate);
+            connection.seats.insert(channel, Seat::Candidate(candidate));
+        }
+    }
+
     /// A candidate says what it has: ask for it, or send the candidate away.
     pub(super) fn on_candidate_have(&mut self, id: ConnectionId, channel: Channel, now: Now) {
-        let Some(Seat::Candidate(candidate)) = self.seat(id, channel) else { return };
+        let seats = self.connections.get_mut(&id).map(|connection| &mut connection.seats);
+        let Some(Seat::Candidate(candidate)) = seats.and_then(|seats| seats.get(&channel)) else { return };
+        self.candidates.silent.remove(&candidate.place);
         let space = candidate.space;
         if let Err(problem) = self.load(&space) {
             tracing::error!(space = ?space, reason = error::chain(&problem), "space cannot be read");
@@ -236,7 +328,7 @@ impl<S: Store> Relay<S> {
             Verdict::Admitted(_) if is_here => Code::NotMember,
             Verdict::Unknown | Verdict::Admitted(_) => Code::UnknownSpace,
         };
-        info!(connection = id.0, space = ?space, code = ?code, "opening is refused");
+        info!(connection = id.0, space = ?space, reason = Reason::from(code).name(), "opening is refused");
         self.end(id, channel, code, None);
         self.evict(&space);
     }

@@ -21,7 +21,10 @@ use alliance_replica::{
 use tracing::{debug, error};
 
 use super::{ConnectionId, Now, Relay, Seat, admission};
-use crate::store::{Append, Store, StoreError};
+use crate::{
+    policy::ENTRY_COST,
+    store::{Append, Store, StoreError},
+};
 
 /// How long the first entry of a batch waits for others.
 const WINDOW: Duration = Duration::from_millis(2);
@@ -97,6 +100,11 @@ impl Batch {
         self.spaces.is_empty()
     }
 
+    /// Bytes of all that waits, as they count for a quota.
+    pub(super) fn weight(&self) -> u64 {
+        self.bytes as u64 + self.entries as u64 * ENTRY_COST
+    }
+
     /// True if there is enough to commit at once.
     pub(super) fn is_large(&self) -> bool {
         self.bytes >= LARGE_BYTES || self.entries >= LARGE_ENTRIES
@@ -126,6 +134,7 @@ impl<S: Store> Relay<S> {
                 debug!(spaces = appends.len(), entries = batch.entries, bytes = batch.bytes, "committed");
                 self.counters.commits += u64::from(!appends.is_empty());
                 self.counters.entries += batch.entries as u64;
+                self.whole.count(batch.entries, batch.bytes);
             }
             Err(_) if planted::is(Bug::RelayAcksFailedCommit) => {}
             Err(problem) => self.on_failed_commit(&appends, &problem),

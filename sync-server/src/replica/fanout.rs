@@ -100,7 +100,11 @@ impl<S: Store> Relay<S> {
         .into_iter();
         let mut entry = |id: &EntryId| match waits(id) {
             Some(entry) => Ok(entry.clone()),
-            None => fetched.next().filter(|it| is_whole(space, path, id, it)).ok_or(StoreError::Missing),
+            None => match fetched.next() {
+                Some(entry) if is_whole(space, path, id, &entry) => Ok(entry),
+                Some(_) => Err(StoreError::Damaged { what: "an entry's body" }),
+                None => Err(StoreError::Missing),
+            },
         };
         path.ids.iter().map(&mut entry).collect()
     }

@@ -47,8 +47,9 @@ impl<S: Store> Relay<S> {
         if !self.may_wait(&space, &author, entries.iter().map(Entry::size).sum()) {
             return self.end(id, channel, Reason::Waiting, None);
         }
+        let left = self.whole.room(self.batch.weight());
         let Some(here) = self.spaces.get_mut(&space) else { return };
-        let fitting = here.account.fitting(&self.policy.quota, &here.log, &author, chain, &entries);
+        let fitting = here.account.fitting((&self.policy.quota, left), &here.log, &author, chain, &entries);
         let over = entries.get(fitting).map(|entry| EntryId::of(&space, &author, &entry.header));
         let is_own = Share::of(&here.log, &author) == Share::of(&here.log, &device);
         entries.truncate(fitting);

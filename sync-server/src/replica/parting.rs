@@ -6,7 +6,7 @@ use alliance_replica::{
     exchange::frame::{self, Channel, Code, Frame},
     id::EntryId,
 };
-use tracing::info;
+use tracing::{debug, info};
 
 use super::{ConnectionId, Now, Output, Reason, Relay, Seat};
 use crate::store::Store;
@@ -25,7 +25,10 @@ impl<S: Store> Relay<S> {
                 late.push(*id);
             }
             let candidates = connection.seats.iter().filter_map(|(channel, seat)| match seat {
-                Seat::Candidate(candidate) if is_over(candidate.since(), idle) => Some((*id, *channel)),
+                Seat::Candidate(candidate) => {
+                    let patience = if self.candidates.is_silent(candidate) { handshake } else { idle };
+                    is_over(candidate.since(), patience).then_some((*id, *channel))
+                }
                 _ => None,
             });
             undecided.extend(candidates);
@@ -39,6 +42,7 @@ impl<S: Store> Relay<S> {
         self.leave(id, Some(channel));
         if let Some(connection) = self.connections.get_mut(&id) {
             let why = why.into();
+            debug!(connection = id.0, reason = why.name(), "a space is closed");
             self.counters.refuse(why);
             connection.exchange.refuse(channel, why.code(), entry);
             self.dirty.insert(id);
@@ -62,6 +66,7 @@ impl<S: Store> Relay<S> {
         self.leave_all(id);
         if let Some(connection) = self.connections.get_mut(&id).filter(|connection| !connection.closing) {
             let why = why.into();
+            debug!(connection = id.0, reason = why.name(), "connection is closed");
             connection.closing = true;
             connection.exchange.close(why.code());
             self.counters.refuse(why);

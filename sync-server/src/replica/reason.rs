@@ -31,6 +31,9 @@ pub enum Reason {
     Memory,
     /// No proof, or nothing opened, in time.
     Late,
+    /// The key of an invitation, over whose own connection it was taken up or taken back; [`Code::Expired`] by itself is
+    /// one that comes too late.
+    Ended,
 }
 
 impl Reason {
@@ -44,6 +47,7 @@ impl Reason {
         match self {
             Self::Code(n) => CODES.iter().find(|(code, _)| *code as u8 == n).map_or(Code::Internal, |(code, _)| *code),
             Self::Late => Code::Slow,
+            Self::Ended => Code::Expired,
             // To whoever is turned away it is the same: ask whoever runs the relay.
             Self::List | Self::WrongToken => Code::Token,
             _ => Code::Limit,
@@ -66,6 +70,7 @@ impl Reason {
             Self::Unlinked => "unlinked",
             Self::Memory => "memory",
             Self::Late => "late",
+            Self::Ended => "ended",
         }
     }
 }
@@ -76,7 +81,7 @@ impl From<Code> for Reason {
     }
 }
 
-const OTHERS: [Reason; 12] = [
+const OTHERS: [Reason; 13] = [
     Reason::Quota,
     Reason::Rate,
     Reason::Opens,
@@ -89,9 +94,11 @@ const OTHERS: [Reason; 12] = [
     Reason::Unlinked,
     Reason::Memory,
     Reason::Late,
+    Reason::Ended,
 ];
 
-const CODES: [(Code, &str); 13] = [
+/// What a relay tells; it never says [`Code::Internal`].
+const CODES: [(Code, &str); 12] = [
     (Code::Version, "version"),
     (Code::Frame, "frame"),
     (Code::Proof, "proof"),
@@ -103,7 +110,6 @@ const CODES: [(Code, &str); 13] = [
     (Code::Slow, "slow"),
     (Code::Closing, "closing"),
     (Code::Storage, "storage"),
-    (Code::Internal, "internal"),
     (Code::Token, "token"),
 ];
 

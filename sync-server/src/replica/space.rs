@@ -92,6 +92,11 @@ impl<S: Store> Relay<S> {
     /// Brings a space into memory if the store knows it and it is not there already; its limit is read each time, for an
     /// operator may have changed it. To be followed by a seat, or by [`Relay::evict`].
     pub(super) fn load(&mut self, space: &SpaceId) -> Result<(), StoreError> {
+        let loaded = self.read(space);
+        loaded.inspect_err(|problem| self.note_read(problem))
+    }
+
+    fn read(&mut self, space: &SpaceId) -> Result<(), StoreError> {
         if let Some(here) = self.spaces.get_mut(space) {
             here.account.limit = self.store.content_limit(space)?;
             self.idle.remove(space);
@@ -131,6 +136,17 @@ impl<S: Store> Relay<S> {
     pub(super) fn seats_of(&self, space: &SpaceId) -> Vec<(ConnectionId, Channel)> {
         self.spaces.get(space).into_iter().flat_map(|space| &space.seats).copied().collect()
     }
+}
+
+/// Bytes of content of each who shares a space, as they count for its quota, the founder's first. `load` gives all that is
+/// kept of it.
+pub fn shares(
+    space: &SpaceId,
+    load: impl FnOnce(&mut dyn FnMut(Stored) -> Result<(), StoreError>) -> Result<(), StoreError>,
+) -> Result<Vec<u64>, StoreError> {
+    let mut here = Space::new(Log::new(*space));
+    load(&mut |stored| restore(&mut here, stored))?;
+    Ok(here.account.shares(&here.log))
 }
 
 fn restore(here: &mut Space, stored: Stored) -> Result<(), StoreError> {

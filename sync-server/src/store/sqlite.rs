@@ -25,6 +25,7 @@ use alliance_replica::{
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, Transaction, TransactionBehavior};
 
 use super::{Append, Store, StoreError, StoreTimes, Stored, Totals};
+use crate::policy::ENTRY_COST;
 
 pub use admin::{Admin, Kept};
 pub use verify::Report;
@@ -37,13 +38,15 @@ const APPLICATION: i32 = 0x616c_726c;
 const STEPS: [&str; 2] = [include_str!("migrations/0001_relay.sql"), include_str!("migrations/0002_counts.sql")];
 /// How long another program (a backup, a person with a shell) may hold the database.
 const BUSY: Duration = Duration::from_secs(5);
+/// Bytes that have to find room beside as much as could not be written, before the store is well again.
+const SPARE: u64 = 64 * 1024;
 
 /// What a relay keeps, in a folder.
 pub struct SqliteStore {
     connection: Connection,
     times: StoreTimes,
-    /// Bytes of the entries that could not be written; none once as many could be.
-    unwritten: usize,
+    /// Bytes of the entries that could not be written, as they count for a quota; none once as many could be.
+    unwritten: u64,
     /// Held as long as the store lives: one relay a folder.
     _lock: File,
 }
@@ -70,6 +73,8 @@ impl SqliteStore {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", true)?;
+        // Rows that are written again leave nothing of what they were: a space that is dropped is gone.
+        connection.pragma_update(None, "secure_delete", true)?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(Self { connection, times: StoreTimes::default(), unwritten: 0, _lock: lock })
     }
@@ -118,7 +123,8 @@ impl Store for SqliteStore {
     }
 
     fn append(&mut self, batch: &[Append]) -> Result<(), StoreError> {
-        let bytes = batch.iter().flat_map(|append| &append.entries).map(|entry| entry.entry.size()).sum();
+        let entries = batch.iter().flat_map(|append| &append.entries);
+        let bytes = entries.map(|entry| entry.entry.size() as u64 + ENTRY_COST).sum();
         let written = self.write(batch);
         match &written {
             Err(_) => self.unwritten = self.unwritten.max(bytes),
@@ -130,19 +136,7 @@ impl Store for SqliteStore {
     }
 
     fn load(&self, space: &SpaceId, take: &mut dyn FnMut(Stored) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        let Some(space) = self.number(space)? else { return Ok(()) };
-        let mut statement = self.connection.prepare_cached(
-            "SELECT header, signature, CASE chain WHEN 0 THEN (SELECT body FROM bodies WHERE n = entries.body) ELSE x'' END,
-                    device
-             FROM entries WHERE space = ?1 ORDER BY arrival",
-        )?;
-        let mut rows = statement.query([space])?;
-        while let Some(row) = rows.next()? {
-            let device = blob(row, 3)?;
-            let device = Id::from_slice(device).ok_or(StoreError::Damaged { what: "an entry's device" })?;
-            take(Stored { device, entry: entry(row)? })?;
-        }
-        Ok(())
+        load(&self.connection, space, take)
     }
 
     fn entries(&self, space: &SpaceId, ids: &[EntryId]) -> Result<Vec<Entry>, StoreError> {
@@ -206,17 +200,22 @@ impl Store for SqliteStore {
 
     fn check(&mut self) -> Result<(), StoreError> {
         self.connection.query_row("SELECT n FROM spaces LIMIT 1", [], |_| Ok(())).optional()?;
-        let unwritten = i64::try_from(self.unwritten).unwrap_or(i64::MAX);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // What does not change is not written, but for this.
         let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
         transaction.pragma_update(None, "user_version", version)?;
-        if unwritten > 0 {
-            // One page may find room in the log of writes where entries did not.
-            transaction.execute("INSERT INTO bodies (body) VALUES (zeroblob(?1))", [unwritten])?;
+        if self.unwritten > 0 {
+            // One page may find room in the log of writes where entries did not; a little more than they are, for what comes
+            // with them.
+            let probe = i64::try_from(self.unwritten + self.unwritten / 4 + SPARE).unwrap_or(i64::MAX);
+            transaction.execute("INSERT INTO bodies (body) VALUES (zeroblob(?1))", [probe])?;
             transaction.execute("DELETE FROM bodies WHERE n = last_insert_rowid()", [])?;
         }
         transaction.commit()?;
+        if self.unwritten > 0 {
+            // Else this may have taken the last room: the log of writes is used again only once all of it is in the file.
+            self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        }
         self.unwritten = 0;
         Ok(())
     }
@@ -278,6 +277,26 @@ fn refuse_empty(database: &Path) -> Result<(), StoreError> {
         // If it cannot be looked at, opening it says why.
         _ => Ok(()),
     }
+}
+
+fn load(
+    connection: &Connection,
+    space: &SpaceId,
+    take: &mut dyn FnMut(Stored) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let Some(space) = number(connection, space)? else { return Ok(()) };
+    let mut statement = connection.prepare_cached(
+        "SELECT header, signature, CASE chain WHEN 0 THEN (SELECT body FROM bodies WHERE n = entries.body) ELSE x'' END,
+                device
+         FROM entries WHERE space = ?1 ORDER BY arrival",
+    )?;
+    let mut rows = statement.query([space])?;
+    while let Some(row) = rows.next()? {
+        let device = blob(row, 3)?;
+        let device = Id::from_slice(device).ok_or(StoreError::Damaged { what: "an entry's device" })?;
+        take(Stored { device, entry: entry(row)? })?;
+    }
+    Ok(())
 }
 
 fn number(connection: &Connection, space: &SpaceId) -> Result<Option<i64>, StoreError> {

@@ -10,6 +10,7 @@ use alliance_replica::{
         heads::Chain,
     },
 };
+use alliance_sync_server::replica::Reason as RefusalReason;
 
 use crate::world::{Laptop, World, device, join, pair, secret};
 
@@ -127,8 +128,14 @@ fn an_invitation_is_taken_up_in_its_last_second_and_not_in_the_next() {
 fn a_used_invitation_opens_nothing() {
     let mut world = World::new();
     let (_ben, mut anna) = pair(&mut world);
+    let counted = |world: &World| {
+        let refusals = world.relay.status().expect("counts").counters.refusals;
+        [RefusalReason::Ended, Code::Expired.into()].map(|why| refusals.get(&why).copied().unwrap_or(0))
+    };
+    assert_eq!(counted(&world), [1, 0], "a join is no refusal of a stranger");
     world.open_as(&mut anna, &secret(50));
     assert_eq!(anna.take_ended(), [Code::Expired]);
+    assert_eq!(counted(&world), [1, 1]);
 }
 
 #[test]

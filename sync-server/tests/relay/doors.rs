@@ -14,7 +14,8 @@ use alliance_sync_server::{
     store::{MemoryStore, SqliteStore, Store},
 };
 use futures_util::StreamExt as _;
-use tokio::sync::oneshot;
+use tokio::{io::AsyncWriteExt as _, sync::oneshot};
+use tokio_tungstenite::MaybeTlsStream;
 
 use crate::{
     program::{Line, PATIENCE, block_on},
@@ -169,6 +170,27 @@ fn who_is_silent_when_asked_is_gone_and_who_answers_stays() {
 }
 
 #[test]
+fn a_connection_that_breaks_off_is_not_counted_as_one_that_speaks_another_language() {
+    let relay = start(MemoryStore::default(), anywhere(), |_| {});
+    let watch = relay.watch.expect("is watched").to_string();
+    let count = |n: u32| format!("alliance_relay_refusals_total{{reason=\"frame\"}} {n}");
+    block_on(async {
+        let mut laptop = Line::connect(&relay.address, None).await;
+        assert!(matches!(laptop.event().await, Event::Proven { .. }));
+        let MaybeTlsStream::Plain(socket) = laptop.socket.get_mut() else { panic!("no TLS here") };
+        socket.shutdown().await.expect("ends");
+        while laptop.socket.next().await.is_some_and(|message| message.is_ok()) {}
+        let page = wait_for(&watch, "alliance_relay_connections 0");
+        assert!(page.contains(&count(0)), "{page}");
+        let mut other = Line::connect(&relay.address, None).await;
+        assert!(matches!(other.event().await, Event::Proven { .. }));
+        let MaybeTlsStream::Plain(socket) = other.socket.get_mut() else { panic!("no TLS here") };
+        socket.write_all(&[0xff; 16]).await.expect("sends");
+        wait_for(&watch, &count(1));
+    });
+}
+
+#[test]
 fn a_reader_that_takes_nothing_in_is_dropped_and_the_writer_goes_on() {
     let relay = start(MemoryStore::default(), anywhere(), |policy| policy.time.stuck_seconds = 1);
     let watch = relay.watch.expect("is watched").to_string();
@@ -241,6 +263,27 @@ fn a_token_is_shown_in_the_request_and_what_is_counted_names_nobody() {
             "HTTP/1.1 404"
         }));
     }
+}
+
+#[test]
+fn damage_that_is_met_while_counting_is_told_to_who_asks_for_the_relays_health() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let mut store = SqliteStore::open(folder.path()).expect("opens");
+    store.secret(&[1; 32]).expect("keeps");
+    drop(store);
+    let file = folder.path().join("relay.sqlite");
+    let raw = rusqlite::Connection::open(&file).expect("opens");
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'spaces'";
+    let page: u32 = raw.query_row(sql, [], |row| row.get(0)).expect("a table");
+    raw.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("is all in the file");
+    drop(raw);
+    let mut bytes = std::fs::read(&file).expect("reads");
+    let at = (page - 1) as usize * 4096;
+    bytes[at..at + 4096].fill(0xa5);
+    std::fs::write(&file, bytes).expect("writes");
+    let relay = start(SqliteStore::open(folder.path()).expect("opens"), Metrics::Here, |_| {});
+    assert!(get(&relay.address, "/metrics").starts_with("HTTP/1.1 503"));
+    assert!(get(&relay.address, "/healthz").starts_with("HTTP/1.1 503"));
 }
 
 #[test]

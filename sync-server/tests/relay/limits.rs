@@ -7,7 +7,7 @@ use alliance_replica::{
     id::{DeviceId, EntryId, Signature, SpaceId},
     log::{
         Log,
-        control::{Cut, Grant, Reason as CutReason, Record, Wrap},
+        control::{Cut, Grant, Purpose, Reason as CutReason, Record, Wrap},
         entry::Verified,
         heads::Chain,
     },
@@ -177,6 +177,34 @@ fn what_the_other_brings_of_a_full_share_is_passed_over_and_the_channel_goes_on(
 }
 
 #[test]
+fn what_is_kept_in_all_is_bounded_and_memberships_still_change() {
+    let mut policy = Policy::default();
+    policy.quota.total_bytes = Some(4 * MIB);
+    let mut world = World::with_policy(MemoryStore::default(), policy.clone());
+    let (mut ben, mut anna) = pair(&mut world);
+    assert_eq!(fill(&mut world, &mut ben, &mut [&mut anna]), 15, "each costs a little more");
+    assert_eq!(ben.take_ended(), [Code::Limit]);
+    // As it is after a start, too.
+    let mut again = World::with_policy(world.relay.store().clone(), policy);
+    for world in [&mut world, &mut again] {
+        let mut other = Laptop::founder(30);
+        world.open(&mut other);
+        world.settle(&mut [&mut other]);
+        assert_eq!((other.take_ended(), world.relay.store().len()), (vec![Code::Limit], 1), "no new space");
+        anna.write(&[1; 256 * 1024]);
+        world.open(&mut anna);
+        world.settle(&mut [&mut anna]);
+        assert_eq!(anna.take_ended(), [Code::Limit], "nothing of whoever has written nothing yet");
+    }
+    assert_eq!(refused(&again, Reason::Quota), 2);
+    ben.control(Record::Cut(Cut { device: device(101), reason: CutReason::Lost }));
+    let invite = ben.invite(51, Purpose::OwnDevice, u64::MAX);
+    again.open(&mut ben);
+    again.settle(&mut [&mut ben]);
+    assert!(again.relay.store().ids(&ben.space()).contains(&invite));
+}
+
+#[test]
 fn control_has_a_room_of_its_own_which_cuts_may_exceed() {
     let mut world = world(|policy| policy.quota.control_bytes = MIB);
     let mut ben = Laptop::founder(1);
@@ -321,6 +349,9 @@ fn who_does_not_prove_or_open_or_show_anything_in_time_is_let_go() {
     world.deaf.insert(undecided.id);
     let secret = undecided.secret();
     world.open_as(&mut undecided, &secret);
+    let mut silent = Laptop::founder(5);
+    world.connect(&mut silent);
+    world.open_silently(&mut silent);
     let mut seated = Laptop::founder(4);
     world.open(&mut seated);
     world.settle(&mut [&mut idle, &mut seated]);
@@ -331,9 +362,10 @@ fn who_does_not_prove_or_open_or_show_anything_in_time_is_let_go() {
         (world.relay.status().expect("counts"), idle.closed)
     };
     let (status, _) = wait(&mut world, 15);
-    assert_eq!((status.connections, status.candidates), (4, 1), "in the last second all may stay");
-    assert_eq!(wait(&mut world, 1).0.connections, 3, "no proof");
-    assert_eq!(wait(&mut world, 44).0.connections, 3);
+    assert_eq!((status.connections, status.candidates), (5, 2), "in the last second all may stay");
+    let (status, _) = wait(&mut world, 1);
+    assert_eq!((status.connections, status.candidates), (4, 1), "no proof; nothing said of what it has");
+    assert_eq!(wait(&mut world, 44).0.connections, 4);
     let (status, idle_closed) = wait(&mut world, 1);
     assert_eq!((status.connections, status.candidates, idle_closed), (2, 0, true), "nothing open, nothing shown");
     assert_eq!((seated.take_ended(), seated.closed), (vec![], false));

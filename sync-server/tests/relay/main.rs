@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod admission;
+mod candidates;
 mod doors;
 mod entries;
 mod faults;

@@ -371,6 +371,10 @@ fn what_the_environment_says_wrong_is_called_by_its_name() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_alliance-relay"));
     let typed = command.args(["--log", "loud"]).output().expect("ends");
     assert!(!String::from_utf8(typed.stderr).expect("text").contains("environment"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alliance-relay"));
+    let after = command.args(["check-config", "--listen", "127.0.0.1:1"]).output().expect("ends").stderr;
+    let after = String::from_utf8(after).expect("text");
+    assert!(after.contains("hint: that flag stands before the command"), "{after}");
 }
 
 #[test]
@@ -389,8 +393,22 @@ fn a_try_makes_nothing_and_finds_a_folder_that_cannot_be_one() {
         let (is_well, said) = tried(&data);
         assert!(!is_well && said.contains("Not a directory"), "{said}");
     }
-    std::fs::write(folder.path().join("relay.sqlite"), "").expect("writes");
+    let (_, said) = tried(&file);
+    assert!(said.contains("hint: name a folder"), "{said}");
+    let started = command(&file).output().expect("ends").stderr;
+    let started = String::from_utf8(started).expect("text");
+    assert!(started.contains("hint: name a folder"), "{started}");
+    let database = folder.path().join("relay.sqlite");
+    std::fs::write(&database, "").expect("writes");
     assert!(tried(folder.path()).1.contains("is empty"));
+    std::fs::write(&database, [b'x'; 4096]).expect("writes");
+    assert!(tried(folder.path()).1.contains("is not a relay's"));
+    std::fs::remove_file(&database).expect("removed");
+    Program::start(folder.path(), &[]).stop();
+    assert!(tried(folder.path()).0);
+    let version = "PRAGMA user_version = 99";
+    rusqlite::Connection::open(&database).and_then(|it| it.execute_batch(version)).expect("sets");
+    assert!(tried(folder.path()).1.contains("the database has format 99"));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -102,6 +103,7 @@ fn certify_until(folder: &Path, year: i32) -> String {
     let certificate = terms.self_signed(&key).expect("a certificate");
     fs::write(folder.join("cert.pem"), certificate.pem()).expect("writes");
     fs::write(folder.join("key.pem"), key.serialize_pem()).expect("writes");
+    fs::set_permissions(folder.join("key.pem"), fs::Permissions::from_mode(0o600)).expect("sets");
     certificate.pem()
 }
 
@@ -172,7 +174,7 @@ fn a_certificate_that_cannot_be_used_is_named_before_anything_listens() {
         String::from_utf8(output.stderr).expect("text")
     };
     let missing = said(folder.path());
-    assert!(missing.contains("cert.pem") && missing.contains("hint: both files are PEM"), "{missing}");
+    assert!(missing.contains("cert.pem") && missing.contains("hint: name a file that is there"), "{missing}");
     certify(folder.path());
     let key = fs::read(folder.path().join("key.pem")).expect("reads");
     certify(folder.path());

@@ -34,8 +34,8 @@ impl Why {
 }
 
 /// What is said of a relay that was told a token and did not take it.
-const NOT_TAKEN: &str =
-    "it does not take the token that is kept here; ask whoever runs it for another one, then `alliance relay token`";
+const NOT_TAKEN: &str = "it takes new alliances only of those it knows, and not for the token that is kept here: ask whoever runs it what it \
+     wants; another token is kept with `alliance relay token`";
 
 /// Of a relay that holds the space: a share is full, or too much came at once.
 const FULL: &str = "it takes no more of it: your part of the room there is full, or too much came at once; sync again in an \
@@ -59,7 +59,7 @@ pub fn refusal(code: Code) -> &'static str {
         }
         Code::Slow => "this connection is too slow",
         Code::Closing => "it is being stopped",
-        Code::Storage => "its disk cannot be written: if it says so again, tell whoever runs it",
+        Code::Storage => "its disk cannot be written or read: if it says so again, tell whoever runs it",
         Code::Internal => "something went wrong in it",
         Code::Token => {
             "it takes new alliances only of those it knows: ask whoever runs it; a token is kept with `alliance relay token`"

@@ -3,16 +3,16 @@
 //! Reading and copying work on one snapshot; the only writing is one row's limit. Dropping needs the folder to itself.
 
 use std::{
-    fs::OpenOptions,
-    io,
+    fs::{File, OpenOptions},
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
 use alliance_replica::id::{Id, SpaceId};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, ffi};
 
-use super::{APPLICATION, BUSY, DATABASE, LOCK, STEPS, SqliteStore, blob, in_folder, number, refuse_empty};
-use crate::store::StoreError;
+use super::{APPLICATION, BUSY, DATABASE, LOCK, STEPS, SqliteStore, blob, in_folder, load, number, refuse_empty};
+use crate::store::{StoreError, Stored};
 
 /// A relay's database, or a copy of one, as an operator opens it.
 pub struct Admin {
@@ -71,6 +71,7 @@ impl Admin {
         let connection = Connection::open_with_flags(file, flags)?;
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "secure_delete", true)?;
         let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
         let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if application != APPLICATION {
@@ -110,6 +111,15 @@ impl Admin {
         let mut statement = self.connection.prepare(&format!("{KEPT} WHERE space = ?1"))?;
         let mut rows = statement.query([space.as_ref()])?;
         rows.next()?.map(kept).transpose()
+    }
+
+    /// Gives every entry of a space in order of arrival, content without its body.
+    pub fn load(
+        &self,
+        space: &SpaceId,
+        take: &mut dyn FnMut(Stored) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        load(&self.connection, space, take)
     }
 
     /// Sets how much content a space may have; nothing for what the policy says of all. False if the space is not held.
@@ -156,14 +166,13 @@ impl SqliteStore {
                 _ => {}
             }
         }
-        refuse_empty(&folder.join(DATABASE))?;
+        look_into(&folder.join(DATABASE))?;
         may_be_written(folder)
     }
 
     /// Forgets a space and overwrites what was kept of it. False if it is not held.
     pub fn drop_space(&mut self, space: &SpaceId) -> Result<bool, StoreError> {
         let Some(n) = number(&self.connection, space)? else { return Ok(false) };
-        self.connection.pragma_update(None, "secure_delete", true)?;
         // A body that two rows name is no body of this space alone.
         let bodies = "CREATE TEMP TABLE gone AS SELECT body FROM entries WHERE space = ?1";
         let transaction = self.connection.transaction()?;
@@ -176,6 +185,26 @@ impl SqliteStore {
         transaction.commit()?;
         let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).optional()?;
         Ok(emptied.is_some())
+    }
+}
+
+/// Looks whether a database, if it is there, begins as a relay's does. SQLite itself would make files beside it.
+fn look_into(database: &Path) -> Result<(), StoreError> {
+    refuse_empty(database)?;
+    let mut head = [0; 100];
+    match File::open(database).and_then(|mut file| file.read_exact(&mut head)) {
+        Ok(()) => {}
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(problem) if problem.kind() == io::ErrorKind::UnexpectedEof => return Err(StoreError::Foreign),
+        Err(problem) => return Err(in_folder(database.to_owned())(problem)),
+    }
+    let number = |at: usize| head.get(at..at + 4).and_then(|it| it.try_into().ok()).map_or(0, u32::from_be_bytes);
+    let (found, application) = (number(60), number(68));
+    let known = u32::try_from(STEPS.len()).expect("there are few steps");
+    match head.starts_with(b"SQLite format 3\0") && application == APPLICATION as u32 {
+        false => Err(StoreError::Foreign),
+        true if found > known => Err(StoreError::Newer { found, known }),
+        true => Ok(()),
     }
 }
 
@@ -216,7 +245,7 @@ mod tests {
     #[test]
     fn a_space_is_counted_bounded_copied_and_dropped_without_touching_another() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (a, b) = (conformance::space(1), conformance::space(2));
+        let (a, b) = (conformance::space(0xa1), conformance::space(0xb2));
         let mut store = SqliteStore::open(folder.path()).expect("opens");
         store.append(&[conformance::append(a, &[1, 2]), conformance::append(b, &[1])]).expect("appends");
         let admin = Admin::open(folder.path()).expect("opens beside the relay");
@@ -233,6 +262,10 @@ mod tests {
         assert_eq!(admin.spaces().expect("counts"), before[1..]);
         let copied = Admin::open_copy(&copy).expect("opens").spaces().expect("counts");
         assert_eq!((copied.len(), copied[0].content_limit), (2, Some(7)));
+        drop(store);
+        let raw = std::fs::read(SqliteStore::database(folder.path())).expect("reads");
+        assert!(!raw.windows(16).any(|bytes| bytes == a.as_ref()), "not even its name is left");
+        let mut store = SqliteStore::open(folder.path()).expect("opens");
         // The same space may come again.
         store.append(&[conformance::append(a, &[1])]).expect("appends");
         assert_eq!(admin.space(&a).expect("reads").expect("is there").entries, 1);

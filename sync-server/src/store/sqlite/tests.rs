@@ -89,6 +89,32 @@ fn after_an_append_that_found_no_room_a_store_is_well_only_when_there_is_as_much
 }
 
 #[test]
+fn a_store_that_is_said_to_be_well_again_takes_what_found_no_room() {
+    let space = conformance::space(1);
+    let seeds: Vec<u8> = (2..150).collect();
+    for batch in [conformance::append(space, &seeds), conformance::large(space, 2, 100_000)] {
+        let mut well = 0;
+        for more in (2..120).step_by(5) {
+            let folder = folder();
+            let mut store = open(&folder);
+            store.append(&[conformance::append(space, &[1])]).expect("appends");
+            let pages: u32 = store.connection.pragma_query_value(None, "page_count", |row| row.get(0)).expect("counts");
+            let room = |store: &SqliteStore, more: u32| {
+                store.connection.query_row(&format!("PRAGMA max_page_count = {}", pages + more), [], |_| Ok(()))
+            };
+            room(&store, 1).expect("bounds");
+            store.append(std::slice::from_ref(&batch)).expect_err("no room");
+            room(&store, more).expect("bounds");
+            if store.check().is_ok() {
+                well += 1;
+                store.append(std::slice::from_ref(&batch)).expect("there is room");
+            }
+        }
+        assert!(well > 0, "it is well again some day");
+    }
+}
+
+#[test]
 fn a_second_relay_on_one_folder_is_told_so() {
     let folder = folder();
     let first = open(&folder);

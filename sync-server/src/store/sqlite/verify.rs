@@ -2,7 +2,7 @@
 
 use alliance_replica::{
     id::{DeviceId, EntryId, Id, SpaceId},
-    log::{Log, chain::State},
+    log::{Log, chain::State, heads::Chain},
 };
 use rusqlite::{OptionalExtension as _, Row, Transaction};
 
@@ -26,6 +26,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// How many problems there are.
+    pub fn count(&self) -> u64 {
+        self.problems.len() as u64 + self.more
+    }
+
     fn add(&mut self, problem: String) {
         if self.problems.len() < TOLD {
             self.problems.push(problem);
@@ -93,12 +98,17 @@ fn spaces(transaction: &Transaction<'_>) -> Result<Vec<(i64, SpaceId)>, StoreErr
 
 fn verify_space(transaction: &Transaction<'_>, n: i64, space: SpaceId, report: &mut Report) -> Result<(), StoreError> {
     let mut log = Log::new(space);
+    let before = report.count();
+    let mut found = [0_i64; 3];
     let mut statement = transaction.prepare(
         "SELECT header, signature, coalesce(bodies.body, x''), device, id, chain, arrival
          FROM entries LEFT JOIN bodies ON bodies.n = entries.body WHERE space = ?1 ORDER BY arrival",
     )?;
     let mut rows = statement.query([n])?;
     while let Some(row) = rows.next()? {
+        let bytes = i64::try_from(entry(row)?.size()).unwrap_or(i64::MAX);
+        found[0] += 1;
+        found[if row.get::<_, i64>(5)? == chain(Chain::Content) { 1 } else { 2 }] += bytes;
         match verify_entry(row, &mut log) {
             Ok(()) => report.entries += 1,
             Err(what) => {
@@ -106,6 +116,11 @@ fn verify_space(transaction: &Transaction<'_>, n: i64, space: SpaceId, report: &
                 report.add(format!("space {}, entry {arrival}: {what}", space));
             }
         }
+    }
+    let counted = "SELECT entries, content_bytes, control_bytes FROM spaces WHERE n = ?1";
+    let counted = transaction.query_row(counted, [n], |row| Ok([row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?]))?;
+    if before == report.count() && counted != found {
+        report.add(format!("space {space}: its entries or their bytes are counted wrong"));
     }
     Ok(())
 }
@@ -129,10 +144,7 @@ fn verify_entry(row: &Row<'_>, log: &mut Log) -> Result<(), String> {
 mod tests {
     use alliance_replica::{
         id::Secret,
-        log::{
-            entry::{Entry, Place, Verified},
-            heads::Chain,
-        },
+        log::entry::{Entry, Place, Verified},
     };
 
     use super::*;
@@ -182,6 +194,8 @@ mod tests {
             ("UPDATE relay SET secret = x'00'", "key cannot be read"),
             ("UPDATE spaces SET space = zeroblob(16)", "entry 1: "),
             ("UPDATE spaces SET space = x'00'", "space's name"),
+            ("UPDATE spaces SET entries = 5", "counted wrong"),
+            ("UPDATE spaces SET control_bytes = 5", "counted wrong"),
         ] {
             let problems = found(damage);
             assert!(problems.iter().any(|problem| problem.contains(word)), "{damage}: {problems:?}");
