@@ -7,8 +7,9 @@
 mod counting;
 mod keeping;
 mod parts;
+mod waiting;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use alliance_replica::{
     id::{DeviceId, EntryId, ItemId, MemberId},
@@ -23,6 +24,8 @@ use alliance_replica::{
 use serde_json::json;
 
 use counting::Recount;
+pub(super) use waiting::Waiting;
+use waiting::{Lack, lacks};
 
 use super::{
     AppError, Met,
@@ -62,7 +65,7 @@ pub(super) enum For {
     Past,
     /// A key: as many were known when none of them opened it.
     Key(usize),
-    /// Something in a document, which is looked at again only when its item changed.
+    /// Something in a document.
     Document(DocId, Need),
 }
 
@@ -90,13 +93,10 @@ struct Settling<'a, 'b> {
     space: &'a mut Space,
     documents: &'a mut Documents,
     bodies: Bodies,
-    /// Items for which something may wait, and after how many steps that was so.
-    touched: BTreeMap<ItemId, u64>,
     /// Items whose documents changed.
     changed: BTreeSet<ItemId>,
     /// Texts of items in which somebody else wrote at the same time as this person.
     met: BTreeSet<(ItemId, String)>,
-    steps: u64,
     now: i64,
 }
 
@@ -122,10 +122,10 @@ pub(super) struct Since {
 
 /// True if some content entry was not looked at since the space was loaded.
 pub(super) fn is_open(space: &Space) -> bool {
-    space.waiting.iter().any(|id| !space.blocked.contains_key(id))
+    space.waiting.is_open()
 }
 
-/// Looks at every content entry that waits.
+/// Looks at every content entry that may go on.
 pub(super) fn settle(
     tx: &Tx<'_>,
     space: &mut Space,
@@ -134,11 +134,11 @@ pub(super) fn settle(
     now: i64,
 ) -> Result<Settled, AppError> {
     let Since { bodies, sealed, control } = since;
-    let steps = space.steps;
-    let touched = sealed.into_iter().map(|item| (item, steps)).collect();
+    sealed.iter().for_each(|item| space.waiting.changed(item));
     let (changed, met) = (BTreeSet::new(), BTreeSet::new());
-    let mut settling = Settling { tx, space, documents, bodies, touched, changed, met, steps, now };
+    let mut settling = Settling { tx, space, documents, bodies, changed, met, now };
     if control {
+        settling.space.waiting.new_control();
         settling.recount()?;
     }
     settling.run()?;
@@ -148,8 +148,7 @@ pub(super) fn settle(
         settling.forget_kept()?;
         while settling.recount()? {}
     }
-    let Settling { tx, space, documents, changed, met, steps, .. } = settling;
-    space.steps = steps;
+    let Settling { tx, space, documents, changed, met, .. } = settling;
     let mut met: BTreeSet<_> = met.into_iter().map(|(item, field)| Met { item, field, is_choice: false }).collect();
     let words = if changed.len() > FEW { Words::Now } else { Words::Later };
     for item in &changed {
@@ -164,38 +163,51 @@ pub(super) fn settle(
 
 impl Settling<'_, '_> {
     fn run(&mut self) -> Result<(), AppError> {
-        loop {
-            let waiting = std::mem::take(&mut self.space.waiting);
-            let before = waiting.len();
-            for id in waiting {
-                if !self.step(&id)? && !planted::is(Bug::DroppedInsteadOfWaiting) {
-                    self.space.waiting.push(id);
+        self.space.waiting.know_keys(self.space.keyring.epochs().count());
+        while let Some((index, what)) = self.space.waiting.next() {
+            let id = self.space.log.chains().at(index).head.id;
+            match self.step(&id, what)? {
+                Some(what) if !planted::is(Bug::DroppedInsteadOfWaiting) => {
+                    let lacks = self.lacks(&id, &what);
+                    self.space.waiting.put_off(index, what, lacks);
                 }
+                _ => self.space.waiting.remove(index),
             }
-            if self.space.waiting.len() == before {
-                return Ok(());
+        }
+        Ok(())
+    }
+
+    /// What has to come before an entry is looked at again.
+    fn lacks(&self, id: &EntryId, what: &For) -> Vec<Lack> {
+        match what {
+            For::Past => {
+                let chains = self.space.log.chains();
+                let named = self.space.log.after_of(id).into_iter().flat_map(|after| after.0.iter().copied());
+                let past = self.before(id).into_iter().chain(named).filter(|head| !chains.is_processed(head));
+                let ids: BTreeSet<_> = past.map(|head| head.id).collect();
+                ids.into_iter().map(Lack::Entry).collect()
             }
+            For::Key(_) => vec![Lack::Key],
+            For::Document(doc, need) => lacks(doc, need),
         }
     }
 
-    /// Judges one entry; true if it waits no longer.
-    fn step(&mut self, id: &EntryId) -> Result<bool, AppError> {
-        if !self.may_go_on(id)? {
-            self.space.blocked.entry(*id).or_insert((self.steps, For::Past));
-            return Ok(false);
+    /// Judges one entry, which waited for something; what it waits for now, if it still does.
+    fn step(&mut self, id: &EntryId, what: Option<For>) -> Result<Option<For>, AppError> {
+        if let Some(what) = self.still_waits(id, what)? {
+            return Ok(Some(what));
         }
-        self.steps += 1;
+        self.space.steps += 1;
         let (state, reason) = match self.judge(id)? {
-            Verdict::Waits(what) => {
-                self.space.blocked.insert(*id, (self.steps, what));
-                return Ok(false);
-            }
+            Verdict::Waits(what) => return Ok(Some(what)),
             Verdict::Applied => (State::Applied, None),
             Verdict::SetAside => (State::SetAside, None),
             Verdict::Quarantined(reason) => (State::Quarantined, Some(reason)),
         };
-        self.space.blocked.remove(id);
         self.space.log.set_state(id, state);
+        if state != State::Quarantined {
+            self.space.waiting.came(&Lack::Entry(*id));
+        }
         self.tx.set_entry_state(&self.space.id(), id, state, reason)?;
         self.bodies.remove(id);
         if state == State::Quarantined && self.space.contents.contains(id) {
@@ -207,32 +219,31 @@ impl Settling<'_, '_> {
             let about = json!({ "entry": id.to_string(), "device": device, "reason": reason });
             self.tx.note_security(self.now, &self.space.id(), "entry-refused", &about)?;
         }
-        Ok(true)
+        Ok(None)
     }
 
-    /// False if what the entry waits for is still missing.
-    fn may_go_on(&mut self, id: &EntryId) -> Result<bool, AppError> {
+    /// What an entry waits for, if that is still missing.
+    fn still_waits(&mut self, id: &EntryId, what: Option<For>) -> Result<Option<For>, AppError> {
         let log = &self.space.log;
-        if log.after_of(id).is_some() && !log.is_ready(id) || log.after_of(id).is_none() && !self.follows_processed(id)
-        {
-            return Ok(false);
+        let is_ready = match log.after_of(id) {
+            Some(_) => log.is_ready(id),
+            None => self.before(id).is_none_or(|before| log.chains().is_processed(&before)),
+        };
+        if !is_ready {
+            return Ok(Some(For::Past));
         }
-        match self.space.blocked.get(id) {
-            None | Some((_, For::Past)) => Ok(true),
-            Some((_, For::Key(known))) => Ok(self.space.keyring.epochs().count() != *known),
-            Some((since, For::Document(doc, need))) => {
-                let changed = self.touched.get(&doc.item).is_some_and(|at| at >= since);
-                let (doc, need) = (*doc, need.clone());
-                Ok(changed && self.has(doc, &need)?)
-            }
-        }
+        let waits = match &what {
+            None | Some(For::Past) => false,
+            Some(For::Key(known)) => self.space.keyring.epochs().count() == *known,
+            Some(For::Document(doc, need)) => !self.has(*doc, need)?,
+        };
+        Ok(what.filter(|_| waits))
     }
 
-    fn follows_processed(&self, id: &EntryId) -> bool {
-        let chains = self.space.log.chains();
-        let before =
-            chains.meta(id).and_then(|meta| Some(Head { id: meta.prev?, seq: meta.head.seq - 1, ..meta.head }));
-        before.is_none_or(|before| chains.is_processed(&before))
+    /// The entry before one in its chain.
+    fn before(&self, id: &EntryId) -> Option<Head> {
+        let meta = self.space.log.chains().meta(id)?;
+        Some(Head { id: meta.prev?, seq: meta.head.seq - 1, ..meta.head })
     }
 
     fn judge(&mut self, id: &EntryId) -> Result<Verdict, AppError> {
@@ -313,9 +324,8 @@ impl Settling<'_, '_> {
                 for id in &entries {
                     self.space.log.set_state(id, State::Stored);
                     self.tx.set_entry_state(&self.space.id(), id, State::Stored, None)?;
-                    self.space.blocked.remove(id);
+                    self.space.log.chains().index(id).into_iter().for_each(|at| self.space.waiting.push(at));
                 }
-                self.space.waiting.extend(entries);
                 self.run()?;
                 // What waits here may have lacked just that.
                 if self.requeue()? {
@@ -327,11 +337,6 @@ impl Settling<'_, '_> {
         Ok(true)
     }
 
-    fn touch(&mut self, item: ItemId) {
-        self.touched.insert(item, self.steps);
-        self.changed.insert(item);
-    }
-
     /// Which entries count has changed: all documents are derived anew from the log, then from what waits here.
     fn rebuild(&mut self) -> Result<(), AppError> {
         let met = self.met.clone();
@@ -340,12 +345,12 @@ impl Settling<'_, '_> {
             self.tx.clear_documents(&space)?;
             self.documents.forget(&space);
             let chains = self.space.log.chains();
-            let all = chains.arrivals(Chain::Content).iter().map(|index| chains.at(*index));
-            let again: Vec<_> = all.filter(|meta| meta.state != State::Quarantined).map(|meta| meta.head.id).collect();
-            again.iter().for_each(|id| self.space.log.set_state(id, State::Stored));
+            let all = chains.arrivals(Chain::Content).iter().map(|index| (*index, chains.at(*index)));
+            let again = all.filter(|(_, meta)| meta.state != State::Quarantined).map(|(at, meta)| (at, meta.head.id));
+            let again: Vec<_> = again.collect();
+            again.iter().for_each(|(_, id)| self.space.log.set_state(id, State::Stored));
             self.tx.reopen_entries(&space)?;
-            self.space.blocked.clear();
-            self.space.waiting = again;
+            self.space.waiting.restart(again.into_iter().map(|(at, _)| at));
             self.run()?;
             if !self.requeue()? {
                 self.tx.clear_rows(&space)?;

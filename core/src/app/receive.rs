@@ -206,7 +206,7 @@ impl Arrived {
         match entry.header.chain {
             Chain::Control => self.control.push(entry.id),
             Chain::Content => {
-                space.waiting.push(entry.id);
+                space.log.chains().index(&entry.id).into_iter().for_each(|index| space.waiting.push(index));
                 self.bodies.insert(entry.id, entry.entry.body);
             }
         }

@@ -3,7 +3,7 @@
 //! What is here is a copy of what the file says as of one generation; [`Space::refresh`] brings it up to date inside the
 //! gate, and whoever fails to commit throws the copy away.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alliance_replica::{
     id::{DeviceId, EntryId, SpaceId},
@@ -12,12 +12,12 @@ use alliance_replica::{
         chain::State,
         control::Record,
         heads::{After, Chain, Head},
-        membership::Contents,
+        membership::{ContentNode, Contents},
     },
 };
 use serde_json::json;
 
-use super::{AppError, apply::For};
+use super::{AppError, apply::Waiting};
 use crate::{
     keys::{DeviceSecret, EpochKey, Keyring},
     store::{SpaceRow, StoreError, Tx},
@@ -29,8 +29,8 @@ pub(super) struct Space {
     pub(super) secret: DeviceSecret,
     pub(super) log: Log,
     pub(super) keyring: Keyring,
-    /// Content that is stored and not yet looked at, in order of arrival.
-    pub(super) waiting: Vec<EntryId>,
+    /// Content that is stored and not in the documents yet.
+    pub(super) waiting: Waiting,
     /// Content whose past is here, for the question which of it counts.
     pub(super) contents: Contents,
     /// Content that does not count for shared facets, and for own ones.
@@ -39,8 +39,6 @@ pub(super) struct Space {
     pub(super) keeps: BTreeMap<EntryId, After>,
     /// Content that this device keeps beyond a cut and has yet to say so.
     pub(super) kept: BTreeSet<EntryId>,
-    /// What waiting content waits for, and after how many steps that was seen.
-    pub(super) blocked: BTreeMap<EntryId, (u64, For)>,
     /// Entries looked at since the space was loaded.
     pub(super) steps: u64,
     /// Whether a relay is known to have an entry on its disk.
@@ -56,14 +54,14 @@ impl Space {
     pub(super) fn load(tx: &Tx<'_>, space: &SpaceId) -> Result<Self, AppError> {
         let row = tx.space(space)?.ok_or(AppError::UnknownSpace)?;
         let mut log = Log::new(*space);
-        let mut waiting = Vec::new();
+        let mut waiting = Waiting::default();
         let (mut relayed, mut named, mut kept) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
         for stored in tx.entries(space)? {
             let is_content = stored.entry.body.is_empty();
             log.restore(&stored.device, stored.entry, stored.state.state)
                 .map_err(|_| StoreError::Damaged { what: "an entry" })?;
             if is_content && stored.state.state == State::Stored {
-                waiting.push(stored.id);
+                log.chains().index(&stored.id).into_iter().for_each(|index| waiting.push(index));
             }
             if let Some(after) = stored.state.after {
                 named.push((stored.id, after, stored.state.keeps));
@@ -79,7 +77,7 @@ impl Space {
         }
         let secret = DeviceSecret::from_bytes(&row.secret);
         let (contents, aside) = (Contents::new(), <[BTreeSet<_>; 2]>::default());
-        let (blocked, keeps, steps) = (BTreeMap::new(), BTreeMap::new(), 0);
+        let (keeps, steps) = (BTreeMap::new(), 0);
         let mut loaded = Self {
             row,
             secret,
@@ -90,7 +88,6 @@ impl Space {
             aside,
             keeps,
             kept,
-            blocked,
             steps,
             relayed,
             usable: None,
@@ -108,7 +105,7 @@ impl Space {
         self.contents = Contents::new();
         let chains = self.log.chains();
         let all = chains.arrivals(Chain::Content).iter().map(|index| chains.at(*index));
-        let mut open: Vec<_> = all
+        let mut open: VecDeque<_> = all
             .filter(|meta| match meta.state {
                 State::Applied | State::SetAside => true,
                 State::Stored => self.log.is_ready(&meta.head.id),
@@ -116,11 +113,13 @@ impl Space {
             })
             .filter_map(|meta| self.node(&meta.head.id))
             .collect();
-        loop {
-            let before = open.len();
-            open.retain(|node| !self.contents.insert(self.log.dag(), node));
-            if open.len() == before || open.is_empty() {
-                break;
+        let mut lacking: BTreeMap<EntryId, Vec<ContentNode>> = BTreeMap::new();
+        while let Some(node) = open.pop_front() {
+            if let Some(id) = self.contents.missing(self.log.dag(), &node) {
+                lacking.entry(id).or_default().push(node);
+            } else {
+                self.contents.insert(self.log.dag(), &node);
+                open.extend(lacking.remove(&node.id).into_iter().flatten());
             }
         }
     }

@@ -13,6 +13,9 @@ use super::{DocId, Document, Schema, facet::caught, references::follows};
 /// Operations after which a batch of changes is handed to Automerge, which takes some 300 bytes for each meanwhile.
 const BATCH: usize = 128 * 1024;
 
+/// Actors new to a document up to which changes are added to what is there. For each, Automerge writes all of it anew.
+const STRANGERS: usize = 64;
+
 /// Why a change does not count.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum LeftOut {
@@ -77,7 +80,9 @@ impl Document {
             let its = references.at(change.actor_id(), change.seq());
             its.is_some_and(|its| change.hash() < its) && follows(change, references.before(change))
         };
-        if new.values().any(displaces) {
+        let met = |change: &&Change| references.at(change.actor_id(), 1).is_some();
+        let strangers: BTreeSet<_> = new.values().filter(|it| !met(it)).map(Change::actor_id).collect();
+        if strangers.len() > STRANGERS || new.values().any(displaces) {
             return self.apply_anew(new);
         }
         let before: BTreeSet<_> = self.left_out.keys().copied().collect();
@@ -99,7 +104,8 @@ impl Document {
         Ok((document, Applied { counted, left_out, whole: true }))
     }
 
-    /// A change with a lower hash displaces one that counted: everything is judged again from the start.
+    /// Everything is judged again from the start, in a document that is empty: a change with a lower hash displaces one
+    /// that counted, or there are so many actors that adding them one by one takes longer.
     fn apply_anew(&mut self, new: BTreeMap<ChangeHash, Change>) -> Result<Applied, ApplyError> {
         let old = self.changes(&[]).into_iter().chain(self.left_out.values().cloned());
         let known: BTreeSet<_> = new.keys().copied().collect();
@@ -207,6 +213,11 @@ fn causal(changes: BTreeMap<ChangeHash, Change>) -> Vec<Change> {
 
 #[cfg(test)]
 mod tests {
+    use automerge::{
+        ActorId, ExpandedChange,
+        legacy::{Key, ObjectId, Op, OpType},
+    };
+
     use super::*;
     use crate::document::{
         facet::tests::{schema, typed},
@@ -279,6 +290,46 @@ mod tests {
         let next = typed(&mut document, 1, 9, "and on");
         assert_ne!(next[0].actor_id(), mine[0].actor_id());
         assert_eq!(document.text("body"), "and on");
+    }
+
+    /// Changes that put something at once, each by another actor.
+    fn crowd(actors: std::ops::Range<u64>) -> Vec<Change> {
+        let change = |n: u64| ExpandedChange {
+            operations: vec![Op {
+                action: OpType::Put("y".into()),
+                obj: ObjectId::Root,
+                key: Key::Map("x".into()),
+                pred: Vec::new().into(),
+                insert: false,
+            }],
+            actor_id: ActorId::from([[1; 8], n.to_be_bytes()].concat()),
+            hash: None,
+            seq: 1,
+            start_op: 1.try_into().expect("not 0"),
+            time: 0,
+            message: None,
+            deps: Vec::new(),
+            extra_bytes: Vec::new(),
+            author: None,
+        };
+        actors.map(|n| Change::from(change(n))).collect()
+    }
+
+    #[test]
+    fn a_crowd_of_actors_is_added_to_an_empty_document_and_not_to_what_is_there() {
+        let mut document = Document::new(shared(), schema());
+        let base = typed(&mut document, 1, 1, "a");
+        let few = STRANGERS as u64;
+        let added = document.apply(crowd(0..few)).expect("applies");
+        assert!(!added.whole && added.counted.len() == STRANGERS, "a few are added");
+        let anew = document.apply(crowd(few..1000)).expect("applies");
+        assert!(anew.whole, "each of these would have everything written anew");
+        assert_eq!(anew.counted.len(), 1000 - STRANGERS);
+        assert!(!document.apply(crowd(0..1000)).expect("applies").whole, "they are here");
+        let all = base.into_iter().chain(crowd(0..1000));
+        let (whole, _) = Document::rebuild(shared(), schema(), all).expect("rebuilds");
+        assert_eq!(document.heads(), whole.heads());
+        assert_eq!(document.text("body"), "a");
     }
 
     fn permutations(n: usize) -> Vec<Vec<usize>> {

@@ -292,20 +292,29 @@ impl<S: Store> Relay<S> {
         let is_new = !self.spaces.contains_key(&space);
         let here = self.spaces.entry(space).or_insert_with(|| Space::new(Log::new(space)));
         let ids: BTreeSet<_> = held.iter().map(|entry| entry.id).collect();
-        let mut received = Received::default();
-        for Verified { device, header, entry, .. } in held {
-            let one = here.log.receive(&device, header.chain, vec![entry]);
+        let (mut received, mut is_full) = (Received::default(), false);
+        for Verified { id, device, header, entry } in held {
+            let (path, is_held) = (vec![entry], here.log.chains().index(&id).is_some());
+            // As of anybody else: beyond a share only what ends a device, and nothing of whom only the rest introduces.
+            let fits = || here.account.fitting(&self.policy.quota, &here.log, &device, header.chain, &path) > 0;
+            if !is_held && (is_full && !here.log.dag().introduces(&device) || !fits()) {
+                is_full = true;
+                continue;
+            }
+            let one = here.log.receive(&device, header.chain, path);
+            one.new.iter().for_each(|it| here.account.count(&it.device, it.header.chain, it.entry.size()));
             received.new.extend(one.new);
             received.known.extend(one.known);
             received.refused = received.refused.or(one.refused);
         }
+        let why = if is_full { Reason::Quota } else { Code::NotMember.into() };
         match judge(&here.log, &device, now) {
             Verdict::Admitted(standing) => self.seat_at(id, channel, space, device, standing),
             _ if is_new => {
                 self.spaces.remove(&space);
-                return self.end(id, channel, Code::NotMember, None);
+                return self.end(id, channel, why, None);
             }
-            _ => self.end(id, channel, Code::NotMember, None),
+            _ => self.end(id, channel, why, None),
         }
         let what = if is_new { "a space that was not here is taken" } else { "a space is completed" };
         info!(connection = id.0, space = ?space, entries = received.new.len(), "{what}");

@@ -55,6 +55,7 @@ impl<S: Store> Relay<S> {
         entries.truncate(fitting);
         let ids: BTreeSet<_> = entries.iter().map(|entry| EntryId::of(&space, &author, &entry.header)).collect();
         let mut received = here.log.receive(&author, chain, entries);
+        received.new.iter().for_each(|it| here.account.count(&it.device, it.header.chain, it.entry.size()));
         let too_many = received.refused.take_if(|(_, refusal)| !is_own && matches!(refusal, Refusal::TooMany));
         let over = too_many.map(|(entry, _)| entry).or(over);
         self.take(id, channel, &space, &ids, received, now);
@@ -89,7 +90,7 @@ impl<S: Store> Relay<S> {
         true
     }
 
-    /// Does what has to be done about what a log received. `ids` are the entries of the frame; others may have waited
+    /// Does what has to be done about what a log received and its account counted. `ids` are the entries of the frame; others may have waited
     /// for it.
     pub(super) fn take(
         &mut self,
@@ -104,7 +105,6 @@ impl<S: Store> Relay<S> {
         let (Some(connection), Some(here)) = (self.connections.get_mut(&id), self.spaces.get_mut(space)) else {
             return;
         };
-        new.iter().for_each(|entry| here.account.count(&entry.device, entry.header.chain, entry.entry.size()));
         let brought = new.iter().filter(|entry| ids.contains(&entry.id)).map(Verified::head);
         let arrived: Vec<_> = known.into_iter().chain(brought).collect();
         let (is_new, has_control) = (!new.is_empty(), new.iter().any(|entry| entry.header.chain == Chain::Control));

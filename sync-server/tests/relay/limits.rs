@@ -469,3 +469,28 @@ fn a_long_space_does_not_stay_and_no_more_spaces_are_loaded_than_allowed() {
     world.open(&mut laptops[2]);
     assert_eq!(laptops[2].take_ended(), [], "an idle space makes room");
 }
+
+#[test]
+fn who_comes_as_a_candidate_brings_no_more_control_than_the_share_holds() {
+    let mut world = world(|policy| policy.quota.control_bytes = MIB);
+    let mut ben = Laptop::founder(1);
+    world.open(&mut ben);
+    world.settle(&mut [&mut ben]);
+    world.disconnect(&mut ben);
+    let mut brought = Vec::new();
+    for seed in 30..33 {
+        brought.extend((0..60).map(|n| ben.control(Record::Unknown { kind: 99, body: vec![n; 60_000] })));
+        ben.add_device(seed);
+        let mut other = Laptop::new(seed, ben.space());
+        let arrivals = ben.log.chains().arrivals(Chain::Control);
+        for id in arrivals.iter().map(|at| ben.log.chains().at(*at).head.id) {
+            other.restore(&ben.device(), &ben.bodies[&id]);
+        }
+        world.open(&mut other);
+        world.settle(&mut [&mut other]);
+        world.disconnect(&mut other);
+    }
+    let held = world.relay.store().ids(&ben.space());
+    let bytes = brought.iter().filter(|id| held.contains(id)).count() * 60_000;
+    assert!(bytes as u64 <= MIB, "{bytes} bytes of control, and the space may have {MIB}");
+}

@@ -4,7 +4,11 @@
 //! sent, control first, then content in our order of arrival, a leave last of all; nothing of a chain is sent while the peer names a head of
 //! it that we do not hold, because then the peer will send.
 
+mod claims;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+use claims::{Claim, Claims, Found};
 
 use crate::{
     exchange::frame::{Ack, Channel, Have, HeldHead},
@@ -21,9 +25,6 @@ use crate::{
 
 /// Most bytes under way on a channel that the peer has not acknowledged.
 const IN_FLIGHT: usize = 4 * 1024 * 1024;
-
-/// Most claims of a peer that wait for what they name.
-const CLAIMS: usize = 4 * limits::HEADS;
 
 type ChainName = (DeviceId, Chain);
 
@@ -51,8 +52,7 @@ pub struct Peer {
     has_acknowledged: bool,
     /// By index: what the peer turned out to have by its claims since somebody asked; every entry at most once.
     claimed: Vec<Index>,
-    /// Claims of the peer that we could not follow yet.
-    open_claims: Vec<Claim>,
+    claims: Claims,
     /// Chains for which the peer gave back points.
     explained: BTreeSet<ChainName>,
     /// Chains for which we gave back points.
@@ -66,13 +66,6 @@ pub struct Peer {
     received: BTreeMap<EntryId, Head>,
 }
 
-/// Something the peer says it has, and whether it said so before it acknowledged anything.
-#[derive(Clone, Copy, Debug)]
-struct Claim {
-    held: HeldHead,
-    early: bool,
-}
-
 #[derive(Debug, Default)]
 struct PeerHave {
     heads: BTreeMap<ChainName, Vec<Head>>,
@@ -82,22 +75,19 @@ struct PeerHave {
 impl Peer {
     /// Takes in what the peer says it has.
     pub fn on_have(&mut self, have: &Have) {
-        // Claims that nothing followed for so long are a peer's noise.
-        if self.open_claims.len() > CLAIMS {
-            self.open_claims.clear();
-        }
+        self.claims.tidy();
+        let early = !self.has_acknowledged;
         let mut heads: BTreeMap<ChainName, Vec<Head>> = BTreeMap::new();
         for held in &have.heads {
             heads.entry((held.head.device, held.head.chain)).or_default().push(held.head);
-            self.open_claims.push(Claim { held: *held, early: !self.has_acknowledged });
         }
+        self.claims.extend(have.heads.iter().map(|held| Claim { held: *held, early }));
         // What a peer says is complete; points explain only what it names.
         self.explained.retain(|name| heads.contains_key(name));
         for back in have.back.iter().filter(|back| heads.contains_key(&(back.device, back.chain))) {
             self.explained.insert((back.device, back.chain));
-            let early = !self.has_acknowledged;
             let own = |point: &&HeldHead| point.head.device == back.device && point.head.chain == back.chain;
-            self.open_claims.extend(back.points.iter().filter(own).map(|point| Claim { held: *point, early }));
+            self.claims.extend(back.points.iter().filter(own).map(|point| Claim { held: *point, early }));
         }
         let floor = have.floor.iter().map(|floor| (floor.device, floor.seq)).collect();
         self.have = Some(PeerHave { heads, floor });
@@ -339,25 +329,16 @@ impl Peer {
 
     /// Marks what the peer's heads say it has: each head that we hold, and its past down to the lowest seq named.
     fn follow_claims(&mut self, chains: &Chains) {
-        let mut open = std::mem::take(&mut self.open_claims);
-        open.retain(|claim| {
-            let Some(index) = chains.index(&claim.held.head.id) else { return true };
-            for at in chains.path_down(index) {
-                if chains.at(at).head.seq < claim.held.low {
-                    break;
-                }
-                self.mark(at);
-                if !is_set(&self.durable, at) {
-                    self.claimed.push(at);
-                }
-                set(&mut self.durable, Some(at));
-                if claim.early {
-                    set(&mut self.had, Some(at));
-                }
+        for Found { index, early } in self.claims.follow(chains) {
+            self.mark(index);
+            if !is_set(&self.durable, index) {
+                self.claimed.push(index);
             }
-            false
-        });
-        self.open_claims = open;
+            set(&mut self.durable, Some(index));
+            if early {
+                set(&mut self.had, Some(index));
+            }
+        }
     }
 
     fn is_known(&self, index: Index) -> bool {

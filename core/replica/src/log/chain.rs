@@ -69,6 +69,9 @@ pub struct Chains {
     floor: BTreeMap<DeviceId, u64>,
     control: Vec<Index>,
     content: Vec<Index>,
+    /// How often somebody went from an entry to the one before it.
+    #[cfg(test)]
+    pub(crate) steps: std::cell::Cell<usize>,
 }
 
 impl Chains {
@@ -152,6 +155,8 @@ impl Chains {
 
     /// The entry before the one at `index` in its chain, if that is held.
     pub fn before(&self, index: Index) -> Option<Index> {
+        #[cfg(test)]
+        self.steps.set(self.steps.get() + 1);
         self.at(index).before
     }
 
@@ -194,14 +199,20 @@ impl Chains {
         self.floor.iter().map(|(device, seq)| Floor { device: *device, seq: *seq }).collect()
     }
 
-    /// Ids 1, 2, 4, 8 … below each branch head of a chain.
+    /// Ids 1, 2, 4, 8 … below each branch head of a chain, as far down as to where it parts from a branch before.
     pub fn back_points(&self, device: &DeviceId, chain: Chain) -> BackPoints {
-        let mut points = BTreeMap::new();
+        let (mut points, mut passed) = (BTreeMap::new(), BTreeSet::new());
         for head in self.heads.get(&(*device, chain)).into_iter().flatten() {
             let mut step = 1;
             for (below, index) in self.path_down(*head).enumerate() {
-                if below == step {
+                let parts = !passed.insert(index);
+                if parts || below == step {
                     points.insert(index, HeldHead { head: self.at(index).head, low: self.at(index).low });
+                }
+                if parts {
+                    break;
+                }
+                if below == step {
                     step *= 2;
                 }
             }
@@ -214,16 +225,37 @@ impl Chains {
     pub fn processed_heads(&self) -> Vec<Head> {
         let mut found = Vec::new();
         for heads in self.heads.values() {
-            let tips: BTreeSet<_> =
-                heads.iter().filter_map(|head| self.path_down(*head).find(|index| self.processed(*index))).collect();
-            // Where a branch waits, its last processed entry may lie inside another branch.
-            let inner: BTreeSet<_> = match tips.len() {
-                0 | 1 => BTreeSet::new(),
-                _ => tips.iter().flat_map(|tip| self.path_down(*tip).skip(1)).filter(|at| tips.contains(at)).collect(),
+            let mut passed = BTreeSet::new();
+            // Where a branch was gone down before, its processed entry is found.
+            let mut tip = |head: &Index| {
+                self.path_down(*head).take_while(|at| passed.insert(*at)).find(|index| self.processed(*index))
             };
-            found.extend(tips.difference(&inner).map(|index| self.at(*index).head));
+            let tips: BTreeSet<_> = heads.iter().filter_map(&mut tip).collect();
+            found.extend(tips.difference(&self.inner(&tips)).map(|index| self.at(*index).head));
         }
         found
+    }
+
+    /// Those of `tips` that others of them follow: where a branch waits, its last processed entry may lie inside another
+    /// branch.
+    fn inner(&self, tips: &BTreeSet<Index>) -> BTreeSet<Index> {
+        let mut inner = BTreeSet::new();
+        if tips.len() < 2 {
+            return inner;
+        }
+        let lowest = tips.iter().map(|tip| self.at(*tip).head.seq).min().unwrap_or(0);
+        let mut passed = BTreeSet::new();
+        for tip in tips {
+            for at in self.path_down(*tip).skip(1).take_while(|at| self.at(*at).head.seq >= lowest) {
+                if tips.contains(&at) {
+                    inner.insert(at);
+                }
+                if !passed.insert(at) {
+                    break;
+                }
+            }
+        }
+        inner
     }
 
     /// True if the entry is applied or set aside, or covered.
@@ -242,4 +274,79 @@ impl Chains {
 /// True if `entry` may name `before` as its predecessor.
 pub(super) fn follows(before: &Head, entry: &Head) -> bool {
     before.device == entry.device && before.chain == entry.chain && before.seq.checked_add(1) == Some(entry.seq)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::{
+        id::{Secret, SpaceId},
+        log::entry::{Entry, Place},
+    };
+
+    /// A content chain with a trunk of so many entries, and so many branches that part at its end. All are stored.
+    pub(crate) fn tree(trunk: u64, branches: u64) -> Chains {
+        let (space, secret) = (SpaceId::new([1; 16]), Secret::from_seed(&[1; 32]));
+        let mut chains = Chains::default();
+        let mut add = |seq: u64, prev: Option<EntryId>, n: u64| {
+            let place = Place { version: 1, chain: Chain::Content, seq, prev, epoch: Some([0; 8]) };
+            let entry = Entry::sign(&space, &secret, &place, n.to_be_bytes().to_vec());
+            chains.insert(&entry, State::Stored);
+            entry.id
+        };
+        let tip = (1..=trunk).fold(None, |prev, seq| Some(add(seq, prev, 0)));
+        (0..branches).for_each(|n| _ = add(trunk + 1, tip, n));
+        chains
+    }
+
+    fn process(chains: &mut Chains, which: impl Iterator<Item = Index>) {
+        for index in which {
+            let id = chains.at(index).head.id;
+            chains.set_state(&id, State::Applied);
+        }
+    }
+
+    fn tips(chains: &Chains) -> Vec<u64> {
+        let index = |head: &Head| u64::from(chains.index(&head.id).expect("held"));
+        chains.processed_heads().iter().map(index).collect()
+    }
+
+    #[test]
+    fn a_chain_that_forks_often_is_not_gone_down_for_each_branch() {
+        let mut chains = tree(1000, 200);
+        let most = 2 * chains.len();
+        let device = chains.at(0).head.device;
+        let points = chains.back_points(&device, Chain::Content).points;
+        assert!(chains.steps.get() <= most, "back points: {}", chains.steps.get());
+        // Below the first head, and where all the others part from it.
+        assert_eq!(
+            points.iter().map(|it| it.head.seq).collect::<Vec<_>>(),
+            [489, 745, 873, 937, 969, 985, 993, 997, 999, 1000]
+        );
+        // Nothing is looked at, then the trunk, then all of it.
+        for (upto, count) in [(0, 0), (1000, 1), (1200, 200)] {
+            process(&mut chains, 0..upto);
+            chains.steps.set(0);
+            assert_eq!(tips(&chains).len(), count);
+            assert!(chains.steps.get() <= most, "{upto} processed: {}", chains.steps.get());
+        }
+    }
+
+    #[test]
+    fn what_a_branch_that_waits_follows_is_a_head_only_if_no_other_branch_does() {
+        let mut chains = tree(3, 2);
+        process(&mut chains, 0..3);
+        assert_eq!(tips(&chains), [2]);
+        process(&mut chains, 4..5);
+        assert_eq!(tips(&chains), [4]);
+        process(&mut chains, 3..4);
+        assert_eq!(tips(&chains), [3, 4]);
+    }
+
+    #[test]
+    fn back_points_name_the_place_where_branches_part() {
+        let chains = tree(3, 2);
+        let points = chains.back_points(&chains.at(0).head.device, Chain::Content).points;
+        assert_eq!(points.iter().map(|it| it.head.seq).collect::<Vec<_>>(), [2, 3]);
+    }
 }

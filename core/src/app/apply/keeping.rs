@@ -43,7 +43,8 @@ impl Settling<'_, '_> {
                 // It is of no use any more, and read again as it was; what waits stays in the queue.
                 self.documents.forget_one(&space, doc);
             }
-            self.touch(doc.item);
+            self.changed.insert(doc.item);
+            self.space.waiting.changed(&doc.item);
             if !missing.is_empty() {
                 lacking.insert(doc, missing.into_iter().collect());
             }

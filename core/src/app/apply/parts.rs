@@ -7,10 +7,10 @@ use alliance_replica::{
     limits,
 };
 
-use super::{Author, For, Need, Settling, Verdict};
+use super::{Author, For, Lack, Need, Settling, Verdict};
 use crate::{
     app::AppError,
-    document::{ApplyError, Change, DocId, Form, Incoming, Preimage, Refusal, Writer},
+    document::{ApplyError, Change, ChangeHash, DocId, Form, Incoming, Preimage, Refusal, Writer},
     keys::{Content, content},
 };
 
@@ -77,7 +77,8 @@ impl Settling<'_, '_> {
             preimages.push(preimage);
         }
         let alone = self.space.counts_alone(id);
-        let docs: Vec<_> = parts.iter().map(|part| part.doc).collect();
+        let hashes = |part: &Believed| part.changes.iter().map(Change::hash).collect::<Vec<_>>();
+        let docs: Vec<_> = parts.iter().map(|part| (part.doc, hashes(part))).collect();
         let tx = self.tx;
         let whole = tx.all_or_nothing(|| {
             for (part, preimage) in parts.into_iter().zip(preimages) {
@@ -89,11 +90,28 @@ impl Settling<'_, '_> {
             Ok::<_, AppError>(true)
         })?;
         if !whole {
-            docs.iter().for_each(|doc| self.documents.forget_one(&self.space.row.space, *doc));
+            docs.iter().for_each(|(doc, _)| self.documents.forget_one(&self.space.row.space, *doc));
             return Ok(Verdict::Quarantined("cannot-be-applied"));
         }
-        docs.into_iter().for_each(|doc| self.touch(doc.item));
+        for (doc, hashes) in docs {
+            self.changed.insert(doc.item);
+            self.came(&doc, &hashes)?;
+        }
         Ok(Verdict::Applied)
+    }
+
+    /// Tells those that wait for it what came into a document.
+    fn came(&mut self, doc: &DocId, hashes: &[ChangeHash]) -> Result<(), AppError> {
+        let waiting = &mut self.space.waiting;
+        waiting.came(&Lack::Preimage(doc.item));
+        hashes.iter().for_each(|hash| waiting.came(&Lack::Change(*doc, *hash)));
+        if waiting.awaits_operations(doc)
+            && let Some(preimage) = self.preimage(&doc.item)?
+        {
+            let count = self.operations(doc, &preimage)?;
+            self.space.waiting.have_operations(doc, count);
+        }
+        Ok(())
     }
 
     /// Writes one part; false if Automerge does not take what should be right.

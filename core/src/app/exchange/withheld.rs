@@ -46,10 +46,8 @@ impl Profile {
         let loaded = self.space(space)?;
         let chains = loaded.log.chains();
         lacking.retain(|(_, entry)| chains.index(entry).is_none());
-        lacking.extend(loaded.waiting.iter().filter(|entry| lacks_past(loaded, entry)).filter_map(|entry| {
-            let device = chains.meta(entry)?.head.device;
-            Some((device, *entry))
-        }));
+        let waiting = loaded.waiting.iter().map(|index| chains.at(index).head);
+        lacking.extend(waiting.filter(|head| lacks_past(loaded, &head.id)).map(|head| (head.device, head.id)));
         if lacking.is_empty() {
             return Ok(());
         }

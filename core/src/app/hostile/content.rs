@@ -1,7 +1,12 @@
 //! Content that lies about what came before it.
 
+use automerge::{
+    ActorId, ExpandedChange,
+    legacy::{Key, ObjectId, Op, OpType},
+};
+
 use super::*;
-use crate::document::Change;
+use crate::document::{Change, ChangeHash};
 
 /// Anna forks her own content chain 600 times. Ben's next entry names 600 heads, more than any reader takes, his own
 /// program included.
@@ -88,6 +93,68 @@ fn content_that_names_an_entry_wrongly_is_refused_wherever_it_comes() {
         stage.give(std::slice::from_ref(&entry));
         assert_eq!(state(&mut stage.ben, &stage.space, &entry.id), Some(State::Quarantined));
     }
+}
+
+/// Anna writes entries each of which needs the one before it, by what the entry names or by what its change depends on,
+/// and all of them wait until the last one comes.
+#[test]
+fn what_comes_in_the_wrong_order_is_not_looked_at_again_for_each_entry() {
+    let count = 200;
+    for by_change in [false, true] {
+        let mut stage = Stage::new();
+        let (base, anna) = (stage.base.clone(), stage.anna());
+        let item = domain::alliance::preimage(stage.device()).id();
+        let doc = DocId { item, writer: Writer::Everyone };
+        let actor = ActorId::from([crate::document::author::actor_prefix(&anna.id(), &doc), [7; 8]].concat());
+        let mut entries: Vec<Verified> = Vec::new();
+        let mut dependency = None;
+        for seq in 1..=count {
+            let last = entries.last().map(Verified::head).filter(|_| !by_change);
+            let after: Vec<_> = base.iter().copied().chain(last).collect();
+            let mut parts = Vec::new();
+            if by_change {
+                let change = put(&actor, seq, dependency);
+                dependency = Some(change.hash());
+                parts.push(Part::pack(item, None, None, Form::Changes, change.raw_bytes()).expect("packs"));
+            }
+            entries.push(stage.content(&anna, None, &after, parts));
+        }
+        entries.reverse();
+        let ids: Vec<_> = entries.iter().map(|entry| entry.id).collect();
+        let path = |entries: Vec<Entry>| Entries { channel: 1, device: anna.id(), chain: Chain::Content, entries };
+        let world = World { now: 1_800_000_000, rng: &mut stage.rng };
+        for entry in entries {
+            stage.ben.receive(&stage.space, vec![path(vec![entry.entry])], &world).expect("receives");
+        }
+        let all = ids.iter().all(|id| state(&mut stage.ben, &stage.space, id) == Some(State::Applied));
+        let looks = stage.ben.space(&stage.space).expect("space").waiting.looks;
+        assert!(
+            all && looks as u64 <= 3 * count,
+            "applied {all}, {looks} looks at {count} entries, by change {by_change}"
+        );
+    }
+}
+
+/// A change that puts something, after the one before it of its actor.
+fn put(actor: &ActorId, seq: u64, dependency: Option<ChangeHash>) -> Change {
+    Change::from(ExpandedChange {
+        operations: vec![Op {
+            action: OpType::Put("y".into()),
+            obj: ObjectId::Root,
+            key: Key::Map("x".into()),
+            pred: Vec::new().into(),
+            insert: false,
+        }],
+        actor_id: actor.clone(),
+        hash: None,
+        seq,
+        start_op: seq.try_into().expect("not 0"),
+        time: 0,
+        message: None,
+        deps: dependency.into_iter().collect(),
+        extra_bytes: Vec::new(),
+        author: None,
+    })
 }
 
 /// Anna seals under a key that Ben does not have, and says it is of the epoch that he has.
