@@ -293,10 +293,12 @@ impl<S: Store> Relay<S> {
         let here = self.spaces.entry(space).or_insert_with(|| Space::new(Log::new(space)));
         let ids: BTreeSet<_> = held.iter().map(|entry| entry.id).collect();
         let (mut received, mut is_full) = (Received::default(), false);
+        // A candidate brings control alone, which what is left in all does not bound.
+        let quota = (&self.policy.quota, u64::MAX);
         for Verified { id, device, header, entry } in held {
             let (path, is_held) = (vec![entry], here.log.chains().index(&id).is_some());
             // As of anybody else: beyond a share only what ends a device, and nothing of whom only the rest introduces.
-            let fits = || here.account.fitting(&self.policy.quota, &here.log, &device, header.chain, &path) > 0;
+            let fits = || here.account.fitting(quota, &here.log, &device, header.chain, &path) > 0;
             if !is_held && (is_full && !here.log.dag().introduces(&device) || !fits()) {
                 is_full = true;
                 continue;
