@@ -159,7 +159,10 @@ fn a_share_that_is_full_is_told_with_who_can_help_until_there_is_room() {
         serde_json::from_str(&ok(&["spaces", "show", &town.space, "--json", "--data", text(&data)])).expect("JSON");
     let shares: Vec<_> = [0, 1].map(|n| &shown["shares"][n]).to_vec();
     assert!(shares.iter().all(|share| share["room"] == 1_048_576), "{shown}");
-    assert!(shares[0]["used"].as_u64() > Some(600_000) && shares[1]["used"] == 0, "Ben's is full: {shown}");
+    assert!(
+        shares[0]["used"].as_u64() > Some(600_000) && shares[1]["used"].as_u64() < Some(10_000),
+        "Ben's is full: {shown}"
+    );
     let helps = "ask whoever runs the relay for more room";
     let [status, doctor] = [["status"], ["doctor"]].map(|command| town.ben.run(&command));
     assert!(status.stdout.contains(helps), "{status}");
