@@ -290,16 +290,9 @@ impl Session {
         peer: ReplicaKey,
         world: &mut World<'_>,
     ) -> Result<(), SessionError> {
-        let first = match self.pinned {
-            Some(pinned) if pinned == peer => false,
-            Some(_) => {
-                profile.note_other_relay(&self.url, &self.spaces, &peer, world.now)?;
-                return Err(SessionError::OtherRelay { url: self.url.clone() });
-            }
-            None => {
-                profile.pin_relay(&self.url, &peer, world)?;
-                true
-            }
+        let Some(first) = profile.meet_relay(&self.url, self.pinned.as_ref(), &peer, world)? else {
+            profile.note_other_relay(&self.spaces, &peer, world.now)?;
+            return Err(SessionError::OtherRelay { url: self.url.clone() });
         };
         self.connected = true;
         self.events.push_back(SessionEvent::Connected { first });

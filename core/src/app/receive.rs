@@ -19,7 +19,7 @@ use super::{
     AppError, Profile, World,
     apply::{self, Settled, Since},
     exchange::Met,
-    membership, relays,
+    membership,
     space::Space,
 };
 use crate::{keys::DeviceSecret, store::Tx};
@@ -153,15 +153,8 @@ impl Profile {
     }
 
     /// Notes that a relay answered with another key than the one that is known.
-    pub(super) fn note_other_relay(
-        &mut self,
-        url: &str,
-        spaces: &[SpaceId],
-        key: &ReplicaKey,
-        now: i64,
-    ) -> Result<(), AppError> {
+    pub(super) fn note_other_relay(&mut self, spaces: &[SpaceId], key: &ReplicaKey, now: i64) -> Result<(), AppError> {
         self.store.write(|tx| {
-            relays::note_other_key(tx, url, true)?;
             for space in spaces {
                 tx.note_security(now, space, "relay-key-changed", &json!({ "key": key.to_string() }))?;
             }

@@ -78,8 +78,8 @@ impl RelayInfo {
 
 impl Profile {
     /// Moves every space of this profile to a relay, which is known by the key that it ever had here. Whoever says the one
-    /// that all of them use already accepts that it has another key than before, if that was seen; and where it was
-    /// reached, those that were left are not visited any more.
+    /// that all of them use already accepts that it may have another key the next time; and where it was reached, those
+    /// that were left are not visited any more.
     pub fn set_relay(&mut self, url: &str, world: &mut World<'_>) -> Result<(), AppError> {
         let url = relay_address(url)?;
         let Self { store, documents, .. } = self;
@@ -89,9 +89,8 @@ impl Profile {
                 before.iter().any(|row| row.space == *space && row.url == url && row.stage < Stage::Left)
             };
             let spaces: Vec<_> = tx.spaces()?.into_iter().map(|row| row.space).collect();
-            let is_other = spaces.iter().all(uses) && tx.meta(&other_key(&url))?.is_some_and(|noted| !noted.is_empty());
-            let key = if is_other { None } else { known_key(tx, &before, &url)? };
-            note_other_key(tx, &url, false)?;
+            let key = known_key(tx, &before, &url)?;
+            tx.set_meta(&other_key(&url), if spaces.iter().all(uses) { &[1] } else { &[] })?;
             for space in &spaces {
                 let row = before.iter().find(|row| row.space == *space && row.url == url);
                 if row.is_some_and(|row| row.stage == Stage::Used) {
@@ -158,6 +157,34 @@ impl Profile {
             relays.sort_by_key(RelayInfo::is_left);
             Ok(relays)
         })
+    }
+
+    /// Takes note of the key that a relay has shown: whether it is met for the first time, or under another key than
+    /// before as somebody accepted; nothing if it is not the one that is `known`.
+    pub(super) fn meet_relay(
+        &mut self,
+        url: &str,
+        known: Option<&ReplicaKey>,
+        key: &ReplicaKey,
+        world: &mut World<'_>,
+    ) -> Result<Option<bool>, AppError> {
+        let accepted = self.store.read::<_, AppError>(|tx| Ok(tx.meta(&other_key(url))?))?;
+        let accepted = accepted.is_some_and(|it| !it.is_empty());
+        let first = known != Some(key);
+        if known.is_some() && first && !accepted {
+            return Ok(None);
+        }
+        if accepted {
+            self.store.write::<_, AppError>(|tx| {
+                let rows = tx.relays()?.into_iter().filter(|row| first && row.url == url);
+                rows.into_iter().try_for_each(|row| tx.set_relay(&RelayRow { key: None, ..row }))?;
+                Ok(tx.set_meta(&other_key(url), &[])?)
+            })?;
+        }
+        if first {
+            self.pin_relay(url, key, world)?;
+        }
+        Ok(Some(first))
     }
 
     /// Keeps the key of a relay that was met for the first time.
@@ -420,15 +447,9 @@ pub(super) fn copy_relays(
     Ok(())
 }
 
-/// What tells that a relay showed another key than the one that is known, until somebody says what is to be done.
+/// What tells that a relay may show another key than the one that is known, once.
 fn other_key(url: &str) -> String {
     format!("other-key:{url}")
-}
-
-/// Keeps whether a relay showed another key than the one that is known.
-pub(super) fn note_other_key(tx: &Tx<'_>, url: &str, is_other: bool) -> Result<(), AppError> {
-    let (name, noted) = (other_key(url), if is_other { &[1][..] } else { &[] });
-    if tx.meta(&name)?.unwrap_or_default() == noted { Ok(()) } else { Ok(tx.set_meta(&name, noted)?) }
 }
 
 /// As [`publish_relay`]. Where nobody can write in the alliance's item any more it is not named, and nothing else of this
