@@ -174,6 +174,10 @@ pub(crate) fn sorted(mut heads: Vec<ChangeHash>) -> Vec<ChangeHash> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use automerge::{
+        ActorId, ExpandedChange,
+        legacy::{Key, ObjectId, Op, OpType},
+    };
     use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 
     use super::*;
@@ -188,6 +192,29 @@ pub(crate) mod tests {
 
     pub(crate) fn shared() -> DocId {
         DocId { item: ItemId::new([9; 16]), writer: Writer::Everyone }
+    }
+
+    /// A change that puts something at one key, after the one before it of its actor.
+    pub(crate) fn put(actor: &ActorId, seq: u64, dependency: Option<ChangeHash>) -> Change {
+        let operation = Op {
+            action: OpType::Put("y".into()),
+            obj: ObjectId::Root,
+            key: Key::Map("x".into()),
+            pred: Vec::new().into(),
+            insert: false,
+        };
+        Change::from(ExpandedChange {
+            operations: vec![operation],
+            actor_id: actor.clone(),
+            hash: None,
+            seq,
+            start_op: seq.try_into().expect("not 0"),
+            time: 0,
+            message: None,
+            deps: dependency.into_iter().collect(),
+            extra_bytes: Vec::new(),
+            author: None,
+        })
     }
 
     #[test]

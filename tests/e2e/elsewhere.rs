@@ -1,19 +1,11 @@
 //! Several alliances in one profile: each command means one, and whatever is named leads to where it is.
 
-use alliance_tests::{program::Person, town::Town};
+use alliance_tests::town::Town;
 
-use super::things::{alone, short};
-
-#[track_caller]
-fn holds(told: &str, words: &str) {
-    assert!(told.contains(words), "no “{words}” in: {told}");
-}
-
-fn said(person: &Person, arguments: &[&str]) -> String {
-    let ran = person.run(arguments);
-    assert_eq!(ran.code, Some(0), "{ran}");
-    ran.stderr
-}
+use super::{
+    things::{alone, short},
+    told::{holds, said},
+};
 
 #[test]
 fn what_a_sync_names_in_another_alliance_is_found_by_the_command_that_it_names() {

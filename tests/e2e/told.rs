@@ -19,14 +19,14 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
 }
 
 /// What a command said beside its data.
-fn said(person: &Person, arguments: &[&str]) -> String {
+pub(super) fn said(person: &Person, arguments: &[&str]) -> String {
     let ran = person.run(arguments);
     assert_eq!(ran.code, Some(0), "{ran}");
     ran.stderr
 }
 
 #[track_caller]
-fn holds(told: &str, words: &str) {
+pub(super) fn holds(told: &str, words: &str) {
     assert!(told.contains(words), "no “{words}” in: {told}");
 }
 

@@ -8,18 +8,10 @@ use alliance_tests::{
 };
 use serde_json::{Value, json};
 
-use super::things::{alone, on_a_terminal, short};
-
-#[track_caller]
-fn holds(told: &str, words: &str) {
-    assert!(told.contains(words), "no “{words}” in: {told}");
-}
-
-fn said(person: &Person, arguments: &[&str]) -> String {
-    let ran = person.run(arguments);
-    assert_eq!(ran.code, Some(0), "{ran}");
-    ran.stderr
-}
+use super::{
+    things::{alone, on_a_terminal, short},
+    told::{holds, said},
+};
 
 fn drafts(person: &Person) -> Vec<std::path::PathBuf> {
     let all = std::fs::read_dir(person.profile().parent().expect("a folder")).expect("a folder");

@@ -325,9 +325,7 @@ pub fn find_to_show(
     kind: Option<&'static str>,
     text: &str,
 ) -> Result<(SpaceId, ItemRef), CliError> {
-    let space = context.space(profile)?;
-    let found = profile.find_to_show(space, kind, text);
-    Ok((space, found.map_err(|error| not_here(profile, space, text, error))?))
+    meant(context, profile, text, |profile, space| profile.find_to_show(space, kind, text))
 }
 
 /// The alliance that is meant and the item to change that a person typed: by its id or its whole title.
@@ -337,8 +335,17 @@ pub fn find(
     kind: Option<&'static str>,
     text: &str,
 ) -> Result<(SpaceId, ItemRef), CliError> {
+    meant(context, profile, text, |profile, space| profile.find(space, kind, text))
+}
+
+fn meant(
+    context: &Context<'_>,
+    profile: &mut Profile,
+    text: &str,
+    find: impl FnOnce(&mut Profile, SpaceId) -> Result<ItemRef, AppError>,
+) -> Result<(SpaceId, ItemRef), CliError> {
     let space = context.space(profile)?;
-    let found = profile.find(space, kind, text);
+    let found = find(profile, space);
     Ok((space, found.map_err(|error| not_here(profile, space, text, error))?))
 }
 

@@ -99,7 +99,7 @@ impl Profile {
                 }
                 move_to(tx, &before, space, &[(url.clone(), key)])?;
                 if let Some(key) = key {
-                    name_relay(tx, documents, space, &url, key, world)?;
+                    publish_relay(tx, documents, space, &url, key, world)?;
                 }
             }
             Ok(())
@@ -194,7 +194,7 @@ impl Profile {
             for row in tx.relays()?.into_iter().filter(|row| row.url == url && row.key.is_none()) {
                 tx.put_relay(&row.space, url, Some(key))?;
                 if row.stage < Stage::Left {
-                    name_relay(tx, documents, &row.space, url, *key, world)?;
+                    publish_relay(tx, documents, &row.space, url, *key, world)?;
                 }
                 tx.note_security(world.now, &row.space, "relay-met", &json!({ "key": key.to_string() }))?;
             }
@@ -452,28 +452,8 @@ fn other_key(url: &str) -> String {
     format!("other-key:{url}")
 }
 
-/// As [`publish_relay`]. Where nobody can write in the alliance's item any more it is not named, and nothing else of this
-/// person is kept from the relay by that.
-fn name_relay(
-    tx: &Tx<'_>,
-    documents: &mut Documents,
-    space: &SpaceId,
-    url: &str,
-    key: ReplicaKey,
-    world: &mut World<'_>,
-) -> Result<(), AppError> {
-    let now = world.now;
-    match publish_relay(tx, documents, space, url, key, world) {
-        Err(AppError::Edit(_)) => {
-            // The edit was made in memory.
-            documents.forget(space);
-            Ok(tx.note_security_once(now, (space, "relay-not-named", &json!({})))?)
-        }
-        named => named,
-    }
-}
-
-/// Says in the alliance which relay keeps it, instead of the ones named before.
+/// Says in the alliance which relay keeps it, instead of the ones named before. Where nobody can write in the alliance's
+/// item any more it is not named, and nothing else of this person is kept from the relay by that.
 fn publish_relay(
     tx: &Tx<'_>,
     documents: &mut Documents,
@@ -494,5 +474,12 @@ fn publish_relay(
     }
     let not_relay = named.into_iter().filter(|it| *it != relay).collect();
     let intent = alliance::Intent { relay: vec![relay], not_relay, ..Default::default() };
-    intent::write(tx, documents, &target, &intent.plan(target.member)?, world).map(|_| ())
+    match intent::write(tx, documents, &target, &intent.plan(target.member)?, world) {
+        Err(AppError::Edit(_)) => {
+            // The edit was made in memory.
+            documents.forget(space);
+            Ok(tx.note_security_once(world.now, (space, "relay-not-named", &json!({})))?)
+        }
+        written => written.map(|_| ()),
+    }
 }

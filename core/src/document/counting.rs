@@ -213,15 +213,12 @@ fn causal(changes: BTreeMap<ChangeHash, Change>) -> Vec<Change> {
 
 #[cfg(test)]
 mod tests {
-    use automerge::{
-        ActorId, ExpandedChange,
-        legacy::{Key, ObjectId, Op, OpType},
-    };
+    use automerge::ActorId;
 
     use super::*;
     use crate::document::{
         facet::tests::{schema, typed},
-        tests::shared,
+        tests::{put, shared},
     };
 
     /// Two processes with one actor: what a restored copy would do that did not draw a fresh one.
@@ -294,25 +291,8 @@ mod tests {
 
     /// Changes that put something at once, each by another actor.
     fn crowd(actors: std::ops::Range<u64>) -> Vec<Change> {
-        let change = |n: u64| ExpandedChange {
-            operations: vec![Op {
-                action: OpType::Put("y".into()),
-                obj: ObjectId::Root,
-                key: Key::Map("x".into()),
-                pred: Vec::new().into(),
-                insert: false,
-            }],
-            actor_id: ActorId::from([[1; 8], n.to_be_bytes()].concat()),
-            hash: None,
-            seq: 1,
-            start_op: 1.try_into().expect("not 0"),
-            time: 0,
-            message: None,
-            deps: Vec::new(),
-            extra_bytes: Vec::new(),
-            author: None,
-        };
-        actors.map(|n| Change::from(change(n))).collect()
+        let actor = |n: u64| ActorId::from([[1; 8], n.to_be_bytes()].concat());
+        actors.map(|n| put(&actor(n), 1, None)).collect()
     }
 
     #[test]

@@ -1,12 +1,9 @@
 //! Content that lies about what came before it.
 
-use automerge::{
-    ActorId, ExpandedChange,
-    legacy::{Key, ObjectId, Op, OpType},
-};
+use automerge::ActorId;
 
 use super::*;
-use crate::document::{Change, ChangeHash};
+use crate::document::{Change, author, tests::put};
 
 /// Anna forks her own content chain 600 times. Ben's next entry names 600 heads, more than any reader takes, his own
 /// program included.
@@ -105,7 +102,7 @@ fn what_comes_in_the_wrong_order_is_not_looked_at_again_for_each_entry() {
         let (base, anna) = (stage.base.clone(), stage.anna());
         let item = domain::alliance::preimage(stage.device()).id();
         let doc = DocId { item, writer: Writer::Everyone };
-        let actor = ActorId::from([crate::document::author::actor_prefix(&anna.id(), &doc), [7; 8]].concat());
+        let actor = ActorId::from([author::actor_prefix(&anna.id(), &doc), [7; 8]].concat());
         let mut entries: Vec<Verified> = Vec::new();
         let mut dependency = None;
         for seq in 1..=count {
@@ -135,28 +132,6 @@ fn what_comes_in_the_wrong_order_is_not_looked_at_again_for_each_entry() {
     }
 }
 
-/// A change that puts something, after the one before it of its actor.
-fn put(actor: &ActorId, seq: u64, dependency: Option<ChangeHash>) -> Change {
-    Change::from(ExpandedChange {
-        operations: vec![Op {
-            action: OpType::Put("y".into()),
-            obj: ObjectId::Root,
-            key: Key::Map("x".into()),
-            pred: Vec::new().into(),
-            insert: false,
-        }],
-        actor_id: actor.clone(),
-        hash: None,
-        seq,
-        start_op: seq.try_into().expect("not 0"),
-        time: 0,
-        message: None,
-        deps: dependency.into_iter().collect(),
-        extra_bytes: Vec::new(),
-        author: None,
-    })
-}
-
 /// Anna seals under a key that Ben does not have, and says it is of the epoch that he has.
 #[test]
 fn content_that_does_not_open_waits_for_another_key_and_is_not_opened_again_before() {
@@ -177,35 +152,12 @@ fn content_that_does_not_open_waits_for_another_key_and_is_not_opened_again_befo
 
 /// Anna writes 36 000 values at once into what both share, in one small entry.
 fn flood(stage: &mut Stage) {
-    use automerge::{
-        ActorId, ExpandedChange,
-        legacy::{Key, ObjectId, Op, OpType},
-    };
     let (base, anna) = (stage.base.clone(), stage.anna());
     let item = domain::alliance::preimage(stage.device()).id();
     let doc = DocId { item, writer: Writer::Everyone };
-    let prefix = crate::document::author::actor_prefix(&anna.id(), &doc);
-    let change = |n: u64| {
-        Change::from(ExpandedChange {
-            operations: vec![Op {
-                action: OpType::Put("y".into()),
-                obj: ObjectId::Root,
-                key: Key::Map("x".into()),
-                pred: Vec::new().into(),
-                insert: false,
-            }],
-            actor_id: ActorId::from([prefix, n.to_be_bytes()].concat()),
-            hash: None,
-            seq: 1,
-            start_op: 1.try_into().expect("not 0"),
-            time: 0,
-            message: None,
-            deps: Vec::new(),
-            extra_bytes: Vec::new(),
-            author: None,
-        })
-    };
-    let raw: Vec<u8> = (0..36_000).flat_map(|n| change(n).raw_bytes().to_vec()).collect();
+    let prefix = author::actor_prefix(&anna.id(), &doc);
+    let actor = |n: u64| ActorId::from([prefix, n.to_be_bytes()].concat());
+    let raw: Vec<u8> = (0..36_000_u64).flat_map(|n| put(&actor(n), 1, None).raw_bytes().to_vec()).collect();
     let part = Part::pack(item, None, None, Form::Changes, &raw).expect("packs");
     let entry = stage.content(&anna, None, &base, vec![part]);
     stage.give(std::slice::from_ref(&entry));
