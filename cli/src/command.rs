@@ -6,6 +6,7 @@ pub mod completions;
 pub mod config;
 pub mod conflict;
 pub mod demo;
+pub mod device;
 pub mod doctor;
 pub mod feedback;
 pub mod goal;
@@ -14,8 +15,10 @@ pub mod init;
 pub mod invite;
 pub mod item;
 pub mod join;
+pub mod leave;
 pub mod member;
 pub mod note;
+pub mod recovery;
 pub mod relay;
 pub mod search;
 pub mod security;
@@ -79,10 +82,16 @@ pub enum Command {
     Conflict(conflict::Conflict),
     /// Who belongs to the alliance, and the words that prove it
     Member(member::Member),
+    /// Your computers: what each has, and how to cut off one that you lost
+    Device(device::Device),
+    /// Leave the alliance: both of you keep what you have
+    Leave(leave::Leave),
     /// What waits here and what has arrived
     Status,
     /// Exchange with the other person through the relay
     Sync(sync::Sync),
+    /// The 24 words that bring everything back
+    Recovery(recovery::Recovery),
     /// The relay through which you exchange
     Relay(relay::Relay),
     /// Look whether the relay really holds what it said it has
@@ -143,8 +152,24 @@ pub enum Answer {
     Choices(conflict::List),
     /// The people of an alliance.
     Members(Vec<member::Row>),
+    /// A person's computers.
+    Computers(Vec<device::Row>),
+    /// A computer was cut off.
+    Cut(device::Cut),
+    /// This computer goes on under fresh keys.
+    Renewed(device::Renewed),
+    /// An alliance was left.
+    Left(leave::Left),
+    /// This is another computer of a person now.
+    Arrived(device::Arrived),
     /// How every space stands.
     Status(Vec<status::Status>),
+    /// Whether recovery words are one's own.
+    WordsChecked(recovery::Checked),
+    /// New recovery words.
+    WordsReplaced(recovery::Replaced),
+    /// What recovery words brought back.
+    Returned(recovery::Returned),
     /// What came and went.
     Synced(sync::Synced),
     /// What the relays hold.
@@ -164,7 +189,7 @@ pub enum Answer {
 impl Answer {
     /// True if recovery words were said before it: it ends what [`Ui::begin`] has begun.
     pub fn is_second(&self) -> bool {
-        matches!(self, Self::Started(_) | Self::Joined(join::Joined { is_new: true, .. }))
+        matches!(self, Self::Started(_) | Self::WordsReplaced(_) | Self::Joined(join::Joined { is_new: true, .. }))
     }
 
     /// How the program ends after this answer.
@@ -172,6 +197,7 @@ impl Answer {
         match self {
             Self::Synced(synced) if synced.rows.iter().any(|row| row.why().is_some()) => Exit::Failed,
             Self::Verified(rows) if !rows.iter().all(|row| row.whole) => Exit::Failed,
+            Self::WordsChecked(checked) if !checked.is_yours() => Exit::Failed,
             Self::Checked(findings) => doctor::exit(findings),
             _ => Exit::Ok,
         }
@@ -196,8 +222,11 @@ pub fn run(command: Option<Command>, context: &Context<'_>) -> Result<Answer, Cl
         Command::Redo => undo::redo(context),
         Command::Conflict(conflict) => conflict.run(context),
         Command::Member(member) => member.run(context),
+        Command::Device(device) => device.run(context),
+        Command::Leave(leave) => leave.run(context),
         Command::Status => status::run(context),
         Command::Sync(sync) => sync.run(context),
+        Command::Recovery(recovery) => recovery.run(context),
         Command::Relay(relay) => relay.run(context),
         Command::Verify => verify::run(context),
         Command::Doctor => doctor::run(context),
@@ -266,7 +295,19 @@ impl<'a> Context<'a> {
                 Some(error) => Err(error),
                 None => Err(CliError::NoProfile { name, others: home.names()? }),
             },
-            opened => Ok(opened?),
+            opened => {
+                let mut profile = opened?;
+                if profile.is_restoring()? { Err(CliError::Restoring { name }) } else { Ok(profile) }
+            }
+        }
+    }
+
+    /// Asks before something that cannot be undone is done; `what` names it where nobody can be asked.
+    pub fn confirm(&self, about: &str, question: &str, what: &str) -> Result<(), CliError> {
+        match self.ui.ask(about, question) {
+            Some(true) => Ok(()),
+            Some(false) => Err(CliError::Declined),
+            None => Err(CliError::Unconfirmed { what: what.to_owned() }),
         }
     }
 

@@ -8,7 +8,10 @@ mod report;
 
 use std::{io, path::PathBuf, process::ExitCode};
 
-use alliance_core::app::{AppError, Person, SessionError};
+use alliance_core::{
+    app::{AppError, Person, SessionError},
+    keys::recovery::BadWords,
+};
 
 use self::message::{one, within};
 pub use self::report::{Meant, Report};
@@ -127,6 +130,26 @@ pub enum CliError {
         /// The names of those that there are.
         others: Vec<ProfileName>,
     },
+    /// The profile is not whole yet: its person is being brought back.
+    #[error("the profile “{name}” is being brought back and is not whole yet")]
+    Restoring {
+        /// Its name.
+        name: ProfileName,
+    },
+    /// What was typed are no recovery words.
+    #[error("these are no recovery words")]
+    Words(#[source] BadWords),
+    /// A relay refused a space that is being brought back.
+    #[error("the relay refused {}: {why}", if title.is_empty() { "your own space" } else { title })]
+    NotBack {
+        /// What the space is called.
+        title: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// A relay was not reached while somebody is brought back.
+    #[error(transparent)]
+    Unfinished(Box<Self>),
     /// There are several profiles, and none is meant.
     #[error("there are several profiles here")]
     ManyProfiles {
@@ -147,6 +170,39 @@ pub enum CliError {
         /// Whose it is.
         person: Person,
     },
+    /// An invitation for another computer, and something said about the person.
+    #[error("this invitation is for another computer of the same person: who that is, and their words, are known")]
+    SamePerson,
+    /// No computer is called so.
+    #[error("you have no computer “{text}”")]
+    NoComputer {
+        /// What was said.
+        text: String,
+    },
+    /// Several computers are called so.
+    #[error("several of your computers are “{text}”")]
+    SeveralComputers {
+        /// What was said.
+        text: String,
+    },
+    /// The computer at which one sits is not cut off.
+    #[error("that is this computer")]
+    ThisComputer,
+    /// It is out already.
+    #[error("{name} was cut off already")]
+    CutAlready {
+        /// How it is called.
+        name: String,
+    },
+    /// Something that cannot be undone, and nobody to ask.
+    #[error("{what} cannot be undone, and was not confirmed")]
+    Unconfirmed {
+        /// What.
+        what: String,
+    },
+    /// Nobody else is in the alliance.
+    #[error("nobody is there to compare words with yet")]
+    NobodyThere,
     /// It was not said who joins.
     #[error("there is no profile here yet, and it is not said who joins")]
     NoPerson,

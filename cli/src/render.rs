@@ -5,10 +5,12 @@
 
 pub mod alliance;
 mod cell;
+pub mod device;
 pub mod doctor;
 pub mod history;
 pub mod item;
 pub mod member;
+pub mod recovery;
 pub mod search;
 pub mod start;
 pub mod status;
@@ -206,7 +208,15 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::History(lines) => history::history(lines, page),
         Answer::Today(day) => today::today(day, page),
         Answer::Choices(list) => item::conflicts(list, page),
+        Answer::Computers(computers) => device::computers(computers, page),
+        Answer::Cut(cut) => device::cut(cut, page),
+        Answer::Renewed(renewed) => device::renewed(renewed, page),
+        Answer::Left(left) => alliance::left(left, page),
+        Answer::Arrived(arrived) => device::arrived(arrived, page),
         Answer::Members(members) => member::members(members, page),
+        Answer::WordsChecked(it) => recovery::checked(*it, page),
+        Answer::WordsReplaced(it) => recovery::replaced(*it, page),
+        Answer::Returned(returned) => recovery::returned(returned, page),
         Answer::Status(spaces) => status::status(spaces, page),
         Answer::Synced(synced) => sync::synced(synced, page),
         Answer::Verified(rows) => sync::verified(rows, page),

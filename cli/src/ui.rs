@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal as _, Write};
 use anstream::{AutoStream, ColorChoice};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use crate::{
     args::refusal::Refusal,
@@ -135,6 +136,27 @@ impl Ui {
         Some(is_yes(&line))
     }
 
+    /// Asks for a line; nothing if it is ended with Ctrl-C, or cannot be asked for.
+    pub fn ask_line(&self, question: &str) -> Option<String> {
+        write(AutoStream::auto(io::stderr()), question).ok()?;
+        let line = answered()?;
+        if !line.ends_with('\n') {
+            let _ = write(AutoStream::auto(io::stderr()), "\n");
+        }
+        Some(line)
+    }
+
+    /// Asks for a line that the terminal does not show; nothing if it is ended with Ctrl-C.
+    pub fn ask_hidden(&self, question: &str) -> Option<Zeroizing<String>> {
+        let hidden = Hidden::begin();
+        write(AutoStream::auto(io::stderr()), question).ok()?;
+        let line = answered().map(Zeroizing::new);
+        drop(hidden);
+        // Return was not shown either.
+        let _ = write(AutoStream::auto(io::stderr()), "\n");
+        line.filter(|line| !line.is_empty())
+    }
+
     /// Shows that something is under way, on a terminal.
     pub fn progress(&self, text: &str) -> Progress {
         if self.json || !io::stderr().is_terminal() {
@@ -236,6 +258,42 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+/// While it is there, the terminal does not show what is typed.
+struct Hidden {
+    #[cfg(unix)]
+    before: Option<rustix::termios::Termios>,
+}
+
+#[cfg(unix)]
+impl Hidden {
+    fn begin() -> Self {
+        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        let before = tcgetattr(io::stdin()).ok();
+        if let Some(mut hidden) = before.clone() {
+            hidden.local_modes.remove(LocalModes::ECHO);
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, &hidden);
+        }
+        Self { before }
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        if let Some(before) = &self.before {
+            let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, before);
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Hidden {
+    /// It cannot be hidden here.
+    fn begin() -> Self {
+        Self {}
     }
 }
 

@@ -6,6 +6,7 @@
 mod apply;
 mod arrange;
 mod checkup;
+mod computers;
 mod devices;
 mod documents;
 pub mod exchange;
@@ -22,6 +23,7 @@ mod profile;
 mod query;
 mod receive;
 mod relays;
+mod restore;
 mod seal;
 mod search;
 mod space;
@@ -29,6 +31,7 @@ mod status;
 mod today;
 mod undo;
 mod verify;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -37,6 +40,7 @@ use rand_core::CryptoRng;
 
 pub use arrange::Whereto;
 pub use checkup::{Checkup, SpaceCheckup};
+pub use computers::{Computer, Tended};
 pub use devices::Device;
 pub use exchange::{Met, Session, SessionError, SessionEvent, Tally};
 pub use find::SHORTEST_PART;
@@ -47,10 +51,12 @@ pub use live::Typed;
 pub use profile::{AllianceInfo, AllianceState, Person};
 pub use query::{Choice, ChoiceValue, Item, Owner, Progress, Summary, Who};
 pub use relays::{Hindrance, RelayInfo, Unsealed};
+pub use restore::{Others, Restored, Seeking, Wanted};
 pub use search::Found;
 pub use status::{DeviceStatus, Member, Members, SpaceStatus};
 pub use today::Today;
 pub use verify::{Held, Verify};
+pub use words::WhoseWords;
 
 use crate::{
     document::{EditError, UndoError},
@@ -83,6 +89,8 @@ pub struct Profile {
     store: Store,
     spaces: BTreeMap<SpaceId, Space>,
     documents: Documents,
+    /// Keys of recovery words, by space, while a person is brought back. They are in memory alone.
+    lent: BTreeMap<SpaceId, keys::DeviceSecret>,
 }
 
 /// What can go wrong, for a person to read in `cli/error.rs`.
@@ -103,6 +111,9 @@ pub enum AppError {
     /// The invitation is good, but does not let this person in.
     #[error("the invitation does not let you in")]
     NotInvited(#[source] NotInvited),
+    /// The words do not bring anybody back here.
+    #[error("the words do not bring you back")]
+    NotRestored(#[source] NotRestored),
     /// Sealing failed.
     #[error("what waits cannot be sealed")]
     Seal(#[from] keys::seal::Error),
@@ -187,6 +198,9 @@ pub enum AppError {
         #[source]
         why: UndoError,
     },
+    /// The personal space of the person has not come to this computer yet.
+    #[error("what you have on your other computer has not come here yet")]
+    NotHereYet,
     /// There is no alliance yet.
     #[error("there is no alliance here yet")]
     NoAlliance,
@@ -260,6 +274,32 @@ pub enum NotInvited {
     /// The relay is another one than the invitation names.
     #[error("the relay is not the one that the invitation names")]
     OtherRelay,
+}
+
+/// Why recovery words do not bring somebody back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NotRestored {
+    /// The relay holds nothing of these words.
+    #[error("the relay knows nothing of these words")]
+    Unknown,
+    /// The profile that is there is of other words.
+    #[error("the profile here is not that of these words")]
+    OtherWords,
+    /// Other words ended these.
+    #[error("these words were ended by other ones")]
+    Ended,
+    /// The relay has another key than before.
+    #[error("the relay has another key than before")]
+    OtherRelay,
+    /// The relay sent more than anybody's records can be.
+    #[error("the relay sends more than there can be")]
+    TooMuch,
+    /// No relay is known to have what lets this computer in.
+    #[error("the relay does not know of this computer yet")]
+    Unsent,
+    /// No alliance says how the person is called, and nobody did.
+    #[error("it is not known how you are called")]
+    Nameless,
 }
 
 /// Hexadecimal start of a device's name, enough to tell one's few devices apart.

@@ -4,7 +4,9 @@
 //! clock, no randomness, no storage. A rule here binds this program only; what another device wrote is never refused for
 //! breaking one, and what a later version wrote is kept and shown plainly.
 
+pub mod admission;
 pub mod alliance;
+pub mod computer;
 pub mod feedback;
 pub mod goal;
 pub mod note;
@@ -23,7 +25,8 @@ pub const TITLE: usize = 200;
 pub const LINE: usize = 100;
 
 /// The kinds that this program knows.
-pub const KINDS: [&Kind; 5] = [&alliance::KIND, &feedback::KIND, &goal::KIND, &note::KIND, &recovery::KIND];
+pub const KINDS: [&Kind; 7] =
+    [&alliance::KIND, &feedback::KIND, &goal::KIND, &note::KIND, &recovery::KIND, &admission::KIND, &computer::KIND];
 
 /// The facets of an item that exist here.
 pub type Facets<'d> = BTreeMap<Writer, &'d Document>;
@@ -144,6 +147,11 @@ impl Kind {
 /// The kind with this name, if this program knows it.
 pub fn kind(name: &str) -> Option<&'static Kind> {
     KINDS.into_iter().find(|kind| kind.name == name)
+}
+
+/// True for kinds that programs keep for themselves, in the personal space, and show nowhere.
+pub fn is_for_programs(kind: &str) -> bool {
+    [recovery::KIND, admission::KIND, computer::KIND].iter().any(|it| it.name == kind)
 }
 
 /// True for a field of a kind that is for programs alone.

@@ -128,7 +128,7 @@ fn opened(version: &Path) -> World<SqliteStore> {
         let file = folder.path().join("profile.db");
         unpack(version, &name.to_lowercase(), &file);
         let profile = Profile::open(&file).expect("a profile");
-        world.people.insert(name.to_owned(), Laptop { folder, profile });
+        world.people.insert(name.to_owned(), Laptop { folder, profile, words: None });
     }
     world
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a test prints its seed")]
 
 mod answers;
+mod computers;
 mod copies;
 mod disks;
 mod doctor;
@@ -19,6 +20,7 @@ mod outages;
 mod profiles;
 mod proxied;
 mod readme;
+mod recovery;
 mod relay;
 mod room;
 mod secrecy;

@@ -19,13 +19,14 @@ pub mod town;
 pub mod trace;
 pub mod walkthrough;
 pub mod watcher;
+pub mod words;
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use alliance_core::{
     app::{Intent, ItemRef, Joining, Person, Place, Profile, Session, SessionError, World as Outside},
     domain,
-    keys::Invitation,
+    keys::{Invitation, Words},
 };
 use alliance_replica::{
     exchange::frame::Frame,
@@ -80,6 +81,8 @@ pub struct Laptop {
     pub folder: TempDir,
     /// The open profile.
     pub profile: Profile,
+    /// The words that were said when it was made, if it was made here.
+    pub words: Option<Words>,
 }
 
 impl World {
@@ -137,8 +140,31 @@ impl<S: Store> World<S> {
         let folder = TempDir::new().expect("a folder");
         let person = Person { name: name.to_owned(), role: role.to_owned() };
         let mut world = Outside { now: self.now, rng: &mut self.rng };
-        let (profile, _) = Profile::create(&folder.path().join("profile.db"), &person, &mut world).expect("a profile");
-        self.people.insert(name.to_owned(), Laptop { folder, profile });
+        let (profile, words) =
+            Profile::create(&folder.path().join("profile.db"), &person, &mut world).expect("a profile");
+        self.people.insert(name.to_owned(), Laptop { folder, profile, words: Some(words) });
+    }
+
+    /// Gives another computer to a person who has one: nothing is on it yet.
+    ///
+    /// # Panics
+    /// If there is no room.
+    pub fn blank(&mut self, name: &str) {
+        let folder = TempDir::new().expect("a folder");
+        let profile = Profile::blank(&folder.path().join("profile.db")).expect("a profile");
+        self.people.insert(name.to_owned(), Laptop { folder, profile, words: None });
+    }
+
+    /// Lets a computer sync, take up what its person's other computers prepared, and sync again.
+    ///
+    /// # Panics
+    /// If something fails.
+    pub fn tend(&mut self, name: &str) {
+        self.sync(name);
+        for invitation in self.act(name, |profile, world| profile.tend_computers(world)).ways {
+            self.join(name, invitation);
+        }
+        self.sync(name);
     }
 
     /// Closes and opens a person's profile, as another process would.
@@ -168,7 +194,7 @@ impl<S: Store> World<S> {
         let folder = TempDir::new().expect("a folder");
         copy_files(copy.path(), folder.path());
         let profile = Profile::open(&folder.path().join("profile.db")).expect("a profile");
-        self.people.insert(name.to_owned(), Laptop { folder, profile });
+        self.people.insert(name.to_owned(), Laptop { folder, profile, words: None });
     }
 
     /// Puts a copy of somebody's profile on another computer.

@@ -12,6 +12,7 @@ mod dice;
 mod end;
 mod family;
 mod forgery;
+mod growth;
 mod history;
 mod network;
 mod node;

@@ -40,7 +40,7 @@ struct Share<'a> {
 /// In every other world a thief speaks, too, and computers are copied and people invited more often.
 fn knobs(seed: u64) -> Knobs {
     let knobs = Knobs::of(seed);
-    if has_thief(seed) { Knobs { copy: 10, invites: 20, thieves: 40, ..knobs } } else { knobs }
+    if has_thief(seed) { Knobs { copy: 10, invites: 20, thieves: 60, ..knobs } } else { knobs }
 }
 
 fn has_thief(seed: u64) -> bool {
@@ -64,7 +64,8 @@ fn compare(test: u64) {
     for (share, theirs) in shares.iter().zip(&theirs) {
         share.means(theirs);
     }
-    if worlds >= WORLDS {
+    // Other seeds may lack one.
+    if worlds >= WORLDS && std::env::var_os("ALLIANCE_SEED").is_none() {
         every_case_occurs(&theirs);
     }
 }

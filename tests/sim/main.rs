@@ -3,6 +3,7 @@
 
 mod app;
 mod byzantine;
+mod computers;
 mod exchange;
 mod family;
 mod forwarded;
@@ -13,3 +14,4 @@ mod planted;
 mod rules;
 mod seeds;
 mod trace;
+mod words;

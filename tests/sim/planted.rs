@@ -6,7 +6,7 @@ use alliance_replica::planted::{Bug, plant};
 use alliance_tests::sim::{Knobs, run};
 
 /// A fault, the seed from which on and the number of seeds within which it is found, and how it shows.
-const BUGS: [(Bug, u64, u64, &[&str]); 21] = [
+const BUGS: [(Bug, u64, u64, &[&str]); 22] = [
     (Bug::AckBeforeFsync, 0, 10, &["I1"]),
     (Bug::SealBeforePull, 0, 20, &["I2"]),
     (Bug::NoConfirmNeeded, 0, 20, &["I4"]),
@@ -28,13 +28,14 @@ const BUGS: [(Bug, u64, u64, &[&str]); 21] = [
     (Bug::DroppedInsteadOfWaiting, 0, 20, &["I3"]),
     (Bug::VersionOffByOne, 0, 20, &["I8"]),
     (Bug::ForkSilentlyAccepted, 0, 10, &["I2"]),
+    (Bug::OwnBoundRaised, 0, 10, &["I9"]),
 ];
 
 /// The world in which a fault is looked for: one without it ends well.
 fn world(bug: Bug, seed: u64) -> Knobs {
     match bug {
-        // Nobody forks their control chain by themselves.
-        Bug::ForkSilentlyAccepted => Knobs { thieves: 40, ..Knobs::CALM },
+        // Nobody forks their control chain by themselves, or cuts a computer that goes on as if it knew nothing.
+        Bug::ForkSilentlyAccepted | Bug::OwnBoundRaised => Knobs { thieves: 40, ..Knobs::CALM },
         _ => Knobs::of(seed),
     }
 }

@@ -10,7 +10,7 @@ use clap::{
 use super::Args;
 
 /// A whole command for each that does not go without arguments.
-const EXAMPLES: [&str; 33] = [
+const EXAMPLES: [&str; 36] = [
     "completions bash",
     "config set editor nano",
     "conflict keep g3k 2",
@@ -40,6 +40,9 @@ const EXAMPLES: [&str; 33] = [
     "note edit n3k --tag work",
     "note share n3k",
     "note show n3k",
+    "device cut tablet",
+    "device rename laptop",
+    "recovery restore --relay https://relay.example",
     "relay forget https://relay.example",
     "relay set https://relay.example",
     "relay token -",

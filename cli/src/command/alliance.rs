@@ -84,7 +84,7 @@ impl From<AllianceState> for State {
 
 impl From<AllianceInfo> for Row {
     fn from(info: AllianceInfo) -> Self {
-        let AllianceInfo { space, title, other, state, current } = info;
+        let AllianceInfo { space, title, other, state, current, .. } = info;
         Self { id: space.to_string(), title, other, state: state.into(), current }
     }
 }
@@ -169,7 +169,14 @@ mod tests {
 
     fn info(n: u8, title: &str) -> AllianceInfo {
         let space = SpaceId::new([n; 16]);
-        AllianceInfo { space, title: title.to_owned(), other: None, state: AllianceState::Alone, current: false }
+        AllianceInfo {
+            space,
+            title: title.to_owned(),
+            other: None,
+            state: AllianceState::Alone,
+            current: false,
+            by_own: false,
+        }
     }
 
     #[test]

@@ -3,25 +3,24 @@
 use std::{
     fs::File,
     io::{self, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use alliance_core::{
-    app::{Person, Profile},
+    app::{AppError, Person, Profile},
     keys::Words,
 };
 use clap::Args;
 use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use super::{Answer, Context};
+use super::{Answer, Context, recovery};
 use crate::{
     args::words,
     config::{self, Home, ProfileName},
     env::Outside,
     error::CliError,
     net::url::RelayUrl,
-    ui::Ui,
 };
 
 /// Arguments of `init`.
@@ -117,7 +116,7 @@ impl Init {
         };
         drop(profile);
         let profile = born.name.to_string();
-        born.settle(context.ui)?;
+        born.settle(context)?;
         let Person { name, role } = person;
         let (id, relay) = (space.to_string(), relay.map(str::to_owned));
         Ok(Answer::Started(Started { id, profile, name, role, title: self.alliance, relay }))
@@ -135,7 +134,8 @@ pub struct Birth {
 pub struct Born {
     /// Its name.
     pub name: ProfileName,
-    recovery: Recovery,
+    /// None if the words were said on another computer.
+    recovery: Option<Recovery>,
     home: Home,
     /// Kept so that nobody else makes a profile meanwhile.
     _alone: File,
@@ -156,6 +156,28 @@ impl Birth {
         Ok(Self { home, name, words })
     }
 
+    /// Makes a profile for another computer of somebody who has words, but not in its place.
+    pub fn blank(self) -> Result<(Profile, Born), CliError> {
+        self.made_by(Profile::blank)
+    }
+
+    /// Lets a profile be made of somebody who has words, but not in its place.
+    pub fn made_by(self, make: impl FnOnce(&Path) -> Result<Profile, AppError>) -> Result<(Profile, Born), CliError> {
+        let Self { home, name, .. } = self;
+        let alone = home.alone()?;
+        if home.holds(&name) {
+            return Err(CliError::ProfileExists { name });
+        }
+        let made = home.prepare(&name).and_then(|path| Ok(make(&path)?));
+        match made {
+            Ok(profile) => Ok((profile, Born { name, recovery: None, home, _alone: alone })),
+            Err(error) => {
+                home.discard(&name);
+                Err(error)
+            }
+        }
+    }
+
     /// Makes the profile, but not in its place. If its words go to a file, they are on disk then.
     pub fn create(self, person: &Person, outside: &mut Outside<'_>) -> Result<(Profile, Born), CliError> {
         let Self { home, name, words: path } = self;
@@ -167,7 +189,7 @@ impl Birth {
         let created = home.prepare(&name).and_then(|path| Ok(Profile::create(&path, person, &mut outside.world())?));
         let kept = created.and_then(|(profile, words)| Ok((profile, keep(&words, file.as_ref())?)));
         match kept {
-            Ok((profile, recovery)) => Ok((profile, Born { name, recovery, home, _alone: alone })),
+            Ok((profile, recovery)) => Ok((profile, Born { name, recovery: Some(recovery), home, _alone: alone })),
             Err(error) => {
                 home.discard(&name);
                 if let Some((path, _)) = file {
@@ -186,18 +208,30 @@ impl Born {
     /// or a profile whose words were said. If they cannot be said, there is no profile. With JSON they are the beginning
     /// of the one envelope, which the answer ends: whoever reads an envelope without an end, or an exit code other than 0,
     /// may have words of a profile that is not there, never a profile without words.
-    pub fn settle(self, ui: &Ui) -> Result<PathBuf, CliError> {
-        let settled = ui.begin(&self.recovery).and_then(|()| self.home.settle(&self.name));
-        settled.inspect_err(|_| self.undo())
+    /// Somebody at a terminal is asked for three of them then.
+    pub fn settle(self, context: &Context<'_>) -> Result<PathBuf, CliError> {
+        let said = self.recovery.as_ref().map_or(Ok(()), |recovery| context.ui.begin(recovery));
+        let settled = said.and_then(|()| self.home.settle(&self.name));
+        let file = settled.inspect_err(|_| self.undo())?;
+        if let Some(Recovery::RecoveryWords(shown)) = &self.recovery {
+            recovery::ask_back_for(&file, shown, context)?;
+        }
+        Ok(file)
     }
 
     /// Takes the profile away again, because it could not be brought to any use.
     pub fn undo(&self) {
         self.home.discard(&self.name);
-        if let Recovery::RecoveryFile(path) = &self.recovery {
+        if let Some(Recovery::RecoveryFile(path)) = &self.recovery {
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+/// What is to be said of words: themselves, or the new file that they are in.
+pub fn say_to(path: Option<PathBuf>, words: &Words) -> Result<Recovery, CliError> {
+    let file = path.map(|path| config::secret_file(&path).map(|file| (path, file))).transpose()?;
+    keep(words, file.as_ref())
 }
 
 fn keep(words: &Words, file: Option<&(PathBuf, File)>) -> Result<Recovery, CliError> {

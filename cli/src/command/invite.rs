@@ -1,4 +1,4 @@
-//! `alliance invite`: the one word that lets the other person in.
+//! `alliance invite`: the one word that lets the other person in, or another computer of one's own.
 
 use clap::Args;
 use serde::{Serialize, Serializer};
@@ -10,6 +10,9 @@ use crate::{args::Lifetime, env::Moment, error::CliError};
 /// Arguments of `invite`.
 #[derive(Args, Debug)]
 pub struct Invite {
+    /// Let in another computer of yours instead of the other person: it gets everything you have
+    #[arg(long)]
+    pub device: bool,
     /// How long it can be used: 30m, 12h, 7d, 2w
     #[arg(long, value_name = "TIME", default_value = "7d")]
     pub expires: Lifetime,
@@ -24,6 +27,8 @@ pub struct Invited {
     pub invitation: Link,
     /// Until when.
     pub expires: Moment,
+    /// True if it is for another computer of the same person.
+    pub device: bool,
 }
 
 /// An invitation's text, wiped when dropped, and never in a debug output.
@@ -52,10 +57,17 @@ impl Invite {
     /// Makes an invitation. It works once this profile has synced.
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
         let mut profile = context.profile()?;
-        let space = context.space(&mut profile)?;
         let end = context.env.now().saturating_add_unsigned(self.expires.seconds());
         let expires = context.env.moment(end)?;
-        let invitation = profile.invite(space, end.max(0).cast_unsigned(), &mut context.outside().world())?;
-        Ok(Answer::Invited(Invited { id: space.to_string(), invitation: Link(invitation.reveal()), expires }))
+        let (end, mut outside, device) = (end.max(0).cast_unsigned(), context.outside(), self.device);
+        let invitation = match device {
+            true => profile.invite_computer(end, &mut outside.world())?,
+            false => {
+                let space = context.space(&mut profile)?;
+                profile.invite(space, end, &mut outside.world())?
+            }
+        };
+        let id = invitation.terms().space.to_string();
+        Ok(Answer::Invited(Invited { id, invitation: Link(invitation.reveal()), expires, device }))
     }
 }

@@ -6,11 +6,11 @@ use alliance_core::{
     app::{AppError, Joining, NotInvited, Person, Profile, SessionError},
     keys::Invitation,
 };
-use alliance_replica::id::SpaceId;
+use alliance_replica::{id::SpaceId, log::control::Purpose};
 use clap::Args;
 use serde::Serialize;
 
-use super::{Answer, Context, init::Birth, sync};
+use super::{Answer, Context, device, init::Birth, sync};
 use crate::{
     args::words,
     env::Outside,
@@ -27,7 +27,7 @@ pub struct Join {
     /// The invitation, as you got it: alliance:…#…
     #[arg(value_name = "INVITE")]
     invitation: String,
-    /// Your name, as the other person calls you
+    /// Your name, as the other person calls you; not for another computer of yours
     #[arg(long, value_parser = words)]
     name: Option<String>,
     /// What you are in this: coach, client, peer, or your own word
@@ -63,9 +63,15 @@ impl Join {
     /// Finds the alliance, redeems the invitation and fetches what is there.
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
         let invitation = Invitation::parse(&self.invitation).map_err(AppError::from)?;
-        let space = invitation.terms().space;
+        let (space, purpose) = (invitation.terms().space, invitation.terms().purpose);
         let root = self.root.as_deref().map(super::relay::read_root).transpose()?;
         let way = Way { root, ..Way::to(relay(&invitation)?) };
+        if purpose == Purpose::OwnDevice {
+            if self.name.is_some() || self.role.is_some() || self.recovery_file.is_some() {
+                return Err(CliError::SamePerson);
+            }
+            return device::arrive(invitation, &way, context);
+        }
         let whose = Whose::find(self, space, context)?;
         let runtime = sync::runtime()?;
         let mut outside = context.outside();
@@ -91,7 +97,7 @@ impl Join {
         let is_new = born.is_some();
         if let Some(born) = born {
             drop(profile);
-            profile = Profile::open(&born.settle(context.ui)?)?;
+            profile = Profile::open(&born.settle(context)?)?;
         }
         // From here on the alliance is joined, whatever the network does: the next sync fetches what is missing.
         let synced = runtime.block_on(fetch(context, &mut profile, space));
@@ -133,7 +139,7 @@ impl Whose {
 }
 
 /// Asks the relay whether the invitation is good. Nothing is written anywhere.
-async fn knock(
+pub async fn knock(
     context: &Context<'_>,
     invitation: Invitation,
     way: &Way,
@@ -151,7 +157,8 @@ async fn fetch(context: &Context<'_>, profile: &mut Profile, space: SpaceId) -> 
     sync::once(context, profile, relay).await.is_ok()
 }
 
-fn relay(invitation: &Invitation) -> Result<RelayUrl, CliError> {
+/// The relay that an invitation names.
+pub fn relay(invitation: &Invitation) -> Result<RelayUrl, CliError> {
     let Some(relay) = &invitation.terms().relay else { return Err(CliError::NoRelayInInvitation) };
     relay.url.parse().map_err(|why| CliError::RelayUrl { url: relay.url.clone(), why })
 }

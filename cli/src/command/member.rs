@@ -20,6 +20,8 @@ pub struct Member {
 pub enum Verb {
     /// List both people and the six safety words; also what a bare `member` does
     List,
+    /// Say that you compared the six words and they were the same: if they ever change, you are told
+    Compared,
 }
 
 /// A person of the alliance.
@@ -38,6 +40,9 @@ pub struct Row {
     /// The words to compare with this person by voice; none for oneself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub safety_words: Option<Vec<String>>,
+    /// Whether they are those that you compared, once you did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compared: Option<bool>,
 }
 
 impl Member {
@@ -45,6 +50,14 @@ impl Member {
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
         match self.verb.unwrap_or(Verb::List) {
             Verb::List => list(context).map(Answer::Members),
+            Verb::Compared => {
+                let mut profile = context.profile()?;
+                let space = context.space(&mut profile)?;
+                if !profile.compare_words(space, &context.outside().world())? {
+                    return Err(CliError::NobodyThere);
+                }
+                list(context).map(Answer::Members)
+            }
         }
     }
 }
@@ -52,14 +65,14 @@ impl Member {
 fn list(context: &Context<'_>) -> Result<Vec<Row>, CliError> {
     let mut profile = context.profile()?;
     let space = context.space(&mut profile)?;
-    let Members { me, other, safety_words, .. } = profile.members(space)?;
-    let mut rows = vec![row(me, true, None)];
+    let Members { me, other, safety_words, compared, .. } = profile.members(space)?;
+    let mut rows = vec![row(me, true, None, None)];
     let safety_words = safety_words.map(|words| words.split(' ').map(str::to_owned).collect());
-    rows.extend(other.map(|other| row(other, false, safety_words)));
+    rows.extend(other.map(|other| row(other, false, safety_words, compared)));
     Ok(rows)
 }
 
-fn row(member: app::Member, you: bool, safety_words: Option<Vec<String>>) -> Row {
+fn row(member: app::Member, you: bool, safety_words: Option<Vec<String>>, compared: Option<bool>) -> Row {
     let app::Member { id, name, role, devices } = member;
-    Row { id: id.to_string(), name, role, you, devices, safety_words }
+    Row { id: id.to_string(), name, role, you, devices, safety_words, compared }
 }

@@ -1,8 +1,11 @@
 //! `alliance security`: what happened to keys and membership, oldest first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use alliance_core::store::SecurityEvent;
+use alliance_core::{
+    app::{AllianceInfo, Profile},
+    store::SecurityEvent,
+};
 use serde::Serialize;
 
 use super::{Answer, Context};
@@ -40,6 +43,8 @@ pub enum Of {
     Them(String),
     /// An invitation.
     Invitation,
+    /// A computer, as it is called here.
+    Computer(String),
 }
 
 /// Lists the security log.
@@ -50,17 +55,49 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let joined: BTreeSet<_> = events.iter().filter(|it| it.kind == "joined").map(|it| it.space.clone()).collect();
     let invitations = events.iter().filter(|it| ["invitation-made", "invitation-offered"].contains(&&*it.kind));
     let invitations: Vec<_> = invitations.map(|it| it.about["key"].clone()).collect();
+    let computers = computers(&mut profile, &alliances)?;
     let lines = events.into_iter().enumerate().map(|(n, event)| {
         let SecurityEvent { at, space, kind, about } = event;
         let alliance = alliances.iter().find(|it| it.space.to_string() == space);
+        let device = about["device"].as_str().and_then(|device| computers.get(&(space.clone(), device.to_owned())));
+        let is_ones_own = about["for"] == "device";
         let of = match (&*kind, alliance.and_then(|it| it.other.clone())) {
+            ("invitation-confirmed", _) if is_ones_own => device.cloned().map_or(Of::Nothing, Of::Computer),
             ("invitation-confirmed", _) if joined.contains(&space) => Of::You,
             ("invitation-confirmed", Some(other)) => Of::Them(other),
             ("device-cut", _) if invitations.contains(&about["device"]) => Of::Invitation,
+            ("device-added" | "device-cut" | "device-wrote-two-histories", _) => {
+                device.cloned().map_or(Of::Nothing, Of::Computer)
+            }
             _ => Of::Nothing,
         };
         let title = alliance.map(|it| it.title.clone());
         Ok(Line { id: n + 1, at: context.env.moment(at)?, title, space, kind, about, of })
     });
     Ok(Answer::Security(lines.collect::<Result<_, CliError>>()?))
+}
+
+/// How each device of each space, both in hexadecimal, is called here.
+fn computers(
+    profile: &mut Profile,
+    alliances: &[AllianceInfo],
+) -> Result<BTreeMap<(String, String), String>, CliError> {
+    let mut named = BTreeMap::new();
+    for AllianceInfo { space, other, .. } in alliances {
+        let whose = other.as_deref().map_or_else(|| "the other person".to_owned(), str::to_owned);
+        for it in profile.devices(*space)? {
+            named.insert((space.to_string(), it.device.to_string()), format!("a computer of {whose}"));
+        }
+    }
+    for computer in profile.computers()? {
+        let called = match (computer.this, computer.name.as_str()) {
+            (true, _) => "this computer".to_owned(),
+            (false, "") => "a computer of yours".to_owned(),
+            (false, name) => format!("your computer “{name}”"),
+        };
+        for (space, device) in &computer.places {
+            named.insert((space.to_string(), device.to_string()), called.clone());
+        }
+    }
+    Ok(named)
 }

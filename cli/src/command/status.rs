@@ -29,6 +29,9 @@ pub struct Status {
     pub invites: bool,
     /// The other person, once known.
     pub other: Option<String>,
+    /// Who lets this computer in, while it is not.
+    #[serde(skip)]
+    pub host: Option<String>,
     /// How many things that you wrote wait here for the next sync.
     pub waiting: u64,
     /// How many more were made ready but are not known to be on the relay.
@@ -41,6 +44,9 @@ pub struct Status {
     pub unread: u64,
     /// The other person's computers; none while you are not let in.
     pub others: Vec<Other>,
+    /// Of one's own space: true while nobody else is known to be able to bring one back, by words or on another computer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unrecoverable: bool,
 }
 
 /// A computer of the other person.
@@ -64,6 +70,7 @@ impl Status {
             relay: status.relay,
             kept: status.kept,
             invites: status.invites,
+            host: host(status.by_own, status.other.clone()),
             other: status.other,
             waiting: status.waiting,
             unsent: status.unsent,
@@ -71,8 +78,14 @@ impl Status {
             unsealed: why.and_then(Why::unsealed),
             unread: status.unread,
             others: status.others.into_iter().map(other).collect(),
+            unrecoverable: false,
         }
     }
+}
+
+/// Who lets this computer in.
+fn host(by_own: bool, other: Option<String>) -> Option<String> {
+    if by_own { Some("your other computer".to_owned()) } else { other }
 }
 
 /// What is kept here until the other person's next sync lets one in.
@@ -90,7 +103,8 @@ impl Held {
         if alliance.state != AllianceState::AwaitsConfirmation {
             return Ok(None);
         }
-        Ok(Some(Self { other: alliance.other.clone(), waiting: profile.waiting(alliance.space)? }))
+        let other = host(alliance.by_own, alliance.other.clone());
+        Ok(Some(Self { other, waiting: profile.waiting(alliance.space)? }))
     }
 }
 
@@ -98,5 +112,8 @@ impl Held {
 pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let mut profile = context.profile()?;
     let relays = profile.relays()?;
-    Ok(Answer::Status(profile.status()?.into_iter().map(|status| Status::new(status, &relays)).collect()))
+    let mut rows: Vec<_> = profile.status()?.into_iter().map(|status| Status::new(status, &relays)).collect();
+    let unrecoverable = profile.needs_second_holder()?;
+    rows.iter_mut().filter(|row| row.personal).for_each(|row| row.unrecoverable = unrecoverable);
+    Ok(Answer::Status(rows))
 }

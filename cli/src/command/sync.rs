@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 use self::exchange::{Exchange, Mode};
 use self::refusal::why;
 pub use self::refusal::{Why, refusal, standing};
-use super::{Answer, Context, item::Named, status::Held};
+use super::{Answer, Context, device, item::Named, status::Held};
 use crate::{
     error::CliError,
     net::{
@@ -100,6 +100,8 @@ impl Traffic {
 pub enum Came {
     /// Oneself.
     You,
+    /// This computer, by another one of the same person.
+    Computer,
     /// The other person.
     Them,
 }
@@ -129,20 +131,7 @@ impl Sync {
             runtime.block_on(watch::all(context, &context.file()?))?;
             return Ok(Answer::Said);
         }
-        let mut rounds = Rounds::default();
-        while rounds.goes_on(&profile.relays()?) {
-            rounds.begin();
-            while let Some(relay) = rounds.next(&profile.relays()?) {
-                match runtime.block_on(once(context, &mut profile, &relay)) {
-                    Ok(traffic) => rounds.add(traffic),
-                    Err(error @ (CliError::Net(_) | CliError::Session(_))) if relay.is_left() => {
-                        context.ui.talk(&of_left(&relay, &error));
-                    }
-                    Err(error) => rounds.failures.add(error),
-                }
-            }
-        }
-        let Rounds { rows, failures, .. } = rounds;
+        let (rows, failures) = everything(context, &runtime, &mut profile)?;
         match failures.worst(context) {
             None => Ok(Answer::Synced(Synced { rows, over: true })),
             Some(error) => {
@@ -156,6 +145,31 @@ impl Sync {
     }
 }
 
+/// Exchanges everything with every relay, and lets the person's other computers in.
+pub fn everything(
+    context: &Context<'_>,
+    runtime: &Runtime,
+    profile: &mut Profile,
+) -> Result<(Vec<Traffic>, Failures), CliError> {
+    let mut rounds = Rounds::default();
+    while rounds.goes_on(&profile.relays()?) {
+        rounds.begin();
+        while let Some(relay) = rounds.next(&profile.relays()?) {
+            match runtime.block_on(once(context, profile, &relay)) {
+                Ok(traffic) => rounds.add(traffic),
+                Err(error @ (CliError::Net(_) | CliError::Session(_))) if relay.is_left() => {
+                    context.ui.talk(&of_left(&relay, &error));
+                }
+                Err(error) => rounds.failures.add(error),
+            }
+        }
+        if rounds.failures.is_empty() {
+            rounds.tended = device::tend(context, runtime, profile, &mut rounds.failures)?;
+        }
+    }
+    Ok((rounds.rows, rounds.failures))
+}
+
 /// A sync with several relays: each is visited, also one that is only learned of on the way; what one of them brought is
 /// taken to those that were visited before.
 #[derive(Default)]
@@ -164,6 +178,8 @@ struct Rounds {
     visited: BTreeSet<String>,
     /// Something came from a relay after another one had been visited.
     news: bool,
+    /// One of the person's computers was helped on, or this one was.
+    tended: bool,
     rows: Vec<Traffic>,
     failures: Failures,
 }
@@ -180,6 +196,11 @@ impl Failures {
         }
     }
 
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The one to end with, after the others were told: what needs a person goes before what passes by itself.
     pub fn worst(mut self, context: &Context<'_>) -> Option<CliError> {
         let worst = self.0.iter().position(|error| error.report().exit != crate::Exit::NotReached).unwrap_or(0);
@@ -191,16 +212,16 @@ impl Failures {
 
 impl Rounds {
     /// Rounds at the most: what comes while one goes on is for the next sync.
-    const MOST: usize = 3;
+    const MOST: usize = 4;
 
     fn goes_on(&self, relays: &[RelayInfo]) -> bool {
-        let more = self.news && relays.len() > 1 && self.failures.0.is_empty();
+        let more = (self.news && relays.len() > 1 || self.tended) && self.failures.is_empty();
         self.round == 0 || more && self.round < Self::MOST
     }
 
     fn begin(&mut self) {
         self.round += 1;
-        self.news = false;
+        (self.news, self.tended) = (false, false);
         self.visited.clear();
     }
 

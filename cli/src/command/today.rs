@@ -35,6 +35,9 @@ pub struct Today {
     pub more_notes: usize,
     /// Fields in which one may choose between values.
     pub conflicts: Vec<Choice>,
+    /// True while nobody else is known to be able to bring one back, by words or on another computer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unrecoverable: bool,
     /// What is kept here until one is let in.
     #[serde(skip)]
     pub held: Option<Held>,
@@ -62,6 +65,7 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
         notes,
         more_notes,
         conflicts,
+        unrecoverable: profile.needs_second_holder()?,
         held,
     }))
 }

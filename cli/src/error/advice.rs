@@ -1,7 +1,7 @@
 //! What helps, for every error of the layers below: a name for programs, how the program ends, and a command.
 
 use alliance_core::{
-    app::{AppError, Candidate, Choice, ChoiceValue, NotInvited, SHORTEST_PART, SessionError},
+    app::{AppError, Candidate, Choice, ChoiceValue, NotInvited, NotRestored, SHORTEST_PART, SessionError},
     document::{EditError, UndoError},
     domain::{RuleError, alliance},
     keys::invitation,
@@ -34,6 +34,7 @@ pub(super) fn app(error: &AppError) -> Advice {
         AppError::Edit(error) => edit(error),
         AppError::Invitation(error) => (invitation_code(error), Exit::Failed, Some(invitation_hint(error).to_owned())),
         AppError::NotInvited(why) => not_invited(*why),
+        AppError::NotRestored(why) => not_restored(*why),
         AppError::Seal(_) | AppError::Pack(_) | AppError::Epoch(_) => {
             failed("keys", "nothing was lost: `alliance sync` tries again, `alliance security` shows what happened")
         }
@@ -94,6 +95,7 @@ pub(super) fn app(error: &AppError) -> Advice {
             failed("not_founder", "run `alliance invite` where `alliance init` or `alliance new` was run")
         }
         AppError::NotYourDevice => failed("not_your_device", "`alliance member list` shows who is in the alliance"),
+        AppError::NotHereYet => failed("not_here_yet", "`alliance sync` here once your other computer has synced"),
         AppError::Ended => {
             failed("ended", "all that is here stays and can be read; `alliance use` shows your other ones")
         }
@@ -186,6 +188,39 @@ fn store(error: &StoreError) -> Advice {
         }
         StoreError::Damaged { .. } => failed("damaged", RESTORE),
         StoreError::Sqlite(_) => failed("store", "nothing was changed; see whether its folder can be read and written"),
+    }
+}
+
+fn not_restored(why: NotRestored) -> Advice {
+    let failed = |code, hint: &str| (code, Exit::Failed, Some(hint.to_owned()));
+    match why {
+        NotRestored::Unknown => (
+            "words_unknown",
+            Exit::NotFound,
+            Some(
+                "see whether each word and their order are right, and whether your alliance was kept at this relay; nothing was written here"
+                    .to_owned(),
+            ),
+        ),
+        NotRestored::OtherWords => (
+            "words_other",
+            Exit::Failed,
+            Some("nothing was changed; --profile <name> brings the person of these words back beside it".to_owned()),
+        ),
+        NotRestored::Ended => failed("words_ended", "take the newest words: `alliance recovery check` tells which work"),
+        NotRestored::OtherRelay => failed(
+            "other_relay",
+            "ask whoever runs the relay; nothing was sent to it that is not sealed",
+        ),
+        NotRestored::TooMuch => failed("relay_limit", "ask whoever runs the relay; nothing was written here"),
+        NotRestored::Unsent => {
+            failed("not_restored", "`alliance recovery restore --relay <url>` with the same words goes on where it was")
+        }
+        NotRestored::Nameless => (
+            "usage",
+            Exit::Usage,
+            Some("say it with --name <you> --role <what you are>, in the same command with the same words".to_owned()),
+        ),
     }
 }
 

@@ -110,6 +110,26 @@ impl CliError {
             Self::NoProfile { others, .. } => {
                 ("no_profile", Exit::NotFound, Some(format!("there is: {}; --profile says which", list(others))))
             }
+            Self::Restoring { .. } => (
+                "not_restored",
+                Exit::Failed,
+                Some("`alliance recovery restore --relay <url>` with the same words goes on where it was".to_owned()),
+            ),
+            Self::Words(_) => (
+                "words",
+                Exit::Usage,
+                Some("nothing was changed; type the 24 words from your paper, in their order".to_owned()),
+            ),
+            Self::NotBack { .. } => (
+                "not_restored",
+                Exit::Failed,
+                Some("ask whoever runs the relay; then the same command with the same words goes on".to_owned()),
+            ),
+            Self::Unfinished(error) => {
+                let Report { code, exit, .. } = error.report();
+                let hint = "what came is kept: the same command with the same words goes on; --without <url> gives up a relay that is gone for good";
+                (code, exit, Some(hint.to_owned()))
+            }
             Self::ManyProfiles { names } => {
                 ("ambiguous", Exit::Usage, Some(format!("say which with --profile: {}", list(names))))
             }
@@ -121,6 +141,26 @@ impl CliError {
                         .to_owned(),
                 ),
             ),
+            Self::SamePerson => {
+                ("other_person", Exit::Usage, Some("leave --name, --role and --recovery-file away".to_owned()))
+            }
+            Self::NoComputer { .. } => {
+                ("not_found", Exit::NotFound, Some("`alliance device list` shows their ids and names".to_owned()))
+            }
+            Self::SeveralComputers { .. } => {
+                ("ambiguous", Exit::Usage, Some("say its id: `alliance device list` shows it".to_owned()))
+            }
+            Self::NobodyThere => {
+                ("alone", Exit::Failed, Some("`alliance invite` makes the word that lets them in".to_owned()))
+            }
+            Self::ThisComputer => (
+                "this_computer",
+                Exit::Usage,
+                Some("a computer is cut off from another one, or with the recovery words".to_owned()),
+            ),
+            Self::CutAlready { .. } => {
+                ("cut_already", Exit::Failed, Some("`alliance device list` shows which are left".to_owned()))
+            }
             Self::OtherPerson { .. } => (
                 "other_person",
                 Exit::Usage,
@@ -141,7 +181,10 @@ impl CliError {
             Self::NotConfirmed { people, .. } => {
                 ("not_confirmed", Exit::Usage, Some(format!("--yes makes a copy for {people}")))
             }
-            Self::Declined => ("declined", Exit::Cancelled, Some("it stays private".to_owned())),
+            Self::Unconfirmed { .. } => {
+                ("not_confirmed", Exit::Usage, Some("say --yes where nobody can be asked".to_owned()))
+            }
+            Self::Declined => ("declined", Exit::Cancelled, Some("nothing was changed".to_owned())),
             Self::ManyAlliances { candidates, .. } => ("ambiguous", Exit::Usage, Some(one_of(candidates))),
             Self::RelayUrl { .. } => {
                 ("relay_url", Exit::Failed, Some("`alliance relay set <url>` names another one".to_owned()))

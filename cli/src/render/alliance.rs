@@ -5,6 +5,7 @@ use crate::{
     command::{
         about::Shown,
         alliance::{Chosen, Row, State},
+        leave::Left,
         relay::Known,
     },
     when,
@@ -94,6 +95,17 @@ pub fn relays(relays: &[Known], page: &mut Page) {
 /// The line under which an alliance's things stand.
 pub fn heading(row: &Row, page: &mut Page) {
     page.line([styled(&row.title, STRONG), styled(state(row.state, row.other.as_deref()), FAINT)]);
+}
+
+/// An alliance that was left.
+pub fn left(left: &Left, page: &mut Page) {
+    let Left { title, other, done, .. } = left;
+    page.talk(&format!("You have left “{title}”. All of it stays on your computers, as long as you like."));
+    let other = other.as_deref().unwrap_or("The other person");
+    match done {
+        true => page.talk(&format!("{other} keeps a full copy, too, and learns of it with the next sync.")),
+        false => page.talk("The relay does not know it yet: `alliance sync` tries again."),
+    }
 }
 
 #[cfg(test)]

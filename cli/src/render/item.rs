@@ -362,7 +362,7 @@ mod tests {
         let in_alliance = |owner, state, other: Option<&str>| {
             let (space, title) = (SpaceId::new([1; 16]), "Ben & Carl".to_owned());
             let other = other.map(str::to_owned);
-            let alliance = Some(app::AllianceInfo { space, title, other, state, current: false });
+            let alliance = Some(app::AllianceInfo { space, title, other, state, current: false, by_own: false });
             let replaced = if owner == app::Owner::Theirs { conflict::tests::choices() } else { Vec::new() };
             seen(&answer(app::Done { private: false, owner, alliance, replaced, ..done.clone() }), Layout::Plain)
         };

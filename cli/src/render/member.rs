@@ -1,6 +1,6 @@
 //! The two people of an alliance.
 
-use super::{FAINT, Page, STRONG, cell, count, name, styled};
+use super::{FAINT, LOOK, Page, STRONG, cell, count, name, styled};
 use crate::command::member::Row;
 
 /// Both people, and the words to compare.
@@ -15,14 +15,20 @@ pub fn members(members: &[Row], page: &mut Page) {
         page.talk("The other person has not come yet. `alliance invite` makes the word that lets them in.");
         return;
     };
-    if let Some(words) = &other.safety_words {
-        page.gap();
-        page.talk(&format!(
-            "Six safety words. Read them to {} by voice; if theirs are the same, nobody stands between you:",
-            name(&other.name)
-        ));
-        page.line([styled(words.join(" "), STRONG)]);
-    }
+    let Some(words) = &other.safety_words else { return };
+    let called = name(&other.name);
+    page.gap();
+    let talk = match other.compared {
+        None => format!(
+            "Six safety words. Read them to {called} by voice; if theirs are the same, nobody stands between you, and `alliance member compared` remembers that:"
+        ),
+        Some(true) => "Six safety words. They are those that you compared:".to_owned(),
+        Some(false) => format!(
+            "These are NOT the words that you compared. Write nothing here before you have spoken with {called}:"
+        ),
+    };
+    page.talk(&talk);
+    page.line([styled(words.join(" "), if other.compared == Some(false) { LOOK } else { STRONG })]);
 }
 
 #[cfg(test)]
@@ -39,6 +45,7 @@ mod tests {
             you: words.is_none(),
             devices: 1,
             safety_words: words.map(|words| words.split(' ').map(str::to_owned).collect()),
+            compared: None,
         }
     }
 
@@ -49,6 +56,12 @@ mod tests {
         insta::assert_snapshot!("members", seen(&both(), Layout::Terminal));
         insta::assert_snapshot!("members_json", serde_json::to_string_pretty(&both()).expect("serialises"));
         assert_eq!(seen(&both(), Layout::Plain).lines().last(), Some(words));
+        let compared =
+            |same| Answer::Members(vec![row("Ben", None), Row { compared: Some(same), ..row("Anna", Some(words)) }]);
+        insta::assert_snapshot!(
+            "members_compared",
+            [true, false].map(|it| seen(&compared(it), Layout::Plain)).concat()
+        );
         insta::assert_snapshot!("member_alone", seen(&Answer::Members(vec![row("Ben", None)]), Layout::Terminal));
     }
 }

@@ -47,9 +47,13 @@ pub fn joined(joined: &Joined, page: &mut Page) {
 
 /// An invitation.
 pub fn invited(invited: &Invited, page: &mut Page) {
-    page.talk("Give this word to the other person, by a way that only they read. It lets one person in, once.");
+    match invited.device {
+        true => page.talk("Type or paste this word on your other computer, after `alliance join`, and show it to nobody. It lets one computer in, once, to everything you have."),
+        false => page.talk("Give this word to the other person, by a way that only they read. It lets one person in, once."),
+    }
     page.line([styled(invited.invitation.as_str(), ID)]);
-    page.talk(&format!("It can be used until {}. Run `alliance sync` before they do.", invited.expires));
+    let before = if invited.device { "that" } else { "they do" };
+    page.talk(&format!("It can be used until {}. Run `alliance sync` before {before}.", invited.expires));
 }
 
 /// The words that bring everything back.
@@ -57,10 +61,10 @@ pub fn recovery(recovery: &Recovery, page: &mut Page) {
     match recovery {
         Recovery::RecoveryFile(path) => {
             page.talk(&format!("Your 24 recovery words are in {} and nowhere else.", path.display()));
-            page.talk("They are the only way to bring everything back if this computer is lost; the command for that comes with a later version. Put them on paper, keep it where only you find it, then delete the file.");
+            page.talk("They are the only way to bring everything back if this computer is lost: `alliance recovery restore` asks for them. Put them on paper, keep it where only you find it, then delete the file.");
         }
         Recovery::RecoveryWords(words) => {
-            page.talk("These 24 words are the only way to bring everything back if this computer is lost; the command for that comes with a later version. They are shown this once and kept nowhere: write them down on paper, in this order, and keep the paper where only you find it.");
+            page.talk("These 24 words are the only way to bring everything back if this computer is lost: `alliance recovery restore` asks for them. They are shown this once and kept nowhere: write them down on paper, in this order, and keep the paper where only you find it.");
             page.gap();
             let words: Vec<_> = words.words().collect();
             if page.is_terminal() {

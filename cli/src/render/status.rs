@@ -1,6 +1,6 @@
 //! How spaces stand, and the security log.
 
-use super::{FAINT, LOOK, NARROW, Page, STRONG, cell, count, name, styled};
+use super::{FAINT, LOOK, NARROW, Page, STRONG, cell, count, name, recovery, styled};
 use crate::command::{
     alliance::State,
     security::{Line, Of},
@@ -39,11 +39,14 @@ pub fn status(spaces: &[Status], page: &mut Page) {
         space.others.iter().filter_map(|other| has(space, other)).for_each(more);
     }
     page.table(rows);
+    if spaces.iter().any(|space| space.unrecoverable) {
+        page.talk(recovery::REMINDER);
+    }
 }
 
 fn waits(space: &Status) -> String {
     match space.waiting + space.unsent {
-        _ if space.state == Some(State::AwaitsConfirmation) => waits_for(space.other.as_deref()),
+        _ if space.state == Some(State::AwaitsConfirmation) => waits_for(space.host.as_deref()),
         0 if space.relay.is_some() && !space.kept => "not at the relay yet".to_owned(),
         0 if space.invites => "an invitation waits here for the next sync".to_owned(),
         0 => "nothing waits".to_owned(),
@@ -98,6 +101,17 @@ fn words(line: &Line) -> (String, bool) {
         ("invitation-confirmed", Of::You) => ("you were let in".to_owned(), false),
         ("invitation-confirmed", Of::Them(name)) => (format!("{name} was let in"), false),
         ("device-cut", Of::Invitation) => ("an invitation was ended".to_owned(), false),
+        (kind, Of::Computer(name)) => {
+            let what = match (kind, line.about["reason"].as_str()) {
+                ("device-added", _) => "was added",
+                ("invitation-confirmed", _) => "was let in",
+                ("device-cut", Some("lost")) => "was cut off as lost",
+                ("device-cut", Some("renewed")) => "goes on with a new key; the old one was ended",
+                ("device-cut", _) => "was cut off",
+                _ => "wrote two histories: it was copied or restored",
+            };
+            (format!("{name} {what}"), event(kind).1)
+        }
         (kind, _) => {
             let (what, look) = event(kind);
             (what.to_owned(), look)
@@ -111,7 +125,11 @@ fn event(kind: &str) -> (&str, bool) {
         "space-made" => ("it began", false),
         "joined" => ("this computer joined", false),
         "device-added" => ("a computer was added", false),
-        "device-cut" => ("a computer was shut out", true),
+        "came-back-by-words" => ("somebody came back on a new computer, by their recovery words", true),
+        "restored" => ("this computer came back by your recovery words", false),
+        "words-made" => ("new recovery words were made here", false),
+        "words-added" => ("new recovery words became valid", true),
+        "device-cut" => ("a computer was cut off", true),
         "invitation-offered" => ("an invitation was made here", false),
         "invitation-made" => ("an invitation became valid", false),
         "invitation-used" => ("an invitation was used", false),
@@ -120,6 +138,8 @@ fn event(kind: &str) -> (&str, bool) {
         "key-rotated" => ("what is written from now on has a new key", false),
         "key-granted" => ("a computer was given the key", false),
         "forget-asked" => ("somebody asked to forget something", true),
+        "safety-words-compared" => ("you compared the six words", false),
+        "safety-words-changed" => ("the six words are not those any more that you compared", true),
         "relay-met" => ("the relay was met for the first time; its key is known from now on", false),
         "relay-key-changed" => ("the relay has another key than before: nothing was sent", true),
         "relay-moved" => ("the alliance moved to another relay", false),
@@ -159,6 +179,7 @@ mod tests {
             state: (!title.is_empty()).then_some(State::Together),
             relay: Some("http://127.0.0.1:8787".to_owned()),
             other: (!title.is_empty()).then(|| "Anna".to_owned()),
+            host: (!title.is_empty()).then(|| "Anna".to_owned()),
             waiting,
             unsent: waiting / 2,
             refused: (waiting > 1).then_some("it is full"),
@@ -167,6 +188,7 @@ mod tests {
             invites: false,
             unread: waiting,
             others: missing.iter().map(other).collect(),
+            unrecoverable: title.is_empty(),
         }
     }
 

@@ -120,6 +120,8 @@ fn held(row: &Found) -> Vec<Cell> {
 fn came(who: Came, row: &Traffic) -> String {
     let other = row.other.as_deref().unwrap_or_default();
     let is_in = match who {
+        // The words were compared when the person came.
+        Came::Computer => return format!("This computer is in “{}” now, and what you write goes out.", row.title),
         Came::You => format!("You are in “{}”: {} let you in, and what you write goes out.", row.title, name(other)),
         Came::Them if other.is_empty() => format!("The person whom you invited is in “{}”.", row.title),
         Came::Them => format!("{other} is in “{}”.", row.title),

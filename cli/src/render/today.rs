@@ -1,6 +1,6 @@
 //! Today: the same page for both.
 
-use super::{LOOK, Page, STRONG, alliance, count, item, status, styled};
+use super::{LOOK, Page, STRONG, alliance, count, item, recovery, status, styled};
 use crate::command::{
     alliance::{Row, State},
     item::Row as ItemRow,
@@ -9,7 +9,20 @@ use crate::command::{
 
 /// What is going on.
 pub fn today(today: &Today, page: &mut Page) {
-    let Today { id, title, other, state, goals, other_goals, feedback, notes, more_notes, conflicts, held } = today;
+    let Today {
+        id,
+        title,
+        other,
+        state,
+        goals,
+        other_goals,
+        feedback,
+        notes,
+        more_notes,
+        conflicts,
+        unrecoverable,
+        held,
+    } = today;
     let row = Row { id: id.clone(), title: title.clone(), other: other.clone(), state: *state, current: true };
     alliance::heading(&row, page);
     section("Goals", goals, page);
@@ -40,6 +53,9 @@ pub fn today(today: &Today, page: &mut Page) {
     }
     if *state == State::Alone {
         page.talk("`alliance invite` makes the word that lets the other person in.");
+    }
+    if *unrecoverable {
+        page.talk(recovery::REMINDER);
     }
 }
 

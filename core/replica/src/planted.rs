@@ -28,6 +28,7 @@ pub enum Bug {
     EpochOfCutAuthorUsed,
     LeaveOvertakesContent,
     EndingBeforePull,
+    OwnBoundRaised,
 }
 
 #[cfg(feature = "planted")]

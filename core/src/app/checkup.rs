@@ -63,7 +63,7 @@ impl Profile {
     }
 
     fn check_space(&mut self, row: &SpaceRow) -> Result<SpaceCheckup, AppError> {
-        let Self { store, spaces, documents } = self;
+        let Self { store, spaces, documents, .. } = self;
         let personal = row.kind == SpaceKind::Personal;
         let mut found = SpaceCheckup {
             space: row.space,

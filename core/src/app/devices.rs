@@ -42,7 +42,9 @@ impl Profile {
     pub fn devices(&mut self, space: SpaceId) -> Result<Vec<Device>, AppError> {
         let loaded = self.space(&space)?;
         let fold = loaded.log.fold();
-        let ordinary = fold.devices().filter(|(_, state)| state.role == Role::Ordinary);
+        let words = loaded.words();
+        let is_computer = |device, role| role == Role::Ordinary && !words.contains(device);
+        let ordinary = fold.devices().filter(|(device, state)| is_computer(*device, state.role));
         let read = |(device, state): (&DeviceId, &alliance_replica::log::membership::DeviceState)| Device {
             device: *device,
             member: state.member,
@@ -65,8 +67,14 @@ impl Profile {
 
     /// Leaves an alliance, with the next exchange; both keep what they have.
     pub fn leave(&mut self, space: SpaceId) -> Result<(), AppError> {
+        self.store.read(|tx| super::profile::check_open(tx, &space))?;
         let me = self.space(&space)?.device();
         self.decide(space, me, None)
+    }
+
+    /// True while the relay cannot know yet that one leaves.
+    pub fn is_leaving(&mut self, space: SpaceId) -> Result<bool, AppError> {
+        self.store.read(|tx| Ok(tx.endings(&space)?.iter().any(|it| it.reason.is_none())))
     }
 
     fn decide(&mut self, space: SpaceId, device: DeviceId, reason: Option<Reason>) -> Result<(), AppError> {

@@ -157,7 +157,9 @@ pub struct Session {
 /// One open channel.
 struct Line {
     space: SpaceId,
-    /// Set if the channel was opened with an invitation's key, to bring the redemption to the relay.
+    /// The key that opened it; this device's if it was that of recovery words.
+    opener: DeviceId,
+    /// Set if that is not this device's: an invitation's, to bring the redemption to the relay, or one that was renewed.
     invitation: bool,
     /// True once what the relay has was compared with what it once acknowledged.
     compared: bool,
@@ -212,7 +214,7 @@ impl Session {
                 self.inbox.push(entries);
             }
             Some(Event::Acked(ack)) => self.acks.push(ack),
-            Some(Event::Refused(error)) => self.on_refused(error.channel, error.code),
+            Some(Event::Refused(error)) => self.on_refused(profile, error.channel, error.code)?,
             Some(Event::Closed(error)) => return Err(SessionError::Closed(error.code)),
             Some(Event::Opening { channel, .. }) => self.exchange.refuse(channel, Code::NotMember, None),
             Some(Event::Whisper(whisper)) => self.overhear(profile, &whisper)?,
@@ -317,8 +319,10 @@ impl Session {
         }
         let busy: Vec<_> = self.channels.keys().copied().collect();
         for channel in busy {
-            let Some(line) = self.channels.get(&channel) else { continue };
-            let (space, invitation) = (line.space, line.invitation);
+            let Some(line) = self.channels.get_mut(&channel) else { continue };
+            let (space, opener) = (line.space, line.opener);
+            line.invitation |= profile.space(&space).is_ok_and(|loaded| loaded.device() != opener);
+            let invitation = line.invitation;
             let entries = arrived.remove(&channel).unwrap_or_default();
             let acks: Vec<_> = acks.iter().filter(|ack| ack.channel == channel).collect();
             let heard = self.heard.remove(&channel);

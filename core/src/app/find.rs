@@ -8,7 +8,7 @@ use super::{
     undo,
 };
 use crate::{
-    domain::recovery,
+    domain,
     store::{StoredRow, Tx},
 };
 
@@ -62,7 +62,7 @@ impl Profile {
                 return if kind.is_none_or(|kind| kind == its) { Ok(last) } else { Err(none()) };
             }
             // By its id also the alliance itself, whose fields may have several values.
-            let rows = rows_by_id(&seen, tx, text)?.into_iter().filter(|row| row.kind != recovery::KIND.name);
+            let rows = rows_by_id(&seen, tx, text)?.into_iter().filter(|row| !domain::is_for_programs(&row.kind));
             let mut by_id = seen.each(tx, rows)?;
             by_id.retain(|row| kind.is_none_or(|kind| row.kind == kind) && is_id(row, text));
             let titles = if by_id.len() == 1 { Vec::new() } else { seen.rows(tx, kind)? };

@@ -116,9 +116,7 @@ impl Joining {
         self.check(world.now).map_err(AppError::NotInvited)?;
         let space = self.log.space();
         let fold = self.log.fold();
-        let person = profile.person()?;
         let relay = self.invitation.terms().relay.as_ref().map(|relay| relay_address(&relay.url)).transpose()?;
-        let personal = profile.personal()?;
         let device = DeviceSecret::generate(world.rng);
         let inviter = fold.device(&self.key.id()).ok_or(AppError::NotInvited(NotInvited::Unknown))?.member;
         let purpose = self.purpose().ok_or(AppError::NotInvited(NotInvited::Unknown))?;
@@ -127,9 +125,14 @@ impl Joining {
             Purpose::Member => (MemberId::of(&device.id()), Some(DeviceSecret::generate(world.rng))),
             Purpose::OwnDevice => (inviter, None),
         };
-        let sealed =
-            lost.as_ref().map(|lost| recovery::seal(lost, &personal.recovery, &space, &personal.space, world.rng));
-        let sealed = sealed.transpose().map_err(|_| AppError::NotInvited(NotInvited::Unknown))?;
+        let own = match &lost {
+            Some(lost) => {
+                let (person, personal) = (profile.person()?, profile.personal()?);
+                let sealed = recovery::seal(lost, &personal.recovery, &space, &personal.space, world.rng);
+                Some((person, personal, sealed.map_err(|_| AppError::NotInvited(NotInvited::Unknown))?))
+            }
+            None => None,
+        };
         let keys = device.keys();
         let redeem = Redeem {
             device: keys,
@@ -152,7 +155,7 @@ impl Joining {
             received: 0,
             generation: 0,
         };
-        let Profile { store, spaces, documents } = profile;
+        let Profile { store, spaces, documents, .. } = profile;
         let result = store.write(|tx| {
             if tx.space(&space)?.is_some() {
                 return Err(AppError::NotInvited(NotInvited::Member));
@@ -175,7 +178,9 @@ impl Joining {
             )?;
             if let Some(url) = &relay {
                 tx.put_relay(&space, url, self.relay_key.as_ref())?;
-                if !tx.relays()?.iter().any(|row| row.space == personal.space) {
+                if let Some((_, personal, _)) = &own
+                    && !tx.relays()?.iter().any(|row| row.space == personal.space)
+                {
                     tx.put_relay(&personal.space, url, self.relay_key.as_ref())?;
                 }
             }
@@ -185,11 +190,14 @@ impl Joining {
             tx.put_device(&space, &device.id(), &member)?;
             tx.set_meta(&profile::state_key(&space), membership::state(&loaded).as_bytes())?;
             spaces.insert(space, loaded);
-            if let Some(sealed) = sealed {
-                profile::keep_recovery(tx, documents, &personal.space, &space, &sealed, world)?;
-                profile::introduce(tx, documents, &space, &person, world)?;
+            if let Some((person, personal, sealed)) = &own {
+                profile::keep_recovery(tx, documents, &personal.space, &space, sealed, world)?;
+                profile::introduce(tx, documents, &space, person, world)?;
+                tx.set_meta(profile::CURRENT, space.as_bytes())?;
             }
-            tx.set_meta(profile::CURRENT, space.as_bytes())?;
+            if purpose == Purpose::OwnDevice {
+                tx.set_meta(&profile::by_own_key(&space), b"yes")?;
+            }
             let came: Vec<_> = self.control.iter().map(|entry| entry.id).collect();
             let loaded = spaces.get(&space).ok_or(AppError::UnknownSpace)?;
             membership::note_forks(tx, loaded, &came, world.now)?;

@@ -2,19 +2,19 @@
 
 use alliance_replica::{
     id::EntryId,
-    log::control::{Purpose, Reason, Record},
+    log::control::{AddedRole, Control, Purpose, Reason, Record, SpaceKind},
     planted::{self, Bug},
 };
 use serde_json::{Value, json};
 
-use super::{AppError, profile, space::Space};
+use super::{AppError, profile, space::Space, status, words};
 use crate::store::Tx;
 
 /// Writes a line for each control entry that people should be able to look up, and whose each device is now.
 pub(super) fn note(tx: &Tx<'_>, space: &Space, entries: &[EntryId], now: i64) -> Result<(), AppError> {
     let fold = space.log.fold();
     space.store_devices(tx)?;
-    tx.set_meta(&profile::state_key(&space.id()), state(space).as_bytes())?;
+    note_state(tx, space)?;
     for entry in entries {
         let Some((author, control)) = space.log.dag().record(entry) else { continue };
         if !fold.valid(entry) {
@@ -22,18 +22,33 @@ pub(super) fn note(tx: &Tx<'_>, space: &Space, entries: &[EntryId], now: i64) ->
             tx.note_security(now, &space.id(), "record-without-effect", &about)?;
             continue;
         }
-        if let Some((kind, mut about)) = describe(&control.record) {
+        if let Some((mut kind, mut about)) = describe(&control.record) {
+            if kind == "device-added" && space.words().contains(&author) {
+                kind = "came-back-by-words";
+            }
             if let Value::Object(about) = &mut about {
                 about.insert("by".to_owned(), json!(author.to_string()));
+                if let Record::Confirm(it) = &control.record {
+                    about.extend(who_came(space, &it.redeem));
+                }
             }
             tx.note_security(now, &space.id(), kind, &about)?;
         }
     }
     note_forks(tx, space, entries, now)?;
+    status::watch_words(tx, space, now)?;
     if fold.rivals().iter().any(|entry| entries.contains(entry)) {
         tx.note_security(now, &space.id(), "two-people-were-confirmed", &json!({}))?;
     }
     Ok(())
+}
+
+/// Keeps how far the alliance has come, and how many computers this person has, for whoever reads without the log.
+pub(super) fn note_state(tx: &Tx<'_>, space: &Space) -> Result<(), AppError> {
+    if space.row.kind == SpaceKind::Personal {
+        words::note_computers(tx, space)?;
+    }
+    Ok(tx.set_meta(&profile::state_key(&space.id()), state(space).as_bytes())?)
 }
 
 /// Writes a line for each device that wrote two histories, if one of these entries tells so.
@@ -54,6 +69,7 @@ pub(super) fn state(space: &Space) -> &'static str {
     let me = fold.device(&space.device());
     let others = fold.members().any(|member| member != space.row.member);
     match me {
+        None if fold.left().contains(&space.row.member) => "ended",
         None => "awaits",
         Some(me) if !me.live => "ended",
         Some(_) if fold.left().iter().any(|member| *member != space.row.member) => "they-left",
@@ -62,16 +78,33 @@ pub(super) fn state(space: &Space) -> &'static str {
     }
 }
 
+/// Which device a redemption lets in, and as what.
+fn who_came(space: &Space, redemption: &EntryId) -> Vec<(String, Value)> {
+    let Some((key, Control { record: Record::Redeem(it), .. })) = space.log.dag().record(redemption) else {
+        return Vec::new();
+    };
+    let fold = space.log.fold();
+    let invitations = fold.invitations();
+    let purpose = invitations.iter().find(|it| it.invite.key.device == key).map(|it| purpose(it.invite.purpose));
+    vec![("device".to_owned(), json!(it.device.device.to_string())), ("for".to_owned(), json!(purpose))]
+}
+
+fn purpose(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Member => "member",
+        Purpose::OwnDevice => "device",
+    }
+}
+
 fn describe(record: &Record) -> Option<(&'static str, Value)> {
     Some(match record {
         Record::Genesis(it) => ("space-made", json!({ "device": it.founder.device.to_string() })),
+        Record::AddDevice(it) if it.role == AddedRole::Recovery => {
+            ("words-added", json!({ "key": it.device.device.to_string() }))
+        }
         Record::AddDevice(it) => ("device-added", json!({ "device": it.device.device.to_string() })),
         Record::Invite(it) => {
-            let purpose = match it.purpose {
-                Purpose::Member => "member",
-                Purpose::OwnDevice => "device",
-            };
-            ("invitation-made", json!({ "for": purpose, "key": it.key.device.to_string() }))
+            ("invitation-made", json!({ "for": purpose(it.purpose), "key": it.key.device.to_string() }))
         }
         Record::Redeem(it) => ("invitation-used", json!({ "device": it.device.device.to_string() })),
         Record::Confirm(it) => ("invitation-confirmed", json!({ "redemption": it.redeem.to_string() })),

@@ -17,9 +17,11 @@ use super::{
     AppError, Profile, World, apply,
     documents::Documents,
     intent::{self, Target},
+    query,
     receive::loaded,
-    relays::{copy_relays, relay_address, use_relay},
+    relays::{RelayInfo, copy_relays, relay_address, use_relay},
     space::Space,
+    words,
 };
 use crate::{
     domain::{self, alliance},
@@ -41,6 +43,11 @@ const ROLE: &str = "role";
 /// Under which the state of an alliance is kept, for whoever reads without the log.
 pub(super) fn state_key(space: &SpaceId) -> String {
     format!("state:{space}")
+}
+
+/// Under which it is kept that another computer of the same person brought this one into a space.
+pub(super) fn by_own_key(space: &SpaceId) -> String {
+    format!("by-own:{space}")
 }
 
 /// How a person is called.
@@ -80,6 +87,8 @@ pub struct AllianceInfo {
     pub state: AllianceState,
     /// True if commands mean this one.
     pub current: bool,
+    /// True if another computer of this person brought this one in.
+    pub by_own: bool,
 }
 
 /// The personal space and the key that the recovery words give.
@@ -95,13 +104,19 @@ impl Profile {
         let words = Words::generate(world.rng);
         let mut store = Store::create(file)?;
         store.write::<_, AppError>(|tx| {
-            tx.set_meta(NAME, person.name.as_bytes())?;
-            tx.set_meta(ROLE, person.role.as_bytes())?;
+            set_person(tx, person)?;
             tx.set_meta(JUDGED, &apply::JUDGEMENT.to_be_bytes())?;
             found(tx, SpaceKind::Personal, words.device_secret().keys(), world)?;
             Ok(())
         })?;
-        Ok((Self { store, spaces: BTreeMap::new(), documents: Documents::default() }, words))
+        Ok((Self::of(store), words))
+    }
+
+    /// Makes a profile that has no space yet: for another computer of somebody who has one.
+    pub fn blank(file: &Path) -> Result<Self, AppError> {
+        let mut store = Store::create(file)?;
+        store.write::<_, AppError>(|tx| Ok(tx.set_meta(JUDGED, &apply::JUDGEMENT.to_be_bytes())?))?;
+        Ok(Self::of(store))
     }
 
     /// Opens a profile.
@@ -114,7 +129,12 @@ impl Profile {
                 Ok(tx.set_meta(JUDGED, &apply::JUDGEMENT.to_be_bytes())?)
             })?;
         }
-        Ok(Self { store, spaces: BTreeMap::new(), documents: Documents::default() })
+        Ok(Self::of(store))
+    }
+
+    /// A profile of which nothing is loaded.
+    pub(super) fn of(store: Store) -> Self {
+        Self { store, spaces: BTreeMap::new(), documents: Documents::default(), lent: BTreeMap::new() }
     }
 
     /// Forgets what is in memory; the file is the truth.
@@ -145,7 +165,11 @@ impl Profile {
                 Some(Ok(text)) => Ok(text),
                 _ => Err(StoreError::Damaged { what: "the person's name" }),
             };
-            Ok(Person { name: text(NAME)?, role: text(ROLE)? })
+            match tx.meta(NAME)? {
+                Some(_) => Ok(Person { name: text(NAME)?, role: text(ROLE)? }),
+                // Another computer of theirs said it.
+                None => person_of_personal(tx),
+            }
         })
     }
 
@@ -211,36 +235,9 @@ impl Profile {
         world: &mut World<'_>,
     ) -> Result<Invitation, AppError> {
         let relays = self.relays()?;
+        let relay = relays.iter().find(|relay| relay.keeps(&space));
         let Self { store, spaces, .. } = self;
-        store.write(|tx| {
-            let loaded = loaded(spaces, tx, &space)?;
-            let fold = loaded.log.fold();
-            if purpose == Purpose::Member && fold.other_member().is_some() {
-                return Err(AppError::Full);
-            }
-            if purpose == Purpose::Member && fold.founder() != Some(loaded.device()) {
-                return Err(AppError::NotFounder);
-            }
-            check_open(tx, &space)?;
-            let relay = relays.iter().find(|relay| relay.keeps(&space)).ok_or(AppError::NoRelay)?;
-            let relay = Relay { url: relay.url.clone(), key: relay.key };
-            let terms = Terms { space, purpose, expires, relay: Some(relay) };
-            let invitation = Invitation::generate(terms, world.rng)?;
-            let secret = invitation.device_secret();
-            tx.insert_invitation(
-                &space,
-                &Invited {
-                    device: secret.id(),
-                    mine: true,
-                    purpose,
-                    expires,
-                    secret: secret.to_bytes(),
-                    written: false,
-                },
-            )?;
-            tx.note_security(world.now, &space, "invitation-offered", &json!({ "key": secret.id().to_string() }))?;
-            Ok(invitation)
-        })
+        store.write(|tx| offer(tx, spaces, relay, (&space, purpose, expires), world))
     }
 
     /// The key of the invitation that brought this device in, while the relay does not have the redemption.
@@ -258,18 +255,15 @@ impl Profile {
         spaces.get_mut(space).ok_or(AppError::UnknownSpace)
     }
 
-    /// The personal space and its recovery key.
+    /// The personal space and the key of the words that the person has now.
     pub(super) fn personal(&mut self) -> Result<Personal, AppError> {
-        self.store.read(|tx| {
-            let damaged = StoreError::Damaged { what: "the personal space" };
-            let Some(row) = tx.spaces()?.into_iter().find(|row| row.kind == SpaceKind::Personal) else {
-                return Err(damaged.into());
-            };
-            match genesis(tx, &row.space)? {
-                Genesis { recovery: Some(recovery), .. } => Ok(Personal { space: row.space, recovery }),
-                Genesis { recovery: None, .. } => Err(damaged.into()),
-            }
-        })
+        let damaged = || StoreError::Damaged { what: "the personal space" };
+        let personal = |row: &SpaceRow| row.kind == SpaceKind::Personal;
+        let row = self.store.read::<_, AppError>(|tx| Ok(tx.spaces()?.into_iter().find(personal)))?;
+        let space = row.ok_or_else(damaged)?.space;
+        let queued = self.store.read(|tx| words::queued(tx, &space))?.map(|add| add.device);
+        let recovery = queued.or(self.space(&space)?.words_now());
+        Ok(Personal { space, recovery: recovery.ok_or_else(damaged)? })
     }
 
     /// Keeps what a failed change left in memory from being taken for true.
@@ -279,6 +273,42 @@ impl Profile {
         }
         result
     }
+}
+
+/// Makes an invitation to a space, with a purpose and its last second, to be written into the log with the next exchange.
+pub(super) fn offer(
+    tx: &Tx<'_>,
+    spaces: &mut BTreeMap<SpaceId, Space>,
+    relay: Option<&RelayInfo>,
+    (space, purpose, expires): (&SpaceId, Purpose, u64),
+    world: &mut World<'_>,
+) -> Result<Invitation, AppError> {
+    let loaded = loaded(spaces, tx, space)?;
+    let fold = loaded.log.fold();
+    if purpose == Purpose::Member && fold.other_member().is_some() {
+        return Err(AppError::Full);
+    }
+    if purpose == Purpose::Member && fold.founder() != Some(loaded.device()) {
+        return Err(AppError::NotFounder);
+    }
+    check_open(tx, space)?;
+    let relay = relay.ok_or(AppError::NoRelay)?;
+    let relay = Relay { url: relay.url.clone(), key: relay.key };
+    let terms = Terms { space: *space, purpose, expires, relay: Some(relay) };
+    let invitation = Invitation::generate(terms, world.rng)?;
+    let secret = invitation.device_secret();
+    tx.insert_invitation(
+        space,
+        &Invited { device: secret.id(), mine: true, purpose, expires, secret: secret.to_bytes(), written: false },
+    )?;
+    tx.note_security(world.now, space, "invitation-offered", &json!({ "key": secret.id().to_string() }))?;
+    Ok(invitation)
+}
+
+/// Keeps how the person is called.
+pub(super) fn set_person(tx: &Tx<'_>, person: &Person) -> Result<(), AppError> {
+    tx.set_meta(NAME, person.name.as_bytes())?;
+    Ok(tx.set_meta(ROLE, person.role.as_bytes())?)
 }
 
 /// The alliance that commands mean.
@@ -339,6 +369,15 @@ pub(super) fn introduce(
 ) -> Result<(), AppError> {
     let target = Target::alliance(tx, space)?;
     intent::write(tx, documents, &target, &introduction(person).plan(target.member)?, world).map(|_| ())
+}
+
+/// How this person is called, as their personal space has it once that has come.
+fn person_of_personal(tx: &Tx<'_>) -> Result<Person, AppError> {
+    let rows = tx.spaces()?;
+    let personal = rows.iter().find(|row| row.kind == SpaceKind::Personal);
+    let Some(row) = personal else { return Err(AppError::NotHereYet) };
+    let name = query::names(tx, &row.space)?.remove(&row.member).ok_or(AppError::NotHereYet)?;
+    Ok(Person { name, role: query::role(tx, &row.space, &row.member)? })
 }
 
 fn introduction(person: &Person) -> alliance::Intent {

@@ -13,7 +13,7 @@ use crate::{
     domain::{
         self, Holds, Own, alliance, feedback,
         goal::{self, Level, Milestone, Rating},
-        recovery, typing,
+        typing,
     },
     store::{StoreError, StoredRow, Tx},
     view,
@@ -387,7 +387,7 @@ pub(super) fn choices_of(tx: &Tx<'_>, item: &ItemRef) -> Result<Vec<Choice>, App
 
 /// True for kinds that people see as items.
 pub(super) fn is_shown(kind: &str) -> bool {
-    kind != alliance::KIND.name && kind != recovery::KIND.name
+    kind != alliance::KIND.name && !domain::is_for_programs(kind)
 }
 
 fn is_text(kind: &str, field: &str) -> bool {
@@ -422,7 +422,8 @@ pub(super) fn alliance(tx: &Tx<'_>, space: &SpaceId, current: Option<SpaceId>) -
         Some(b"ended") => AllianceState::Ended,
         _ => AllianceState::Alone,
     };
-    Ok(AllianceInfo { space: *space, title, other, state, current: current == Some(*space) })
+    let by_own = tx.meta(&profile::by_own_key(space))?.is_some();
+    Ok(AllianceInfo { space: *space, title, other, state, current: current == Some(*space), by_own })
 }
 
 /// Members' names in an alliance.

@@ -54,7 +54,7 @@ impl Profile {
         paths: Vec<Entries>,
         world: &World<'_>,
     ) -> Result<Taken, AppError> {
-        let Self { store, spaces, documents } = self;
+        let Self { store, spaces, documents, lent } = self;
         let take = |tx: &Tx<'_>| {
             let space = loaded(spaces, tx, space)?;
             let mut taken = Taken::default();
@@ -101,7 +101,7 @@ impl Profile {
                 membership::note(tx, space, &arrived.control, world.now)?;
                 let invitations = tx.invitations(&space.id())?;
                 let used = invitations.iter().find(|it| !it.mine).map(|it| DeviceSecret::from_bytes(&it.secret));
-                space.learn_keys(tx, used.as_ref(), world.now)?;
+                space.learn_keys(tx, used.as_ref().or(lent.get(&space.id())), world.now)?;
                 let confirmed = space.log.fold().device(&space.device()).is_some_and(|it| it.live);
                 if let Some(used) = used.filter(|_| confirmed && !space.lacks_epochs()) {
                     tx.remove_invitation(&space.id(), &used.id())?;

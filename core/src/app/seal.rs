@@ -4,7 +4,9 @@
 //! made offline, confirmations, keys for exactly the devices that live; content last. So whatever ends a device precedes
 //! what is written after it. Only when all of that is on disk is anything sent.
 
+mod ends;
 mod epochs;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +15,7 @@ use alliance_replica::{
     limits,
     log::{
         chain::State,
-        control::{Confirm, Cut, Invite, Leave, Purpose, Reason, Record},
+        control::{Confirm, Invite, Record},
         entry::Entry,
         heads::{After, Chain},
         membership::Role,
@@ -79,7 +81,7 @@ impl Profile {
         write: impl FnOnce(&mut Gate<'_, '_, '_>) -> Result<(), AppError>,
         world: &mut World<'_>,
     ) -> Result<(), AppError> {
-        let Self { store, spaces, documents } = self;
+        let Self { store, spaces, documents, .. } = self;
         store.write(|tx| {
             let space = loaded(spaces, tx, space)?;
             if apply::is_open(space) {
@@ -125,19 +127,15 @@ impl Gate<'_, '_, '_> {
         fold.device(&self.space.device()).is_some_and(|it| it.live && it.role == Role::Ordinary)
     }
 
-    /// Ends what is to end: invitations that ran out or are too many, and computers, once everything of theirs is here.
-    fn end(&mut self, came: Came) -> Result<(), AppError> {
-        self.expire()?;
-        self.withdraw()?;
-        // What is here by then is kept.
-        if came.is_whole() { self.cut() } else { Ok(()) }
-    }
-
     /// Writes everything else.
     fn run(&mut self, came: Came) -> Result<(), AppError> {
         self.invite()?;
+        self.add_words()?;
         self.confirm()?;
         self.withdraw()?;
+        if came.is_whole() {
+            self.renew()?;
+        }
         if !came.is_whole() && self.tx.endings(&self.space.id())?.iter().any(|it| it.reason.is_some()) {
             // Words wait with the cut: the computer that is to go would read them.
             return Ok(());
@@ -180,20 +178,6 @@ impl Gate<'_, '_, '_> {
         Ok(())
     }
 
-    /// Ends the invitations that ran out before anybody took them up.
-    fn expire(&mut self) -> Result<(), AppError> {
-        let now = u64::try_from(self.world.now).unwrap_or(0);
-        let written = self.tx.invitations(&self.space.id())?.into_iter().filter(|it| it.mine && it.written);
-        for invited in written.filter(|it| it.expires < now) {
-            let fold = self.space.log.fold();
-            if !fold.invitations().iter().any(|it| has_redemption(it, &invited)) {
-                self.record(Record::Cut(Cut { device: invited.device, reason: Reason::Expired }))?;
-                self.tx.remove_invitation(&self.space.id(), &invited.device)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Confirms the first redemption of each invitation of this device, and erases the invitation's secret.
     fn confirm(&mut self) -> Result<(), AppError> {
         let me = self.space.device();
@@ -204,48 +188,6 @@ impl Gate<'_, '_, '_> {
             }
             self.record(Record::Confirm(Confirm { redeem }))?;
             self.tx.remove_invitation(&self.space.id(), &key)?;
-        }
-        Ok(())
-    }
-
-    /// Ends every other invitation of this device for the other person once they are in: its link must open nothing. The
-    /// secret of what was confirmed on a copy of this profile goes, too.
-    fn withdraw(&mut self) -> Result<(), AppError> {
-        let fold = self.space.log.fold();
-        let confirmed = |key: &DeviceId| {
-            fold.invitations().iter().any(|it| it.invite.key.device == *key && !it.confirmations.is_empty())
-        };
-        for invited in self.tx.invitations(&self.space.id())?.into_iter().filter(|it| it.mine) {
-            let full = invited.purpose == Purpose::Member && fold.other_member().is_some();
-            if full && fold.device(&invited.device).is_some_and(|it| it.live) {
-                self.record(Record::Cut(Cut { device: invited.device, reason: Reason::Withdrawn }))?;
-            }
-            if full || confirmed(&invited.device) {
-                self.tx.remove_invitation(&self.space.id(), &invited.device)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Cuts the devices of this person that are to end.
-    fn cut(&mut self) -> Result<(), AppError> {
-        let space = self.space.id();
-        for ending in self.tx.endings(&space)? {
-            let Some(reason) = ending.reason else { continue };
-            if self.space.log.fold().device(&ending.device).is_some_and(|it| it.live) {
-                self.record(Record::Cut(Cut { device: ending.device, reason }))?;
-            }
-            self.tx.remove_ending(&space, &ending.device)?;
-        }
-        Ok(())
-    }
-
-    /// Leaves, if the person wants to, once all is sealed that they wrote.
-    fn leave(&mut self) -> Result<(), AppError> {
-        let (space, me) = (self.space.id(), self.space.device());
-        if self.tx.endings(&space)?.iter().any(|ending| ending.reason.is_none()) {
-            self.record(Record::Leave(Leave {}))?;
-            self.tx.remove_ending(&space, &me)?;
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use alliance_replica::{
         Log,
         chain::State,
         control::Record,
+        entry::Verified,
         heads::{After, Chain, Head},
         membership::{ContentNode, Contents},
     },
@@ -146,14 +147,37 @@ impl Space {
         self.row.device
     }
 
+    /// Goes on as another device, which this one has added.
+    pub(super) fn become_device(&mut self, tx: &Tx<'_>, secret: DeviceSecret) -> Result<(), AppError> {
+        (self.row.device, self.row.secret) = (secret.id(), secret.to_bytes());
+        (self.row.last, self.row.last_control, self.row.received) = (None, None, 0);
+        self.secret = secret;
+        (self.usable, self.supplied) = (None, None);
+        tx.renew_space(&self.row)?;
+        Ok(tx.put_device(&self.row.space, &self.row.device, &self.row.member)?)
+    }
+
     /// Appends a control record of this device and writes it to the file.
     pub(super) fn append(&mut self, tx: &Tx<'_>, record: Record) -> Result<EntryId, AppError> {
         if !self.log.may_append(&self.row.device, &record) {
             return Err(AppError::TooManyRecords);
         }
         let entry = self.log.append(self.secret.signing(), self.row.last_control.as_ref(), record);
-        tx.insert_entry(&self.id(), &entry, State::Applied)?;
         self.row.last_control = Some(entry.id);
+        self.keep_own(tx, &entry)
+    }
+
+    /// Appends a control record of a recovery key, at the tip of that key's chain, and writes it to the file.
+    pub(super) fn append_by(&mut self, tx: &Tx<'_>, key: &DeviceSecret, record: Record) -> Result<EntryId, AppError> {
+        if !self.log.may_append(&key.id(), &record) {
+            return Err(AppError::TooManyRecords);
+        }
+        let entry = self.log.append(key.signing(), None, record);
+        self.keep_own(tx, &entry)
+    }
+
+    fn keep_own(&mut self, tx: &Tx<'_>, entry: &Verified) -> Result<EntryId, AppError> {
+        tx.insert_entry(&self.id(), entry, State::Applied)?;
         self.relayed.insert(entry.id, false);
         Ok(entry.id)
     }
@@ -163,13 +187,9 @@ impl Space {
         self.log.after(prev)
     }
 
-    /// Takes every epoch key that the control records hand on to this device, and keeps them in the file.
-    pub(super) fn learn_keys(
-        &mut self,
-        tx: &Tx<'_>,
-        invitation: Option<&DeviceSecret>,
-        now: i64,
-    ) -> Result<(), AppError> {
+    /// Takes every epoch key that the control records hand on to this device, or to a key that it also has for now (of an
+    /// invitation, or of recovery words), and keeps them in the file.
+    pub(super) fn learn_keys(&mut self, tx: &Tx<'_>, lent: Option<&DeviceSecret>, now: i64) -> Result<(), AppError> {
         let chains = self.log.chains();
         let records = chains.arrivals(Chain::Control).iter().filter_map(|index| {
             let id = chains.at(*index).head.id;
@@ -177,7 +197,7 @@ impl Space {
         });
         let records: Vec<_> = records.collect();
         let mut devices = vec![&self.secret];
-        devices.extend(invitation);
+        devices.extend(lent);
         let learned = self.keyring.learn(records, &devices);
         for epoch in &learned.epochs {
             if let Some(key) = self.keyring.key(epoch) {

@@ -9,12 +9,14 @@ use alliance_replica::{
         control::{Record, SpaceKind},
         entry::Header,
         heads::Chain,
-        membership::Role,
     },
 };
 
+use serde_json::json;
+
 use super::{
-    AllianceInfo, AllianceState, AppError, Hindrance, Profile, profile, query, relays, short_device, space::Space,
+    AllianceInfo, AllianceState, AppError, Hindrance, Profile, World, profile, query, relays, short_device,
+    space::Space,
 };
 use crate::{
     keys::{
@@ -49,6 +51,8 @@ pub struct Members {
     pub other: Option<Member>,
     /// Six words, the same for both, to compare by voice.
     pub safety_words: Option<String>,
+    /// Whether they are those that this person compared, once they did.
+    pub compared: Option<bool>,
 }
 
 /// Whether a device of the other person has all that was written here.
@@ -75,6 +79,8 @@ pub struct SpaceStatus {
     pub state: AllianceState,
     /// The other person, once known.
     pub other: Option<String>,
+    /// True if another computer of this person brought this one in.
+    pub by_own: bool,
     /// Things a person wrote that wait here for the next exchange.
     pub waiting: u64,
     /// Other things a person wrote that were made ready and that no relay is known to have.
@@ -97,32 +103,41 @@ impl Profile {
     /// The two members of an alliance, and the words by which they know that nobody stands between them.
     pub fn members(&mut self, space: SpaceId) -> Result<Members, AppError> {
         let introduced = introductions(self.space(&space)?);
+        let input = introduced.map(|both| safety::input(&space, both).to_vec());
         let words = introduced.map(|both| self.safety_words(&space, both)).transpose()?;
         let Self { store, spaces, .. } = self;
         store.read(|tx| {
             let loaded = super::receive::loaded(spaces, tx, &space)?;
             let names = query::names(tx, &space)?;
-            let fold = loaded.log.fold();
             let member = |member: MemberId| {
-                let live = |state: &&alliance_replica::log::membership::DeviceState| {
-                    state.live && state.member == member && state.role == Role::Ordinary
-                };
                 Ok::<_, AppError>(Member {
                     id: member,
                     role: query::role(tx, &space, &member)?,
                     name: names.get(&member).cloned().unwrap_or_default(),
-                    devices: fold.devices().map(|(_, state)| state).filter(live).count(),
+                    devices: loaded.computers().filter(|(_, state)| state.member == member).count(),
                 })
             };
             let me = loaded.row.member;
-            let other = fold.members().find(|it| *it != me);
+            let other = loaded.log.fold().members().find(|it| *it != me);
             let alliance = query::alliance(tx, &space, profile::current(tx)?)?;
             let mut myself = member(me)?;
             if alliance.state == AllianceState::AwaitsConfirmation {
                 // This one, though the log does not know it yet.
                 myself.devices = 1;
             }
-            Ok(Members { alliance, me: myself, other: other.map(member).transpose()?, safety_words: words })
+            let compared = tx.meta(&compared_key(&space))?.map(|compared| Some(compared) == input);
+            Ok(Members { alliance, me: myself, other: other.map(member).transpose()?, safety_words: words, compared })
+        })
+    }
+
+    /// The person has compared the safety words with the other one, and they were the same: from now on it is told if they
+    /// change. False if there is nobody to compare them with.
+    pub fn compare_words(&mut self, space: SpaceId, world: &World<'_>) -> Result<bool, AppError> {
+        let Some(both) = introductions(self.space(&space)?) else { return Ok(false) };
+        self.store.write(|tx| {
+            tx.set_meta(&compared_key(&space), &safety::input(&space, both))?;
+            tx.note_security(world.now, &space, "safety-words-compared", &json!({}))?;
+            Ok(true)
         })
     }
 
@@ -158,6 +173,12 @@ impl Profile {
         Ok(all)
     }
 
+    /// How many things there are in a space.
+    pub fn count(&mut self, space: SpaceId) -> Result<usize, AppError> {
+        let rows = self.store.read::<_, AppError>(|tx| Ok(tx.rows(&space, None, usize::MAX)?))?;
+        Ok(rows.iter().filter(|row| query::is_shown(&row.kind)).count())
+    }
+
     /// How many things a person wrote wait here for the next exchange.
     pub fn waiting(&mut self, space: SpaceId) -> Result<u64, AppError> {
         self.store.read(|tx| Ok(written(tx, &space, tx.waiting_items(&space)?)?.len() as u64))
@@ -172,16 +193,15 @@ impl Profile {
 fn status(tx: &Tx<'_>, space: &Space, kind: SpaceKind, relay: Option<String>) -> Result<SpaceStatus, AppError> {
     let alliance = query::alliance(tx, &space.id(), None)?;
     let names = query::names(tx, &space.id())?;
-    let fold = space.log.fold();
-    let theirs = fold.devices().filter(|(_, it)| it.live && it.role == Role::Ordinary && it.member != space.row.member);
+    let theirs = space.computers().filter(|(_, it)| it.member != space.row.member);
     let theirs = theirs.filter(|_| alliance.state != AllianceState::AwaitsConfirmation);
     let mut opened = BTreeMap::new();
     let others = theirs
         .map(|(device, it)| {
-            let missing = carried(tx, space, &not_named_by(space, device), &mut opened)?;
+            let missing = carried(tx, space, &not_named_by(space, &device), &mut opened)?;
             Ok(DeviceStatus {
                 name: names.get(&it.member).cloned().unwrap_or_default(),
-                device: short_device(device),
+                device: short_device(&device),
                 missing: missing.len() as u64,
             })
         })
@@ -201,6 +221,7 @@ fn status(tx: &Tx<'_>, space: &Space, kind: SpaceKind, relay: Option<String>) ->
         personal: kind == SpaceKind::Personal,
         state: alliance.state,
         other: alliance.other,
+        by_own: alliance.by_own,
         waiting: waiting.len() as u64,
         unsent: unsent.difference(&waiting).count() as u64,
         unread: unread as u64,
@@ -210,6 +231,11 @@ fn status(tx: &Tx<'_>, space: &Space, kind: SpaceKind, relay: Option<String>) ->
         hindrance: relays::hindrance(tx, &space.id())?,
         others,
     })
+}
+
+/// How many things there are of which it is not known whether another device has what was written here last.
+pub(super) fn lacks(tx: &Tx<'_>, space: &Space, device: &DeviceId) -> Result<u64, AppError> {
+    Ok(carried(tx, space, &not_named_by(space, device), &mut BTreeMap::new())?.len() as u64)
 }
 
 /// The content of this device that another device has not said it has, newest first.
@@ -285,10 +311,23 @@ fn written(tx: &Tx<'_>, space: &SpaceId, items: BTreeSet<ItemId>) -> Result<BTre
 
 /// True if every other device has said that it has all that this one wrote.
 pub(super) fn all_have_all(space: &Space) -> bool {
-    let fold = space.log.fold();
-    let other = |device: &DeviceId| *device != space.device();
-    let mut others = fold.devices().filter(|(device, it)| it.live && it.role == Role::Ordinary && other(device));
-    others.all(|(device, _)| not_named_by(space, device).is_empty())
+    let mut others = space.computers().filter(|(device, _)| *device != space.device());
+    others.all(|(device, _)| not_named_by(space, &device).is_empty())
+}
+
+/// Under which it is kept what the safety words were made from when the person compared them.
+fn compared_key(space: &SpaceId) -> String {
+    format!("compared:{space}")
+}
+
+/// Tells, once, that the safety words are not those any more that this person compared.
+pub(super) fn watch_words(tx: &Tx<'_>, space: &Space, now: i64) -> Result<(), AppError> {
+    let id = space.id();
+    let Some(compared) = tx.meta(&compared_key(&id))? else { return Ok(()) };
+    if introductions(space).is_none_or(|both| safety::input(&id, both).as_slice() != compared.as_slice()) {
+        tx.note_security_once(now, (&id, "safety-words-changed", &json!({})))?;
+    }
+    Ok(())
 }
 
 /// Both members as their first records introduced them, once there are two.

@@ -17,3 +17,8 @@ pub fn keep(alliance: &SpaceId, sealed: &[u8]) -> Plan {
     plan.shared().extend([put("space", alliance.to_string()), put("sealed", HEXLOWER.encode(sealed))]);
     plan
 }
+
+/// What was kept: the alliance and its sealed recovery secret; nothing if the fields say something else.
+pub fn kept(space: &str, sealed: &str) -> Option<(SpaceId, Vec<u8>)> {
+    Some((SpaceId::from_hex(space)?, HEXLOWER.decode(sealed.as_bytes()).ok()?))
+}

@@ -92,6 +92,16 @@ impl Tx<'_> {
         rows.next()?.map(read_space).transpose()
     }
 
+    /// Makes another device the one that this profile is in a space; it has written nothing yet.
+    pub fn renew_space(&self, row: &SpaceRow) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE spaces SET device = ?2, secret = ?3, last = NULL, last_control = NULL WHERE space = ?1",
+            (row.space.as_ref(), row.device.as_ref(), row.secret.as_slice()),
+        )?;
+        self.note_erased();
+        Ok(())
+    }
+
     /// Notes whose a device is.
     pub fn put_device(&self, space: &SpaceId, device: &DeviceId, member: &MemberId) -> Result<(), StoreError> {
         let mut statement = self.prepare_cached(

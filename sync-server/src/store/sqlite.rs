@@ -79,6 +79,11 @@ impl SqliteStore {
         Ok(Self { connection, times: StoreTimes::default(), unwritten: 0, _lock: lock })
     }
 
+    /// True if a commit is on disk when it returns. For tests, which decide what a loss of power leaves.
+    pub fn waits_for_disk(&self) -> Result<bool, StoreError> {
+        Ok(self.connection.pragma_query_value(None, "synchronous", |row| row.get::<_, u8>(0))? >= 2)
+    }
+
     fn write(&mut self, batch: &[Append]) -> Result<(), StoreError> {
         let start = Instant::now();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

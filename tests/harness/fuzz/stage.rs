@@ -103,7 +103,7 @@ impl Stage {
         let folder = TempDir::new().expect("a folder");
         copy_files(self.anna.path(), folder.path());
         let profile = Profile::open(&folder.path().join("profile.db")).expect("a profile");
-        world.people.insert("Anna".to_owned(), Laptop { folder, profile });
+        world.people.insert("Anna".to_owned(), Laptop { folder, profile, words: None });
         world
     }
 

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use super::{
     Sim, Violation,
+    growth::Grown,
     network::{Event, Lies},
     wal::{self, Crash, DATABASE, Mark, folder},
 };
@@ -59,6 +60,10 @@ pub(crate) struct Device {
     pub(crate) copies: Vec<(u64, TempDir)>,
     /// How many transactions of its program are on disk because another program wrote after them.
     pub(crate) synced: u32,
+    /// What its profile had when it was looked at last.
+    pub(crate) grown: Grown,
+    /// When the copy was made that was put back last.
+    pub(crate) back: Option<u64>,
     /// True if it may have forked its log: it was copied, or put back where the relay had forgotten.
     pub(crate) forks: bool,
     /// True while its disk is full.
@@ -104,6 +109,8 @@ impl Sim {
             screens: BTreeMap::new(),
             copies: Vec::new(),
             synced: 0,
+            grown: Grown::default(),
+            back: None,
             forks: false,
             full: false,
         };
@@ -163,6 +170,7 @@ impl Sim {
         let how = wal::crash(device.folder.path(), left.path(), crash, before, volatile, &mut self.dice);
         drop(profile);
         device.folder = left;
+        device.grown = Grown::default();
         device.screens.clear();
         let (fault, within) = (if crash == Crash::Kill { "kill" } else { "power" }, before.is_some());
         self.strike(fault, format!("{name}, {}: {how}", if within { "in a call" } else { "between calls" }));
@@ -229,6 +237,7 @@ impl Sim {
         device.profile = None;
         device.folder = copy;
         device.acked.clear();
+        device.grown = Grown::default();
         device.screens.clear();
         device.fate = None;
         self.hang_up(name, 1_000);
@@ -259,6 +268,8 @@ impl Sim {
             screens: BTreeMap::new(),
             copies: Vec::new(),
             synced: 0,
+            grown: Grown::default(),
+            back: device.back,
             forks: true,
             full: false,
         };
@@ -290,9 +301,12 @@ impl Sim {
         Err(Violation(format!("I10: {name}'s program fails: {error:?}")))
     }
 
-    /// True while or after a relay lied.
+    /// The relay lies from now on, or is honest again.
     pub(crate) fn lies(&mut self, lies: Lies) {
-        self.seen.lied |= lies != Lies::default();
+        if lies != Lies::default() {
+            self.seen.lied = true;
+            self.may_fork();
+        }
         self.seen.lies = lies;
     }
 }

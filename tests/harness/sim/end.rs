@@ -31,12 +31,14 @@ impl Sim {
         }
         self.relay_has_what_it_acknowledged()?;
         for space in self.spaces.clone() {
+            self.stranded_are_told(space)?;
             self.all_have_the_same(space)?;
             self.relay_reads_nothing(space)?;
         }
         self.nothing_forged_is_seen()?;
-        for name in self.devices.keys() {
-            self.nothing_overtakes_its_past(name)?;
+        for name in self.devices.keys().cloned().collect::<Vec<_>>() {
+            self.nothing_overtakes_its_past(&name)?;
+            self.nothing_is_gone(&name)?;
         }
         for space in self.spaces.clone() {
             self.keys_are_for_the_living(space)?;
@@ -63,7 +65,7 @@ impl Sim {
             }
         }
         self.spaces.clone().into_iter().find_map(|space| {
-            let names = self.members(space);
+            let names = self.together(space);
             let heads = names.iter().map(|name| self.call(name, |profile, _, _| profile.heads(space).ok()));
             let heads: Vec<_> = heads.map(|heads| heads.ok().flatten().flatten()).collect();
             let differ = heads.windows(2).position(|two| two[0].is_none() || two[0] != two[1])?;
@@ -79,6 +81,26 @@ impl Sim {
             device.is_some_and(|device| fold.device(&device).is_some_and(|state| state.live))
         };
         self.devices.keys().filter(|name| !self.is_outlaw(name, space)).filter(is_in).cloned().collect()
+    }
+
+    /// Those of them whose words reach each other.
+    fn together(&self, space: SpaceId) -> Vec<String> {
+        let stranded = self.stranded(space);
+        self.members(space).into_iter().filter(|name| !stranded.contains(name)).collect()
+    }
+
+    /// I3: whose words wait for what nobody has was told that something was withheld. Nobody promises them since.
+    fn stranded_are_told(&mut self, space: SpaceId) -> Result<(), Violation> {
+        for name in self.stranded(space) {
+            let told = self.call(&name, |profile, _, _| profile.security())?;
+            let mut told = told.and_then(Result::ok).into_iter().flatten();
+            if !told.any(|line| line.kind == "relay-withholds") {
+                return Err(Violation(format!("I3: nobody told {name} that its words wait in {space}")));
+            }
+            let back = self.devices[&name].back.unwrap_or(0);
+            self.record.forgive(&name, back, |word| word.item.space != space);
+        }
+        Ok(())
     }
 
     pub(crate) fn is_outlaw(&self, name: &str, space: SpaceId) -> bool {
@@ -133,7 +155,7 @@ impl Sim {
     /// I3: documents and what people see of them are the same on every computer of a space.
     fn all_have_the_same(&mut self, space: SpaceId) -> Result<(), Violation> {
         let mut first: Option<(String, Copy)> = None;
-        for name in self.members(space) {
+        for name in self.together(space) {
             let copy = self.call(&name, |profile, _, _| copy(profile, space))?;
             let copy = copy.ok_or_else(|| Violation(format!("{name} is not there")))?;
             let copy = copy.map_err(|error| Violation(format!("I10: {name} cannot look: {error:?}")))?;

@@ -30,7 +30,7 @@ pub(crate) struct Door {
 }
 
 /// What no forged entry may bring before anybody's eyes.
-const FORGED: &str = "forged";
+pub(super) const FORGED: &str = "forged";
 
 impl Sim {
     /// Sends Ben a forged entry in the place of the relay.

@@ -6,7 +6,7 @@ use alliance_core::app::{AppError, Session};
 use alliance_replica::{exchange::frame::Frame, id::DeviceId, log::heads::Chain};
 use alliance_sync_server::replica::{ConnectionId, Now, Output};
 
-use super::{START, Sim, Violation, device::Online};
+use super::{START, Sim, Violation, device::Online, wal::Crash};
 use crate::meddler::Way;
 
 /// Milliseconds for which a session gathers what it hears and what is typed, as the program does.
@@ -261,14 +261,18 @@ impl Sim {
         self.relay_speaks()
     }
 
-    /// The relay ends between two of its steps, with what it had not sent yet in its hands or gone.
+    /// The relay ends between two of its steps, with what it had not sent yet in its hands or gone; a real database also
+    /// within a commit.
     fn relay_crashes(&mut self) -> Result<(), Violation> {
         self.relay_fate = None;
-        if self.dice.chance(500) {
+        let real = self.node.is_sqlite();
+        let within = real && self.dice.chance(500);
+        if !within && self.dice.chance(500) {
             self.relay_speaks()?;
         }
-        self.strike("relay crash", String::new());
-        self.node.crash();
+        let crash = if real && self.dice.chance(500) { Crash::Power } else { Crash::Kill };
+        let how = self.node.crash(crash, within, &mut self.dice);
+        self.strike("relay crash", how);
         self.drop_lines();
         self.relay_has_what_it_acknowledged()
     }

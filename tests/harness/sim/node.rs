@@ -10,7 +10,10 @@ use alliance_sync_server::{
 };
 use tempfile::TempDir;
 
-use super::wal::folder;
+use super::{
+    dice::Dice,
+    wal::{self, Crash, Mark, folder},
+};
 use crate::copy_files;
 
 /// The relay's secret, as long as it is not kept anywhere.
@@ -42,13 +45,23 @@ impl Node {
         self.relay.as_mut()
     }
 
-    /// Ends at once; what it keeps is what was written.
-    pub(crate) fn crash(&mut self) {
-        let Some(relay) = self.relay.take() else { return };
-        self.copies.push(relay.store().copy());
+    /// True if it keeps its entries in a real database.
+    pub(crate) fn is_sqlite(&self) -> bool {
+        self.relay.as_ref().is_some_and(|relay| matches!(relay.store(), Kept::Sqlite(..)))
+    }
+
+    /// Ends at once, within a commit or between two of its steps: what it keeps is what was written, and of what was not
+    /// fsynced as much as a loss of power leaves.
+    pub(crate) fn crash(&mut self, crash: Crash, within: bool, dice: &mut Dice) -> String {
+        let Some(mut relay) = self.relay.take() else { return String::new() };
+        let before = relay.store().mark().filter(|_| within);
+        if within {
+            relay.commit();
+        }
+        let (kept, how) = relay.store().left(crash, before.as_ref(), dice);
         drop(relay);
-        let kept = self.copies.pop().expect("just put there");
         self.relay = Some(start(kept));
+        how
     }
 
     /// Keeps a copy, to be put back later.
@@ -59,7 +72,7 @@ impl Node {
 
     /// Puts a copy in the place of what it has, or nothing if there is none.
     pub(crate) fn lose(&mut self) -> &'static str {
-        let sqlite = self.relay.as_ref().is_some_and(|relay| matches!(relay.store(), Kept::Sqlite(..)));
+        let sqlite = self.is_sqlite();
         match self.copies.pop() {
             Some(kept) => {
                 self.relay = Some(start(kept));
@@ -137,6 +150,23 @@ impl Kept {
                 Self::open(to)
             }
         }
+    }
+
+    /// How far its write-ahead log has come, if it has one.
+    fn mark(&self) -> Option<Mark> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Sqlite(_, folder) => Some(Mark::read(folder.path())),
+        }
+    }
+
+    /// What a crash leaves of it, and how much that is; `before` is its mark before the call within which it happened.
+    fn left(&self, crash: Crash, before: Option<&Mark>, dice: &mut Dice) -> (Self, String) {
+        let Self::Sqlite(store, from) = self else { return (self.copy(), String::new()) };
+        let volatile = if store.waits_for_disk().expect("a store") { 0 } else { u32::MAX };
+        let to = folder();
+        let how = wal::crash(from.path(), to.path(), crash, before.map(|mark| (mark, volatile)), volatile, dice);
+        (Self::open(to), how)
     }
 
     fn inner(&self) -> &dyn Store {

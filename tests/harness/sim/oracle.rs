@@ -139,12 +139,19 @@ impl Sim {
     pub(crate) fn relay_forgot(&mut self) {
         self.seen.stored.clear();
         self.seen.forgot = Some(self.clock);
-        // Who was put back and has not met it since does not know any more what they had sealed.
-        let unsettled: Vec<_> =
-            self.devices.iter().filter(|(_, device)| device.settled == 0).map(|(name, _)| name.clone()).collect();
-        for name in unsettled {
-            self.devices.get_mut(&name).expect("a computer").forks = true;
+        // What they had sealed, nobody need know any more.
+        for name in self.may_fork() {
             self.record.forgive(&name, 0, |_| false);
         }
+    }
+
+    /// Who was put back and has not met the relay since will not hear of all that they had sealed, and may fork their log.
+    pub(crate) fn may_fork(&mut self) -> Vec<String> {
+        let unsettled = self.devices.iter_mut().filter(|(_, device)| device.settled == 0);
+        let unsettled = unsettled.map(|(name, device)| {
+            device.forks = true;
+            name.clone()
+        });
+        unsettled.collect()
     }
 }

@@ -1,9 +1,9 @@
 //! Nothing counts before what it names: whoever looked at an entry had looked at all that its author had seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_replica::{
-    id::EntryId,
+    id::{EntryId, SpaceId},
     log::{
         chain::State,
         heads::{After, Chain},
@@ -37,5 +37,37 @@ impl Sim {
             }
         }
         Ok(())
+    }
+
+    /// Computers that write nothing in a space any more: a relay that lied took an entry of theirs without one that it
+    /// names, and their profile was put back to before both. Nobody has it now, and what they write later goes over it.
+    pub(crate) fn stranded(&self, space: SpaceId) -> BTreeSet<String> {
+        let restored = self.devices.iter().filter(|(_, device)| device.back.is_some() && self.seen.lied);
+        let waits = restored.map(|(name, _)| (name, self.waits_for(name, space))).collect::<Vec<_>>();
+        if waits.iter().all(|(_, waits)| waits.is_empty()) {
+            return BTreeSet::new();
+        }
+        let stored = self.node.stored(&space);
+        let mut held: BTreeSet<_> = stored.iter().map(|it| EntryId::of(&space, &it.device, &it.entry.header)).collect();
+        for device in self.devices.values() {
+            let file = Connection::open(device.folder().join(DATABASE)).expect("a profile");
+            let mut query = file.prepare("SELECT id FROM entries WHERE space = ?1").expect("a query");
+            let rows = query.query_map([space.as_ref()], |row| row.get::<_, Vec<u8>>(0)).expect("entries");
+            held.extend(rows.map(|id| EntryId::from_slice(&id.expect("an entry")).expect("an id")));
+        }
+        let lacks = waits.into_iter().filter(|(_, waits)| waits.iter().any(|id| !held.contains(id)));
+        lacks.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// What a computer's own content names that waits there for its past.
+    fn waits_for(&self, name: &str, space: SpaceId) -> Vec<EntryId> {
+        let file = Connection::open(self.devices[name].folder().join(DATABASE)).expect("a profile");
+        let own = "SELECT after FROM entries WHERE space = ?1 AND state = ?2 AND chain = ?3 AND after IS NOT NULL
+            AND device IN (SELECT device FROM spaces)";
+        let mut query = file.prepare(own).expect("a query");
+        let waits = (space.as_ref(), State::Stored as u8, Chain::Content as u8);
+        let rows = query.query_map(waits, |row| row.get::<_, Vec<u8>>(0)).expect("entries");
+        let named = |after: Vec<u8>| wire::decode::<After>("after", &after, usize::MAX).expect("heads").0;
+        rows.flat_map(|after| named(after.expect("heads"))).map(|head| head.id).collect()
     }
 }

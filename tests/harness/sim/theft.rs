@@ -1,16 +1,21 @@
 //! Somebody who has Carl's keys and says with them who belongs to a space: devices that nobody knows, cuts, two histories.
 
-use alliance_core::keys::DeviceSecret;
+use alliance_core::keys::{Content, DeviceSecret};
 use alliance_replica::{
     exchange::frame::{Entries, Frame},
     id::{DeviceId, MemberId, SpaceId},
     log::{
         control::{AddDevice, AddedRole, Cut, Invite, Leave, Purpose, Reason, Record},
         entry::Verified,
+        heads::After,
     },
 };
 
-use super::{Sim, Violation, forgery::Door, network::Event};
+use super::{
+    Sim, Violation,
+    forgery::{Door, FORGED},
+    network::Event,
+};
 use crate::{forge::Forger, meddler::Way};
 
 impl Sim {
@@ -19,7 +24,7 @@ impl Sim {
         let Some(Door { line, channel, space, carl, ben }) = self.door() else { return Ok(()) };
         let ben = Forger::steal_from(&ben, space).device();
         let mut thief = Forger::steal_from(&carl, space);
-        let kind = self.dice.weighed(&[3, 4, 3, 2, 1, 2, 1]);
+        let kind = self.dice.weighed(&[3, 4, 3, 2, 1, 2, 4, 1]);
         let seed = u8::try_from(self.dice.below(250)).expect("small");
         let paths = match kind {
             0 => vec![thief.control(added(space, seed, thief.member))],
@@ -38,6 +43,16 @@ impl Sim {
             5 => {
                 let (key, expires) = (DeviceSecret::from_bytes(&[seed; 64]).keys(), u64::MAX >> 1);
                 vec![thief.control(Record::Invite(Invite { key, purpose: Purpose::OwnDevice, expires }))]
+            }
+            // A puppet that is cut, does not know it, and keeps what it writes all the same.
+            6 => {
+                let (birth, mut puppet) = thief.add_device(seed);
+                let cut = thief.control(Record::Cut(Cut { device: puppet.device(), reason: Reason::Lost }));
+                let note = puppet.note(FORGED);
+                let late = puppet.seal(None, vec![note]);
+                let keeps = Content { keeps: After::new([late.head()]), ..Content::default() };
+                let keeps = puppet.sealed_for(space, Some(late.head()), &keeps.encode());
+                vec![birth, cut, late, keeps]
             }
             _ => vec![thief.control(added(space, seed, MemberId::of(&ben)))],
         };

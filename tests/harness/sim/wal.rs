@@ -3,7 +3,11 @@
 //! The log is SQLite's: a header of 32 bytes, then frames of 24 bytes and a page each, of one transaction after the other.
 //! Frames count as long as they carry the header's salts; the last one of a transaction says how many pages there are.
 
-use std::{fs, ops::Range, path::Path};
+use std::{
+    fs,
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use tempfile::TempDir;
 
@@ -12,7 +16,6 @@ use crate::copy_files;
 
 /// The name of a profile's database.
 pub(crate) const DATABASE: &str = "profile.db";
-const LOG: &str = "profile.db-wal";
 const HEADER: usize = 32;
 const FRAME: usize = 24;
 /// Frames from which on SQLite copies all of them into the database, which it fsyncs before.
@@ -25,7 +28,13 @@ pub(crate) fn folder() -> TempDir {
     made.or_else(|_| TempDir::new()).expect("a folder")
 }
 
-/// How far the write-ahead log of a profile has come.
+/// The write-ahead log of the one database in a folder.
+fn log(folder: &Path) -> Option<PathBuf> {
+    let files = fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path());
+    files.filter(|file| file.to_string_lossy().ends_with("-wal")).min()
+}
+
+/// How far a write-ahead log has come.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Mark {
     salts: Vec<u8>,
@@ -35,9 +44,9 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
-    /// Of a profile's folder.
+    /// Of the database in a folder.
     pub(crate) fn read(folder: &Path) -> Self {
-        let log = fs::read(folder.join(LOG)).unwrap_or_default();
+        let log = log(folder).map(|log| fs::read(log).expect("a log")).unwrap_or_default();
         if log.len() < HEADER {
             return Self::default();
         }
@@ -83,7 +92,7 @@ pub(crate) enum Crash {
     Power,
 }
 
-/// Copies a profile as a crash leaves it. `before` is how far it had come before the call within which it happened, with
+/// Copies a database as a crash leaves it. `before` is how far it had come before the call within which it happened, with
 /// how many of its last transactions were not fsynced; nothing if it happened between calls.
 pub(crate) fn crash(
     from: &Path,
@@ -103,7 +112,7 @@ pub(crate) fn crash(
         (Crash::Power, Some((before, volatile))) => mark.kept_since(before, volatile as usize),
     };
     let Some(open) = mark.open_end(kept) else { return "as it was".to_owned() };
-    let file = to.join(LOG);
+    let file = log(to).expect("it has commits");
     let mut log = fs::read(&file).expect("a log");
     let cut = open.start + dice.index(open.len() + 1);
     log.truncate(open.end);

@@ -181,7 +181,8 @@ impl Sim {
         self.pass(wait)?;
         let one = self.steps.len() % self.devices.len();
         let name = self.devices.keys().nth(one).expect("one of them").clone();
-        self.nothing_overtakes_its_past(&name)
+        self.nothing_overtakes_its_past(&name)?;
+        self.nothing_is_gone(&name)
     }
 
     /// Everybody closes their laptop, for hours or weeks.
@@ -292,6 +293,7 @@ impl Sim {
         // What was on its way may have got lost with who sent it, and its place is free again.
         device.forks |= unsure || sent;
         device.settled = 0;
+        device.back = Some(made);
         device.sealed.clear();
         // Who misses something writes it again before they sync.
         for _ in 0..self.dice.below(4) {

@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
-use alliance_core::app::{AllianceState, ItemRef, Met, Profile, RelayInfo, SessionError, SessionEvent, Tally};
+use alliance_core::app::{
+    AllianceInfo, AllianceState, ItemRef, Met, Profile, RelayInfo, SessionError, SessionEvent, Tally,
+};
 use alliance_replica::id::{ItemId, SpaceId};
 
 use super::{Both, Came, Synced, Traffic, Why, notices::Notices, why};
@@ -100,7 +102,7 @@ impl<'a> Exchange<'a> {
             };
             rows.push(Traffic {
                 held,
-                came: alliance.and_then(|it| came(self.states.insert(space, it.state)?, it.state)),
+                came: alliance.and_then(|it| came(self.states.insert(space, it.state)?, it)),
                 items,
                 both,
                 other: alliance.and_then(|it| it.other.clone()),
@@ -232,8 +234,11 @@ impl<'a> Exchange<'a> {
 }
 
 /// Who was let in while an alliance went from one state to the other.
-fn came(before: AllianceState, now: AllianceState) -> Option<Came> {
-    match (before, now) {
+fn came(before: AllianceState, now: &AllianceInfo) -> Option<Came> {
+    match (before, now.state) {
+        (AllianceState::AwaitsConfirmation, AllianceState::Alone | AllianceState::Together) if now.by_own => {
+            Some(Came::Computer)
+        }
         (AllianceState::AwaitsConfirmation, AllianceState::Together) => Some(Came::You),
         (AllianceState::Alone, AllianceState::Together) => Some(Came::Them),
         _ => None,

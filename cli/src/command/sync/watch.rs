@@ -15,13 +15,13 @@ use alliance_core::{
     app::{AppError, Profile, RelayInfo, SessionError},
     store::StoreError,
 };
-use alliance_replica::exchange::frame::Code;
+use alliance_replica::{exchange::frame::Code, id::SpaceId};
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::{Exchange, Mode, keep_refusal, notices::Notices, of_left, refusal, way};
 use crate::{
-    command::Context,
+    command::{Context, device},
     error::CliError,
     net::{
         backoff::Backoff,
@@ -44,11 +44,12 @@ pub(super) async fn all(context: &Context<'_>, file: &Path) -> Result<(), CliErr
     let mut watching = FuturesUnordered::new();
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut version = None;
+    let (mut version, mut refused) = (None, BTreeSet::new());
     loop {
         let now = profile.version()?;
         if version != Some(now) || watching.is_empty() {
             version = Some(now);
+            tend(context, &mut profile, &mut refused).await?;
             for relay in profile.relays()? {
                 if watched.borrow_mut().insert(relay.url.clone()) {
                     let (notices, watched) = (&notices, &watched);
@@ -84,6 +85,23 @@ pub(super) async fn all(context: &Context<'_>, file: &Path) -> Result<(), CliErr
             _ = look.tick() => {}
         }
     }
+}
+
+/// Sees to it that all computers of the person are everywhere they belong. What did not let this one in is not tried again
+/// before the next start.
+async fn tend(context: &Context<'_>, profile: &mut Profile, refused: &mut BTreeSet<SpaceId>) -> Result<(), CliError> {
+    let mut outside = context.outside();
+    for invitation in profile.tend_computers(&mut outside.world())?.ways {
+        let space = invitation.terms().space;
+        if refused.contains(&space) {
+            continue;
+        }
+        if let Err(error) = device::take_up(context, profile, invitation).await {
+            context.ui.talk(&format!("One of your alliances did not come here: {}.", error.report().message));
+            refused.insert(space);
+        }
+    }
+    Ok(())
 }
 
 /// Lets all other connections end as well.

@@ -97,10 +97,15 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn on_refused(&mut self, channel: Option<Channel>, code: Code) {
-        let Some(line) = channel.and_then(|channel| self.channels.remove(&channel)) else { return };
-        if line.invitation {
-            // Once redeemed, the invitation's key is dead: this device may come in its own name.
+    pub(super) fn on_refused(
+        &mut self,
+        profile: &mut Profile,
+        channel: Option<Channel>,
+        code: Code,
+    ) -> Result<(), AppError> {
+        let Some(line) = channel.and_then(|channel| self.channels.remove(&channel)) else { return Ok(()) };
+        if line.invitation || profile.space(&line.space).is_ok_and(|loaded| loaded.device() != line.opener) {
+            // Once redeemed, or renewed, that key is dead: this device may come in its own name.
             self.redeemed.insert(line.space);
         } else {
             let never = matches!(code, Code::NotMember | Code::UnknownSpace | Code::Expired | Code::Token);
@@ -110,20 +115,31 @@ impl Session {
             }
             self.events.push_back(SessionEvent::Hindered { space: line.space, why: Hindrance::Refused(code) });
         }
+        Ok(())
     }
 
-    /// Opens a space: with the invitation's key until the relay has the redemption, with this device's key after.
+    /// Opens a space: with the invitation's key until the relay has the redemption, with a key of recovery words while
+    /// somebody is brought back, with this device's key after.
     pub(super) fn open(
         &mut self,
         profile: &mut Profile,
         space: &SpaceId,
         invitation: Option<&DeviceSecret>,
     ) -> Result<(), AppError> {
-        let loaded = profile.space(space)?;
-        let key = invitation.map_or_else(|| loaded.secret.signing(), DeviceSecret::signing);
-        if let Some(channel) = self.exchange.open(&loaded.log, key) {
-            let line =
-                Line { space: *space, invitation: invitation.is_some(), compared: false, loose: BTreeSet::new() };
+        profile.space(space)?;
+        let Profile { spaces, lent, .. } = profile;
+        let loaded = spaces.get(space).ok_or(AppError::UnknownSpace)?;
+        let key = invitation.or(lent.get(space)).unwrap_or(&loaded.secret);
+        // Words stand for this device: what they open stays open once it is in.
+        let opener = invitation.map_or_else(|| loaded.device(), DeviceSecret::id);
+        if let Some(channel) = self.exchange.open(&loaded.log, key.signing()) {
+            let line = Line {
+                space: *space,
+                opener,
+                invitation: invitation.is_some(),
+                compared: false,
+                loose: BTreeSet::new(),
+            };
             self.channels.insert(channel, line);
         }
         Ok(())

@@ -85,7 +85,7 @@ fn what_was_typed_upon_something_that_nobody_can_keep_waits_and_stops_nothing_el
     let (_folder, mut other) = stage.copy();
     stage.give(&[before.clone(), written.clone()]);
     stage.type_in(preimage.id(), "on the tablet and by Ben");
-    let Profile { store, spaces, documents } = &mut stage.ben;
+    let Profile { store, spaces, documents, .. } = &mut stage.ben;
     let claim = store
         .write::<_, AppError>(|tx| {
             let space = receive::loaded(spaces, tx, &stage.space)?;

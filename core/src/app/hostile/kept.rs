@@ -118,7 +118,7 @@ fn an_intent_before_one_that_cannot_go_goes() {
     stage.give(std::slice::from_ref(&written));
     stage.type_in(preimage.id(), "a, and Ben, and more");
     assert_eq!(stage.waiting(), 2);
-    let Profile { store, spaces, documents } = &mut stage.ben;
+    let Profile { store, spaces, documents, .. } = &mut stage.ben;
     store
         .write::<_, AppError>(|tx| {
             let space = receive::loaded(spaces, tx, &stage.space)?;

@@ -109,7 +109,7 @@ fn another_member_cannot_lock_one_of_ones_own_devices_out_of_what_one_writes() {
     let mut stage = Stage::new();
     let (space, anna) = (stage.space, stage.anna());
     let phone = DeviceSecret::generate(&mut stage.rng);
-    let Profile { store, spaces, documents } = &mut stage.ben;
+    let Profile { store, spaces, documents, .. } = &mut stage.ben;
     store
         .write::<_, AppError>(|tx| {
             let space = receive::loaded(spaces, tx, &space)?;

@@ -17,7 +17,10 @@ use super::{
     roster::{Roster, State},
     validity::Effect,
 };
-use crate::id::{DeviceId, MemberId};
+use crate::{
+    id::{DeviceId, MemberId},
+    planted::{self, Bug},
+};
 
 /// One facet's questions over a history.
 pub(super) struct Endorsement<'a> {
@@ -254,6 +257,11 @@ impl<'a> Endorsement<'a> {
         for bound in state.roster.bounds.get(device).into_iter().flatten() {
             let past = bound.and_then(|last| self.views.get(&Place::Control(last))).map(|view| Rc::clone(&view.past));
             kept.intersect(&past.unwrap_or_default());
+        }
+        if planted::is(Bug::OwnBoundRaised) {
+            let own = here.iter().filter_map(|number| self.views.get(&self.questions[number]));
+            own.for_each(|view| kept.union(&view.kept));
+            kept.intersect(here);
         }
         kept
     }

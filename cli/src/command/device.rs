@@ -1,0 +1,281 @@
+//! `alliance device`: your computers; another one comes with `invite --device`, a lost one is cut off.
+
+use alliance_core::{
+    app::{Computer, Joining, Profile},
+    keys::Invitation,
+};
+use alliance_replica::log::control::Reason;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use tokio::runtime::Runtime;
+
+use super::{Answer, Context, init::Birth, join, sync};
+use crate::{args::words, error::CliError, net::relay::Way};
+
+/// Arguments of `device`; without a verb it lists.
+#[derive(Args, Debug)]
+pub struct Device {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+/// What can be done.
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    /// List your computers and whether each has all you wrote; also what a bare `device` does
+    List,
+    /// Give a computer a name that only you see
+    Rename {
+        /// Which one: its id or its name; this one unless you say
+        #[arg(long, value_name = "COMPUTER")]
+        computer: Option<String>,
+        /// How it is to be called
+        #[arg(required = true, value_name = "NAME", value_parser = words)]
+        name: Vec<String>,
+    },
+    /// Go on under fresh keys on this computer, because there is a copy of it, or may be
+    ///
+    /// After a backup of the whole computer was put back, or its folder was copied to another one, both write under the same
+    /// keys. This computer gets fresh ones, keeps everything, and the copy is out: it gets nothing that is written from then
+    /// on. It needs the relay, and tries at once.
+    Renew {
+        /// Renew without being asked
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Cut off a computer that you lost: it gets nothing that is written from then on
+    ///
+    /// It is out of your own space and of every alliance as soon as this computer has synced, which it tries at once. What
+    /// was on it stays there for whoever has it. A computer that was cut off never comes back; if you find it, take it in
+    /// again as a new one.
+    Cut {
+        /// Which one: its id or its name
+        #[arg(value_name = "COMPUTER")]
+        computer: String,
+        /// Cut it off without being asked
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// A computer of this person.
+#[derive(Serialize, Debug)]
+pub struct Row {
+    /// What stands for it in commands.
+    pub id: String,
+    /// How it is called; empty if nobody said.
+    pub name: String,
+    /// True if it is this one.
+    pub this: bool,
+    /// False once it was cut off.
+    pub live: bool,
+    /// In how many spaces it is, one's own among them.
+    pub spaces: usize,
+    /// Things of which it is not known whether it has them.
+    pub missing: u64,
+}
+
+/// A computer that was cut off.
+#[derive(Serialize, Debug)]
+pub struct Cut {
+    /// What stood for it.
+    pub id: String,
+    /// How it was called.
+    pub name: String,
+    /// False if that is not at the relay yet.
+    pub done: bool,
+    /// Computers of this person that live.
+    #[serde(skip)]
+    pub left: usize,
+}
+
+/// This computer under fresh keys.
+#[derive(Serialize, Debug)]
+pub struct Renewed {
+    /// What stands for it in commands.
+    pub id: String,
+    /// False if that is not at the relay yet.
+    pub done: bool,
+    /// Alliances in which it keeps its key, because nobody else is in them.
+    pub kept: Vec<String>,
+}
+
+/// A computer that came to those of a person.
+#[derive(Serialize, Debug)]
+pub struct Arrived {
+    /// The person's own space, in hexadecimal.
+    pub id: String,
+    /// The profile on this computer.
+    pub profile: String,
+    /// Whose computer it is, once that has arrived.
+    pub name: Option<String>,
+    /// What came.
+    pub alliances: Vec<Came>,
+    /// False if not everything could be fetched yet.
+    pub synced: bool,
+}
+
+/// An alliance that came.
+#[derive(Serialize, Debug)]
+pub struct Came {
+    /// Its space, in hexadecimal.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// Things in it.
+    pub items: usize,
+}
+
+impl Device {
+    /// Runs the verb.
+    pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
+        let mut profile = context.profile()?;
+        match self.verb.unwrap_or(Verb::List) {
+            Verb::List => {}
+            Verb::Rename { computer, name } => {
+                let all = profile.computers()?;
+                let meant = match computer {
+                    Some(text) => find(&all, &text)?,
+                    None => all.iter().find(|it| it.this).ok_or(CliError::NoComputer { text: String::new() })?,
+                };
+                profile.name_computer(meant, &name.join(" "), &mut context.outside().world())?;
+            }
+            Verb::Renew { yes } => return renew(&mut profile, yes, context),
+            Verb::Cut { computer, yes } => return cut(&mut profile, &computer, yes, context),
+        }
+        let rows = profile.computers()?.iter().map(row).collect();
+        Ok(Answer::Computers(rows))
+    }
+}
+
+fn row(computer: &Computer) -> Row {
+    let Computer { name, this, live, places, missing } = computer;
+    Row { id: computer.short(), name: name.clone(), this: *this, live: *live, spaces: places.len(), missing: *missing }
+}
+
+/// The computer that is meant.
+fn find<'a>(all: &'a [Computer], text: &str) -> Result<&'a Computer, CliError> {
+    let said = text.trim().to_lowercase();
+    let is =
+        |it: &&Computer| called(&it.name).to_lowercase() == said || said.len() >= 4 && it.short().starts_with(&said);
+    let meant: Vec<_> = all.iter().filter(is).collect();
+    match meant[..] {
+        [one] => Ok(one),
+        [] => Err(CliError::NoComputer { text: text.to_owned() }),
+        _ => Err(CliError::SeveralComputers { text: text.to_owned() }),
+    }
+}
+
+fn cut(profile: &mut Profile, text: &str, yes: bool, context: &Context<'_>) -> Result<Answer, CliError> {
+    let all = profile.computers()?;
+    let meant = find(&all, text)?;
+    if meant.this {
+        return Err(CliError::ThisComputer);
+    }
+    if !meant.live {
+        return Err(CliError::CutAlready { name: called(&meant.name).to_owned() });
+    }
+    if !yes {
+        let called = called(&meant.name);
+        let about = format!("{called} gets nothing that is written from now on, and cannot come back as it is.\n");
+        context.confirm(&about, &format!("Cut {called} off?"), &format!("cutting off {called}"))?;
+    }
+    profile.cut_computer(meant, Reason::Lost)?;
+    let (id, name) = (meant.short(), meant.name.clone());
+    // It is decided and on disk; the relay hears of it now or with the next sync.
+    let runtime = sync::runtime()?;
+    let failures = sync::everything(context, &runtime, profile)?.1;
+    if let Some(error) = failures.worst(context) {
+        context.ui.talk(&format!("The relay does not know it yet: {}.", error.report().message));
+    }
+    let done = !profile.awaits_cuts()?;
+    let left = profile.computers()?.iter().filter(|it| it.live).count();
+    Ok(Answer::Cut(Cut { id, name, done, left }))
+}
+
+fn renew(profile: &mut Profile, yes: bool, context: &Context<'_>) -> Result<Answer, CliError> {
+    if !yes {
+        let about = "A copy of this computer's profile gets nothing that is written from now on.\n";
+        context.confirm(about, "Give this computer fresh keys?", "renewing the keys of this computer")?;
+    }
+    let kept = profile.renew_computer()?;
+    let (_, failures) = sync::everything(context, &sync::runtime()?, profile)?;
+    if let Some(error) = failures.worst(context) {
+        context.ui.talk(&format!("The relay does not know it yet: {}.", error.report().message));
+    }
+    let titles = profile.alliances()?.into_iter().filter(|it| kept.contains(&it.space)).map(|it| it.title).collect();
+    let this = profile.computers()?.into_iter().find(|it| it.this);
+    let id = this.map(|it| it.short()).unwrap_or_default();
+    Ok(Answer::Renewed(Renewed { id, done: !profile.awaits_renewal()?, kept: titles }))
+}
+
+/// How a computer is named to its person. One that has just come has not said yet how it is called.
+pub fn called(name: &str) -> &str {
+    if name.is_empty() { "new computer" } else { name }
+}
+
+/// Makes this a computer of somebody who has one: everything they have comes here.
+pub fn arrive(invitation: Invitation, way: &Way, context: &Context<'_>) -> Result<Answer, CliError> {
+    let birth = Birth::prepare(context, None)?;
+    let runtime = sync::runtime()?;
+    let space = invitation.terms().space;
+    let mut outside = context.outside();
+    let joining = runtime.block_on(join::knock(context, invitation, way, &mut outside));
+    let joining = joining.map_err(|error| CliError::Untouched(Box::new(error)))?;
+    let (mut profile, born) = birth.blank()?;
+    if let Err(error) = joining.finish(&mut profile, &mut outside.world()) {
+        drop(profile);
+        born.undo();
+        return Err(error.into());
+    }
+    if way.root.is_some() {
+        profile.set_relay_root(way.url.as_str(), way.root.clone())?;
+    }
+    drop(profile);
+    let mut profile = Profile::open(&born.settle(context)?)?;
+    // From here on this computer is on its way in, whatever the network does: the next sync goes on.
+    let failures = sync::everything(context, &runtime, &mut profile)?.1;
+    let whole = failures.is_empty();
+    if let Some(error) = failures.worst(context) {
+        context.ui.talk(&format!("Not everything could be fetched: {}.", error.report().message));
+    }
+    let mut alliances = Vec::new();
+    for info in profile.alliances()? {
+        let items = profile.count(info.space)?;
+        alliances.push(Came { id: info.space.to_string(), title: info.title, items });
+    }
+    let name = profile.person().ok().map(|person| person.name);
+    let (_, profile) = context.home()?;
+    let synced = whole && name.is_some();
+    Ok(Answer::Arrived(Arrived { id: space.to_string(), profile: profile.to_string(), name, alliances, synced }))
+}
+
+/// Sees to it that all computers of the person are everywhere they belong; true if there is something to exchange now.
+pub fn tend(
+    context: &Context<'_>,
+    runtime: &Runtime,
+    profile: &mut Profile,
+    failures: &mut sync::Failures,
+) -> Result<bool, CliError> {
+    let mut outside = context.outside();
+    let tended = profile.tend_computers(&mut outside.world())?;
+    let mut more = tended.wrote;
+    for invitation in tended.ways {
+        match runtime.block_on(take_up(context, profile, invitation)) {
+            Ok(()) => more = true,
+            Err(error) => failures.add(error),
+        }
+    }
+    Ok(more)
+}
+
+/// Takes up one of the invitations that the person's other computers prepared.
+pub async fn take_up(context: &Context<'_>, profile: &mut Profile, invitation: Invitation) -> Result<(), CliError> {
+    let url = join::relay(&invitation)?;
+    let root = profile.relays()?.into_iter().find(|relay| relay.url == url.as_str()).and_then(|relay| relay.root);
+    let way = Way { root, ..Way::to(url) };
+    let mut outside = context.outside();
+    let joining: Joining = join::knock(context, invitation, &way, &mut outside).await?;
+    Ok(joining.finish(profile, &mut outside.world())?)
+}

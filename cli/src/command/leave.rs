@@ -1,0 +1,52 @@
+//! `alliance leave`: this person's part in an alliance ends; both keep what they have.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{Answer, Context, sync};
+use crate::error::CliError;
+
+/// Arguments of `leave`.
+#[derive(Args, Debug)]
+pub struct Leave {
+    /// Leave without being asked
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// An alliance that was left.
+#[derive(Serialize, Debug)]
+pub struct Left {
+    /// Its space, in hexadecimal.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// The other person, if there is one.
+    pub other: Option<String>,
+    /// False if the other person cannot hear of it yet.
+    pub done: bool,
+}
+
+impl Leave {
+    /// Leaves the alliance that is meant.
+    pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
+        let mut profile = context.profile()?;
+        let space = context.space(&mut profile)?;
+        let info = profile.alliances()?.into_iter().find(|info| info.space == space);
+        let (title, other) = info.map_or_else(Default::default, |info| (info.title, info.other));
+        let about = format!(
+            "You keep a full copy of “{title}”{}. Nothing that either of you writes there afterwards reaches the other, and neither of you can undo that.\n",
+            other.as_deref().map(|other| format!(", and so does {other}")).unwrap_or_default()
+        );
+        if !self.yes {
+            context.confirm(&about, &format!("Leave “{title}”?"), &format!("leaving “{title}”"))?;
+        }
+        profile.leave(space)?;
+        let (_, failures) = sync::everything(context, &sync::runtime()?, &mut profile)?;
+        if let Some(error) = failures.worst(context) {
+            context.ui.talk(&format!("The relay does not know it yet: {}.", error.report().message));
+        }
+        let done = !profile.is_leaving(space)?;
+        Ok(Answer::Left(Left { id: space.to_string(), title, other, done }))
+    }
+}

@@ -1,0 +1,253 @@
+//! `alliance recovery restore`: everything comes back from 24 words and a relay.
+//!
+//! Nothing is written before the relay is known to hold what the words open. From then on the profile is in its place and
+//! marked as unfinished, and whoever is stopped goes on with the same command.
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use alliance_core::{
+    app::{AppError, NotRestored, Others, Person, Profile, Restored, Seeking, SessionError, Wanted},
+    keys::Words,
+};
+use alliance_replica::{exchange::frame::Code, id::ReplicaKey};
+use clap::Args;
+use serde::Serialize;
+use tokio::runtime::Runtime;
+
+use crate::{
+    args::words,
+    command::{Answer, Context, alliance::State, init::Birth, relay, sync},
+    error::CliError,
+    net::{
+        relay::{Talk, Way},
+        url::RelayUrl,
+    },
+};
+
+/// How often what came may name more alliances.
+const ROUNDS: usize = 4;
+
+/// Arguments of `recovery restore`.
+#[derive(Args, Debug)]
+pub struct Restore {
+    /// The relay through which you exchanged
+    #[arg(long, value_name = "URL")]
+    relay: RelayUrl,
+    /// Cut nothing off: your other computers are all with you
+    #[arg(long)]
+    keep_others: bool,
+    /// Your name, if no alliance says it
+    #[arg(long, value_parser = words, requires = "role")]
+    name: Option<String>,
+    /// What you are, if no alliance says it
+    #[arg(long, value_parser = words, requires = "name")]
+    role: Option<String>,
+    /// Go on without this relay, which an alliance names and which is gone for good
+    #[arg(long, value_name = "URL")]
+    without: Vec<RelayUrl>,
+    /// File with the certificate of the authority behind the relay's, as PEM, if it is not a public one
+    #[arg(long, value_name = "PATH")]
+    root: Option<PathBuf>,
+}
+
+/// What came back.
+#[derive(Serialize, Debug)]
+pub struct Returned {
+    /// The profile on this computer.
+    pub profile: String,
+    /// The person's name.
+    pub name: String,
+    /// Their role.
+    pub role: String,
+    /// False if other computers were to be kept.
+    pub cut_others: bool,
+    /// A row a space, one's own last.
+    pub spaces: Vec<Back>,
+    /// Alliances that no relay had, in hexadecimal.
+    pub missing: Vec<String>,
+}
+
+/// A space that came back.
+#[derive(Serialize, Debug)]
+pub struct Back {
+    /// The space, in hexadecimal.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// True if it is one's own, private space.
+    pub personal: bool,
+    /// How far the alliance has come; none for one's own space.
+    pub state: Option<State>,
+    /// Things in it.
+    pub items: usize,
+    /// Computers that were cut off.
+    pub cut: usize,
+    /// Computers of the person that are still in.
+    pub kept: usize,
+    /// Invitations that were ended.
+    pub withdrawn: usize,
+    /// Other recovery words that do not work any more.
+    pub words: usize,
+}
+
+impl From<Restored> for Back {
+    fn from(it: Restored) -> Self {
+        let Restored { space, title, personal, state, items, cut, withdrawn, words, kept } = it;
+        let state = (!personal).then(|| state.into());
+        Self { id: space.to_string(), title, personal, state, items, cut, kept, withdrawn, words }
+    }
+}
+
+impl Restore {
+    /// Brings everything back, or goes on with it.
+    pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
+        let root = self.root.as_deref().map(relay::read_root).transpose()?;
+        let words = super::read(context.ui)?;
+        let mut restoring = Restoring {
+            context,
+            runtime: sync::runtime()?,
+            way: Way { root, ..Way::to(self.relay) },
+            without: self.without,
+            words,
+        };
+        let mut profile = restoring.profile()?;
+        if restoring.way.root.is_some() {
+            profile.set_relay_root(restoring.way.url.as_str(), restoring.way.root.clone())?;
+        }
+        profile.lend(&restoring.words)?;
+        restoring.pull(&mut profile)?;
+        let others = if self.keep_others { Others::Keep } else { Others::Cut };
+        profile.take_over(others, &mut context.outside().world())?;
+        restoring.exchange(&mut profile)?;
+        let said = self.name.zip(self.role).map(|(name, role)| Person { name, role });
+        profile.finish_restore(said)?;
+        profile.check_words(&restoring.words)?;
+        let missing = profile.lost_alliances(&restoring.words)?;
+        let missing: BTreeSet<_> = missing.into_iter().filter_map(|it| it.space).map(|it| it.to_string()).collect();
+        let Person { name, role } = profile.person()?;
+        Ok(Answer::Returned(Returned {
+            profile: context.home()?.1.to_string(),
+            name,
+            role,
+            cut_others: !self.keep_others,
+            spaces: profile.restored()?.into_iter().map(Back::from).collect(),
+            missing: missing.into_iter().collect(),
+        }))
+    }
+}
+
+/// Somebody who is being brought back.
+struct Restoring<'a> {
+    context: &'a Context<'a>,
+    runtime: Runtime,
+    way: Way,
+    without: Vec<RelayUrl>,
+    words: Words,
+}
+
+impl Restoring<'_> {
+    /// The profile that was begun, or one that is begun now.
+    fn profile(&mut self) -> Result<Profile, CliError> {
+        let (home, name) = self.context.home()?;
+        if home.holds(&name) {
+            return Ok(Profile::open(&home.file(&name))?);
+        }
+        let birth = Birth::prepare(self.context, None)?;
+        let wanted = vec![Wanted { key: self.words.device_secret(), space: None }];
+        let found = self.seek(&self.way, wanted, None).map_err(|error| CliError::Untouched(Box::new(error)))?;
+        if !found.has_personal() {
+            return Err(AppError::NotRestored(NotRestored::Unknown).into());
+        }
+        let (url, mut outside) = (self.way.url.as_str(), self.context.outside());
+        let (profile, born) = birth.made_by(|file| Profile::restore(file, &found, url, &mut outside.world()))?;
+        drop(profile);
+        Ok(Profile::open(&born.settle(self.context)?)?)
+    }
+
+    /// Pulls everything that the relays have, with the keys that the words open.
+    fn pull(&mut self, profile: &mut Profile) -> Result<(), CliError> {
+        for _ in 0..ROUNDS {
+            self.exchange(profile)?;
+            let mut ways = vec![self.way.clone()];
+            for relay in profile.relays()? {
+                let way = sync::way(&relay)?;
+                if !ways.iter().any(|it| it.url == way.url) && !self.without.contains(&way.url) {
+                    ways.push(way);
+                }
+            }
+            let mut came = false;
+            for way in ways {
+                let lost = profile.lost_alliances(&self.words)?;
+                if lost.is_empty() {
+                    break;
+                }
+                let known = profile.relay_key(way.url.as_str())?;
+                let found = self.seek(&way, lost, known)?;
+                let taken = profile.take_found(&found, way.url.as_str(), &mut self.context.outside().world())?;
+                came |= !taken.is_empty();
+            }
+            profile.lend(&self.words)?;
+            if !came {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Exchanges everything with every relay, once. Without one that is in use nothing goes on: what only it has would
+    /// not be known of.
+    fn exchange(&self, profile: &mut Profile) -> Result<(), CliError> {
+        let mut visited = BTreeSet::new();
+        while let Some(relay) = profile.relays()?.into_iter().find(|relay| !visited.contains(&relay.url)) {
+            visited.insert(relay.url.clone());
+            let way = sync::way(&relay)?;
+            if self.without.contains(&way.url) {
+                continue;
+            }
+            match self.runtime.block_on(sync::once(self.context, profile, &relay)) {
+                Ok(rows) => {
+                    let refused = |row: &&sync::Traffic| profile.is_lent(&row.id) && row.refused.is_some();
+                    if let Some(row) = rows.iter().find(refused) {
+                        let (title, why) = (row.title.clone(), row.refused.unwrap_or_default());
+                        return Err(CliError::NotBack { title, why });
+                    }
+                }
+                Err(CliError::Net(_) | CliError::Session(_)) if relay.is_left() => {}
+                Err(error) => return Err(CliError::Unfinished(Box::new(error))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks a relay where keys are live.
+    fn seek(&self, way: &Way, wanted: Vec<Wanted>, known: Option<ReplicaKey>) -> Result<Seeking, CliError> {
+        let mut outside = self.context.outside();
+        let mut asking = Asking(Seeking::new(wanted, known, &mut outside.world()));
+        let progress = sync::progress(self.context, way);
+        let said = self.runtime.block_on(sync::say(&progress, way, &mut asking));
+        match said {
+            // A relay may end the connection of whoever has nothing open for long.
+            Err(CliError::Session(SessionError::Closed(Code::Slow))) if asking.0.is_done() => {}
+            said => said?,
+        }
+        Ok(asking.0)
+    }
+}
+
+/// The question to a relay, as [`converse`](crate::net::relay::converse) pumps it.
+struct Asking(Seeking);
+
+impl Talk for Asking {
+    fn transmit(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
+        Ok(self.0.poll_transmit())
+    }
+
+    fn handle(&mut self, frame: &[u8]) -> Result<bool, SessionError> {
+        self.0.handle(frame)?;
+        Ok(false)
+    }
+
+    fn is_over(&mut self) -> Result<bool, SessionError> {
+        Ok(self.0.is_done())
+    }
+}

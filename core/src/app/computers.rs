@@ -1,0 +1,472 @@
+//! A person's computers: another one comes into every space of theirs, one gets a name, one is cut off everywhere.
+//!
+//! A computer has a key of its own in each space, so that nobody sees which spaces belong together. What ties them lies in
+//! the personal space: an item a computer, which says how it is called and which device it is where, and for a computer
+//! that is to come an invitation to each alliance. Whoever is in the personal space can take those up, so a cut also ends
+//! every invitation of that person that is still open.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alliance_replica::{
+    id::{DeviceId, ItemId, SpaceId},
+    log::{
+        control::{AddedRole, Purpose, Reason, Record, SpaceKind},
+        membership::{DeviceState, Fold, Role},
+    },
+};
+
+use super::{
+    AppError, Profile, World,
+    documents::Documents,
+    intent::{self, Target},
+    profile, query,
+    receive::loaded,
+    space::Space,
+    status,
+};
+use crate::{
+    document::Writer,
+    domain::{self, admission, computer},
+    keys::Invitation,
+    store::{Ending, SpaceRow, Tx},
+    view::{Row, Shown},
+};
+
+type Loaded = BTreeMap<SpaceId, Space>;
+
+/// Seconds for which a computer that is in the personal space already may be on its way into an alliance.
+const ADMISSION: u64 = 30 * 24 * 60 * 60;
+
+/// A computer of this person.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Computer {
+    /// How it is called; empty if nobody said.
+    pub name: String,
+    /// True if it is this one.
+    pub this: bool,
+    /// False once it was cut off everywhere.
+    pub live: bool,
+    /// Which device it is where.
+    pub places: BTreeMap<SpaceId, DeviceId>,
+    /// Things of which it is not known whether it has what was written here last.
+    pub missing: u64,
+}
+
+/// What was done so that all computers of a person are in all their spaces.
+#[derive(Default)]
+pub struct Tended {
+    /// The invitations that this computer has to take up.
+    pub ways: Vec<Invitation>,
+    /// True if something was written here, for the other computers.
+    pub wrote: bool,
+}
+
+/// An item of a computer.
+struct Named {
+    item: Option<ItemId>,
+    device: DeviceId,
+    name: String,
+    places: BTreeMap<SpaceId, DeviceId>,
+}
+
+/// An invitation into an alliance for one of the computers.
+struct Admission {
+    space: SpaceId,
+    whose: DeviceId,
+    invitation: String,
+    until: u64,
+}
+
+impl Computer {
+    /// What stands for it in commands: the first letters of its key in the personal space, or elsewhere.
+    pub fn short(&self) -> String {
+        self.places.values().next().map(super::short_device).unwrap_or_default()
+    }
+}
+
+impl Profile {
+    /// Makes an invitation for another computer of this person: into the personal space, and with it into every alliance
+    /// that goes on. It works once this profile has synced.
+    pub fn invite_computer(&mut self, expires: u64, world: &mut World<'_>) -> Result<Invitation, AppError> {
+        let personal = self.personal()?.space;
+        let person = self.person()?;
+        let relays = self.relays()?;
+        let Self { store, spaces, documents, .. } = self;
+        let result = store.write(|tx| {
+            let relay = relays.iter().find(|relay| relay.keeps(&personal));
+            let purpose = Purpose::OwnDevice;
+            let invitation = profile::offer(tx, spaces, relay, (&personal, purpose, expires), world)?;
+            let row = tx.space(&personal)?.ok_or(AppError::UnknownSpace)?;
+            if !query::names(tx, &personal)?.contains_key(&row.member) {
+                profile::introduce(tx, documents, &personal, &person, world)?;
+            }
+            name_this(tx, spaces, documents, world)?;
+            for space in alliances(tx)? {
+                let Some(relay) = relays.iter().find(|relay| relay.keeps(&space)) else { continue };
+                let way = profile::offer(tx, spaces, Some(relay), (&space, purpose, expires), world)?;
+                let whose = invitation.device_secret().id();
+                let plan = admission::keep(&space, &whose, &way.reveal(), expires);
+                let target = Target::new(&row, admission::KIND.name, None, world.rng);
+                intent::write(tx, documents, &target, &plan, world)?;
+            }
+            Ok(invitation)
+        });
+        self.settle(result)
+    }
+
+    /// Sees to it that all computers of this person are in all their spaces.
+    pub fn tend_computers(&mut self, world: &mut World<'_>) -> Result<Tended, AppError> {
+        let Ok(personal) = self.personal() else { return Ok(Tended::default()) };
+        let (personal, relays) = (personal.space, self.relays()?);
+        let now = u64::try_from(world.now).unwrap_or(0);
+        let alone = self.store.read::<_, AppError>(|tx| {
+            let loaded = loaded(&mut self.spaces, tx, &personal)?;
+            Ok(living(&loaded.log.fold()).count() < 2 && loaded.log.fold().device(&loaded.device()).is_some())
+        })?;
+        if alone {
+            return Ok(Tended::default());
+        }
+        let Self { store, spaces, documents, .. } = self;
+        let result = store.write(|tx| {
+            let admissions = admissions(tx, &personal)?;
+            let open = |it: &&Admission| it.until >= now;
+            let mine = keys_of(loaded(spaces, tx, &personal)?);
+            let mut ways: BTreeMap<SpaceId, Invitation> = BTreeMap::new();
+            for admission in admissions.iter().filter(open).filter(|it| mine.contains(&it.whose)) {
+                let Ok(invitation) = Invitation::parse(&admission.invitation) else { continue };
+                let terms = invitation.terms();
+                let fits = terms.space == admission.space && terms.purpose == Purpose::OwnDevice;
+                if fits && tx.space(&admission.space)?.is_none() {
+                    ways.insert(admission.space, invitation);
+                }
+            }
+            let mut tended = Tended { ways: ways.into_values().collect(), wrote: false };
+            if !is_in(loaded(spaces, tx, &personal)?) {
+                return Ok(tended);
+            }
+            tended.wrote |= name_this(tx, spaces, documents, world)?;
+            let named = named(tx, &personal)?;
+            let alliances = alliances(tx)?;
+            let row = tx.space(&personal)?.ok_or(AppError::UnknownSpace)?;
+            let others = {
+                let space = loaded(spaces, tx, &personal)?;
+                let fold = space.log.fold();
+                let others = living(&fold).filter(|it| *it != row.device && !is_recovery(space, it));
+                others.map(|device| (device, keys(space, &device))).collect::<Vec<_>>()
+            };
+            for (device, keys) in others {
+                for space in &alliances {
+                    let is_there = named.iter().any(|it| it.device == device && it.places.contains_key(space));
+                    let mut offered = admissions.iter().filter(open).filter(|it| it.space == *space);
+                    let Some(relay) = relays.iter().find(|relay| relay.keeps(space)) else { continue };
+                    if is_there || offered.any(|it| keys.contains(&it.whose)) || !is_in(loaded(spaces, tx, space)?) {
+                        continue;
+                    }
+                    let terms = (space, Purpose::OwnDevice, now + ADMISSION);
+                    let way = profile::offer(tx, spaces, Some(relay), terms, world)?;
+                    let plan = admission::keep(space, &device, &way.reveal(), now + ADMISSION);
+                    let target = Target::new(&row, admission::KIND.name, None, world.rng);
+                    intent::write(tx, documents, &target, &plan, world)?;
+                    tended.wrote = true;
+                }
+            }
+            Ok(tended)
+        });
+        self.settle(result)
+    }
+
+    /// All computers of this person that are or were in one of their spaces, this one first. Which device of an alliance is
+    /// which computer is known from the computer itself, and before it says so from the invitation with which it came.
+    pub fn computers(&mut self) -> Result<Vec<Computer>, AppError> {
+        let personal = self.personal()?.space;
+        let Self { store, spaces, .. } = self;
+        store.read(|tx| {
+            let mut all: Vec<Computer> = Vec::new();
+            let (named, rows) = (known(tx, spaces, &personal)?, tx.spaces()?);
+            let this: BTreeMap<_, _> = rows.iter().map(|row| (row.space, row.device)).collect();
+            for (index, row) in rows.iter().enumerate() {
+                let space = loaded(spaces, tx, &row.space)?;
+                let fold = space.log.fold();
+                let own = fold.devices().filter(|(_, it)| it.member == row.member && it.role == Role::Ordinary);
+                let mut own: Vec<_> = own.map(|(device, it)| (*device, it.live)).collect();
+                if !own.iter().any(|(device, _)| *device == row.device) {
+                    own.push((row.device, true)); // not let in yet
+                }
+                let old: BTreeSet<_> = own.iter().flat_map(|(device, _)| fold.lineage(device)).collect();
+                own.retain(|(device, live)| !is_recovery(space, device) && (*live || !old.contains(device)));
+                for (device, live) in own {
+                    let same = |it: &Named| it.places.get(&row.space) == Some(&device);
+                    let known = named.iter().find(|it| (index == 0 && it.device == device) || same(it));
+                    let name = known.map(|it| it.name.clone()).unwrap_or_default();
+                    let mut places = known.map(|it| it.places.clone()).unwrap_or_default();
+                    if let Some(known) = known {
+                        places.insert(personal, known.device);
+                    }
+                    places.insert(row.space, device);
+                    let is_this = this.get(&row.space) == Some(&device);
+                    if is_this {
+                        places.clone_from(&this);
+                    }
+                    let other = live && !is_this;
+                    let missing = if other { status::lacks(tx, space, &device)? } else { 0 };
+                    match all.iter_mut().find(|it| it.places.get(&row.space) == Some(&device)) {
+                        Some(seen) => {
+                            seen.live |= live;
+                            seen.missing += missing;
+                        }
+                        None => all.push(Computer { name, this: is_this, live, places, missing }),
+                    }
+                }
+            }
+            all.sort_by_key(|it| (!it.this, !it.live));
+            Ok(all)
+        })
+    }
+
+    /// Gives a computer of this person a name.
+    pub fn name_computer(&mut self, computer: &Computer, name: &str, world: &mut World<'_>) -> Result<(), AppError> {
+        let personal = self.personal()?.space;
+        let device = computer.places.get(&personal).copied().ok_or(AppError::NotYourDevice)?;
+        let Self { store, documents, .. } = self;
+        let result = store.write(|tx| {
+            let intent = computer::Intent { name: Some(name.to_owned()), ..Default::default() };
+            let item = named(tx, &personal)?.into_iter().find(|it| it.device == device).and_then(|it| it.item);
+            put(tx, documents, &personal, item, (device, intent), world)
+        });
+        self.settle(result)
+    }
+
+    /// Cuts off a computer of this person everywhere, with the next exchange. What it wrote and nobody has seen by then does
+    /// not count any more.
+    pub fn cut_computer(&mut self, computer: &Computer, reason: Reason) -> Result<(), AppError> {
+        if computer.this {
+            return Err(AppError::NotYourDevice);
+        }
+        let Self { store, spaces, .. } = self;
+        store.write(|tx| {
+            for (space, device) in &computer.places {
+                // One may know of an alliance in which this computer is not, or not any more.
+                let Some(row) = tx.space(space)? else { continue };
+                let loaded = loaded(spaces, tx, space)?;
+                let is_ours = |it: &DeviceState| it.live && it.member == row.member;
+                if row.device != *device && loaded.log.fold().device(device).is_some_and(is_ours) {
+                    tx.insert_ending(space, &Ending { device: *device, reason: Some(reason) })?;
+                    loaded.store_row(tx)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Has this computer go on under fresh keys, with the next exchange: what a copy of it has opens nothing that is written
+    /// then, and what the copy writes is set aside. Returns the alliances that keep their key: nobody else is in them yet,
+    /// and only the key that made an alliance invites.
+    pub fn renew_computer(&mut self) -> Result<Vec<SpaceId>, AppError> {
+        let Self { store, spaces, .. } = self;
+        store.write(|tx| {
+            let mut kept = Vec::new();
+            for row in tx.spaces()? {
+                let loaded = loaded(spaces, tx, &row.space)?;
+                if profile::is_over(tx, &row.space)? {
+                    continue;
+                }
+                if !is_in(loaded) {
+                    return Err(AppError::Ended);
+                }
+                let fold = loaded.log.fold();
+                let invites = fold.founder() == Some(row.device) && fold.other_member().is_none();
+                if row.kind == SpaceKind::Alliance && invites {
+                    kept.push(row.space);
+                    continue;
+                }
+                tx.set_meta(&renewal_key(&row.space), row.device.as_bytes())?;
+                loaded.store_row(tx)?;
+            }
+            Ok(kept)
+        })
+    }
+
+    /// True while a fresh key that was asked for is not in every log yet.
+    pub fn awaits_renewal(&mut self) -> Result<bool, AppError> {
+        self.store.read(|tx| {
+            for row in tx.spaces()? {
+                if tx.meta(&renewal_key(&row.space))?.is_some_and(|wished| wished == row.device.as_bytes()) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+    }
+
+    /// True while a cut that was decided here is not in every log yet.
+    pub fn awaits_cuts(&mut self) -> Result<bool, AppError> {
+        self.store.read(|tx| {
+            for row in tx.spaces()? {
+                if tx.endings(&row.space)?.iter().any(|it| it.reason.is_some()) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+    }
+}
+
+/// Under which it is kept that a device is to be renewed: the device, so that what replaced it is not.
+pub(super) fn renewal_key(space: &SpaceId) -> String {
+    format!("renew:{space}")
+}
+
+/// True if this device is in a space and may write there.
+fn is_in(space: &Space) -> bool {
+    space.log.fold().device(&space.device()).is_some_and(|it| it.live && it.role == Role::Ordinary)
+}
+
+fn living(fold: &Fold) -> impl Iterator<Item = DeviceId> {
+    fold.devices().filter(|(_, it)| it.live && it.role == Role::Ordinary).map(|(device, _)| *device)
+}
+
+/// True if a key was added to be used with recovery words, whatever the fold takes it for.
+fn is_recovery(space: &Space, device: &DeviceId) -> bool {
+    space.log.dag().entries().any(|(_, _, control)| match &control.record {
+        Record::AddDevice(it) => it.device.device == *device && it.role == AddedRole::Recovery,
+        _ => false,
+    })
+}
+
+/// The keys under which this computer may be meant in the personal space: its own and that with which it came.
+fn keys_of(space: &Space) -> BTreeSet<DeviceId> {
+    keys(space, &space.device())
+}
+
+fn keys(space: &Space, device: &DeviceId) -> BTreeSet<DeviceId> {
+    let came = space.log.dag().entries().filter_map(|(_, author, control)| match &control.record {
+        Record::Redeem(it) if it.device.device == *device => Some(author),
+        _ => None,
+    });
+    came.chain([*device]).collect()
+}
+
+/// The alliances that go on.
+fn alliances(tx: &Tx<'_>) -> Result<Vec<SpaceId>, AppError> {
+    let mut all = Vec::new();
+    for row in tx.spaces()?.into_iter().filter(|row| row.kind == SpaceKind::Alliance) {
+        if !profile::is_over(tx, &row.space)? {
+            all.push(row.space);
+        }
+    }
+    Ok(all)
+}
+
+/// Says in the personal space which device this computer is where, and gives it a name if it has none; true if that was
+/// not said before.
+fn name_this(
+    tx: &Tx<'_>,
+    spaces: &mut Loaded,
+    documents: &mut Documents,
+    world: &mut World<'_>,
+) -> Result<bool, AppError> {
+    let rows = tx.spaces()?;
+    let Some(personal) = rows.iter().find(|row| row.kind == SpaceKind::Personal) else { return Ok(false) };
+    let all = named(tx, &personal.space)?;
+    let old = loaded(spaces, tx, &personal.space)?.log.fold().lineage(&personal.device);
+    let before = all.iter().find(|it| it.device == personal.device);
+    let before = before.or_else(|| all.iter().find(|it| old.contains(&it.device)));
+    let is_said = |row: &SpaceRow| before.is_some_and(|it| it.places.get(&row.space) == Some(&row.device));
+    let said: Vec<_> = rows.iter().filter(|row| row.kind == SpaceKind::Alliance && !is_said(row)).collect();
+    if before.is_some_and(|it| it.device == personal.device) && said.is_empty() {
+        return Ok(false);
+    }
+    let places = said.iter().map(|row| (row.space, row.device)).collect();
+    let was = |row: &&SpaceRow| Some((row.space, *before?.places.get(&row.space)?));
+    let not_places = said.iter().filter_map(was).collect();
+    let name = before.is_none().then(|| format!("computer {}", all.len() + 1));
+    let intent = computer::Intent { device: Some(personal.device), name, places, not_places };
+    put(tx, documents, &personal.space, before.and_then(|it| it.item), (personal.device, intent), world)?;
+    Ok(true)
+}
+
+/// Writes of a computer, which has an item or gets one.
+fn put(
+    tx: &Tx<'_>,
+    documents: &mut Documents,
+    personal: &SpaceId,
+    item: Option<ItemId>,
+    (device, intent): (DeviceId, computer::Intent),
+    world: &mut World<'_>,
+) -> Result<(), AppError> {
+    let row = tx.space(personal)?.ok_or(AppError::UnknownSpace)?;
+    let (target, intent) = match item {
+        Some(item) => (Target::existing(tx, &super::ItemRef { space: *personal, item })?, intent),
+        None => {
+            let target = Target::new(&row, computer::KIND.name, None, world.rng);
+            (target, computer::Intent { device: Some(device), ..intent })
+        }
+    };
+    intent::write(tx, documents, &target, &intent.plan()?, world).map(|_| ())
+}
+
+fn items(tx: &Tx<'_>, personal: &SpaceId, kind: &domain::Kind) -> Result<Vec<Row>, AppError> {
+    tx.rows(personal, Some(kind.name), usize::MAX)?.iter().map(query::parse).collect()
+}
+
+/// The computers that the personal space names; what is not well formed is passed over.
+fn named(tx: &Tx<'_>, personal: &SpaceId) -> Result<Vec<Named>, AppError> {
+    let mut all: Vec<Named> = Vec::new();
+    for row in items(tx, personal, &computer::KIND)? {
+        let Some(device) = DeviceId::from_hex(row.text(Writer::Everyone, "device")) else { continue };
+        let places = match row.fields.get(computer::PLACES) {
+            Some(Shown::Many(places)) => places.iter().filter_map(|place| computer::place(place.text()?)).collect(),
+            _ => BTreeMap::new(),
+        };
+        let name = row.text(Writer::Everyone, "name").to_owned();
+        match all.iter_mut().find(|it| it.device == device) {
+            Some(known) => known.places.extend(places),
+            None => all.push(Named { item: Some(row.item), device, name, places }),
+        }
+    }
+    Ok(all)
+}
+
+/// The computers that the personal space names, and those that came with an invitation and have not said where they are.
+fn known(tx: &Tx<'_>, spaces: &mut Loaded, personal: &SpaceId) -> Result<Vec<Named>, AppError> {
+    let mut all = named(tx, personal)?;
+    let mut came = BTreeMap::new();
+    let space = loaded(spaces, tx, personal)?;
+    for (device, _) in space.log.fold().devices().filter(|(_, it)| it.role == Role::Ordinary) {
+        came.extend(keys(space, device).into_iter().map(|key| (key, *device)));
+    }
+    for admission in admissions(tx, personal)? {
+        let (Some(device), Some(_)) = (came.get(&admission.whose), tx.space(&admission.space)?) else { continue };
+        let Ok(way) = Invitation::parse(&admission.invitation) else { continue };
+        let Some(place) = redeemed(loaded(spaces, tx, &admission.space)?, &way.device_secret().id()) else { continue };
+        match all.iter_mut().find(|it| it.device == *device) {
+            Some(named) => _ = named.places.insert(admission.space, place),
+            None => {
+                let places = BTreeMap::from([(admission.space, place)]);
+                all.push(Named { item: None, device: *device, name: String::new(), places });
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The device that came with an invitation.
+fn redeemed(space: &Space, key: &DeviceId) -> Option<DeviceId> {
+    space.log.dag().entries().find_map(|(_, author, control)| match &control.record {
+        Record::Redeem(it) if author == *key => Some(it.device.device),
+        _ => None,
+    })
+}
+
+fn admissions(tx: &Tx<'_>, personal: &SpaceId) -> Result<Vec<Admission>, AppError> {
+    let read = |row: Row| {
+        let text = |field| row.text(Writer::Everyone, field);
+        Some(Admission {
+            space: SpaceId::from_hex(text("space"))?,
+            whose: DeviceId::from_hex(text("for"))?,
+            invitation: text("invitation").to_owned(),
+            until: text("until").parse().ok()?,
+        })
+    };
+    Ok(items(tx, personal, &admission::KIND)?.into_iter().filter_map(read).collect())
+}

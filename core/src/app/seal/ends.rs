@@ -1,0 +1,121 @@
+//! What ends: invitations that ran out or are too many, computers that are cut off, and a person's part in an alliance.
+
+use std::collections::BTreeSet;
+
+use alliance_replica::{
+    id::DeviceId,
+    log::control::{AddDevice, AddedRole, Cut, Leave, Purpose, Reason, Record},
+};
+
+use super::{
+    super::{AppError, computers::renewal_key},
+    Came, Gate, has_redemption,
+};
+use crate::keys::DeviceSecret;
+
+impl Gate<'_, '_, '_> {
+    /// Ends what is to end: invitations that ran out or are too many, and computers, once everything of theirs is here.
+    pub(super) fn end(&mut self, came: Came) -> Result<(), AppError> {
+        self.expire()?;
+        self.withdraw()?;
+        // What is here by then is kept.
+        if came.is_whole() { self.cut() } else { Ok(()) }
+    }
+
+    /// Ends the invitations that ran out before anybody took them up.
+    fn expire(&mut self) -> Result<(), AppError> {
+        let now = u64::try_from(self.world.now).unwrap_or(0);
+        let written = self.tx.invitations(&self.space.id())?.into_iter().filter(|it| it.mine && it.written);
+        for invited in written.filter(|it| it.expires < now) {
+            let fold = self.space.log.fold();
+            if !fold.invitations().iter().any(|it| has_redemption(it, &invited)) {
+                self.record(Record::Cut(Cut { device: invited.device, reason: Reason::Expired }))?;
+                self.tx.remove_invitation(&self.space.id(), &invited.device)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends every other invitation of this device for the other person once they are in: its link must open nothing. The
+    /// secret of what was confirmed on a copy of this profile goes, too.
+    pub(super) fn withdraw(&mut self) -> Result<(), AppError> {
+        let fold = self.space.log.fold();
+        let confirmed = |key: &DeviceId| {
+            fold.invitations().iter().any(|it| it.invite.key.device == *key && !it.confirmations.is_empty())
+        };
+        for invited in self.tx.invitations(&self.space.id())?.into_iter().filter(|it| it.mine) {
+            let full = invited.purpose == Purpose::Member && fold.other_member().is_some();
+            if full && fold.device(&invited.device).is_some_and(|it| it.live) {
+                self.record(Record::Cut(Cut { device: invited.device, reason: Reason::Withdrawn }))?;
+            }
+            if full || confirmed(&invited.device) {
+                self.tx.remove_invitation(&self.space.id(), &invited.device)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts the devices of this person that are to end.
+    fn cut(&mut self) -> Result<(), AppError> {
+        let space = self.space.id();
+        for ending in self.tx.endings(&space)? {
+            let Some(reason) = ending.reason else { continue };
+            if self.space.log.fold().device(&ending.device).is_some_and(|it| it.live) {
+                self.record(Record::Cut(Cut { device: ending.device, reason }))?;
+                self.close_doors()?;
+            }
+            self.tx.remove_ending(&space, &ending.device)?;
+        }
+        Ok(())
+    }
+
+    /// Ends every invitation for another computer of this person that is open: whoever has the computer that was cut may
+    /// know its secret.
+    fn close_doors(&mut self) -> Result<(), AppError> {
+        let (space, me, fold) = (self.space.id(), self.space.row.member, self.space.log.fold());
+        let is_open = |device: &DeviceId| fold.device(device).is_some_and(|it| it.live && it.member == me);
+        let invitations = fold.invitations();
+        let own = invitations.iter().filter(|it| it.invite.purpose == Purpose::OwnDevice);
+        let open: BTreeSet<_> = own.map(|it| it.invite.key.device).filter(is_open).collect();
+        for device in open {
+            self.record(Record::Cut(Cut { device, reason: Reason::Withdrawn }))?;
+            self.tx.remove_invitation(&space, &device)?;
+        }
+        Ok(())
+    }
+
+    /// Goes on under a fresh key, if the person wants to: the old one adds it, and it cuts the old one off. Changes keep
+    /// their authors, and what waits is sealed by the new key.
+    pub(super) fn renew(&mut self) -> Result<(), AppError> {
+        let (space, old) = (self.space.id(), self.space.device());
+        if self.tx.meta(&renewal_key(&space))?.is_none_or(|wished| wished != old.as_bytes()) {
+            return Ok(());
+        }
+        // Nobody but who made an invitation confirms it.
+        let mine: Vec<_> = self.tx.invitations(&space)?.into_iter().filter(|it| it.mine).collect();
+        for invited in mine {
+            if self.space.log.fold().device(&invited.device).is_some_and(|it| it.live) {
+                self.record(Record::Cut(Cut { device: invited.device, reason: Reason::Withdrawn }))?;
+            }
+            self.tx.remove_invitation(&space, &invited.device)?;
+        }
+        let new = DeviceSecret::generate(self.world.rng);
+        let (keys, member) = (new.keys(), self.space.row.member);
+        let consent = keys.consent(new.signing(), &space, &member);
+        let added = AddDevice { device: keys, role: AddedRole::Ordinary, renews: Some(old), consent };
+        self.record(Record::AddDevice(added))?;
+        self.space.become_device(self.tx, new)?;
+        self.record(Record::Cut(Cut { device: old, reason: Reason::Renewed }))?;
+        Ok(())
+    }
+
+    /// Leaves, if the person wants to, once all is sealed that they wrote.
+    pub(super) fn leave(&mut self) -> Result<(), AppError> {
+        let (space, me) = (self.space.id(), self.space.device());
+        if self.tx.endings(&space)?.iter().any(|ending| ending.reason.is_none()) {
+            self.record(Record::Leave(Leave {}))?;
+            self.tx.remove_ending(&space, &me)?;
+        }
+        Ok(())
+    }
+}

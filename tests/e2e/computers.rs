@@ -1,0 +1,184 @@
+//! Several computers of one person, with the real programs.
+
+use alliance_tests::{
+    program::{Person, until},
+    town::Town,
+    watcher::Watcher,
+};
+
+/// Ben's other computer, with everything Ben has.
+fn with_a_tablet(town: &Town) -> Person {
+    town.ben.ok(&["note", "add", "For both"]);
+    town.ben.ok(&["note", "add", "Mine alone", "--private"]);
+    let word = town.ben.ok(&["invite", "--device"]).trim().to_owned();
+    town.sync(&[&town.ben]);
+    let tablet = Person::new("ben");
+    let arrived = tablet.json(&["join", &word]);
+    assert_eq!(arrived["name"], "Ben", "{arrived}");
+    assert_eq!(arrived["synced"], true, "{arrived}");
+    assert_eq!(arrived["alliances"][0]["title"], "Ben & Anna", "{arrived}");
+    tablet
+}
+
+fn meet(town: &Town, tablet: &Person) {
+    for person in [tablet, &town.ben, tablet, &town.ben, &town.anna, tablet] {
+        town.sync(&[person]);
+    }
+}
+
+fn notes(person: &Person) -> Vec<String> {
+    let notes = person.json(&["note", "list"]);
+    let notes = notes.as_array().expect("a list");
+    let mut titles: Vec<_> = notes.iter().map(|it| it["title"].as_str().expect("text").to_owned()).collect();
+    titles.sort();
+    titles
+}
+
+#[test]
+fn another_computer_has_everything_at_once_and_what_it_writes_reaches_all() {
+    let town = Town::together();
+    let tablet = with_a_tablet(&town);
+    // Ben's laptop has not been asked yet.
+    assert_eq!(notes(&tablet), ["For both", "Mine alone"]);
+    tablet.ok(&["note", "add", "From the tablet"]);
+    meet(&town, &tablet);
+    assert_eq!(notes(&town.ben), ["For both", "From the tablet", "Mine alone"]);
+    assert_eq!(notes(&town.anna), ["For both", "From the tablet"]);
+
+    town.ben.ok(&["device", "rename", "Laptop"]);
+    town.ben.ok(&["device", "rename", "--computer", "computer 2", "Old tablet"]);
+    meet(&town, &tablet);
+    let devices = tablet.json(&["device"]);
+    let name = |at: usize| devices[at]["name"].as_str().expect("text").to_owned();
+    assert_eq!([name(0), name(1)], ["Old tablet", "Laptop"], "{devices}");
+    assert_eq!((&devices[0]["this"], &devices[1]["live"]), (&true.into(), &true.into()), "{devices}");
+
+    let refused = Person::new("anna").refused(&["join", "alliance:x#y", "--name", "Anna", "--role", "client"]);
+    assert_eq!(refused.code, "invitation_mistyped");
+    let word = town.ben.ok(&["invite", "--device"]).trim().to_owned();
+    let refused = town.anna.refused(&["join", &word]);
+    assert_eq!(refused.code, "profile_exists", "{refused:?}");
+    let refused = Person::new("carl").refused(&["join", &word, "--name", "Carl", "--role", "thief"]);
+    assert_eq!(refused.code, "other_person", "{refused:?}");
+}
+
+#[test]
+fn a_lost_computer_is_refused_and_reads_nothing_new() {
+    let town = Town::together();
+    let tablet = with_a_tablet(&town);
+    meet(&town, &tablet);
+    tablet.ok(&["note", "add", "Written after it was lost"]);
+
+    let refused = town.ben.refused(&["device", "cut", "computer 2"]);
+    assert_eq!((refused.exit, &*refused.code), (2, "not_confirmed"), "{refused:?}");
+    assert_eq!(town.ben.refused(&["device", "cut", "computer 1", "--yes"]).code, "this_computer");
+    assert_eq!(town.ben.refused(&["device", "cut", "computer 7", "--yes"]).code, "not_found");
+    let cut = town.ben.json(&["device", "cut", "computer 2", "--yes"]);
+    assert_eq!(cut["done"], true, "{cut}");
+    assert_eq!(town.ben.refused(&["device", "cut", "computer 2", "--yes"]).code, "cut_already");
+
+    town.ben.ok(&["note", "add", "Not for the thief"]);
+    town.sync(&[&town.ben, &town.anna]);
+    let refused = tablet.run(&["sync"]);
+    assert_ne!(refused.code, Some(0), "{refused:?}");
+    assert_eq!(notes(&tablet), ["For both", "Mine alone", "Written after it was lost"]);
+    assert_eq!(notes(&town.anna), ["For both", "Not for the thief"]);
+    let security = town.anna.ok(&["security"]);
+    assert!(security.contains("a computer of Ben was cut off as lost"), "{security}");
+    let security = town.ben.ok(&["security"]);
+    for said in ["your computer “computer 2” was let in", "your computer “computer 2” was cut off as lost"] {
+        assert!(security.contains(said), "{said}: {security}");
+    }
+}
+
+#[test]
+fn a_computer_that_has_just_been_let_in_is_one_computer_and_can_be_cut() {
+    let town = Town::together();
+    let tablet = with_a_tablet(&town);
+    // The tablet has not said yet which key it has where.
+    town.sync(&[&town.ben]);
+    let devices = town.ben.json(&["device"]);
+    assert_eq!(devices.as_array().map(Vec::len), Some(2), "{devices}");
+    assert_eq!(devices[1]["spaces"], 2, "{devices}");
+    let id = devices[1]["id"].as_str().expect("an id");
+    assert_eq!(town.ben.json(&["device", "cut", id, "--yes"])["done"], true);
+    town.ben.ok(&["note", "add", "Not for the thief"]);
+    town.sync(&[&town.ben]);
+    assert_ne!(tablet.run(&["sync"]).code, Some(0));
+    assert_eq!(notes(&tablet), ["For both", "Mine alone"]);
+}
+
+#[test]
+fn a_cut_decided_offline_goes_before_anything_else_with_the_next_sync() {
+    let mut town = Town::together();
+    let tablet = with_a_tablet(&town);
+    meet(&town, &tablet);
+    town.stop_relay();
+    let cut = town.ben.json(&["device", "cut", "computer 2", "--yes"]);
+    assert_eq!(cut["done"], false, "{cut}");
+    town.ben.ok(&["note", "add", "Not for the thief"]);
+    town.start_relay();
+    town.sync(&[&town.ben, &town.anna]);
+    assert_ne!(tablet.run(&["sync"]).code, Some(0));
+    assert_eq!(notes(&tablet), ["For both", "Mine alone"]);
+    assert!(notes(&town.anna).contains(&"Not for the thief".to_owned()));
+}
+
+#[test]
+fn while_both_watch_a_new_alliance_appears_on_the_other_computer() {
+    let town = Town::together();
+    let tablet = with_a_tablet(&town);
+    meet(&town, &tablet);
+    let watchers = [Watcher::start(&town.ben, "ben"), Watcher::start(&tablet, "tablet")];
+    town.ben.ok(&["new", "Ben & Carl"]);
+    town.ben.ok(&["note", "add", "For Carl"]);
+    until("the alliance on the tablet", || {
+        let all = tablet.json(&["use"]);
+        let all = all.as_array()?.iter().any(|it| it["title"] == "Ben & Carl");
+        all.then_some(())
+    });
+    until("its note", || {
+        let notes = tablet.json(&["--alliance", "Ben & Carl", "note", "list"]);
+        notes.as_array()?.iter().any(|it| it["title"] == "For Carl").then_some(())
+    });
+    for watcher in watchers {
+        assert_eq!(watcher.stop(), Some(0));
+    }
+}
+
+#[test]
+fn a_copied_profile_is_out_once_the_computer_has_fresh_keys() {
+    let town = Town::together();
+    let copy = Person::new("ben");
+    copy.restore(&town.ben.backup());
+    town.ben.ok(&["note", "add", "Before"]);
+    let renewed = town.ben.json(&["device", "renew", "--yes"]);
+    assert_eq!(renewed["done"], true, "{renewed}");
+    town.ben.ok(&["note", "add", "Not for the copy"]);
+    town.meet();
+    assert_eq!(notes(&town.anna), ["Before", "Not for the copy"]);
+    assert_ne!(copy.run(&["sync"]).code, Some(0));
+    assert!(notes(&copy).is_empty(), "it was taken before there were any");
+    let status = town.ben.json(&["status"]);
+    assert!(status.as_array().expect("a list").iter().all(|it| it["refused"].is_null()), "{status}");
+    assert_eq!(town.ben.json(&["device"]).as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn who_leaves_keeps_everything_and_the_other_is_told() {
+    let town = Town::together();
+    town.ben.ok(&["note", "add", "For both"]);
+    town.meet();
+    let refused = town.anna.refused(&["leave"]);
+    assert_eq!(refused.code, "not_confirmed", "{refused:?}");
+    let left = town.anna.json(&["leave", "--yes"]);
+    assert_eq!(left["done"], true, "{left}");
+    town.ben.ok(&["note", "add", "Too late"]);
+    town.sync(&[&town.ben]);
+    assert_eq!(notes(&town.anna), ["For both"]);
+    assert!(notes(&town.ben).contains(&"Too late".to_owned()));
+    let status = town.ben.json(&["status"]);
+    assert_eq!(status[0]["state"], "they-left", "{status}");
+    assert_eq!(town.anna.refused(&["leave", "--yes"]).code, "ended");
+    assert_eq!(town.anna.refused(&["note", "add", "Again"]).code, "ended");
+}

@@ -1,0 +1,211 @@
+//! All computers of a person are lost: their words and the relay bring everything back, with the real programs.
+
+use std::{fs, path::Path};
+
+use alliance_tests::{
+    program::{Person, RelayProgram, Running, until},
+    seen::titles,
+    town::Town,
+    watcher::Watcher,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// 24 words that are nobody's.
+const NOBODYS: &str = "abandon amount liar amount expire adjust cage candy arch gather drum bullet absurd math era live bid rhythm alien crouch range attend journey unaware";
+
+/// Ben and Anna in two alliances, in which both wrote; Anna's words.
+fn with_words() -> (Town, String) {
+    let town = Town::with_ben();
+    let invitation = town.invitation();
+    town.sync(&[&town.ben]);
+    let joined = town.anna.json(&["join", &invitation, "--name", "Anna", "--role", "client"]);
+    let words = joined["recovery_words"].as_str().expect("words").to_owned();
+    town.meet();
+    town.anna.ok(&["new", "Anna alone"]);
+    town.anna.ok(&["note", "add", "For nobody yet"]);
+    town.anna.ok(&["use", "Ben & Anna"]);
+    for (person, note) in [(&town.ben, "From Ben"), (&town.anna, "From Anna")] {
+        person.ok(&["note", "add", note, "-m", "Some words"]);
+    }
+    town.anna.ok(&["goal", "add", "Run"]);
+    town.anna.ok(&["note", "add", "Mine alone", "--private"]);
+    town.meet();
+    (town, words)
+}
+
+fn restore(person: &Person, relay: &str, words: &str, more: &[&str]) -> Running {
+    person.start_with(&[&["recovery", "restore", "--relay", relay, "--json"], more].concat(), words)
+}
+
+fn back(person: &Person, relay: &str, words: &str, more: &[&str]) -> Value {
+    restore(person, relay, words, more).end().data()
+}
+
+fn notes(person: &Person) -> Vec<String> {
+    let mut titles = titles(person);
+    titles.sort();
+    titles
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<Vec<u8>> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a file").path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![fs::read(path).expect("bytes")] }).collect()
+}
+
+#[test]
+fn words_and_the_relay_bring_everything_back_and_the_lost_computer_is_out() {
+    let (town, words) = with_words();
+    let lost = Watcher::start(&town.anna, "lost");
+    lost.says("Connected", 1);
+    let bare = Person::new("anna");
+    let came = back(&bare, &town.url(), &words, &[]);
+    assert_eq!((&came["name"], &came["role"]), (&"Anna".into(), &"client".into()), "{came}");
+    assert_eq!(came["spaces"].as_array().map(Vec::len), Some(3), "{came}");
+    assert_eq!(came["missing"], Value::Array(Vec::new()));
+    for space in came["spaces"].as_array().expect("a list") {
+        assert_eq!((&space["cut"], &space["kept"]), (&1.into(), &0.into()), "{space}");
+    }
+    let everything = ["From Anna", "From Ben", "Mine alone"];
+    assert_eq!(notes(&bare), everything);
+    assert_eq!(bare.json(&["goal", "list"])[0]["title"], "Run");
+    assert_eq!(bare.json(&["--alliance", "Anna alone", "note", "list"])[0]["title"], "For nobody yet");
+    assert!(!bare.run(&["status"]).stderr.contains("recovery check"), "who has just typed all words has them");
+
+    bare.ok(&["note", "add", "From Anna again"]);
+    town.sync(&[&bare, &town.ben]);
+    town.ben.ok(&["note", "add", "From Ben again"]);
+    town.sync(&[&town.ben, &bare]);
+    assert_eq!(notes(&town.ben), ["From Anna", "From Anna again", "From Ben", "From Ben again"]);
+    assert_eq!(notes(&bare), ["From Anna", "From Anna again", "From Ben", "From Ben again", "Mine alone"]);
+    _ = lost.stop();
+    let refused = town.anna.run(&["sync"]);
+    assert_ne!(refused.code, Some(0), "{refused}");
+    assert_eq!(notes(&town.anna), everything, "nothing that was written after");
+
+    let told = town.ben.ok(&["security"]);
+    for said in ["was cut off as lost", "came back on a new computer, by"] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+    for bytes in files(bare.home()) {
+        for part in [&words[..20], &words[words.len() - 20..]] {
+            assert!(!bytes.windows(part.len()).any(|it| it == part.as_bytes()), "words are on the disk");
+        }
+    }
+}
+
+#[test]
+fn a_program_that_is_killed_in_the_middle_goes_on_with_the_same_words() {
+    let (town, words) = with_words();
+    let bare = Person::new("anna");
+    let running = restore(&bare, &town.url(), &words, &[]);
+    until("a profile", || bare.profile().exists().then_some(()));
+    running.kill();
+    let came = back(&bare, &town.url(), &words, &[]);
+    assert_eq!(came["spaces"].as_array().map(Vec::len), Some(3), "{came}");
+    assert!(came["spaces"].as_array().expect("a list").iter().all(|it| it["cut"] == 1), "{came}");
+    assert_eq!(notes(&bare), ["From Anna", "From Ben", "Mine alone"]);
+    // Again does no harm.
+    let again = back(&bare, &town.url(), &words, &[]);
+    assert_eq!(again["spaces"], came["spaces"]);
+    town.sync(&[&bare, &town.ben]);
+    let members = town.ben.json(&["member", "list"]);
+    let devices: Vec<_> = members.as_array().expect("a list").iter().map(|it| it["devices"].clone()).collect();
+    assert_eq!(devices, [1, 1]);
+}
+
+#[test]
+fn an_alliance_that_moved_comes_back_once_its_relay_is_there() {
+    let (town, words) = with_words();
+    let folder = TempDir::with_prefix("alliance-relay-").expect("a folder");
+    let data = folder.path().join("data");
+    let other = RelayProgram::start(&data);
+    town.ben.ok(&["relay", "set", &other.url()]);
+    town.meet();
+    town.anna.ok(&["note", "add", "Only at the new relay"]);
+    town.sync(&[&town.anna]);
+    let address = other.address().to_owned();
+    other.stop();
+    let bare = Person::new("anna");
+    let refused = restore(&bare, &town.url(), &words, &[]).end().refusal();
+    assert_eq!((refused.exit, refused.code.as_str()), (7, "relay_unreachable"), "{refused:?}");
+    assert!(refused.hint.contains("same command with the same words"), "{refused:?}");
+    let unfinished = bare.refused(&["today"]);
+    assert_eq!(unfinished.code, "not_restored", "{unfinished:?}");
+    assert!(unfinished.hint.contains("recovery restore"), "{unfinished:?}");
+    let wrong = restore(&bare, &town.url(), NOBODYS, &[]).end().refusal();
+    assert_eq!((wrong.exit, wrong.code.as_str()), (1, "words_other"), "{wrong:?}");
+    let _other = RelayProgram::start_at(&data, &address);
+    let came = back(&bare, &town.url(), &words, &[]);
+    assert_eq!(came["missing"], Value::Array(Vec::new()), "{came}");
+    assert!(notes(&bare).contains(&"Only at the new relay".to_owned()), "{:?}", notes(&bare));
+}
+
+#[test]
+fn what_brings_nobody_back_leaves_nothing() {
+    let (mut town, words) = with_words();
+    let bare = Person::new("anna");
+    let is_bare = || !bare.home().exists() || files(bare.home()).is_empty();
+    let all: Vec<_> = words.split(' ').collect();
+    for (typed, exit, code) in [
+        (NOBODYS.to_owned(), 5, "words_unknown"),
+        (all[1..].join(" "), 2, "words"),
+        (format!("qwertz {}", all[1..].join(" ")), 2, "words"),
+        (String::new(), 2, "words"),
+    ] {
+        let refused = restore(&bare, &town.url(), &typed, &[]).end().refusal();
+        assert_eq!((refused.exit, refused.code.as_str()), (exit, code), "{refused:?}");
+        assert!(!all.windows(2).any(|two| refused.message.contains(&two.join(" "))), "{refused:?}");
+        assert!(is_bare(), "{code}");
+    }
+    town.stop_relay();
+    let refused = restore(&bare, &town.url(), &words, &[]).end().refusal();
+    assert_eq!((refused.exit, refused.code.as_str()), (7, "relay_unreachable"), "{refused:?}");
+    assert!(is_bare());
+    let refused = restore(&town.ben, &town.url(), &words, &[]).end().refusal();
+    assert_eq!(refused.code, "words_other", "{refused:?}");
+}
+
+#[test]
+fn words_are_checked_and_replaced_and_the_reminder_goes() {
+    let (town, words) = with_words();
+    let check = |words: &str| town.anna.start_with(&["recovery", "check", "--json"], words).end();
+    assert!(town.anna.run(&["status"]).stderr.contains("recovery check"));
+    assert!(town.anna.run(&["today"]).stderr.contains("recovery check"));
+    let wrong = check(NOBODYS);
+    assert_eq!(wrong.code, Some(1), "{wrong}");
+    assert!(town.anna.run(&["status"]).stderr.contains("recovery check"), "those were not hers");
+    assert_eq!(check(&words.to_uppercase().replace(' ', "\n")).data()["words"], "yours");
+    assert!(!town.anna.run(&["status"]).stderr.contains("recovery check"));
+    assert_eq!(town.anna.json(&["today"])["unrecoverable"], Value::Null);
+
+    let file = town.anna.beside("words.txt");
+    town.anna.ok(&["recovery", "replace", "--recovery-file", file.to_str().expect("text")]);
+    let new = fs::read_to_string(&file).expect("words");
+    assert_eq!(town.anna.json(&["today"])["unrecoverable"], true);
+    assert!(town.anna.run(&["recovery", "replace", "--recovery-file", file.to_str().expect("text")]).code != Some(0));
+    town.meet();
+    let earlier = check(&words);
+    assert_eq!((earlier.code, earlier.stdout.contains("earlier")), (Some(1), true), "{earlier}");
+    assert_eq!(check(&new).data()["words"], "yours");
+    let devices = town.anna.json(&["device"]);
+    assert_eq!(devices.as_array().map(Vec::len), Some(1), "words are no computer: {devices}");
+
+    let bare = Person::new("anna");
+    let came = back(&bare, &town.url(), &new, &[]);
+    assert_eq!(came["spaces"].as_array().map(Vec::len), Some(3), "{came}");
+    assert_eq!(notes(&bare), ["From Anna", "From Ben", "Mine alone"]);
+}
+
+#[test]
+fn who_still_has_the_other_computer_keeps_it() {
+    let (town, words) = with_words();
+    let bare = Person::new("anna");
+    let came = back(&bare, &town.url(), &words, &["--keep-others"]);
+    assert_eq!(came["cut_others"], false);
+    assert!(came["spaces"].as_array().expect("a list").iter().all(|it| it["cut"] == 0 && it["kept"] == 1), "{came}");
+    bare.ok(&["note", "add", "From the new one"]);
+    town.sync(&[&bare, &town.anna]);
+    assert!(notes(&town.anna).contains(&"From the new one".to_owned()));
+}

@@ -1,0 +1,180 @@
+//! A person's computers: another one has everything they have, whoever is away; a lost one is out everywhere.
+
+use alliance_core::{
+    app::{AppError, Computer, Place},
+    keys::Invitation,
+};
+use alliance_replica::{id::SpaceId, log::control::Reason};
+use alliance_tests::{RELAY, START, World, note};
+
+const DAY: u64 = 86_400;
+
+fn invite(world: &mut World, name: &str) -> Invitation {
+    let expires = START.unsigned_abs() + DAY;
+    let invitation = world.act(name, |profile, outside| profile.invite_computer(expires, outside));
+    world.sync(name);
+    Invitation::parse(&invitation.reveal()).expect("an invitation")
+}
+
+fn keep_private(world: &mut World, name: &str, title: &str) {
+    world.act(name, |profile, outside| profile.add(Place::Personal, &note(title), outside));
+}
+
+fn private_titles(world: &mut World, name: &str) -> Vec<String> {
+    let personal = world.act(name, |profile, _| profile.status()).into_iter().find(|it| it.personal).expect("it").space;
+    titles(world, name, personal)
+}
+
+/// What is in one space, and only there.
+fn titles(world: &mut World, name: &str, space: SpaceId) -> Vec<String> {
+    let notes = world.act(name, |profile, _| profile.list(space, "note", true));
+    let mut titles: Vec<_> = notes.into_iter().filter(|it| it.item.space == space).map(|it| it.title).collect();
+    titles.sort();
+    titles
+}
+
+/// Ben has two alliances and something private, and takes a second computer.
+fn with_two(world: &mut World) -> [SpaceId; 2] {
+    let first = world.ben_and_anna();
+    world.add("Ben", first, note("With Anna"));
+    let second = world.act("Ben", |profile, outside| profile.new_alliance("Ben & Carl", Some(RELAY), outside));
+    world.add("Ben", second, note("With Carl"));
+    keep_private(world, "Ben", "My own");
+    let invitation = invite(world, "Ben");
+    world.blank("Ben's tablet");
+    world.join("Ben's tablet", invitation);
+    [first, second]
+}
+
+fn settle(world: &mut World) {
+    for name in ["Ben's tablet", "Ben", "Ben's tablet", "Ben", "Ben's tablet"] {
+        world.tend(name);
+    }
+    world.sync("Anna");
+}
+
+fn other(world: &mut World, name: &str) -> Computer {
+    let all = world.act(name, |profile, _| profile.computers());
+    assert_eq!(all.len(), 2, "{all:?}");
+    assert!(all[0].this && !all[1].this, "{all:?}");
+    all[1].clone()
+}
+
+#[test]
+fn another_computer_has_every_space_while_the_first_one_is_away() {
+    let mut world = World::new(1);
+    let [first, second] = with_two(&mut world);
+    assert!(matches!(world.try_act("Ben's tablet", |profile, _| profile.person()), Err(AppError::NotHereYet)));
+    // Nobody but this computer does anything.
+    world.tend("Ben's tablet");
+    world.tend("Ben's tablet");
+    assert_eq!(titles(&mut world, "Ben's tablet", first), ["With Anna"]);
+    assert_eq!(titles(&mut world, "Ben's tablet", second), ["With Carl"]);
+    assert_eq!(private_titles(&mut world, "Ben's tablet"), ["My own"]);
+    assert_eq!(world.act("Ben's tablet", |profile, _| profile.person()).name, "Ben");
+
+    // What it writes meanwhile goes once the first one has let it in.
+    world.add("Ben's tablet", first, note("From the tablet"));
+    keep_private(&mut world, "Ben's tablet", "Also my own");
+    settle(&mut world);
+    for name in ["Ben", "Anna"] {
+        assert_eq!(titles(&mut world, name, first), ["From the tablet", "With Anna"], "{name}");
+    }
+    assert_eq!(private_titles(&mut world, "Ben"), ["Also my own", "My own"]);
+    let tablet = other(&mut world, "Ben");
+    assert_eq!((tablet.name.as_str(), tablet.live, tablet.places.len()), ("computer 2", true, 3));
+    let members = world.act("Anna", |profile, _| profile.members(first));
+    assert_eq!(members.other.expect("Ben").devices, 2);
+}
+
+#[test]
+fn an_alliance_that_begins_later_comes_to_all_computers() {
+    let mut world = World::new(2);
+    with_two(&mut world);
+    settle(&mut world);
+    let later = world.act("Ben's tablet", |profile, outside| profile.new_alliance("Ben & Dora", Some(RELAY), outside));
+    world.add("Ben's tablet", later, note("With Dora"));
+    for name in ["Ben's tablet", "Ben", "Ben's tablet", "Ben"] {
+        world.tend(name);
+    }
+    assert_eq!(titles(&mut world, "Ben", later), ["With Dora"]);
+    // Nothing is left to do, and nobody goes on inviting.
+    let before = world.act("Ben", |profile, _| profile.security()).len();
+    settle(&mut world);
+    assert_eq!(world.act("Ben", |profile, _| profile.security()).len(), before);
+}
+
+#[test]
+fn a_lost_computer_is_out_of_every_space_and_no_invitation_that_it_knew_is_open() {
+    let mut world = World::new(3);
+    let [first, second] = with_two(&mut world);
+    settle(&mut world);
+    // A third one is on its way; the lost one can read how.
+    let third = invite(&mut world, "Ben");
+    world.tend("Ben's tablet");
+    let tablet = other(&mut world, "Ben");
+    world.act("Ben", |profile, _| profile.cut_computer(&tablet, Reason::Lost));
+    assert!(world.act("Ben", |profile, _| profile.awaits_cuts()));
+    world.sync("Ben");
+    assert!(!world.act("Ben", |profile, _| profile.awaits_cuts()));
+    assert!(!other(&mut world, "Ben").live);
+
+    world.add("Ben", first, note("Afterwards"));
+    world.add("Ben", second, note("Afterwards"));
+    keep_private(&mut world, "Ben", "Afterwards");
+    world.sync("Ben");
+    world.sync("Anna");
+    _ = world.try_sync("Ben's tablet");
+    for space in [first, second] {
+        assert!(!titles(&mut world, "Ben's tablet", space).contains(&"Afterwards".to_owned()), "it is out");
+    }
+    assert!(!private_titles(&mut world, "Ben's tablet").contains(&"Afterwards".to_owned()));
+    assert_eq!(titles(&mut world, "Anna", first), ["Afterwards", "With Anna"]);
+    world.blank("Ben's third");
+    assert!(world.try_join("Ben's third", third).is_err(), "it would be the thief's");
+}
+
+#[test]
+fn a_computer_that_was_copied_goes_on_under_fresh_keys_and_loses_no_word() {
+    let mut world = World::new(4);
+    let [first, second] = with_two(&mut world);
+    settle(&mut world);
+    let copy = world.copy("Ben");
+    world.clone_person("Ben", "Ben's copy", &copy);
+    world.add("Ben", first, note("Before"));
+    world.act("Ben", |profile, _| profile.renew_computer());
+    assert!(world.act("Ben", |profile, _| profile.awaits_renewal()));
+    world.add("Ben", first, note("Waiting meanwhile"));
+    world.tend("Ben");
+    world.tend("Ben");
+    assert!(!world.act("Ben", |profile, _| profile.awaits_renewal()));
+    world.add("Ben", first, note("Afterwards"));
+    world.tend("Ben");
+    world.sync("Anna");
+    let all = ["Afterwards", "Before", "Waiting meanwhile", "With Anna"];
+    assert_eq!(titles(&mut world, "Anna", first), all);
+    world.tend("Ben's tablet");
+    assert_eq!(titles(&mut world, "Ben's tablet", first), all);
+    // It is the same computer to its person; the alliance in which nobody else is kept its key.
+    let laptop = other(&mut world, "Ben's tablet");
+    assert_eq!((laptop.name.as_str(), laptop.live, laptop.places.len()), ("computer 1", true, 3));
+    assert_eq!(other(&mut world, "Ben").name, "computer 2");
+    world.add("Ben", second, note("Still mine"));
+    world.tend("Ben");
+    world.tend("Ben's tablet");
+    assert_eq!(titles(&mut world, "Ben's tablet", second), ["Still mine", "With Carl"]);
+
+    world.add("Ben's copy", first, note("By the copy"));
+    _ = world.try_sync("Ben's copy");
+    world.sync("Anna");
+    assert!(!titles(&mut world, "Anna", first).contains(&"By the copy".to_owned()));
+    assert!(!titles(&mut world, "Ben's copy", first).contains(&"Afterwards".to_owned()), "it is out");
+    // A second time is another key again.
+    world.act("Ben", |profile, _| profile.renew_computer());
+    world.tend("Ben");
+    world.tend("Ben");
+    world.add("Ben", first, note("Again"));
+    world.tend("Ben");
+    world.sync("Anna");
+    assert!(titles(&mut world, "Anna", first).contains(&"Again".to_owned()));
+}
