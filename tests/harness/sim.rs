@@ -7,6 +7,7 @@
 //!
 //! Everything that happens follows from the seed: [`Report::digest`] is of all frames and steps, in order.
 
+mod asking;
 mod device;
 mod dice;
 mod end;
@@ -17,6 +18,7 @@ mod history;
 mod network;
 mod node;
 mod oracle;
+mod own;
 mod past;
 mod people;
 mod record;
@@ -30,7 +32,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use alliance_replica::id::{SpaceId, hash};
+use alliance_replica::id::{DeviceId, SpaceId, hash};
 
 use device::Device;
 use dice::Dice;
@@ -84,6 +86,10 @@ pub struct Knobs {
     pub computers: u64,
     /// Somebody leaves an alliance.
     pub leaves: u64,
+    /// Somebody takes another computer into use that is to have all they have, cuts one off, or renews its keys.
+    pub own: u64,
+    /// Somebody has lost all computers, and comes back by their words.
+    pub words: u64,
     /// Whether the relay keeps its entries in a real database.
     pub sqlite: bool,
 }
@@ -109,6 +115,8 @@ impl Knobs {
         invites: 0,
         computers: 0,
         leaves: 0,
+        own: 0,
+        words: 0,
         sqlite: false,
     };
 
@@ -139,6 +147,8 @@ impl Knobs {
             computers: knob(400, 40),
             disk_full: knob(250, 20),
             leaves: knob(150, 4),
+            own: knob(300, 40),
+            words: knob(200, 12),
         };
         if crowd { Self { computers: 80, relay_lies: 80, ..knobs } } else { knobs }
     }
@@ -178,7 +188,14 @@ pub(crate) struct Sim {
     lines: BTreeMap<u64, Line>,
     record: Record,
     seen: Seen,
+    /// Alliances that two were in, and personal spaces with more than one computer.
     spaces: BTreeSet<SpaceId>,
+    /// Those of them that are personal.
+    personal: BTreeSet<SpaceId>,
+    /// Everybody's words.
+    words: BTreeMap<String, String>,
+    /// Keys that somebody's words have ended, as an honest relay knows.
+    ended: BTreeSet<(SpaceId, DeviceId)>,
     /// Until when what computers wrote in a space is kept, where they were cut off or their person left.
     safe: BTreeMap<(String, SpaceId), u64>,
     steps: Vec<String>,
@@ -249,6 +266,9 @@ impl Sim {
             record: Record::default(),
             seen: Seen::default(),
             spaces: BTreeSet::new(),
+            personal: BTreeSet::new(),
+            words: BTreeMap::new(),
+            ended: BTreeSet::new(),
             safe: BTreeMap::new(),
             steps: Vec::new(),
             faults: BTreeMap::new(),

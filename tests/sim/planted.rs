@@ -6,7 +6,7 @@ use alliance_replica::planted::{Bug, plant};
 use alliance_tests::sim::{Knobs, run};
 
 /// A fault, the seed from which on and the number of seeds within which it is found, and how it shows.
-const BUGS: [(Bug, u64, u64, &[&str]); 22] = [
+const BUGS: [(Bug, u64, u64, &[&str]); 29] = [
     (Bug::AckBeforeFsync, 0, 10, &["I1"]),
     (Bug::SealBeforePull, 0, 20, &["I2"]),
     (Bug::NoConfirmNeeded, 0, 20, &["I4"]),
@@ -15,13 +15,13 @@ const BUGS: [(Bug, u64, u64, &[&str]); 22] = [
     (Bug::InviteKeyStillWrapped, 0, 10, &["I4"]),
     (Bug::LastEntryNotSent, 50, 20, &["I"]),
     (Bug::QueueEmptiedTooFar, 0, 10, &["I"]),
-    (Bug::RelayAcksFailedCommit, 20, 20, &["I1"]),
+    (Bug::RelayAcksFailedCommit, 20, 20, &["I1", "I3"]),
     (Bug::RelayAcksBeforeCommit, 0, 20, &["I1"]),
     (Bug::AuthorCheckSkipped, 0, 20, &["I9"]),
     (Bug::NoPredecessorCheck, 0, 10, &["I"]),
     (Bug::EpochOfCutAuthorUsed, 0, 10, &["I4"]),
-    (Bug::LeaveOvertakesContent, 45, 20, &["I8"]),
-    (Bug::EndingBeforePull, 50, 20, &["I8"]),
+    (Bug::LeaveOvertakesContent, 35, 40, &["I8"]),
+    (Bug::EndingBeforePull, 35, 40, &["I8"]),
     (Bug::WriterCheckSkipped, 80, 20, &["I9"]),
     (Bug::ActorReused, 0, 20, &["I"]),
     (Bug::AfterIgnored, 0, 10, &["I3"]),
@@ -29,13 +29,27 @@ const BUGS: [(Bug, u64, u64, &[&str]); 22] = [
     (Bug::VersionOffByOne, 0, 20, &["I8"]),
     (Bug::ForkSilentlyAccepted, 0, 10, &["I2"]),
     (Bug::OwnBoundRaised, 0, 10, &["I9"]),
+    (Bug::LostComputerStays, 0, 40, &["I4"]),
+    (Bug::DoorsLeftOpen, 0, 40, &["I4"]),
+    (Bug::RenewedKeyLives, 0, 20, &["I4"]),
+    (Bug::RenewsNothing, 0, 20, &["I"]),
+    (Bug::WordsKeepOthers, 0, 20, &["I4"]),
+    (Bug::WordsOpenNothing, 0, 20, &["I"]),
+    (Bug::LaterAllianceForgotten, 0, 40, &["I3"]),
 ];
 
 /// The world in which a fault is looked for: one without it ends well.
 fn world(bug: Bug, seed: u64) -> Knobs {
     match bug {
+        // What they break happens often in these, and nothing else goes wrong.
         // Nobody forks their control chain by themselves, or cuts a computer that goes on as if it knew nothing.
         Bug::ForkSilentlyAccepted | Bug::OwnBoundRaised => Knobs { thieves: 40, ..Knobs::CALM },
+        Bug::LostComputerStays
+        | Bug::DoorsLeftOpen
+        | Bug::RenewedKeyLives
+        | Bug::RenewsNothing
+        | Bug::LaterAllianceForgotten => Knobs { own: 80, invites: 20, ..Knobs::CALM },
+        Bug::WordsKeepOthers | Bug::WordsOpenNothing => Knobs { words: 30, ..Knobs::CALM },
         _ => Knobs::of(seed),
     }
 }

@@ -28,6 +28,13 @@ pub enum Bug {
     EpochOfCutAuthorUsed,
     LeaveOvertakesContent,
     EndingBeforePull,
+    LostComputerStays,
+    DoorsLeftOpen,
+    RenewedKeyLives,
+    RenewsNothing,
+    WordsKeepOthers,
+    WordsOpenNothing,
+    LaterAllianceForgotten,
     OwnBoundRaised,
 }
 

@@ -5,6 +5,8 @@
 //! that is to come an invitation to each alliance. Whoever is in the personal space can take those up, so a cut also ends
 //! every invitation of that person that is still open.
 
+mod lost;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_replica::{
@@ -13,6 +15,7 @@ use alliance_replica::{
         control::{AddedRole, Purpose, Reason, Record, SpaceKind},
         membership::{DeviceState, Fold, Role},
     },
+    planted::{self, Bug},
 };
 
 use super::{
@@ -121,22 +124,33 @@ impl Profile {
         let now = u64::try_from(world.now).unwrap_or(0);
         let alone = self.store.read::<_, AppError>(|tx| {
             let loaded = loaded(&mut self.spaces, tx, &personal)?;
-            Ok(living(&loaded.log.fold()).count() < 2 && loaded.log.fold().device(&loaded.device()).is_some())
+            let fold = loaded.log.fold();
+            let is_here = fold.device(&loaded.device()).is_some();
+            Ok(living(&fold).count() < 2 && is_here && lost::cut_off(loaded).is_empty())
         })?;
         if alone {
             return Ok(Tended::default());
         }
         let Self { store, spaces, documents, .. } = self;
         let result = store.write(|tx| {
-            let admissions = admissions(tx, &personal)?;
+            let mut admissions = admissions(tx, &personal)?;
+            admissions.sort_by_key(|it| it.until);
             let open = |it: &&Admission| it.until >= now;
             let mine = keys_of(loaded(spaces, tx, &personal)?);
             let mut ways: BTreeMap<SpaceId, Invitation> = BTreeMap::new();
+            // Of several the latest: the others were taken back.
             for admission in admissions.iter().filter(open).filter(|it| mine.contains(&it.whose)) {
                 let Ok(invitation) = Invitation::parse(&admission.invitation) else { continue };
                 let terms = invitation.terms();
                 let fits = terms.space == admission.space && terms.purpose == Purpose::OwnDevice;
-                if fits && tx.space(&admission.space)?.is_none() {
+                let used = match tx.space(&admission.space)? {
+                    None => false,
+                    Some(_) => {
+                        let space = loaded(spaces, tx, &admission.space)?;
+                        !space.is_waiting() || keys_of(space).contains(&invitation.device_secret().id())
+                    }
+                };
+                if fits && !used {
                     ways.insert(admission.space, invitation);
                 }
             }
@@ -145,6 +159,7 @@ impl Profile {
                 return Ok(tended);
             }
             tended.wrote |= name_this(tx, spaces, documents, world)?;
+            tended.wrote |= lost::end(tx, spaces, &personal)?;
             let named = named(tx, &personal)?;
             let alliances = alliances(tx)?;
             let row = tx.space(&personal)?.ok_or(AppError::UnknownSpace)?;
@@ -155,11 +170,13 @@ impl Profile {
                 others.map(|device| (device, keys(space, &device))).collect::<Vec<_>>()
             };
             for (device, keys) in others {
-                for space in &alliances {
+                for space in alliances.iter().filter(|_| !planted::is(Bug::LaterAllianceForgotten)) {
                     let is_there = named.iter().any(|it| it.device == device && it.places.contains_key(space));
-                    let mut offered = admissions.iter().filter(open).filter(|it| it.space == *space);
+                    let offered: Vec<_> = admissions.iter().filter(open).filter(|it| it.space == *space).collect();
                     let Some(relay) = relays.iter().find(|relay| relay.keeps(space)) else { continue };
-                    if is_there || offered.any(|it| keys.contains(&it.whose)) || !is_in(loaded(spaces, tx, space)?) {
+                    let here = loaded(spaces, tx, space)?;
+                    let is_offered = offered.iter().any(|it| keys.contains(&it.whose) && !was_in_vain(here, it));
+                    if is_there || is_offered || !is_in(here) {
                         continue;
                     }
                     let terms = (space, Purpose::OwnDevice, now + ADMISSION);
@@ -254,7 +271,7 @@ impl Profile {
                     loaded.store_row(tx)?;
                 }
             }
-            Ok(())
+            lost::close_doors(tx, spaces).map(|_| ())
         })
     }
 
@@ -425,6 +442,14 @@ fn named(tx: &Tx<'_>, personal: &SpaceId) -> Result<Vec<Named>, AppError> {
         }
     }
     Ok(all)
+}
+
+/// True if an invitation was taken back before whoever took it up was let in.
+fn was_in_vain(space: &Space, admission: &Admission) -> bool {
+    let Ok(way) = Invitation::parse(&admission.invitation) else { return true };
+    let (key, fold) = (way.device_secret().id(), space.log.fold());
+    let came = redeemed(space, &key).is_some_and(|device| fold.device(&device).is_some());
+    !came && fold.device(&key).is_some_and(|it| !it.live)
 }
 
 /// The computers that the personal space names, and those that came with an invitation and have not said where they are.

@@ -117,7 +117,8 @@ impl Joining {
         let space = self.log.space();
         let fold = self.log.fold();
         let relay = self.invitation.terms().relay.as_ref().map(|relay| relay_address(&relay.url)).transpose()?;
-        let device = DeviceSecret::generate(world.rng);
+        let waiting = profile.waiting_for(&space)?;
+        let device = waiting.unwrap_or_else(|| DeviceSecret::generate(world.rng));
         let inviter = fold.device(&self.key.id()).ok_or(AppError::NotInvited(NotInvited::Unknown))?.member;
         let purpose = self.purpose().ok_or(AppError::NotInvited(NotInvited::Unknown))?;
         // Somebody else has words of their own.
@@ -157,12 +158,20 @@ impl Joining {
         };
         let Profile { store, spaces, documents, .. } = profile;
         let result = store.write(|tx| {
-            if tx.space(&space)?.is_some() {
-                return Err(AppError::NotInvited(NotInvited::Member));
+            match tx.space(&space)? {
+                None => tx.insert_space(&row)?,
+                // The invitation by which it was to come was taken back; the key stays, and what was written with it.
+                Some(before) if before.device == row.device && purpose == Purpose::OwnDevice => {
+                    for used in tx.invitations(&space)?.into_iter().filter(|it| !it.mine) {
+                        tx.remove_invitation(&space, &used.device)?;
+                    }
+                }
+                Some(_) => return Err(AppError::NotInvited(NotInvited::Member)),
             }
-            tx.insert_space(&row)?;
             for verified in &self.control {
-                tx.insert_entry(&space, verified, State::Stored)?;
+                if tx.entry(&space, &verified.id)?.is_none() {
+                    tx.insert_entry(&space, verified, State::Stored)?;
+                }
             }
             tx.insert_entry(&space, &entry, State::Stored)?;
             tx.insert_invitation(

@@ -255,6 +255,15 @@ impl Profile {
         spaces.get_mut(space).ok_or(AppError::UnknownSpace)
     }
 
+    /// The key of this computer in a space whose invitation it took up, and that has not let it in.
+    pub(super) fn waiting_for(&mut self, space: &SpaceId) -> Result<Option<DeviceSecret>, AppError> {
+        if self.store.read::<_, AppError>(|tx| Ok(tx.space(space)?.is_none()))? {
+            return Ok(None);
+        }
+        let space = self.space(space)?;
+        Ok(space.is_waiting().then(|| DeviceSecret::from_bytes(&space.secret.to_bytes())))
+    }
+
     /// The personal space and the key of the words that the person has now.
     pub(super) fn personal(&mut self) -> Result<Personal, AppError> {
         let damaged = || StoreError::Damaged { what: "the personal space" };

@@ -19,6 +19,7 @@ use alliance_replica::{
         control::{AddDevice, AddedRole, Cut, Reason, Record, SpaceKind},
         membership::{DeviceState, Role},
     },
+    planted::{self, Bug},
 };
 use serde_json::json;
 
@@ -169,6 +170,8 @@ impl Profile {
                 here.store_devices(tx)?;
                 tx.put_device(&space, &device.id(), &state.member)?;
                 membership::note_state(tx, &here)?;
+                let control: Vec<_> = here.log.dag().entries().map(|(entry, _, _)| entry).collect();
+                membership::note_forks(tx, &here, &control, world.now)?;
                 spaces.insert(space, here);
                 taken.push(space);
             }
@@ -337,7 +340,7 @@ impl Space {
             it.live && it.member == member && it.role != Role::Recovery && **device != key.id()
         };
         let mut records = Vec::new();
-        if others == Others::Cut {
+        if others == Others::Cut && !planted::is(Bug::WordsKeepOthers) {
             let reason = |role| if role == Role::Invite { Reason::Withdrawn } else { Reason::Lost };
             let cut = |device: &DeviceId, role| Record::Cut(Cut { device: *device, reason: reason(role) });
             records.extend(fold.devices().filter(ends).map(|(device, it)| cut(device, it.role)));

@@ -135,6 +135,7 @@ impl Gate<'_, '_, '_> {
         self.withdraw()?;
         if came.is_whole() {
             self.renew()?;
+            self.invite()?;
         }
         if !came.is_whole() && self.tx.endings(&self.space.id())?.iter().any(|it| it.reason.is_some()) {
             // Words wait with the cut: the computer that is to go would read them.
@@ -167,8 +168,11 @@ impl Gate<'_, '_, '_> {
         Ok(())
     }
 
-    /// Writes the records of invitations that were made while nobody could be asked.
+    /// Writes the records of invitations that were made while nobody could be asked; the fresh key does, if one is wanted.
     fn invite(&mut self) -> Result<(), AppError> {
+        if self.is_renewing()? {
+            return Ok(());
+        }
         for invited in self.tx.invitations(&self.space.id())?.into_iter().filter(|it| it.mine && !it.written) {
             let key = DeviceSecret::from_bytes(&invited.secret).keys();
             let record = Record::Invite(Invite { key, purpose: invited.purpose, expires: invited.expires });
@@ -181,9 +185,10 @@ impl Gate<'_, '_, '_> {
     /// Confirms the first redemption of each invitation of this device, and erases the invitation's secret.
     fn confirm(&mut self) -> Result<(), AppError> {
         let me = self.space.device();
+        let endings = self.tx.endings(&self.space.id())?;
         for redeem in self.space.log.fold().pending(&me) {
             let Some((key, _)) = self.space.log.dag().record(&redeem) else { continue };
-            if !self.space.log.fold().pending(&me).contains(&redeem) {
+            if endings.iter().any(|it| it.device == key) || !self.space.log.fold().pending(&me).contains(&redeem) {
                 continue;
             }
             self.record(Record::Confirm(Confirm { redeem }))?;

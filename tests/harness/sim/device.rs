@@ -68,6 +68,10 @@ pub(crate) struct Device {
     pub(crate) forks: bool,
     /// True while its disk is full.
     pub(crate) full: bool,
+    /// True if it began with its person's words: several may write with the key that these are.
+    pub(crate) by_words: bool,
+    /// True until everything is back that its person's words open.
+    pub(crate) restoring: bool,
 }
 
 impl Device {
@@ -93,7 +97,16 @@ impl Sim {
         let folder = folder();
         let person = Person { name: of.to_owned(), role: role.to_owned() };
         let mut outside = Outside { now: self.unix(), rng: self.dice.rng() };
-        let (profile, _) = Profile::create(&folder.path().join(DATABASE), &person, &mut outside).expect("a profile");
+        let (profile, words) =
+            Profile::create(&folder.path().join(DATABASE), &person, &mut outside).expect("a profile");
+        if name == of {
+            self.words.insert(of.to_owned(), words.reveal().to_string());
+        }
+        self.put(name, of, folder, profile);
+    }
+
+    /// A computer of somebody's, with a profile.
+    pub(crate) fn put(&mut self, name: &str, of: &str, folder: TempDir, profile: Profile) {
         let device = Device {
             person: of.to_owned(),
             folder,
@@ -113,6 +126,8 @@ impl Sim {
             back: None,
             forks: false,
             full: false,
+            restoring: false,
+            by_words: false,
         };
         self.devices.insert(name.to_owned(), device);
     }
@@ -186,12 +201,16 @@ impl Sim {
             return Ok(());
         }
         match Profile::open(&device.folder.path().join(DATABASE)) {
-            Ok(profile) => (device.profile, device.synced) = (Some(profile), 0),
+            Ok(mut profile) => {
+                device.restoring = profile.is_restoring().expect("a profile");
+                (device.profile, device.synced) = (Some(profile), 0);
+            }
             Err(error) => return Err(Violation(format!("I1: {name} does not open: {error:?}"))),
         }
         let full = self.devices[name].full;
         self.say(format!("{name} is there again"));
         self.set_full(name, full)?;
+        self.lend(name)?;
         self.has_what_it_acknowledged(name)?;
         self.after(0, Event::Dial(name.to_owned()));
         Ok(())
@@ -272,6 +291,8 @@ impl Sim {
             back: device.back,
             forks: true,
             full: false,
+            restoring: device.restoring,
+            by_words: device.by_words,
         };
         self.devices.insert(other.clone(), twin);
         self.restart(&other)?;
@@ -316,4 +337,12 @@ pub(crate) fn own(file: &Path, space: SpaceId, column: &str) -> Option<Vec<u8>> 
     let file = Connection::open(file).expect("a profile");
     let sql = format!("SELECT {column} FROM spaces WHERE space = ?1");
     file.query_row(&sql, [space.as_ref()], |row| row.get(0)).optional().expect("a profile")
+}
+
+/// The personal space that a profile's file has, if it has one yet.
+pub(crate) fn own_space(file: &Path) -> Option<SpaceId> {
+    let file = Connection::open(file).expect("a profile");
+    let found =
+        file.query_row("SELECT space FROM spaces WHERE kind = 0", (), |row| row.get::<_, Vec<u8>>(0)).optional();
+    SpaceId::from_slice(&found.expect("a profile")?)
 }

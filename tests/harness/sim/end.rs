@@ -26,7 +26,7 @@ struct Copy {
 impl Sim {
     pub(crate) fn end(&mut self) -> Result<(), Violation> {
         self.heal()?;
-        if let Some(why) = self.unrest() {
+        if let Some(why) = self.unrest()? {
             return Err(Violation(format!("I3: not everybody has everything after {} minutes: {why}", BOUND / 60_000)));
         }
         self.relay_has_what_it_acknowledged()?;
@@ -42,15 +42,17 @@ impl Sim {
         }
         for space in self.spaces.clone() {
             self.keys_are_for_the_living(space)?;
+            self.what_ended_is_out(space)?;
             self.content_is_for_the_living(space)?;
             self.forks_are_told(space)?;
         }
+        self.the_lost_are_out_everywhere()?;
         self.rows_are_what_documents_say()?;
         self.no_word_is_lost()
     }
 
     /// Who has something to say to the relay, or it to them, or who do not have the same; nothing once all is quiet.
-    pub(crate) fn unrest(&mut self) -> Option<String> {
+    pub(crate) fn unrest(&mut self) -> Result<Option<String>, Violation> {
         let names: Vec<_> = self.devices.keys().cloned().collect();
         for name in names {
             if self.outlaws.iter().any(|(person, _)| *person == self.devices[&name].person) {
@@ -61,16 +63,17 @@ impl Sim {
                 None => profile.relays().is_ok_and(|relays| relays.is_empty()),
             });
             if !matches!(asked, Ok(Some(true))) {
-                return Some(format!("{name} is not settled"));
+                return Ok(Some(format!("{name} is not settled")));
             }
         }
-        self.spaces.clone().into_iter().find_map(|space| {
+        let differ = self.spaces.clone().into_iter().find_map(|space| {
             let names = self.together(space);
             let heads = names.iter().map(|name| self.call(name, |profile, _, _| profile.heads(space).ok()));
             let heads: Vec<_> = heads.map(|heads| heads.ok().flatten().flatten()).collect();
             let differ = heads.windows(2).position(|two| two[0].is_none() || two[0] != two[1])?;
             Some(format!("{} and {} differ in {space}", names[differ], names[differ + 1]))
-        })
+        });
+        if differ.is_some() { Ok(differ) } else { self.own_unrest() }
     }
 
     /// The computers that are in a space, by what the relay has of it: who was cut off does not hear of it.

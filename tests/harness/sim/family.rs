@@ -99,7 +99,7 @@ impl Sim {
 
     /// What these computers write in a space from now on, or what the relay had not from them, nobody promises to keep;
     /// on one of them all stays that is written by now.
-    fn ends(&mut self, space: SpaceId, is_meant: impl Fn(&Self, &str) -> bool, last: Option<&str>) {
+    pub(crate) fn ends(&mut self, space: SpaceId, is_meant: impl Fn(&Self, &str) -> bool, last: Option<&str>) {
         let meant: Vec<_> = self.devices.keys().filter(|name| is_meant(self, name)).cloned().collect();
         for name in meant {
             let sealed = self.devices[&name].sealed.get(&space).copied().unwrap_or(0);
@@ -110,7 +110,7 @@ impl Sim {
     }
 
     /// A session learns that another program of its computer, or a person, decided something.
-    fn tell(&mut self, name: &str) {
+    pub(crate) fn tell(&mut self, name: &str) {
         if let Some((_, session)) = &mut self.devices.get_mut(name).expect("a computer").session {
             session.local_change();
             self.rouse(name);

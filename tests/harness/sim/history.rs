@@ -61,7 +61,13 @@ pub struct Belief {
 impl Sim {
     /// What there is of each alliance, and what everybody makes of it.
     pub(crate) fn histories(&mut self) -> Result<Vec<History>, Violation> {
-        self.spaces.clone().into_iter().map(|space| self.history(space)).collect()
+        self.spaces
+            .difference(&self.personal)
+            .copied()
+            .collect::<Vec<_>>()
+            .into_iter()
+            .map(|space| self.history(space))
+            .collect()
     }
 
     fn history(&mut self, space: SpaceId) -> Result<History, Violation> {

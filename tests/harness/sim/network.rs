@@ -6,7 +6,11 @@ use alliance_core::app::{AppError, Session};
 use alliance_replica::{exchange::frame::Frame, id::DeviceId, log::heads::Chain};
 use alliance_sync_server::replica::{ConnectionId, Now, Output};
 
-use super::{START, Sim, Violation, device::Online, wal::Crash};
+use super::{
+    START, Sim, Violation,
+    device::{Online, own_space},
+    wal::{Crash, DATABASE},
+};
 use crate::meddler::Way;
 
 /// Milliseconds for which a session gathers what it hears and what is typed, as the program does.
@@ -15,6 +19,8 @@ const GATHER: u64 = 50;
 const ATTEND: u64 = 20_000;
 /// Milliseconds after which spaces are tried again that the relay refused, as the program does.
 const AGAIN: u64 = 60_000;
+/// Milliseconds after which who looked after a person's computers syncs again.
+const TEND: u64 = 1_000;
 /// Milliseconds after which a session that gets no further ends, where a relay drops frames.
 const PATIENCE: u64 = 60_000;
 
@@ -373,15 +379,23 @@ impl Sim {
         match settled {
             Some(Ok(true)) => {
                 let clock = self.clock;
+                let personal = own_space(&self.devices[name].folder().join(DATABASE));
                 let sealed = self.call(name, |profile, _, _| {
-                    let alliances = profile.alliances()?.into_iter().map(|it| it.space);
-                    let waits = alliances.map(|space| Ok((space, profile.waiting(space)?)));
+                    let spaces = profile.alliances()?.into_iter().map(|it| it.space).chain(personal);
+                    let waits = spaces.map(|space| Ok((space, profile.waiting(space)?)));
                     waits.collect::<Result<Vec<_>, AppError>>()
                 })?;
                 let device = self.devices.get_mut(name).expect("a computer");
                 device.settled = clock;
                 let sealed = sealed.and_then(Result::ok).into_iter().flatten().filter(|(_, waits)| *waits == 0);
                 device.sealed.extend(sealed.map(|(space, _)| (space, clock)));
+                if self.look_after_own(name)? {
+                    // What came or was written goes with the next exchange.
+                    self.hang_up(name, 0);
+                    self.after(TEND, Event::Dial(name.to_owned()));
+                    return Ok(());
+                }
+                let device = self.devices.get_mut(name).expect("a computer");
                 if device.online == Online::Once {
                     device.online = Online::No;
                     self.hang_up(name, 0);

@@ -99,7 +99,8 @@ impl Sim {
         let owners = self.seen.owners.get(&head.device).cloned().unwrap_or_default();
         // The key of an invitation is several people's who take it up.
         let people: BTreeSet<_> = owners.iter().map(|name| &self.devices[name].person).collect();
-        if people.len() > 1 || owners.iter().any(|name| self.devices[name].forks) {
+        let by_words = owners.len() > 1 && owners.iter().all(|name| self.devices[name].by_words);
+        if people.len() > 1 || by_words || owners.iter().any(|name| self.devices[name].forks) {
             return Ok(());
         }
         Err(Violation(format!("I2: the log of {owners:?} forked at {} {:?}", head.seq, head.chain)))

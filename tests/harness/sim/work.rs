@@ -1,11 +1,10 @@
 //! What happens, step by step: faults strike, people come and go and write.
 
 use alliance_core::{
-    app::{AllianceInfo, AllianceState, AppError, Joining, Profile, SessionError, World as Outside},
+    app::{AllianceInfo, AllianceState, AppError, Profile, World as Outside},
     keys::Invitation,
 };
 use alliance_replica::id::SpaceId;
-use alliance_sync_server::replica::{ConnectionId, Output};
 
 use super::{
     BOUND, Sim, Violation,
@@ -64,62 +63,6 @@ impl Sim {
         Ok(Invitation::parse(&invitation.reveal()).expect("an invitation"))
     }
 
-    /// Somebody takes up an invitation, over a good network; an error if it does not let them in.
-    pub(crate) fn join(&mut self, name: &str, invitation: &Invitation) -> Result<Result<(), SessionError>, Violation> {
-        let text = invitation.reveal();
-        let again = Invitation::parse(&text).expect("an invitation");
-        let Some(mut joining) = self.call(name, |_, _, outside| Joining::new(again, outside))? else {
-            return Ok(Ok(()));
-        };
-        self.events += 1;
-        let connection = ConnectionId(self.events);
-        let mut nonce = [0; 32];
-        self.dice.fill(&mut nonce);
-        let now = alliance_sync_server::replica::Now {
-            unix: self.unix().unsigned_abs(),
-            elapsed: std::time::Duration::from_millis(self.clock),
-        };
-        let Some(relay) = self.node.up() else { return Ok(Ok(())) };
-        relay.connect(connection, nonce);
-        let mut quiet = 0;
-        while !joining.is_done() && quiet < 3 {
-            quiet += 1;
-            let Some(relay) = self.node.up() else { break };
-            while let Some(frame) = joining.poll_transmit() {
-                relay.handle(connection, &frame, now);
-                quiet = 0;
-            }
-            relay.commit();
-            let mut others = Vec::new();
-            while let Some(output) = self.node.up().and_then(alliance_sync_server::replica::Relay::poll) {
-                match output {
-                    Output::Send { to, frame } | Output::Drop { to, frame } if to == connection => {
-                        quiet = 0;
-                        if let Some(relay) = self.node.up() {
-                            relay.written(to, frame.len());
-                        }
-                        if let Err(error) = joining.handle(&frame) {
-                            return Ok(Err(error));
-                        }
-                    }
-                    other => others.push(other),
-                }
-            }
-            others.into_iter().try_for_each(|output| self.hand_on(output))?;
-        }
-        if let Some(relay) = self.node.up() {
-            relay.disconnect(connection);
-        }
-        if !joining.is_done() {
-            return Ok(Ok(()));
-        }
-        let done = self.call(name, |profile, _, outside| joining.finish(profile, outside))?;
-        if let Some(Ok(())) = done {
-            self.spaces.insert(invitation.terms().space);
-        }
-        Ok(done.unwrap_or(Ok(())).map_err(SessionError::from))
-    }
-
     /// One step: somebody does something, or something happens; then some time passes.
     pub(crate) fn step(&mut self) -> Result<(), Violation> {
         let knobs = self.knobs;
@@ -141,6 +84,8 @@ impl Sim {
             knobs.leaves,
             knobs.disk_full,
             knobs.thieves,
+            knobs.own,
+            knobs.words,
         ];
         let rest = 1000 - faults.iter().sum::<u64>();
         let weights: Vec<_> = faults.into_iter().chain([rest]).collect();
@@ -169,6 +114,9 @@ impl Sim {
             14 => self.somebody_leaves()?,
             15 => self.fill_disk()?,
             16 => self.thieve()?,
+            17 if self.dice.chance(500) => self.own_comes()?,
+            17 => self.own_goes()?,
+            18 => self.comes_back()?,
             _ if self.dice.chance(150) => self.come_or_go(),
             _ => self.somebody_writes()?,
         }
@@ -413,6 +361,7 @@ impl Sim {
                 | AppError::NotUndone { .. }
                 | AppError::NoSuchValue { .. }
                 | AppError::SharedAlready { .. }
+                | AppError::NotHereYet
                 | AppError::Ended),
             ) => {
                 self.say(format!("{name} may not do {what}: {error}"));
@@ -424,7 +373,7 @@ impl Sim {
 
     /// Ben invites somebody, and one or two take it up.
     fn somebody_comes(&mut self) -> Result<(), Violation> {
-        if self.spaces.len() > 4 {
+        if self.spaces.len() - self.personal.len() > 4 {
             return Ok(());
         }
         let title = format!("Ben & somebody {}", self.spaces.len());
@@ -434,7 +383,7 @@ impl Sim {
             Ok::<_, AppError>(profile.invite(space, expires, outside)?.reveal())
         })?;
         let invitation = match made {
-            None => return Ok(()),
+            None | Some(Err(AppError::Ended)) => return Ok(()),
             Some(Err(error)) => return self.app_failed("Ben", &error),
             Some(Ok(text)) => Invitation::parse(&text).expect("an invitation"),
         };
@@ -478,7 +427,7 @@ impl Sim {
             self.after(0, Event::Dial(name));
         }
         let from = self.clock;
-        while self.clock - from < BOUND && self.unrest().is_some() {
+        while self.clock - from < BOUND && self.unrest()?.is_some() {
             self.pass(10_000)?;
         }
         Ok(())

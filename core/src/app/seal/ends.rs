@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use alliance_replica::{
     id::DeviceId,
     log::control::{AddDevice, AddedRole, Cut, Leave, Purpose, Reason, Record},
+    planted::{self, Bug},
 };
 
 use super::{
@@ -73,7 +74,10 @@ impl Gate<'_, '_, '_> {
     /// know its secret.
     fn close_doors(&mut self) -> Result<(), AppError> {
         let (space, me, fold) = (self.space.id(), self.space.row.member, self.space.log.fold());
-        let is_open = |device: &DeviceId| fold.device(device).is_some_and(|it| it.live && it.member == me);
+        let is_open = |device: &DeviceId| {
+            let is_ours = fold.device(device).is_some_and(|it| it.live && it.member == me);
+            is_ours && !planted::is(Bug::DoorsLeftOpen)
+        };
         let invitations = fold.invitations();
         let own = invitations.iter().filter(|it| it.invite.purpose == Purpose::OwnDevice);
         let open: BTreeSet<_> = own.map(|it| it.invite.key.device).filter(is_open).collect();
@@ -84,15 +88,21 @@ impl Gate<'_, '_, '_> {
         Ok(())
     }
 
+    /// True while the person wants a fresh key for this device.
+    pub(super) fn is_renewing(&mut self) -> Result<bool, AppError> {
+        let wished = self.tx.meta(&renewal_key(&self.space.id()))?;
+        Ok(wished.is_some_and(|wished| wished == self.space.device().as_bytes()))
+    }
+
     /// Goes on under a fresh key, if the person wants to: the old one adds it, and it cuts the old one off. Changes keep
     /// their authors, and what waits is sealed by the new key.
     pub(super) fn renew(&mut self) -> Result<(), AppError> {
         let (space, old) = (self.space.id(), self.space.device());
-        if self.tx.meta(&renewal_key(&space))?.is_none_or(|wished| wished != old.as_bytes()) {
+        if !self.is_renewing()? {
             return Ok(());
         }
         // Nobody but who made an invitation confirms it.
-        let mine: Vec<_> = self.tx.invitations(&space)?.into_iter().filter(|it| it.mine).collect();
+        let mine: Vec<_> = self.tx.invitations(&space)?.into_iter().filter(|it| it.mine && it.written).collect();
         for invited in mine {
             if self.space.log.fold().device(&invited.device).is_some_and(|it| it.live) {
                 self.record(Record::Cut(Cut { device: invited.device, reason: Reason::Withdrawn }))?;
@@ -102,10 +112,13 @@ impl Gate<'_, '_, '_> {
         let new = DeviceSecret::generate(self.world.rng);
         let (keys, member) = (new.keys(), self.space.row.member);
         let consent = keys.consent(new.signing(), &space, &member);
-        let added = AddDevice { device: keys, role: AddedRole::Ordinary, renews: Some(old), consent };
+        let renews = (!planted::is(Bug::RenewsNothing)).then_some(old);
+        let added = AddDevice { device: keys, role: AddedRole::Ordinary, renews, consent };
         self.record(Record::AddDevice(added))?;
         self.space.become_device(self.tx, new)?;
-        self.record(Record::Cut(Cut { device: old, reason: Reason::Renewed }))?;
+        if !planted::is(Bug::RenewedKeyLives) {
+            self.record(Record::Cut(Cut { device: old, reason: Reason::Renewed }))?;
+        }
         Ok(())
     }
 
