@@ -171,10 +171,11 @@ impl Profile {
             };
             for (device, keys) in others {
                 for space in alliances.iter().filter(|_| !planted::is(Bug::LaterAllianceForgotten)) {
-                    let is_there = named.iter().any(|it| it.device == device && it.places.contains_key(space));
                     let offered: Vec<_> = admissions.iter().filter(open).filter(|it| it.space == *space).collect();
                     let Some(relay) = relays.iter().find(|relay| relay.keeps(space)) else { continue };
                     let here = loaded(spaces, tx, space)?;
+                    let place = named.iter().find(|it| it.device == device).and_then(|it| it.places.get(space));
+                    let is_there = place.is_some_and(|place| here.log.fold().device(place).is_some());
                     let is_offered = offered.iter().any(|it| keys.contains(&it.whose) && !was_in_vain(here, it));
                     if is_there || is_offered || !is_in(here) {
                         continue;

@@ -204,7 +204,8 @@ impl Sim {
             if self.device_of(name, space).is_some() {
                 self.ends(space, |sim, other| other != name && sim.devices[other].person == person, None);
                 let fold = self.membership(space).fold();
-                let others = self.devices.iter().filter(|(other, it)| *other != name && it.person == person);
+                // Another one that comes back at the same time is not known yet.
+                let others = self.devices.iter().filter(|(_, it)| !it.by_words && it.person == person);
                 let others = others.filter_map(|(other, _)| self.device_of(other, space));
                 let lives = |device: &DeviceId| fold.device(device).is_some_and(|it| it.live);
                 let ended: Vec<_> = others.filter(lives).map(|device| (space, device)).collect();

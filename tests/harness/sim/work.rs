@@ -428,7 +428,8 @@ impl Sim {
         }
         let from = self.clock;
         while self.clock - from < BOUND && self.unrest()?.is_some() {
-            self.pass(10_000)?;
+            // Not when everybody looks around.
+            self.pass(10_007)?;
         }
         Ok(())
     }
