@@ -22,7 +22,7 @@ const BUGS: [(Bug, u64, u64, &[&str]); 29] = [
     (Bug::EpochOfCutAuthorUsed, 0, 10, &["I4"]),
     (Bug::LeaveOvertakesContent, 35, 40, &["I8"]),
     (Bug::EndingBeforePull, 35, 40, &["I8"]),
-    (Bug::WriterCheckSkipped, 80, 20, &["I9"]),
+    (Bug::WriterCheckSkipped, 0, 40, &["I9"]),
     (Bug::ActorReused, 0, 20, &["I"]),
     (Bug::AfterIgnored, 0, 10, &["I3"]),
     (Bug::DroppedInsteadOfWaiting, 0, 20, &["I3"]),
@@ -30,7 +30,7 @@ const BUGS: [(Bug, u64, u64, &[&str]); 29] = [
     (Bug::ForkSilentlyAccepted, 0, 10, &["I2"]),
     (Bug::OwnBoundRaised, 0, 10, &["I9"]),
     (Bug::LostComputerStays, 0, 40, &["I4"]),
-    (Bug::DoorsLeftOpen, 0, 40, &["I4"]),
+    (Bug::DoorsLeftOpen, 0, 40, &["I3", "I4"]),
     (Bug::RenewedKeyLives, 0, 20, &["I4"]),
     (Bug::RenewsNothing, 0, 20, &["I"]),
     (Bug::WordsKeepOthers, 0, 20, &["I4"]),
@@ -41,14 +41,15 @@ const BUGS: [(Bug, u64, u64, &[&str]); 29] = [
 /// The world in which a fault is looked for: one without it ends well.
 fn world(bug: Bug, seed: u64) -> Knobs {
     match bug {
-        // What they break happens often in these, and nothing else goes wrong.
         // Nobody forks their control chain by themselves, or cuts a computer that goes on as if it knew nothing.
         Bug::ForkSilentlyAccepted | Bug::OwnBoundRaised => Knobs { thieves: 40, ..Knobs::CALM },
+        // What these break happens often there, and nothing else goes wrong.
         Bug::LostComputerStays
         | Bug::DoorsLeftOpen
         | Bug::RenewedKeyLives
         | Bug::RenewsNothing
         | Bug::LaterAllianceForgotten => Knobs { own: 80, invites: 20, ..Knobs::CALM },
+        Bug::WriterCheckSkipped => Knobs { forges: 120, ..Knobs::CALM },
         Bug::WordsKeepOthers | Bug::WordsOpenNothing => Knobs { words: 30, ..Knobs::CALM },
         _ => Knobs::of(seed),
     }
