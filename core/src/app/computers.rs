@@ -192,7 +192,9 @@ impl Profile {
                 if !own.iter().any(|(device, _)| *device == row.device) {
                     own.push((row.device, true)); // not let in yet
                 }
-                let old: BTreeSet<_> = own.iter().flat_map(|(device, _)| fold.lineage(device)).collect();
+                // Whose work another one took over was a computer of its own.
+                let goes_on = |device: &DeviceId| own.iter().any(|(it, _)| space.heirs(device).contains(it));
+                let old: BTreeSet<_> = own.iter().map(|(device, _)| *device).filter(goes_on).collect();
                 own.retain(|(device, live)| !is_recovery(space, device) && (*live || !old.contains(device)));
                 for (device, live) in own {
                     let same = |it: &Named| it.places.get(&row.space) == Some(&device);
@@ -368,9 +370,9 @@ fn name_this(
     let rows = tx.spaces()?;
     let Some(personal) = rows.iter().find(|row| row.kind == SpaceKind::Personal) else { return Ok(false) };
     let all = named(tx, &personal.space)?;
-    let old = loaded(spaces, tx, &personal.space)?.log.fold().lineage(&personal.device);
+    let space = loaded(spaces, tx, &personal.space)?;
     let before = all.iter().find(|it| it.device == personal.device);
-    let before = before.or_else(|| all.iter().find(|it| old.contains(&it.device)));
+    let before = before.or_else(|| all.iter().find(|it| space.heirs(&it.device).contains(&personal.device)));
     let is_said = |row: &SpaceRow| before.is_some_and(|it| it.places.get(&row.space) == Some(&row.device));
     let said: Vec<_> = rows.iter().filter(|row| row.kind == SpaceKind::Alliance && !is_said(row)).collect();
     if before.is_some_and(|it| it.device == personal.device) && said.is_empty() {
