@@ -27,10 +27,10 @@ use alliance_replica::{
 };
 
 pub use aside::{Aside, AsideState};
-pub use drill::Drilled;
-pub use taking::Merged;
 pub(super) use aside::{could_enter, enter, is_gone, tidy};
+pub use drill::Drilled;
 use file::{Begin, Piece, Reading, RelayHead, SpaceHead, Unsent, Writing, Written, damaged};
+pub use taking::Merged;
 
 use super::{AppError, Profile, World, query, receive::loaded, space::Space};
 use crate::{
@@ -267,11 +267,7 @@ impl Checked {
     }
 }
 
-fn check<R: Read>(
-    mut reading: Reading<R>,
-    begin: Begin,
-    mut here: Option<&mut Profile>,
-) -> Result<Backup, AppError> {
+fn check<R: Read>(mut reading: Reading<R>, begin: Begin, mut here: Option<&mut Profile>) -> Result<Backup, AppError> {
     let (mut spaces, mut current) = (Vec::new(), None::<Checked>);
     loop {
         match (reading.next()?, &mut current) {

@@ -13,10 +13,11 @@ use alliance_replica::{
 use super::is_thing;
 use crate::{
     app::{
-        AppError, Profile,
+        AppError, Computer, Profile,
         documents::Documents,
         intent::{self, Words},
         receive::loaded,
+        short_device,
         space::Space,
     },
     document::{Change, ChangeHash, DocId, Document, Preimage, Writer},
@@ -30,7 +31,9 @@ pub struct Aside {
     pub space: SpaceId,
     /// Which device of that space the computer is.
     pub device: DeviceId,
-    /// How the computer is called; empty if nobody said.
+    /// What stands for the computer in commands.
+    pub id: String,
+    /// How it is called; empty if nobody said.
     pub computer: String,
     /// Things that were changed.
     pub things: u64,
@@ -80,8 +83,9 @@ impl Profile {
                     true => AsideState::Lacks,
                 };
                 let named = computers.iter().find(|it| it.places.get(&space) == Some(&device));
+                let id = named.map_or_else(|| short_device(&device), Computer::short);
                 let computer = named.map(|it| it.name.clone()).unwrap_or_default();
-                all.push(Aside { space, device, computer, things: things.len() as u64, state });
+                all.push(Aside { space, device, id, computer, things: things.len() as u64, state });
             }
             all.retain(|it| it.things > 0);
             Ok(all)

@@ -166,9 +166,8 @@ impl<W: Write> Writing<W> {
         rng: &mut dyn CryptoRng,
     ) -> Result<W, BackupError> {
         let digest = self.digest;
-        let sign = |(space, secret): &(SpaceId, DeviceSecret)| {
-            secret.signing().sign(SIGNED, &[space.as_bytes(), &digest])
-        };
+        let sign =
+            |(space, secret): &(SpaceId, DeviceSecret)| secret.signing().sign(SIGNED, &[space.as_bytes(), &digest]);
         self.put(END, &End { signatures: signers.iter().map(sign).collect() }, rng)?;
         self.sealer.finish(rng).map_err(BackupError::Write)
     }

@@ -9,8 +9,8 @@ use alliance_replica::{
 };
 
 use super::{
-    AppError, Backup, BackupError, Begin, Chain, DeviceSecret, Entries, Log, Piece, Profile, Reading, Space,
-    SpaceHead, SpaceKind, Unsent, Words, World, Written, chain_of, check, enter, loaded, open_by, tidy,
+    AppError, Backup, BackupError, Begin, Chain, DeviceSecret, Entries, Log, Piece, Profile, Reading, Space, SpaceHead,
+    SpaceKind, Unsent, Words, World, Written, chain_of, check, enter, loaded, open_by, tidy,
 };
 use crate::{
     app::{
@@ -230,12 +230,12 @@ impl Profile {
         };
         match key {
             Some(key) if is_live(log, &key) => Ok(Some(key)),
-            Some(key) if head.kind == SpaceKind::Personal => Err(AppError::NotRestored(
-                match log.fold().device(&key.id()) {
+            Some(key) if head.kind == SpaceKind::Personal => {
+                Err(AppError::NotRestored(match log.fold().device(&key.id()) {
                     Some(_) => NotRestored::Ended,
                     None => NotRestored::OtherWords,
-                },
-            )),
+                }))
+            }
             _ => Ok(None),
         }
     }
