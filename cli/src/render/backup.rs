@@ -164,3 +164,66 @@ fn bytes(size: u64) -> String {
     }
     format!("{size} {}", UNITS[unit])
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::super::{Layout, tests::seen};
+    use super::*;
+    use crate::{command::Answer, env::Moment};
+
+    fn space(title: &str, more: u64, lacks: u64, unsent: u64) -> Space {
+        let (id, here) = ("0101010101".to_owned(), title != "?");
+        let personal = title.is_empty();
+        let title = if here { title.to_owned() } else { String::new() };
+        Space { id, title, personal, here, entries: 120, more, lacks, unsent }
+    }
+
+    fn of(spaces: Vec<Space>) -> Looked {
+        let (name, role, computer) = ("Anna".to_owned(), "client".to_owned(), "Laptop".to_owned());
+        let made = Moment::new(1_767_603_600, TimeZone::UTC);
+        Looked { file: "all.backup".into(), size: 1_234_567, name, role, computer, made, spaces }
+    }
+
+    fn kept(waits_for: &'static str, things: u64) -> Kept {
+        let (space, computer, id) = ("0101".to_owned(), "Laptop".to_owned(), "0202".to_owned());
+        Kept { space, computer, id, things, waits_for }
+    }
+
+    #[test]
+    fn a_backup_says_what_is_in_it_and_who_opens_it() {
+        let made = Answer::BackedUp(Made(of(vec![space("Ben & Anna", 0, 0, 2), space("", 0, 0, 0)])));
+        insta::assert_snapshot!("backup_made", seen(&made, Layout::Terminal));
+        insta::assert_snapshot!("backup_made_json", serde_json::to_string_pretty(&made).expect("serialises"));
+        let spaces = [("Ben & Anna", 0, 0), ("Anna & Dora", 3, 0), ("Anna & Carl", 0, 1), ("?", 120, 0), ("", 1, 2)];
+        let spaces = spaces.map(|(title, more, lacks)| space(title, more, lacks, 0));
+        let looked = Answer::BackupLooked(of(spaces.to_vec()));
+        insta::assert_snapshot!("backup_looked", seen(&looked, Layout::Terminal));
+        let aside = vec![kept("cut", 1), kept("cut", 2), kept("sync", 1), kept("more", 2)];
+        let merged = Answer::Merged(Merged { looked: of(spaces.to_vec()), new: 4, aside });
+        insta::assert_snapshot!("backup_merged", seen(&merged, Layout::Terminal));
+    }
+
+    #[test]
+    fn a_drill_says_in_words_what_would_not_come_back() {
+        let row = |title: &str, lost| Row {
+            id: "0101".to_owned(),
+            title: title.to_owned(),
+            personal: title.is_empty(),
+            whole: lost == 0,
+            entries: 100,
+            entries_lost: lost,
+            things: 10,
+            things_lost: lost,
+            unsent: 1,
+            unsent_lost: lost,
+        };
+        let tried = |lost| {
+            let spaces = vec![row("Ben & Anna", lost), row("", 0)];
+            seen(&Answer::Drilled(Tried { file: None, whole: lost == 0, spaces }), Layout::Terminal)
+        };
+        insta::assert_snapshot!("drill_whole", tried(0));
+        insta::assert_snapshot!("drill_not_whole", tried(1));
+    }
+}

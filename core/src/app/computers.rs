@@ -387,6 +387,25 @@ fn name_this(
     Ok(true)
 }
 
+/// Says in the personal space which device a computer is where that made a backup, if nobody has said it: it may be lost,
+/// and is cut off everywhere as one.
+pub(super) fn name_other(
+    tx: &Tx<'_>,
+    documents: &mut Documents,
+    personal: &SpaceId,
+    (places, name): (&BTreeMap<SpaceId, DeviceId>, &str),
+    world: &mut World<'_>,
+) -> Result<(), AppError> {
+    let (all, Some(device)) = (named(tx, personal)?, places.get(personal).copied()) else { return Ok(()) };
+    if all.iter().any(|it| it.device == device) {
+        return Ok(());
+    }
+    let name = if name.is_empty() { format!("computer {}", all.len() + 1) } else { name.to_owned() };
+    let places = places.iter().filter(|(space, _)| *space != personal).map(|(space, it)| (*space, *it)).collect();
+    let intent = computer::Intent { device: Some(device), name: Some(name), places, ..Default::default() };
+    put(tx, documents, personal, None, (device, intent), world)
+}
+
 /// Writes of a computer, which has an item or gets one.
 fn put(
     tx: &Tx<'_>,

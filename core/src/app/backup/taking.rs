@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io::Read, mem, path::Path};
 
 use alliance_replica::{
-    id::{ReplicaKey, SpaceId},
+    id::{DeviceId, ReplicaKey, SpaceId},
     limits,
     log::{entry::Verified, membership::Role},
 };
@@ -16,6 +16,7 @@ use crate::{
     app::{
         NotRestored,
         apply::{self, Since},
+        computers,
         relays::relay_address,
         restore,
     },
@@ -40,6 +41,8 @@ pub(super) enum How<'a> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Came {
     pub(super) space: SpaceId,
+    /// The device that made the backup.
+    pub(super) device: DeviceId,
     /// False if it was passed over.
     pub(super) here: bool,
     /// Entries that are new here.
@@ -81,8 +84,9 @@ impl Profile {
         words: Option<&Words>,
         world: &mut World<'_>,
     ) -> Result<Merged, AppError> {
-        let (reading, _) = self.open_backup(from, words)?;
+        let (reading, begin) = self.open_backup(from, words)?;
         let came = self.take_all(reading, &How::Merge, world)?;
+        self.name_maker(&came, &begin.computer, world)?;
         Ok(Merged { backup, new: came.into_iter().filter(|it| it.here).map(|it| (it.space, it.new)).collect() })
     }
 
@@ -100,9 +104,24 @@ impl Profile {
 
     /// Takes what a backup has into a profile that is being brought back, with all spaces that the words open.
     pub fn take_backup<R: Read>(&mut self, from: R, words: &Words, world: &mut World<'_>) -> Result<(), AppError> {
-        let (reading, _) = open_by(from, words)?;
-        self.take_all(reading, &How::Words(words), world)?;
-        Ok(())
+        let (reading, begin) = open_by(from, words)?;
+        let came = self.take_all(reading, &How::Words(words), world)?;
+        self.name_maker(&came, &begin.computer, world)
+    }
+
+    /// Keeps which device the computer is where that made the backup, if it is another one.
+    fn name_maker(&mut self, came: &[Came], name: &str, world: &mut World<'_>) -> Result<(), AppError> {
+        let personal = self.personal()?.space;
+        let places: BTreeMap<_, _> = came.iter().filter(|it| it.here).map(|it| (it.space, it.device)).collect();
+        let space = self.space(&personal)?;
+        let me = space.device();
+        let is_mine = |device: &DeviceId| *device == me || space.heirs(device).contains(&me);
+        if places.get(&personal).is_none_or(is_mine) {
+            return Ok(());
+        }
+        let Self { store, documents, .. } = self;
+        let result = store.write(|tx| computers::name_other(tx, documents, &personal, (&places, name), world));
+        self.settle(result)
     }
 
     pub(super) fn take_all<R: Read>(
@@ -248,7 +267,7 @@ impl Profile {
         if here && !unsent.is_empty() {
             self.set_aside(&head, unsent, matches!(how, How::Keys(_)), world)?;
         }
-        Ok(Came { space: head.space, here, new })
+        Ok(Came { space: head.space, device: head.device, here, new })
     }
 
     /// Keeps what was not sent, or takes it in at once if it is this very computer's.
