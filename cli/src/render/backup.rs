@@ -40,8 +40,8 @@ pub fn merged(merged: &Merged, page: &mut Page) {
     let strange = merged.looked.spaces.iter().filter(|it| !it.here).count() as u64;
     if strange > 0 {
         page.talk(&format!(
-            "{} in it not here: your other computers bring what is yours with `alliance sync`, and your words bring everything back in another --profile.",
-            count(strange, "alliance is", "alliances are")
+            "{} not here: your other computers bring what is yours with `alliance sync`, and your words bring everything back in another --profile.",
+            count(strange, "alliance in it is", "alliances in it are")
         ));
     }
     aside(&merged.aside, page);
@@ -96,17 +96,15 @@ pub fn aside(kept: &[Kept], page: &mut Page) {
     for Kept { computer, id, things, waits_for, .. } in told {
         let called = if computer.is_empty() { "another computer of yours" } else { &computer };
         let meant = if computer.is_empty() { id } else { quoted(&computer) };
-        let what = format!(
-            "{} that {called} had not sent {} kept aside",
-            count(things, "change", "changes"),
-            if things == 1 { "is" } else { "are" }
-        );
+        let (are, them) = if things == 1 { ("is", "it") } else { ("are", "them") };
+        let what = format!("{} that {called} had not sent {are} kept aside", count(things, "change", "changes"));
+        let comes = if things == 1 { "it comes" } else { "they come" };
         page.talk(&match waits_for {
             "cut" => format!(
-                "{what}. It may still send them; if it is lost, they come in once it is cut off: `alliance device cut {meant}`."
+                "{what}. It may still send {them}; if it is lost, {comes} in once it is cut off: `alliance device cut {meant}`."
             ),
-            "sync" => format!("{what}; the next `alliance sync` takes them in."),
-            _ => format!("{what}: what they build on is not here."),
+            "sync" => format!("{what}; the next `alliance sync` takes {them} in."),
+            _ => format!("{what}: what that builds on is not here."),
         });
     }
 }
