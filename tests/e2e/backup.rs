@@ -184,6 +184,34 @@ fn everything_comes_back_from_words_and_a_file_when_the_relay_is_gone_too() {
 }
 
 #[test]
+fn who_came_back_without_the_relay_is_let_in_by_it_with_the_next_sync() {
+    let (mut town, words) = with_words();
+    let file = backup(&town.anna, "all.backup");
+    town.ben.ok(&["note", "add", "Since the backup"]);
+    town.anna.ok(&["note", "add", "From the other computer"]);
+    town.meet();
+    town.stop_relay();
+    let bare = Person::new("anna");
+    let refused = restore(&bare, &file, &words, &[]).end().refusal();
+    assert_eq!((refused.exit, &*refused.code), (7, "relay_unreachable"), "{refused:?}");
+    assert!(refused.hint.contains("--offline"), "{refused:?}");
+    assert_eq!(bare.refused(&["today"]).code, "not_restored");
+    back(&bare, &file, &words, &["--offline"]);
+    bare.ok(&["note", "add", "Written offline"]);
+    town.start_relay();
+    town.sync(&[&bare, &town.ben, &town.anna, &bare]);
+    let shared = ["From Anna", "From Ben", "From the other computer", "Since the backup", "Written offline"];
+    assert_eq!(notes(&town.ben), shared);
+    for anna in [&town.anna, &bare] {
+        assert_eq!(notes(anna).iter().filter(|it| *it != "Mine alone").collect::<Vec<_>>(), shared, "both go on");
+    }
+    assert_eq!(
+        bare.json(&["security"]).as_array().expect("a list").iter().filter(|it| it["kind"] == "entry-refused").count(),
+        0
+    );
+}
+
+#[test]
 fn words_a_file_and_the_relay_bring_back_what_was_sent_since_and_what_was_not() {
     let (town, words) = with_words();
     town.anna.ok(&["note", "edit", "From Anna", "--title", "From Anna, and more"]);

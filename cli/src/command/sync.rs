@@ -34,9 +34,6 @@ pub struct Sync {
     pub watch: bool,
 }
 
-/// What is said where a relay has what a backup brought back, and does not know of this computer.
-const AWAITS_WORDS: &str = "This computer came back by a backup alone. Your 24 words let it in at a relay that has your alliances: `alliance recovery restore --relay <url> --keep-others`.";
-
 /// What came and went.
 #[derive(Serialize, Debug)]
 #[serde(transparent)]
@@ -135,9 +132,6 @@ impl Sync {
             return Ok(Answer::Said);
         }
         let (rows, failures) = everything(context, &runtime, &mut profile)?;
-        if rows.iter().any(|row| row.refused.is_some()) && profile.awaits_words()? {
-            context.ui.talk(AWAITS_WORDS);
-        }
         match failures.worst(context) {
             None => Ok(Answer::Synced(Synced { rows, over: true })),
             Some(error) => {

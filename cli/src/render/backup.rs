@@ -51,8 +51,7 @@ pub fn merged(merged: &Merged, page: &mut Page) {
 pub fn restored(restored: &RestoredFrom, page: &mut Page) {
     recovery::returned(&restored.returned, page);
     if restored.offline {
-        page.talk("No relay was asked: what was written elsewhere since the backup comes with `alliance sync`, and none of your other computers was cut off. If one is lost: `alliance device cut`.");
-        page.talk("A relay that still has your alliances asks for your words once: `alliance recovery restore --relay <url> --keep-others`. A new one does not: `alliance relay set <url>`.");
+        page.talk("No relay was asked. Read and write right away; the next `alliance sync` lets this computer in and brings what was written elsewhere since. If the relay is gone for good, `alliance relay set <url>` names another one first.");
     }
     aside(&restored.aside, page);
 }

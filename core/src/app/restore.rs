@@ -197,25 +197,17 @@ impl Profile {
     /// is called as in their alliances, or as is said here. Nobody knows which alliance commands meant: they mean the one
     /// of two people that has most in it.
     pub fn finish_restore(&mut self, said: Option<Person>) -> Result<(), AppError> {
-        if self.awaits_words()? {
-            return Err(AppError::NotRestored(NotRestored::Unsent));
+        for row in self.store.read::<_, AppError>(|tx| Ok(tx.spaces()?))? {
+            let space = self.space(&row.space)?;
+            if space.is_open_to_words() && !space.was_left() {
+                return Err(AppError::NotRestored(NotRestored::Unsent));
+            }
         }
         self.finish_offline(said)
     }
 
-    /// True while only the words let this computer into a space at a relay that has it: no relay is known to know of it.
-    pub fn awaits_words(&mut self) -> Result<bool, AppError> {
-        for row in self.store.read::<_, AppError>(|tx| Ok(tx.spaces()?))? {
-            let space = self.space(&row.space)?;
-            if space.is_open_to_words() && !space.was_left() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Marks the profile as whole though no relay knows of this computer: it was brought back by a backup alone. A relay
-    /// that lost the space takes it from this computer; one that has it asks for the words once more.
+    /// Marks the profile as whole though no relay knows of this computer: it was brought back by a backup alone. What the
+    /// words wrote is in its log, and a relay lets in whoever brings what says that they belong to a space.
     pub fn finish_offline(&mut self, said: Option<Person>) -> Result<(), AppError> {
         let rows = self.store.read::<_, AppError>(|tx| Ok(tx.spaces()?))?;
         let person = match self.person() {
