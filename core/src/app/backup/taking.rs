@@ -10,7 +10,7 @@ use alliance_replica::{
 
 use super::{
     AppError, Backup, BackupError, Begin, Chain, DeviceSecret, Entries, Log, Piece, Profile, Reading, Space, SpaceHead,
-    SpaceKind, Unsent, Words, World, Written, chain_of, check, enter, loaded, open_by, tidy,
+    SpaceKind, Unsent, Words, World, Written, chain_of, check, damaged, enter, loaded, open_by, tidy,
 };
 use crate::{
     app::{
@@ -188,7 +188,11 @@ impl Profile {
         current.bytes = 0;
         let paths = mem::take(&mut current.paths);
         if !paths.is_empty() {
-            current.new += self.receive(&current.head.space, paths, world)?.new;
+            let taken = self.receive(&current.head.space, paths, world)?;
+            if taken.refused.is_some() {
+                return Err(damaged("an entry in it is refused here").into());
+            }
+            current.new += taken.new;
         }
         Ok(())
     }
