@@ -305,6 +305,29 @@ fn what_a_lost_computer_had_not_sent_comes_in_once_it_is_cut_off_and_not_before(
 }
 
 #[test]
+fn an_alliance_that_is_only_in_the_backup_comes_in_by_the_words() {
+    let (mut town, words) = with_words();
+    let laptop = with_a_laptop(&town);
+    laptop.ok(&["new", "Anna & Dora"]);
+    laptop.ok(&["note", "add", "For Dora"]);
+    town.sync(&[&laptop]);
+    let file = backup(&laptop, "all.backup");
+    town.stop_relay();
+    let merged = town.anna.json(&["backup", "restore", &file]);
+    let strange = merged["spaces"].as_array().expect("a list").iter().filter(|it| it["here"] == false).count();
+    assert_eq!(strange, 1, "{merged}");
+    assert_eq!(town.anna.json(&["use"]).as_array().map(Vec::len), Some(1));
+    let came = back(&town.anna, &file, &words, &["--words", "--offline"]);
+    assert_eq!(came["cut_others"], false, "{came}");
+    assert_eq!(town.anna.json(&["--alliance", "Anna & Dora", "note", "list"])[0]["title"], "For Dora");
+    town.anna.ok(&["--alliance", "Anna & Dora", "note", "add", "For Dora, too"]);
+    town.start_relay();
+    town.sync(&[&town.anna, &laptop, &town.anna]);
+    let notes = laptop.json(&["--alliance", "Anna & Dora", "note", "list"]);
+    assert_eq!(notes.as_array().expect("a list").iter().filter(|it| it["private"] == false).count(), 2, "{notes}");
+}
+
+#[test]
 fn what_a_computer_sends_itself_after_all_is_there_once() {
     let (town, _) = with_words();
     let laptop = with_a_laptop(&town);

@@ -104,7 +104,7 @@ impl<W: Write> Sealer<W> {
         let length = u16::try_from(header.len()).unwrap_or(u16::MAX).to_be_bytes();
         let begins = [&MAGIC[..], &[VERSION], &length, &header].concat();
         into.write_all(&begins)?;
-        Ok(Self { into, key: primitives::derive(&*secret, KEY, &[&begins]), plain: Zeroizing::default(), number: 0 })
+        Ok(Self { into, key: primitives::derive(&secret, KEY, &[&begins]), plain: Zeroizing::default(), number: 0 })
     }
 
     /// Adds bytes.
@@ -166,7 +166,7 @@ impl<R: Read> Opener<R> {
         let header = &begins[begins.len() - length..];
         let header: Header = wire::decode("header", header, HEADER).map_err(|_| Error::Damaged("its beginning"))?;
         let secret = header.open(with).ok_or(Error::NotYours)?;
-        let key = primitives::derive(&*secret, KEY, &[&begins]);
+        let key = primitives::derive(&secret, KEY, &[&begins]);
         let (ahead, plain) = (Vec::new(), Zeroizing::default());
         Ok(Self { from, key, ahead, plain, at: 0, number: 0, last: false })
     }

@@ -16,9 +16,11 @@ use tempfile::TempDir;
 const FILE: u8 = 0;
 const INSIDE: u8 = 1;
 
+/// A person's words, a backup of theirs and what is sealed in it.
+type Made = (Words, Vec<u8>, Vec<u8>);
+
 thread_local! {
-    /// A person's words, a backup of theirs and what is sealed in it.
-    static MADE: RefCell<Option<(Words, Vec<u8>, Vec<u8>)>> = const { RefCell::new(None) };
+    static MADE: RefCell<Option<Made>> = const { RefCell::new(None) };
 }
 
 /// A file, or what is sealed in one: judged the same way twice.
@@ -53,7 +55,7 @@ fn with<T>(look: impl FnOnce(&Words, &[u8], &[u8]) -> T) -> T {
     })
 }
 
-fn make() -> (Words, Vec<u8>, Vec<u8>) {
+fn make() -> Made {
     let mut rng = ChaCha20Rng::seed_from_u64(7);
     let mut world = World { now: 1_767_603_600, rng: &mut rng };
     let folder = TempDir::new().expect("a folder");

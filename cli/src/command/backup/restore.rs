@@ -83,7 +83,7 @@ impl Restore {
         let words = (self.words || whole.is_none()).then(|| recovery::read(context.ui)).transpose()?;
         match (whole, words) {
             (Some(profile), words) => self.merge(profile, words.as_ref(), context),
-            (None, Some(words)) => self.bring_back(words, context),
+            (None, Some(words)) => self.bring_back(&words, context),
             (None, None) => Err(CliError::Cancelled),
         }
     }
@@ -91,22 +91,41 @@ impl Restore {
     fn merge(self, mut profile: Profile, words: Option<&Words>, context: &Context<'_>) -> Result<Answer, CliError> {
         let found = look(&self.file, Some(&mut profile), words)?;
         let mut outside = context.outside();
+        if let Some(words) = words.filter(|_| found.spaces.iter().any(|it| !it.here)) {
+            profile.take_backup(open(&self.file)?, words, &mut outside.world())?;
+            if profile.is_restoring()? {
+                return self.finish(profile, &found, words, Others::Keep, context);
+            }
+        }
         let Came { backup, new } = profile.merge_backup(found, open(&self.file)?, words, &mut outside.world())?;
         let new = new.values().sum();
         Ok(Answer::Merged(Merged { looked: looked(self.file, backup, context)?, new, aside: aside(&mut profile)? }))
     }
 
-    fn bring_back(self, words: Words, context: &Context<'_>) -> Result<Answer, CliError> {
+    fn bring_back(self, words: &Words, context: &Context<'_>) -> Result<Answer, CliError> {
         // Nothing is written before all of it is known to be right.
-        let found = look(&self.file, None, Some(&words))?;
+        let found = look(&self.file, None, Some(words))?;
+        let mut profile = begin(&self.file, words, context)?;
+        profile.take_backup(open(&self.file)?, words, &mut context.outside().world())?;
+        let others = if self.keep_others { Others::Keep } else { Others::Cut };
+        self.finish(profile, &found, words, others, context)
+    }
+
+    /// Adds this computer where the words let it in, after everything is here that the relays have.
+    fn finish(
+        self,
+        mut profile: Profile,
+        found: &Backup,
+        words: &Words,
+        others: Others,
+        context: &Context<'_>,
+    ) -> Result<Answer, CliError> {
         let offline = self.offline || !found.has_relay();
-        let mut profile = begin(&self.file, &words, context)?;
-        profile.take_backup(open(&self.file)?, &words, &mut context.outside().world())?;
-        profile.lend(&words)?;
-        let others = if self.keep_others || offline { Others::Keep } else { Others::Cut };
+        let others = if offline { Others::Keep } else { others };
         let said = self.name.zip(self.role).map(|(name, role)| Person { name, role });
-        let said = said.or_else(|| called(&found));
+        let said = said.or_else(|| called(found));
         let mut restoring = Restoring::new(context, None, self.without, words, true)?;
+        profile.lend(words)?;
         if offline {
             profile.take_over(others, &mut context.outside().world())?;
             profile.finish_offline(said)?;

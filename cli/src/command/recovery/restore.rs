@@ -104,12 +104,12 @@ impl Restore {
         let root = self.root.as_deref().map(relay::read_root).transpose()?;
         let words = super::read(context.ui)?;
         let way = Way { root, ..Way::to(self.relay) };
-        let mut restoring = Restoring::new(context, Some(way.clone()), self.without, words, false)?;
+        let mut restoring = Restoring::new(context, Some(way.clone()), self.without, &words, false)?;
         let mut profile = restoring.profile(&way)?;
         if way.root.is_some() {
             profile.set_relay_root(way.url.as_str(), way.root.clone())?;
         }
-        profile.lend(&restoring.words)?;
+        profile.lend(restoring.words)?;
         restoring.pull(&mut profile)?;
         let others = if self.keep_others { Others::Keep } else { Others::Cut };
         profile.take_over(others, &mut context.outside().world())?;
@@ -127,7 +127,7 @@ pub struct Restoring<'a> {
     /// A relay that was named.
     way: Option<Way>,
     without: Vec<RelayUrl>,
-    words: Words,
+    words: &'a Words,
     /// True if a backup is there as well.
     backed_up: bool,
 }
@@ -138,7 +138,7 @@ impl<'a> Restoring<'a> {
         context: &'a Context<'a>,
         way: Option<Way>,
         without: Vec<RelayUrl>,
-        words: Words,
+        words: &'a Words,
         backed_up: bool,
     ) -> Result<Self, CliError> {
         Ok(Self { context, runtime: sync::runtime()?, way, without, words, backed_up })
@@ -146,8 +146,8 @@ impl<'a> Restoring<'a> {
 
     /// What came back, now that the profile is whole.
     pub fn returned(&self, profile: &mut Profile, cut_others: bool) -> Result<Returned, CliError> {
-        profile.check_words(&self.words)?;
-        let missing = profile.lost_alliances(&self.words)?;
+        profile.check_words(self.words)?;
+        let missing = profile.lost_alliances(self.words)?;
         let missing: BTreeSet<_> = missing.into_iter().filter_map(|it| it.space).map(|it| it.to_string()).collect();
         let Person { name, role } = profile.person()?;
         Ok(Returned {
@@ -191,7 +191,7 @@ impl<'a> Restoring<'a> {
             }
             let mut came = false;
             for way in ways {
-                let lost = profile.lost_alliances(&self.words)?;
+                let lost = profile.lost_alliances(self.words)?;
                 if lost.is_empty() {
                     break;
                 }
@@ -200,7 +200,7 @@ impl<'a> Restoring<'a> {
                 let taken = profile.take_found(&found, way.url.as_str(), &mut self.context.outside().world())?;
                 came |= !taken.is_empty();
             }
-            profile.lend(&self.words)?;
+            profile.lend(self.words)?;
             if !came {
                 break;
             }

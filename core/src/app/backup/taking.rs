@@ -71,7 +71,7 @@ struct Current {
 enum Way {
     Here,
     /// Control entries come first: they tell whether it may come in.
-    Collecting(Log, Vec<Verified>),
+    Collecting(Box<Log>, Vec<Verified>),
     Over,
 }
 
@@ -153,7 +153,7 @@ impl Profile {
 
     fn begin_space(&mut self, head: SpaceHead) -> Result<Current, AppError> {
         let here = self.store.read::<_, AppError>(|tx| Ok(tx.space(&head.space)?.is_some()))?;
-        let way = if here { Way::Here } else { Way::Collecting(Log::new(head.space), Vec::new()) };
+        let way = if here { Way::Here } else { Way::Collecting(Box::new(Log::new(head.space)), Vec::new()) };
         Ok(Current { head, way, paths: Vec::new(), bytes: 0, unsent: Vec::new(), new: 0 })
     }
 
