@@ -17,13 +17,7 @@ use std::{
 use alliance_replica::{
     exchange::frame::Entries,
     id::{DeviceId, ItemId, SpaceId},
-    log::{
-        Log,
-        control::SpaceKind,
-        entry::Entry,
-        heads::Chain,
-        membership::{DeviceState, Role},
-    },
+    log::{Log, control::SpaceKind, entry::Entry, heads::Chain, membership::DeviceState},
 };
 
 pub use aside::{Aside, AsideState};
@@ -101,22 +95,23 @@ impl Profile {
         let computer = self.computers()?.into_iter().find(|it| it.this).map(|it| it.name).unwrap_or_default();
         let space = self.space(&personal.space)?;
         let fold = space.log.fold();
-        let own = |it: &DeviceState| it.live && it.member == space.row.member;
+        let member = space.row.member;
+        let own = |it: &DeviceState| it.live && it.member == member;
         if !fold.device(&space.device()).is_some_and(own) {
             return Err(AppError::NotHereYet);
         }
+        // Computers, too: one that has not heard of the newest epoch opens it all the same.
+        let keys = |device: &DeviceId| fold.device(device).filter(|it| own(it)).map(|it| it.keys);
         let words = space.words();
-        let mut to: Vec<_> = words.iter().filter_map(|key| fold.device(key)).filter(|it| own(it)).collect();
-        let (epoch, member) = (space.usable_key(), space.row.member);
-        if epoch.is_none() {
-            // Nothing was ever sealed, or a computer has just come or gone.
-            let computer = |it: &&DeviceState| it.live && it.member == member && it.role == Role::Ordinary;
-            to.extend(fold.devices().map(|(_, it)| it).filter(computer));
+        let computers = space.computers().map(|(device, _)| device).filter(|device| !words.contains(device));
+        let devices = words.iter().copied().chain([space.device()]).chain(computers);
+        let mut to = vec![personal.recovery];
+        for keys in devices.filter_map(|device| keys(&device)) {
+            if !to.contains(&keys) {
+                to.push(keys);
+            }
         }
-        let mut to: Vec<_> = to.into_iter().map(|it| it.keys).collect();
-        if !to.contains(&personal.recovery) {
-            to.insert(0, personal.recovery);
-        }
+        let epoch = space.usable_key();
         let begin = Begin { name: person.name, role: person.role, computer, made: world.now };
         let sealer = Sealer::new(into, &to, epoch.as_ref(), world.rng).map_err(BackupError::Write)?;
         self.store.read(|tx| {
