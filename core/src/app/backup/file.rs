@@ -259,3 +259,132 @@ fn decode<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, BackupError> {
 pub(super) fn damaged(what: &'static str) -> BackupError {
     BackupError::File(Error::Damaged(what))
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
+
+    use super::*;
+    use crate::keys::backup::Opening;
+
+    const SPACE: SpaceId = SpaceId::new([1; 16]);
+
+    fn rng() -> ChaCha20Rng {
+        ChaCha20Rng::seed_from_u64(1)
+    }
+
+    fn device(n: u8) -> DeviceSecret {
+        DeviceSecret::from_bytes(&[n; 64])
+    }
+
+    fn begin() -> Begin {
+        Begin { name: "Anna".to_owned(), role: "client".to_owned(), computer: String::new(), made: 5 }
+    }
+
+    fn head(space: SpaceId) -> SpaceHead {
+        let (kind, device) = (SpaceKind::Personal, device(1).id());
+        SpaceHead { space, kind, member: MemberId::of(&device), device, relays: Vec::new() }
+    }
+
+    fn unsent() -> Unsent {
+        Unsent { intent: 0, item: ItemId::new([2; 16]), writer: None, preimage: vec![3], bytes: vec![4; 100] }
+    }
+
+    fn writing() -> Writing<Vec<u8>> {
+        let sealer = Sealer::new(Vec::new(), &[device(9).keys()], None, &mut rng()).expect("begins");
+        Writing::begin(sealer, &begin(), &mut rng()).expect("begins")
+    }
+
+    /// A file with these records, signed by these.
+    fn file(say: impl FnOnce(&mut Writing<Vec<u8>>), signers: &[(SpaceId, DeviceSecret)]) -> Vec<u8> {
+        let mut writing = writing();
+        say(&mut writing);
+        writing.end(signers, &mut rng()).expect("ends")
+    }
+
+    /// How many records are read before the end, or what is wrong.
+    fn read(file: &[u8]) -> Result<usize, String> {
+        let with = device(9);
+        let opener = Opener::new(file, &Opening { devices: vec![&with], epochs: Vec::new() }).expect("opens");
+        let (mut reading, first) = Reading::begin(opener).map_err(|error| error.to_string())?;
+        assert_eq!(first, begin());
+        let mut count = 0;
+        loop {
+            match reading.next().map_err(|error| error.to_string())? {
+                Piece::End => return Ok(count),
+                _ => count += 1,
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_nobody_else_signs_for_a_device() {
+        let say = |writing: &mut Writing<Vec<u8>>| {
+            writing.space(&head(SPACE), &mut rng()).expect("a space");
+            writing.unsent(&unsent(), &mut rng()).expect("a change");
+        };
+        assert_eq!(read(&file(say, &[(SPACE, device(1))])), Ok(2));
+        let elsewhere = SpaceId::new([7; 16]);
+        for signers in [vec![], vec![(SPACE, device(2))], vec![(elsewhere, device(1))]] {
+            let refused = read(&file(say, &signers)).expect_err("refused");
+            assert!(refused.contains("signatures"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_signature_covers_all_that_stands_before_it() {
+        let signed = |change: &Unsent| {
+            let mut writing = writing();
+            writing.space(&head(SPACE), &mut rng()).expect("a space");
+            writing.unsent(change, &mut rng()).expect("a change");
+            let digest = writing.digest;
+            (writing, device(1).signing().sign(SIGNED, &[SPACE.as_bytes(), &digest]))
+        };
+        let (_, signature) = signed(&unsent());
+        let (mut other, _) = signed(&Unsent { bytes: vec![5; 100], ..unsent() });
+        other.put(END, &End { signatures: vec![signature] }, &mut rng()).expect("an end");
+        let refused = read(&other.sealer.finish(&mut rng()).expect("ends")).expect_err("refused");
+        assert!(refused.contains("signatures"), "{refused}");
+    }
+
+    #[test]
+    fn records_out_of_place_too_large_or_unknown_are_refused() {
+        let twice = |writing: &mut Writing<Vec<u8>>| {
+            writing.space(&head(SPACE), &mut rng()).expect("a space");
+            writing.space(&head(SPACE), &mut rng()).expect("a space");
+        };
+        let alone = |writing: &mut Writing<Vec<u8>>| writing.unsent(&unsent(), &mut rng()).expect("a change");
+        let unknown = |writing: &mut Writing<Vec<u8>>| writing.put(9, &unsent(), &mut rng()).expect("a record");
+        let again = |writing: &mut Writing<Vec<u8>>| writing.put(BEGIN, &begin(), &mut rng()).expect("a record");
+        let other = |writing: &mut Writing<Vec<u8>>| {
+            writing.space(&head(SPACE), &mut rng()).expect("a space");
+            writing.put(ENTRY, &begin(), &mut rng()).expect("a record");
+        };
+        let huge = |writing: &mut Writing<Vec<u8>>| {
+            writing.sealer.push(&[0xff, 0xff, 0xff, 0xff, UNSENT], &mut rng()).expect("bytes");
+        };
+        let longer = |writing: &mut Writing<Vec<u8>>| {
+            writing.sealer.push(&[0x03, 0xff, 0xff, 0xff, UNSENT, 1], &mut rng()).expect("bytes");
+        };
+        let signers = || [(SPACE, device(1))];
+        for (what, file) in [
+            ("twice", file(twice, &signers())),
+            ("alone", file(alone, &signers())),
+            ("not known", file(unknown, &signers())),
+            ("again", file(again, &signers())),
+            ("other", file(other, &signers())),
+            ("huge", file(huge, &signers())),
+            ("longer", file(longer, &signers())),
+        ] {
+            assert!(read(&file).is_err(), "{what}");
+        }
+        let mut ended = writing();
+        ended.put(END, &End { signatures: Vec::new() }, &mut rng()).expect("an end");
+        ended.sealer.push(&[0], &mut rng()).expect("bytes");
+        let refused = read(&ended.sealer.finish(&mut rng()).expect("ends")).expect_err("refused");
+        assert!(refused.contains("follows"), "{refused}");
+        let mut sealer = Sealer::new(Vec::new(), &[device(9).keys()], None, &mut rng()).expect("begins");
+        sealer.push(&[], &mut rng()).expect("nothing");
+        assert!(read(&sealer.finish(&mut rng()).expect("ends")).is_err(), "nothing at all");
+    }
+}
