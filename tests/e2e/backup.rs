@@ -157,6 +157,9 @@ fn everything_comes_back_from_words_and_a_file_when_the_relay_is_gone_too() {
     let file = backup(&town.anna, "all.backup");
     town.stop_relay();
     let bare = Person::new("anna");
+    let looked = bare.start_with(&["backup", "verify", &file, "--json"], &words).end().data();
+    assert!(looked["spaces"].as_array().expect("a list").iter().all(|it| it["here"] == false), "{looked}");
+    assert!(!bare.profile().exists(), "it is only looked at");
     let came = back(&bare, &file, &words, &["--offline"]);
     assert_eq!((&came["name"], &came["offline"], &came["cut_others"]), (&"Anna".into(), &true.into(), &false.into()));
     assert_eq!(came["missing"], Value::Array(Vec::new()), "{came}");

@@ -367,16 +367,17 @@ mod tests {
             writing.sealer.push(&[0x03, 0xff, 0xff, 0xff, UNSENT, 1], &mut rng()).expect("bytes");
         };
         let signers = || [(SPACE, device(1))];
-        for (what, file) in [
-            ("twice", file(twice, &signers())),
-            ("alone", file(alone, &signers())),
-            ("not known", file(unknown, &signers())),
-            ("again", file(again, &signers())),
-            ("other", file(other, &signers())),
-            ("huge", file(huge, &signers())),
-            ("longer", file(longer, &signers())),
+        for (file, why) in [
+            (file(twice, &[(SPACE, device(1)), (SPACE, device(1))]), "twice"),
+            (file(alone, &signers()), "not known"),
+            (file(unknown, &signers()), "not known"),
+            (file(again, &signers()), "not known"),
+            (file(other, &signers()), "cannot be read"),
+            (file(huge, &signers()), "too large"),
+            (file(longer, &signers()), "too early"),
         ] {
-            assert!(read(&file).is_err(), "{what}");
+            let refused = read(&file).expect_err("refused");
+            assert!(refused.contains(why), "{why}: {refused}");
         }
         let mut ended = writing();
         ended.put(END, &End { signatures: Vec::new() }, &mut rng()).expect("an end");
