@@ -2,6 +2,7 @@
 
 pub mod about;
 pub mod alliance;
+pub mod backup;
 pub mod completions;
 pub mod config;
 pub mod conflict;
@@ -92,6 +93,8 @@ pub enum Command {
     Sync(sync::Sync),
     /// The 24 words that bring everything back
     Recovery(recovery::Recovery),
+    /// One file with everything, that your words or your computers open
+    Backup(backup::Backup),
     /// The relay through which you exchange
     Relay(relay::Relay),
     /// Look whether the relay really holds what it said it has
@@ -170,6 +173,16 @@ pub enum Answer {
     WordsReplaced(recovery::Replaced),
     /// What recovery words brought back.
     Returned(recovery::Returned),
+    /// A backup was made.
+    BackedUp(backup::Made),
+    /// What a backup holds.
+    BackupLooked(backup::Looked),
+    /// What a backup brought into a profile.
+    Merged(backup::Merged),
+    /// What a backup brought back where there was nothing.
+    RestoredFrom(backup::RestoredFrom),
+    /// Whether everything would come back.
+    Drilled(backup::Tried),
     /// What came and went.
     Synced(sync::Synced),
     /// What the relays hold.
@@ -198,6 +211,7 @@ impl Answer {
             Self::Synced(synced) if synced.rows.iter().any(|row| row.why().is_some()) => Exit::Failed,
             Self::Verified(rows) if !rows.iter().all(|row| row.whole) => Exit::Failed,
             Self::WordsChecked(checked) if !checked.is_yours() => Exit::Failed,
+            Self::Drilled(tried) if !tried.whole => Exit::Failed,
             Self::Checked(findings) => doctor::exit(findings),
             _ => Exit::Ok,
         }
@@ -227,6 +241,7 @@ pub fn run(command: Option<Command>, context: &Context<'_>) -> Result<Answer, Cl
         Command::Status => status::run(context),
         Command::Sync(sync) => sync.run(context),
         Command::Recovery(recovery) => recovery.run(context),
+        Command::Backup(backup) => backup.run(context),
         Command::Relay(relay) => relay.run(context),
         Command::Verify => verify::run(context),
         Command::Doctor => doctor::run(context),

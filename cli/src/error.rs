@@ -122,6 +122,21 @@ pub enum CliError {
         #[source]
         source: io::Error,
     },
+    /// A backup file.
+    #[error("the backup {} cannot be used", path.display())]
+    BackupFile {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// A relay was not reached while somebody is brought back by a backup.
+    #[error(transparent)]
+    BackupUnfinished(Box<Self>),
+    /// No relay took what lets this computer in.
+    #[error("everything is here, but no relay knows of this computer yet")]
+    BackupUnsent,
     /// There is no profile yet.
     #[error("there is no profile “{name}” yet")]
     NoProfile {

@@ -4,6 +4,7 @@
 //! wrote never reach a terminal with control characters in them.
 
 pub mod alliance;
+pub mod backup;
 mod cell;
 pub mod device;
 pub mod doctor;
@@ -217,6 +218,11 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::WordsChecked(it) => recovery::checked(*it, page),
         Answer::WordsReplaced(it) => recovery::replaced(*it, page),
         Answer::Returned(returned) => recovery::returned(returned, page),
+        Answer::BackedUp(made) => backup::made(made, page),
+        Answer::BackupLooked(looked) => backup::looked(looked, page),
+        Answer::Merged(merged) => backup::merged(merged, page),
+        Answer::RestoredFrom(restored) => backup::restored(restored, page),
+        Answer::Drilled(tried) => backup::tried(tried, page),
         Answer::Status(spaces) => status::status(spaces, page),
         Answer::Synced(synced) => sync::synced(synced, page),
         Answer::Verified(rows) => sync::verified(rows, page),

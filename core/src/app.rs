@@ -5,6 +5,7 @@
 
 mod apply;
 mod arrange;
+mod backup;
 mod checkup;
 mod computers;
 mod devices;
@@ -39,6 +40,7 @@ use alliance_replica::id::{DeviceId, ItemId, SpaceId};
 use rand_core::CryptoRng;
 
 pub use arrange::Whereto;
+pub use backup::{Aside, AsideState, BackedUp, Backup, BackupError, Drilled, Merged};
 pub use checkup::{Checkup, SpaceCheckup};
 pub use computers::{Computer, Tended};
 pub use devices::Device;
@@ -114,6 +116,9 @@ pub enum AppError {
     /// The words do not bring anybody back here.
     #[error("the words do not bring you back")]
     NotRestored(#[source] NotRestored),
+    /// A backup.
+    #[error("the backup cannot be used")]
+    Backup(#[from] BackupError),
     /// Sealing failed.
     #[error("what waits cannot be sealed")]
     Seal(#[from] keys::seal::Error),

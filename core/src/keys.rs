@@ -4,6 +4,7 @@
 //! documents, storage or time. Randomness is a parameter. Secrets live in types that are wiped when dropped and cannot
 //! be printed. See `docs/protocol.md`, "Keys".
 
+pub mod backup;
 pub mod content;
 pub mod device;
 pub mod epoch;

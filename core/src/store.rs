@@ -4,6 +4,7 @@
 //! it returns; what a transaction means is decided above, in `app`. The file holds secrets: whoever opens it sees to it
 //! that only its owner can read it.
 
+mod aside;
 mod documents;
 mod gates;
 mod journal;
@@ -15,6 +16,7 @@ mod search;
 mod secrets;
 mod security;
 
+pub use aside::Aside;
 pub use documents::{Facet, Newer, Waiting};
 pub use gates::Tx;
 pub use journal::Act;

@@ -53,6 +53,7 @@ targets! {
     invitations_hold: "invitation",
     contents_hold: "content",
     packed_bytes_hold: "packed",
+    backups_hold: "backup",
     whispers_hold: "whisper",
     changes_hold: "changes",
     snapshots_hold: "snapshot",

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a test prints its seed")]
 
 mod answers;
+mod backup;
 mod computers;
 mod copies;
 mod disks;

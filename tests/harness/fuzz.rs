@@ -5,6 +5,7 @@
 //! Where a hash, a length or a signature would keep all but a few inputs outside, the target puts it right, as somebody
 //! who has keys of their own would.
 
+mod backups;
 mod chunks;
 mod files;
 mod mutate;
@@ -42,13 +43,14 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     Target { name: "entry", run: records::entry, memory: 512, tries: 3_000 },
     Target { name: "control", run: records::control, memory: 512, tries: 600 },
     Target { name: "frame", run: relay::frame, memory: 2 * 1024, tries: 1_500 },
     Target { name: "invitation", run: people::invitation, memory: 64, tries: 20_000 },
     Target { name: "content", run: people::content, memory: 8 * 1024, tries: 100 },
     Target { name: "packed", run: people::packed, memory: 96 * 1024, tries: 10_000 },
+    Target { name: "backup", run: backups::backup, memory: 2 * 1024, tries: 600 },
     Target { name: "whisper", run: people::whisper, memory: 1024, tries: 100 },
     Target { name: "changes", run: chunks::changes, memory: 2 * 1024, tries: 2_000 },
     Target { name: "snapshot", run: chunks::snapshot, memory: 2 * 1024, tries: 2_000 },

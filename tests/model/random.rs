@@ -210,7 +210,12 @@ impl Walk {
             self.invitations.push((key, at));
         } else if falls(shape.cut) {
             let target = self.dice.pick(&[devices, invites].concat());
-            target.map(|target| self.say(by, What::Cut(&target)));
+            if let Some(target) = target {
+                self.say(by, What::Cut(&target));
+                if self.dice.chance(50) {
+                    self.say(by, What::Renew(by, &target)); // takes over
+                }
+            }
         } else if falls(shape.leave) {
             self.say(by, What::Leave);
         } else if falls(shape.renew) {

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a test prints its seed")]
 
 mod app;
+mod backups;
 mod byzantine;
 mod computers;
 mod exchange;

@@ -10,7 +10,10 @@ use clap::{
 use super::Args;
 
 /// A whole command for each that does not go without arguments.
-const EXAMPLES: [&str; 36] = [
+const EXAMPLES: [&str; 39] = [
+    "backup create ~/alliance.backup",
+    "backup restore ~/alliance.backup",
+    "backup verify ~/alliance.backup",
     "completions bash",
     "config set editor nano",
     "conflict keep g3k 2",

@@ -9,7 +9,12 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
-use super::{Answer, Context, init::Birth, join, sync};
+use super::{
+    Answer, Context,
+    backup::{self, Kept},
+    init::Birth,
+    join, sync,
+};
 use crate::{args::words, error::CliError, net::relay::Way};
 
 /// Arguments of `device`; without a verb it lists.
@@ -74,6 +79,9 @@ pub struct Row {
     pub spaces: usize,
     /// Things of which it is not known whether it has them.
     pub missing: u64,
+    /// Things that it had not sent when it made a backup, and that are kept aside here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aside: Vec<Kept>,
 }
 
 /// A computer that was cut off.
@@ -144,14 +152,18 @@ impl Device {
             Verb::Renew { yes } => return renew(&mut profile, yes, context),
             Verb::Cut { computer, yes } => return cut(&mut profile, &computer, yes, context),
         }
-        let rows = profile.computers()?.iter().map(row).collect();
+        let mut rows: Vec<_> = profile.computers()?.iter().map(row).collect();
+        for kept in backup::aside(&mut profile)? {
+            rows.iter_mut().filter(|row| row.id == kept.id).for_each(|row| row.aside.push(kept.clone()));
+        }
         Ok(Answer::Computers(rows))
     }
 }
 
 fn row(computer: &Computer) -> Row {
     let Computer { name, this, live, places, missing } = computer;
-    Row { id: computer.short(), name: name.clone(), this: *this, live: *live, spaces: places.len(), missing: *missing }
+    let (id, name, spaces, aside) = (computer.short(), name.clone(), places.len(), Vec::new());
+    Row { id, name, this: *this, live: *live, spaces, missing: *missing, aside }
 }
 
 /// The computer that is meant.

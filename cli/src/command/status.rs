@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{
     Answer, Context,
     alliance::State,
+    backup::{self, Kept},
     sync::{self, Why},
 };
 use crate::error::CliError;
@@ -47,6 +48,9 @@ pub struct Status {
     /// Of one's own space: true while nobody else is known to be able to bring one back, by words or on another computer.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unrecoverable: bool,
+    /// What your other computers had not sent when they made a backup, and is kept aside here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aside: Vec<Kept>,
 }
 
 /// A computer of the other person.
@@ -79,6 +83,7 @@ impl Status {
             unread: status.unread,
             others: status.others.into_iter().map(other).collect(),
             unrecoverable: false,
+            aside: Vec::new(),
         }
     }
 }
@@ -115,5 +120,8 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let mut rows: Vec<_> = profile.status()?.into_iter().map(|status| Status::new(status, &relays)).collect();
     let unrecoverable = profile.needs_second_holder()?;
     rows.iter_mut().filter(|row| row.personal).for_each(|row| row.unrecoverable = unrecoverable);
+    for kept in backup::aside(&mut profile)? {
+        rows.iter_mut().filter(|row| row.id == kept.space).for_each(|row| row.aside.push(kept.clone()));
+    }
     Ok(Answer::Status(rows))
 }

@@ -1,10 +1,12 @@
 //! What helps, for every error of the layers below: a name for programs, how the program ends, and a command.
 
 use alliance_core::{
-    app::{AppError, Candidate, Choice, ChoiceValue, NotInvited, NotRestored, SHORTEST_PART, SessionError},
+    app::{
+        AppError, BackupError, Candidate, Choice, ChoiceValue, NotInvited, NotRestored, SHORTEST_PART, SessionError,
+    },
     document::{EditError, UndoError},
     domain::{RuleError, alliance},
-    keys::invitation,
+    keys::{backup, invitation},
     store::StoreError,
 };
 
@@ -35,6 +37,7 @@ pub(super) fn app(error: &AppError) -> Advice {
         AppError::Invitation(error) => (invitation_code(error), Exit::Failed, Some(invitation_hint(error).to_owned())),
         AppError::NotInvited(why) => not_invited(*why),
         AppError::NotRestored(why) => not_restored(*why),
+        AppError::Backup(error) => backup(error),
         AppError::Seal(_) | AppError::Pack(_) | AppError::Epoch(_) => {
             failed("keys", "nothing was lost: `alliance sync` tries again, `alliance security` shows what happened")
         }
@@ -188,6 +191,31 @@ fn store(error: &StoreError) -> Advice {
         }
         StoreError::Damaged { .. } => failed("damaged", RESTORE),
         StoreError::Sqlite(_) => failed("store", "nothing was changed; see whether its folder can be read and written"),
+    }
+}
+
+fn backup(error: &BackupError) -> Advice {
+    let failed = |code, hint: &str| (code, Exit::Failed, Some(hint.to_owned()));
+    match error {
+        BackupError::File(backup::Error::Foreign) => {
+            failed("not_a_backup", "nothing was changed; see whether its name is right")
+        }
+        BackupError::File(backup::Error::Newer(_)) => {
+            failed("backup_newer", "nothing was changed; install the newest `alliance`")
+        }
+        BackupError::File(backup::Error::NotYours) => {
+            failed("backup_other", "nothing was changed; --words opens it with the 24 words of whoever it belongs to")
+        }
+        BackupError::OtherPerson => {
+            failed("backup_other", "nothing was changed; --profile <name> brings that person back beside this one")
+        }
+        BackupError::File(backup::Error::Damaged(_)) => {
+            failed("backup_damaged", "nothing was changed; take another copy of it, or an earlier backup")
+        }
+        BackupError::File(backup::Error::Io(_)) => {
+            failed("backup_file", "nothing was changed; see whether it can be read")
+        }
+        BackupError::Write(_) => failed("backup_file", "nothing was changed; see whether there is room for it"),
     }
 }
 

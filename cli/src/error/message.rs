@@ -28,7 +28,10 @@ pub(super) fn message(error: &CliError) -> String {
         CliError::Session(SessionError::Closed(code)) => {
             format!("the relay ended the connection: {}", sync::refusal(*code))
         }
-        CliError::Untouched(error) | CliError::Unfinished(error) | CliError::Draft { error, .. } => {
+        CliError::Untouched(error)
+        | CliError::Unfinished(error)
+        | CliError::BackupUnfinished(error)
+        | CliError::Draft { error, .. } => {
             return message(error);
         }
         error => error.to_string(),

@@ -104,6 +104,22 @@ impl CliError {
             Self::RecoveryFile { .. } => {
                 ("recovery_file", Exit::Failed, Some("name a new file that can be written".to_owned()))
             }
+            Self::BackupFile { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
+                ("backup_file", Exit::Failed, Some("name a new file, or --force replaces it".to_owned()))
+            }
+            Self::BackupFile { .. } => {
+                ("backup_file", Exit::Failed, Some("nothing was changed; see whether its name is right".to_owned()))
+            }
+            Self::BackupUnfinished(error) => {
+                let Report { code, exit, .. } = error.report();
+                let hint = "what came is kept: the same command with the same words goes on; --without <url> gives up a relay that is gone for good, --offline asks none";
+                (code, exit, Some(hint.to_owned()))
+            }
+            Self::BackupUnsent => (
+                "not_restored",
+                Exit::Failed,
+                Some("the same command with the same words goes on; with --offline it is usable at once".to_owned()),
+            ),
             Self::NoProfile { others, .. } if others.is_empty() => {
                 ("no_profile", Exit::NotFound, Some(BEGIN.to_owned()))
             }
@@ -113,7 +129,7 @@ impl CliError {
             Self::Restoring { .. } => (
                 "not_restored",
                 Exit::Failed,
-                Some("`alliance recovery restore --relay <url>` with the same words goes on where it was".to_owned()),
+                Some("`alliance recovery restore --relay <url>`, or `alliance backup restore <file>`, with the same words goes on where it was".to_owned()),
             ),
             Self::Words(_) => (
                 "words",

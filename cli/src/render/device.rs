@@ -1,12 +1,12 @@
 //! A person's computers.
 
-use super::{FAINT, ID, Page, STRONG, cell, count, styled};
+use super::{FAINT, ID, Page, STRONG, backup, cell, count, styled};
 use crate::command::device::{self, Arrived, Came, Cut, Renewed, Row};
 
 /// All computers, this one first.
 pub fn computers(computers: &[Row], page: &mut Page) {
     let row = |computer: &Row| {
-        let Row { id, name, this, live, spaces, missing } = computer;
+        let Row { id, name, this, live, spaces, missing, .. } = computer;
         let has = match (live, this, missing) {
             (false, ..) => "cut off".to_owned(),
             (_, true, _) => "this one".to_owned(),
@@ -17,6 +17,7 @@ pub fn computers(computers: &[Row], page: &mut Page) {
         vec![styled(id, ID), styled(device::called(name), STRONG), cell(has), styled(spaces, FAINT)]
     };
     page.table(computers.iter().map(row).collect());
+    backup::aside(&computers.iter().flat_map(|it| it.aside.clone()).collect::<Vec<_>>(), page);
     if computers.iter().filter(|it| it.live).count() < 2 {
         page.talk("This is your only computer. `alliance invite --device` makes the word that lets another one in.");
     }

@@ -1,6 +1,6 @@
 //! How spaces stand, and the security log.
 
-use super::{FAINT, LOOK, NARROW, Page, STRONG, cell, count, name, recovery, styled};
+use super::{FAINT, LOOK, NARROW, Page, STRONG, backup, cell, count, name, recovery, styled};
 use crate::command::{
     alliance::State,
     security::{Line, Of},
@@ -39,6 +39,7 @@ pub fn status(spaces: &[Status], page: &mut Page) {
         space.others.iter().filter_map(|other| has(space, other)).for_each(more);
     }
     page.table(rows);
+    backup::aside(&spaces.iter().flat_map(|space| space.aside.clone()).collect::<Vec<_>>(), page);
     if spaces.iter().any(|space| space.unrecoverable) {
         page.talk(recovery::REMINDER);
     }
@@ -104,6 +105,7 @@ fn words(line: &Line) -> (String, bool) {
         (kind, Of::Computer(name)) => {
             let what = match (kind, line.about["reason"].as_str()) {
                 ("device-added", _) => "was added",
+                ("work-taken-over", _) => "took over what a computer that was cut off had not sent",
                 ("invitation-confirmed", _) => "was let in",
                 ("device-cut", Some("lost")) => "was cut off as lost",
                 ("device-cut", Some("renewed")) => "goes on with a new key; the old one was ended",
@@ -125,6 +127,7 @@ fn event(kind: &str) -> (&str, bool) {
         "space-made" => ("it began", false),
         "joined" => ("this computer joined", false),
         "device-added" => ("a computer was added", false),
+        "work-taken-over" => ("a computer took over what another one that was cut off had not sent", false),
         "came-back-by-words" => ("somebody came back on a new computer, by their recovery words", true),
         "restored" => ("this computer came back by your recovery words", false),
         "words-made" => ("new recovery words were made here", false),
@@ -189,6 +192,7 @@ mod tests {
             unread: waiting,
             others: missing.iter().map(other).collect(),
             unrecoverable: title.is_empty(),
+            aside: Vec::new(),
         }
     }
 

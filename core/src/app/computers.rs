@@ -6,6 +6,7 @@
 //! every invitation of that person that is still open.
 
 mod lost;
+mod said;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,12 +28,12 @@ use super::{
     space::Space,
     status,
 };
+use said::{admissions, known, named, was_in_vain};
+
 use crate::{
-    document::Writer,
-    domain::{self, admission, computer},
+    domain::{admission, computer},
     keys::Invitation,
     store::{Ending, SpaceRow, Tx},
-    view::{Row, Shown},
 };
 
 type Loaded = BTreeMap<SpaceId, Space>;
@@ -210,7 +211,9 @@ impl Profile {
                 if !own.iter().any(|(device, _)| *device == row.device) {
                     own.push((row.device, true)); // not let in yet
                 }
-                let old: BTreeSet<_> = own.iter().flat_map(|(device, _)| fold.lineage(device)).collect();
+                // Whose work another one took over was a computer of its own.
+                let goes_on = |device: &DeviceId| own.iter().any(|(it, _)| space.heirs(device).contains(it));
+                let old: BTreeSet<_> = own.iter().map(|(device, _)| *device).filter(goes_on).collect();
                 own.retain(|(device, live)| !is_recovery(space, device) && (*live || !old.contains(device)));
                 for (device, live) in own {
                     let same = |it: &Named| it.places.get(&row.space) == Some(&device);
@@ -386,9 +389,9 @@ fn name_this(
     let rows = tx.spaces()?;
     let Some(personal) = rows.iter().find(|row| row.kind == SpaceKind::Personal) else { return Ok(false) };
     let all = named(tx, &personal.space)?;
-    let old = loaded(spaces, tx, &personal.space)?.log.fold().lineage(&personal.device);
+    let space = loaded(spaces, tx, &personal.space)?;
     let before = all.iter().find(|it| it.device == personal.device);
-    let before = before.or_else(|| all.iter().find(|it| old.contains(&it.device)));
+    let before = before.or_else(|| all.iter().find(|it| space.heirs(&it.device).contains(&personal.device)));
     let is_said = |row: &SpaceRow| before.is_some_and(|it| it.places.get(&row.space) == Some(&row.device));
     let said: Vec<_> = rows.iter().filter(|row| row.kind == SpaceKind::Alliance && !is_said(row)).collect();
     if before.is_some_and(|it| it.device == personal.device) && said.is_empty() {
@@ -401,6 +404,25 @@ fn name_this(
     let intent = computer::Intent { device: Some(personal.device), name, places, not_places };
     put(tx, documents, &personal.space, before.and_then(|it| it.item), (personal.device, intent), world)?;
     Ok(true)
+}
+
+/// Says in the personal space which device a computer is where that made a backup, if nobody has said it: it may be lost,
+/// and is cut off everywhere as one.
+pub(super) fn name_other(
+    tx: &Tx<'_>,
+    documents: &mut Documents,
+    personal: &SpaceId,
+    (places, name): (&BTreeMap<SpaceId, DeviceId>, &str),
+    world: &mut World<'_>,
+) -> Result<(), AppError> {
+    let (all, Some(device)) = (named(tx, personal)?, places.get(personal).copied()) else { return Ok(()) };
+    if all.iter().any(|it| it.device == device) {
+        return Ok(());
+    }
+    let name = if name.is_empty() { format!("computer {}", all.len() + 1) } else { name.to_owned() };
+    let places = places.iter().filter(|(space, _)| *space != personal).map(|(space, it)| (*space, *it)).collect();
+    let intent = computer::Intent { device: Some(device), name: Some(name), places, ..Default::default() };
+    put(tx, documents, personal, None, (device, intent), world)
 }
 
 /// Writes of a computer, which has an item or gets one.
@@ -421,78 +443,4 @@ fn put(
         }
     };
     intent::write(tx, documents, &target, &intent.plan()?, world).map(|_| ())
-}
-
-fn items(tx: &Tx<'_>, personal: &SpaceId, kind: &domain::Kind) -> Result<Vec<Row>, AppError> {
-    tx.rows(personal, Some(kind.name), usize::MAX)?.iter().map(query::parse).collect()
-}
-
-/// The computers that the personal space names; what is not well formed is passed over.
-fn named(tx: &Tx<'_>, personal: &SpaceId) -> Result<Vec<Named>, AppError> {
-    let mut all: Vec<Named> = Vec::new();
-    for row in items(tx, personal, &computer::KIND)? {
-        let Some(device) = DeviceId::from_hex(row.text(Writer::Everyone, "device")) else { continue };
-        let places = match row.fields.get(computer::PLACES) {
-            Some(Shown::Many(places)) => places.iter().filter_map(|place| computer::place(place.text()?)).collect(),
-            _ => BTreeMap::new(),
-        };
-        let name = row.text(Writer::Everyone, "name").to_owned();
-        match all.iter_mut().find(|it| it.device == device) {
-            Some(known) => known.places.extend(places),
-            None => all.push(Named { item: Some(row.item), device, name, places }),
-        }
-    }
-    Ok(all)
-}
-
-/// True if an invitation was taken back before whoever took it up was let in.
-fn was_in_vain(space: &Space, admission: &Admission) -> bool {
-    let Ok(way) = Invitation::parse(&admission.invitation) else { return true };
-    let (key, fold) = (way.device_secret().id(), space.log.fold());
-    let came = redeemed(space, &key).is_some_and(|device| fold.device(&device).is_some());
-    !came && fold.device(&key).is_some_and(|it| !it.live)
-}
-
-/// The computers that the personal space names, and those that came with an invitation and have not said where they are.
-fn known(tx: &Tx<'_>, spaces: &mut Loaded, personal: &SpaceId) -> Result<Vec<Named>, AppError> {
-    let mut all = named(tx, personal)?;
-    let mut came = BTreeMap::new();
-    let space = loaded(spaces, tx, personal)?;
-    for (device, _) in space.log.fold().devices().filter(|(_, it)| it.role == Role::Ordinary) {
-        came.extend(keys(space, device).into_iter().map(|key| (key, *device)));
-    }
-    for admission in admissions(tx, personal)? {
-        let (Some(device), Some(_)) = (came.get(&admission.whose), tx.space(&admission.space)?) else { continue };
-        let Ok(way) = Invitation::parse(&admission.invitation) else { continue };
-        let Some(place) = redeemed(loaded(spaces, tx, &admission.space)?, &way.device_secret().id()) else { continue };
-        match all.iter_mut().find(|it| it.device == *device) {
-            Some(named) => _ = named.places.insert(admission.space, place),
-            None => {
-                let places = BTreeMap::from([(admission.space, place)]);
-                all.push(Named { item: None, device: *device, name: String::new(), places });
-            }
-        }
-    }
-    Ok(all)
-}
-
-/// The device that came with an invitation.
-fn redeemed(space: &Space, key: &DeviceId) -> Option<DeviceId> {
-    space.log.dag().entries().find_map(|(_, author, control)| match &control.record {
-        Record::Redeem(it) if author == *key => Some(it.device.device),
-        _ => None,
-    })
-}
-
-fn admissions(tx: &Tx<'_>, personal: &SpaceId) -> Result<Vec<Admission>, AppError> {
-    let read = |row: Row| {
-        let text = |field| row.text(Writer::Everyone, field);
-        Some(Admission {
-            space: SpaceId::from_hex(text("space"))?,
-            whose: DeviceId::from_hex(text("for"))?,
-            invitation: text("invitation").to_owned(),
-            until: text("until").parse().ok()?,
-        })
-    };
-    Ok(items(tx, personal, &admission::KIND)?.into_iter().filter_map(read).collect())
 }

@@ -26,6 +26,9 @@ pub(super) fn note(tx: &Tx<'_>, space: &Space, entries: &[EntryId], now: i64) ->
             if kind == "device-added" && space.words().contains(&author) {
                 kind = "came-back-by-words";
             }
+            if matches!(&control.record, Record::AddDevice(it) if it.device.device == author) {
+                kind = "work-taken-over";
+            }
             if let Value::Object(about) = &mut about {
                 about.insert("by".to_owned(), json!(author.to_string()));
                 if let Record::Confirm(it) = &control.record {

@@ -10,13 +10,17 @@
 
 mod seeking;
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use alliance_replica::{
-    id::{DeviceId, EntryId, ReplicaKey, SpaceId},
+    id::{DeviceId, EntryId, MemberId, ReplicaKey, SpaceId},
     log::{
         chain::State,
         control::{AddDevice, AddedRole, Cut, Reason, Record, SpaceKind},
+        entry::Verified,
         membership::{DeviceState, Role},
     },
     planted::{self, Bug},
@@ -151,32 +155,13 @@ impl Profile {
                 if sought.log.fold().kind() != Some(wanted) || tx.space(&space)?.is_some() {
                     continue;
                 }
-                let device = DeviceSecret::generate(world.rng);
-                tx.insert_space(&SpaceRow {
-                    space,
-                    kind: wanted,
-                    member: state.member,
-                    device: device.id(),
-                    secret: device.to_bytes(),
-                    last: None,
-                    last_control: None,
-                    received: 0,
-                    generation: 0,
-                })?;
-                sought.control.iter().try_for_each(|entry| tx.insert_entry(&space, entry, State::Stored))?;
-                tx.put_relay(&space, &url, found.relay().as_ref())?;
-                let mut here = Space::load(tx, &space)?;
-                here.learn_keys(tx, Some(key), world.now)?;
-                here.store_devices(tx)?;
-                tx.put_device(&space, &device.id(), &state.member)?;
-                membership::note_state(tx, &here)?;
-                let control: Vec<_> = here.log.dag().entries().map(|(entry, _, _)| entry).collect();
-                membership::note_forks(tx, &here, &control, world.now)?;
-                spaces.insert(space, here);
+                let (control, relays) = (&sought.control, [(url.clone(), found.relay())]);
+                let begun = Begun { space, kind: wanted, member: state.member, control, relays: &relays };
+                begin_space(tx, spaces, &begun, Some(key), world)?;
                 taken.push(space);
             }
             if !taken.is_empty() {
-                tx.set_meta(RESTORING, &[1])?;
+                mark(tx)?;
             }
             Ok(taken)
         });
@@ -213,13 +198,19 @@ impl Profile {
     /// is called as in their alliances, or as is said here. Nobody knows which alliance commands meant: they mean the one
     /// of two people that has most in it.
     pub fn finish_restore(&mut self, said: Option<Person>) -> Result<(), AppError> {
-        let rows = self.store.read::<_, AppError>(|tx| Ok(tx.spaces()?))?;
-        for row in &rows {
+        for row in self.store.read::<_, AppError>(|tx| Ok(tx.spaces()?))? {
             let space = self.space(&row.space)?;
             if space.is_open_to_words() && !space.was_left() {
                 return Err(AppError::NotRestored(NotRestored::Unsent));
             }
         }
+        self.finish_offline(said)
+    }
+
+    /// Marks the profile as whole though no relay knows of this computer: it was brought back by a backup alone. What the
+    /// words wrote is in its log, and a relay lets in whoever brings what says that they belong to a space.
+    pub fn finish_offline(&mut self, said: Option<Person>) -> Result<(), AppError> {
+        let rows = self.store.read::<_, AppError>(|tx| Ok(tx.spaces()?))?;
         let person = match self.person() {
             Ok(_) => None,
             Err(_) => Some(self.called(&rows)?.or(said).ok_or(AppError::NotRestored(NotRestored::Nameless))?),
@@ -306,6 +297,50 @@ impl Profile {
         let url = relay_address(url)?;
         Ok(self.relays()?.into_iter().find(|relay| relay.url == url).and_then(|relay| relay.key))
     }
+}
+
+/// A space that comes back.
+pub(super) struct Begun<'a> {
+    pub(super) space: SpaceId,
+    pub(super) kind: SpaceKind,
+    /// Whose this computer is there.
+    pub(super) member: MemberId,
+    /// Its control entries, in order.
+    pub(super) control: &'a [Verified],
+    /// Where it is exchanged.
+    pub(super) relays: &'a [(String, Option<ReplicaKey>)],
+}
+
+/// Adds a space to the profile, with a key of this computer that nothing has introduced yet, and with the epochs that a
+/// lent key opens.
+pub(super) fn begin_space(
+    tx: &Tx<'_>,
+    spaces: &mut BTreeMap<SpaceId, Space>,
+    begun: &Begun<'_>,
+    key: Option<&DeviceSecret>,
+    world: &mut World<'_>,
+) -> Result<(), AppError> {
+    let Begun { space, kind, member, .. } = *begun;
+    let device = DeviceSecret::generate(world.rng);
+    let (secret, device) = (device.to_bytes(), device.id());
+    let (last, last_control, received, generation) = (None, None, 0, 0);
+    tx.insert_space(&SpaceRow { space, kind, member, device, secret, last, last_control, received, generation })?;
+    begun.control.iter().try_for_each(|entry| tx.insert_entry(&space, entry, State::Stored))?;
+    begun.relays.iter().try_for_each(|(url, key)| tx.put_relay(&space, url, key.as_ref()))?;
+    let mut here = Space::load(tx, &space)?;
+    here.learn_keys(tx, key, world.now)?;
+    here.store_devices(tx)?;
+    tx.put_device(&space, &device, &member)?;
+    membership::note_state(tx, &here)?;
+    let control: Vec<_> = here.log.dag().entries().map(|(entry, _, _)| entry).collect();
+    membership::note_forks(tx, &here, &control, world.now)?;
+    spaces.insert(space, here);
+    Ok(())
+}
+
+/// Marks the profile as being brought back.
+pub(super) fn mark(tx: &Tx<'_>) -> Result<(), AppError> {
+    Ok(tx.set_meta(RESTORING, &[1])?)
 }
 
 impl Space {

@@ -6,6 +6,7 @@
 
 mod ends;
 mod epochs;
+mod taking;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -136,6 +137,7 @@ impl Gate<'_, '_, '_> {
         if came.is_whole() {
             self.renew()?;
             self.invite()?;
+            self.take_over_work()?;
         }
         if !came.is_whole() && self.tx.endings(&self.space.id())?.iter().any(|it| it.reason.is_some()) {
             // Words wait with the cut: the computer that is to go would read them.

@@ -342,11 +342,11 @@ impl Tx<'_> {
     }
 }
 
-fn key(writer: Option<&MemberId>) -> &[u8] {
+pub(super) fn key(writer: Option<&MemberId>) -> &[u8] {
     writer.map_or(&[], AsRef::as_ref)
 }
 
-fn writer(bytes: &[u8]) -> Result<Option<MemberId>, StoreError> {
+pub(super) fn writer(bytes: &[u8]) -> Result<Option<MemberId>, StoreError> {
     if bytes.is_empty() { Ok(None) } else { id("writer", bytes).map(Some) }
 }
 

@@ -77,6 +77,27 @@ impl Tx<'_> {
         Ok(entries)
     }
 
+    /// Hands every entry of a space on, whole: control first, each chain in order of arrival.
+    pub fn each_entry<E: From<StoreError>>(
+        &self,
+        space: &SpaceId,
+        mut take: impl FnMut(DeviceId, Entry) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let wrong = |error: rusqlite::Error| E::from(error.into());
+        let sql = "SELECT device, header, signature, body FROM entries WHERE space = ?1 AND chain = ?2 ORDER BY n";
+        for chain in [Chain::Control, Chain::Content] {
+            let mut statement = self.prepare_cached(sql).map_err(wrong)?;
+            let mut rows = statement.query((space.as_ref(), chain as u8)).map_err(wrong)?;
+            while let Some(row) = rows.next().map_err(wrong)? {
+                let bytes = |at| row.get_ref(at).ok().and_then(|it| it.as_blob().ok()).ok_or(E::from(DAMAGED));
+                let device = DeviceId::from_slice(bytes(0)?).ok_or(E::from(DAMAGED))?;
+                let signature = Signature(bytes(2)?.try_into().map_err(|_| E::from(DAMAGED))?);
+                take(device, Entry { header: bytes(1)?.to_vec(), signature, body: bytes(3)?.to_vec() })?;
+            }
+        }
+        Ok(())
+    }
+
     /// How many entries of a space are not what was signed: their bytes changed on the disk.
     pub fn wrong_entries(&self, space: &SpaceId) -> Result<u64, StoreError> {
         let mut statement = self.prepare("SELECT device, id, header, body FROM entries WHERE space = ?1 ORDER BY n")?;

@@ -22,7 +22,7 @@ use rand_core::{Rng as _, SeedableRng as _};
 use serde_json::Value;
 
 use super::{
-    chunks,
+    backups, chunks,
     stage::{self, Stage},
     views,
 };
@@ -50,6 +50,7 @@ pub fn seeds() -> BTreeMap<(&'static str, String), Vec<u8>> {
         people(stage, &vectors, &mut add);
         documents(&vectors, &mut add);
         files(&mut add);
+        backups::seeds().into_iter().for_each(|(name, bytes)| add("backup", name, bytes));
     });
     seeds
 }

@@ -27,6 +27,7 @@ pub(super) fn all() -> Vec<(&'static str, History)> {
         ("a member leaves while another of its devices adds one", leave()),
         ("a key that claims two members", two_members()),
         ("records that have no effect", invalid()),
+        ("devices take over from one that was cut", taking_over()),
         ("epochs that do not fit who lives", epochs()),
         ("epochs after a cut", cut_epochs()),
     ]
@@ -73,6 +74,35 @@ fn late() -> History {
     write(&mut told, "ben's words", &BEN, &["confirmation", "later words"]);
     write(&mut told, "ben's next words", &BEN, &["cut", "last words"]);
     write(&mut told, "eve's words", &EVE, &["late device"]);
+    told
+}
+
+fn taking_over() -> History {
+    let mut told = together();
+    add(&mut told, "third", &ANNA, &[], &ANNA_RENEWED, &ANNA);
+    write(&mut told, "second's words", &ANNA_SECOND, &["confirmation"]);
+    write(&mut told, "third's words", &ANNA_RENEWED, &["third"]);
+    cut(&mut told, "cut", &ANNA, &["second's words"], &ANNA_SECOND);
+    // One knows of the cut, one does not, and both say it of themselves.
+    let over = |told: &History, by: &Holder| {
+        let again = told.add(by, &ANNA.member(), AddedRole::Ordinary, Some(ANNA_SECOND.device()));
+        Record::AddDevice(again)
+    };
+    let record = over(&told, &ANNA);
+    told.control("the founder takes over", &ANNA, &[], record);
+    let record = over(&told, &ANNA_RENEWED);
+    told.control("the third takes over", &ANNA_RENEWED, &["third"], record);
+    write(&mut told, "what second had not sent", &ANNA, &["the founder takes over"]);
+    write(&mut told, "the same by the third", &ANNA_RENEWED, &["the third takes over"]);
+    let record = over(&told, &BEN);
+    told.control("somebody else takes over", &BEN, &["cut"], record);
+    write(&mut told, "late words", &ANNA_SECOND, &[]);
+    // Whoever took over may be cut as well: then so is the work that followed.
+    cut(&mut told, "third is cut", &ANNA, &[], &ANNA_RENEWED);
+    write(&mut told, "third's late words", &ANNA_RENEWED, &[]);
+    let record = over(&told, &ANNA_RENEWED);
+    told.control("third takes over too late", &ANNA_RENEWED, &["third is cut"], record);
+    write(&mut told, "ben's words", &BEN, &["what second had not sent", "the same by the third"]);
     told
 }
 

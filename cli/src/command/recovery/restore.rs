@@ -103,72 +103,86 @@ impl Restore {
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
         let root = self.root.as_deref().map(relay::read_root).transpose()?;
         let words = super::read(context.ui)?;
-        let mut restoring = Restoring {
-            context,
-            runtime: sync::runtime()?,
-            way: Way { root, ..Way::to(self.relay) },
-            without: self.without,
-            words,
-        };
-        let mut profile = restoring.profile()?;
-        if restoring.way.root.is_some() {
-            profile.set_relay_root(restoring.way.url.as_str(), restoring.way.root.clone())?;
+        let way = Way { root, ..Way::to(self.relay) };
+        let mut restoring = Restoring::new(context, Some(way.clone()), self.without, &words, false)?;
+        let mut profile = restoring.profile(&way)?;
+        if way.root.is_some() {
+            profile.set_relay_root(way.url.as_str(), way.root.clone())?;
         }
-        profile.lend(&restoring.words)?;
+        profile.lend(restoring.words)?;
         restoring.pull(&mut profile)?;
         let others = if self.keep_others { Others::Keep } else { Others::Cut };
         profile.take_over(others, &mut context.outside().world())?;
         restoring.exchange(&mut profile)?;
         let said = self.name.zip(self.role).map(|(name, role)| Person { name, role });
         profile.finish_restore(said)?;
-        profile.check_words(&restoring.words)?;
-        let missing = profile.lost_alliances(&restoring.words)?;
-        let missing: BTreeSet<_> = missing.into_iter().filter_map(|it| it.space).map(|it| it.to_string()).collect();
-        let Person { name, role } = profile.person()?;
-        Ok(Answer::Returned(Returned {
-            profile: context.home()?.1.to_string(),
-            name,
-            role,
-            cut_others: !self.keep_others,
-            spaces: profile.restored()?.into_iter().map(Back::from).collect(),
-            missing: missing.into_iter().collect(),
-        }))
+        Ok(Answer::Returned(restoring.returned(&mut profile, !self.keep_others)?))
     }
 }
 
 /// Somebody who is being brought back.
-struct Restoring<'a> {
+pub struct Restoring<'a> {
     context: &'a Context<'a>,
     runtime: Runtime,
-    way: Way,
+    /// A relay that was named.
+    way: Option<Way>,
     without: Vec<RelayUrl>,
-    words: Words,
+    words: &'a Words,
+    /// True if a backup is there as well.
+    backed_up: bool,
 }
 
-impl Restoring<'_> {
+impl<'a> Restoring<'a> {
+    /// By these words, through the relay that was named and those that are known, without some of them.
+    pub fn new(
+        context: &'a Context<'a>,
+        way: Option<Way>,
+        without: Vec<RelayUrl>,
+        words: &'a Words,
+        backed_up: bool,
+    ) -> Result<Self, CliError> {
+        Ok(Self { context, runtime: sync::runtime()?, way, without, words, backed_up })
+    }
+
+    /// What came back, now that the profile is whole.
+    pub fn returned(&self, profile: &mut Profile, cut_others: bool) -> Result<Returned, CliError> {
+        profile.check_words(self.words)?;
+        let missing = profile.lost_alliances(self.words)?;
+        let missing: BTreeSet<_> = missing.into_iter().filter_map(|it| it.space).map(|it| it.to_string()).collect();
+        let Person { name, role } = profile.person()?;
+        Ok(Returned {
+            profile: self.context.home()?.1.to_string(),
+            name,
+            role,
+            cut_others,
+            spaces: profile.restored()?.into_iter().map(Back::from).collect(),
+            missing: missing.into_iter().collect(),
+        })
+    }
+
     /// The profile that was begun, or one that is begun now.
-    fn profile(&mut self) -> Result<Profile, CliError> {
+    fn profile(&mut self, way: &Way) -> Result<Profile, CliError> {
         let (home, name) = self.context.home()?;
         if home.holds(&name) {
             return Ok(Profile::open(&home.file(&name))?);
         }
         let birth = Birth::prepare(self.context, None)?;
         let wanted = vec![Wanted { key: self.words.device_secret(), space: None }];
-        let found = self.seek(&self.way, wanted, None).map_err(|error| CliError::Untouched(Box::new(error)))?;
+        let found = self.seek(way, wanted, None).map_err(|error| CliError::Untouched(Box::new(error)))?;
         if !found.has_personal() {
             return Err(AppError::NotRestored(NotRestored::Unknown).into());
         }
-        let (url, mut outside) = (self.way.url.as_str(), self.context.outside());
+        let (url, mut outside) = (way.url.as_str(), self.context.outside());
         let (profile, born) = birth.made_by(|file| Profile::restore(file, &found, url, &mut outside.world()))?;
         drop(profile);
         Ok(Profile::open(&born.settle(self.context)?)?)
     }
 
     /// Pulls everything that the relays have, with the keys that the words open.
-    fn pull(&mut self, profile: &mut Profile) -> Result<(), CliError> {
+    pub fn pull(&mut self, profile: &mut Profile) -> Result<(), CliError> {
         for _ in 0..ROUNDS {
             self.exchange(profile)?;
-            let mut ways = vec![self.way.clone()];
+            let mut ways: Vec<_> = self.way.iter().cloned().collect();
             for relay in profile.relays()? {
                 let way = sync::way(&relay)?;
                 if !ways.iter().any(|it| it.url == way.url) && !self.without.contains(&way.url) {
@@ -177,7 +191,7 @@ impl Restoring<'_> {
             }
             let mut came = false;
             for way in ways {
-                let lost = profile.lost_alliances(&self.words)?;
+                let lost = profile.lost_alliances(self.words)?;
                 if lost.is_empty() {
                     break;
                 }
@@ -186,7 +200,7 @@ impl Restoring<'_> {
                 let taken = profile.take_found(&found, way.url.as_str(), &mut self.context.outside().world())?;
                 came |= !taken.is_empty();
             }
-            profile.lend(&self.words)?;
+            profile.lend(self.words)?;
             if !came {
                 break;
             }
@@ -196,7 +210,7 @@ impl Restoring<'_> {
 
     /// Exchanges everything with every relay, once. Without one that is in use nothing goes on: what only it has would
     /// not be known of.
-    fn exchange(&self, profile: &mut Profile) -> Result<(), CliError> {
+    pub fn exchange(&self, profile: &mut Profile) -> Result<(), CliError> {
         let mut visited = BTreeSet::new();
         while let Some(relay) = profile.relays()?.into_iter().find(|relay| !visited.contains(&relay.url)) {
             visited.insert(relay.url.clone());
@@ -213,6 +227,7 @@ impl Restoring<'_> {
                     }
                 }
                 Err(CliError::Net(_) | CliError::Session(_)) if relay.is_left() => {}
+                Err(error) if self.backed_up => return Err(CliError::BackupUnfinished(Box::new(error))),
                 Err(error) => return Err(CliError::Unfinished(Box::new(error))),
             }
         }

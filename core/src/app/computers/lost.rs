@@ -11,7 +11,8 @@ use alliance_replica::{
 
 use super::{
     super::{AppError, profile, receive::loaded, space::Space},
-    Loaded, is_in, known, living,
+    Loaded, is_in, living,
+    said::known,
 };
 use crate::store::{Ending, Tx};
 

@@ -307,15 +307,22 @@ impl Roster {
     /// founder's genesis and an only confirmation of the other member are anchored by themselves.
     ///
     /// Folds of less have fewer introductions, cuts and rivals. So in each of them that has a valid entry of an anchored
-    /// device, an introduction of the device stands; and what this fold's cuts keep of it counts there, too.
+    /// device, an introduction of the device stands; and what this fold's cuts keep of it counts there, too. What a device
+    /// says of itself comes after another introduction, and stands with it.
     fn anchor(&mut self, graph: &Graph) {
-        let mut missing: BTreeMap<_, _> = self.introductions.iter().map(|(id, all)| (*id, all.len())).collect();
+        let by_others = |id: &DeviceId, all: &[Introduction]| {
+            all.iter().filter(|one| self.genesis == Some(one.entry) || graph.nodes[one.entry].device != *id).count()
+        };
+        let mut missing: BTreeMap<_, _> =
+            self.introductions.iter().map(|(id, all)| (*id, by_others(id, all))).collect();
         let mut by_author: BTreeMap<_, Vec<_>> = BTreeMap::new();
         let mut solid = Vec::new();
         for one in self.introductions.values().flatten() {
             let author = graph.nodes[one.entry].device;
             if self.genesis == Some(one.entry) || one.admits && self.rivals.len() == 1 {
                 solid.push(one);
+            } else if author == one.keys.device {
+                // It needs another one.
             } else if !one.admits && self.keeps(graph, &author, one.entry) {
                 by_author.entry(author).or_default().push(one);
             }

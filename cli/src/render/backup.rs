@@ -1,0 +1,226 @@
+//! Backups.
+
+use super::{Cell, FAINT, Page, STRONG, cell, count, quoted, recovery, status::PRIVATE, styled};
+use crate::command::backup::{Kept, Looked, Made, Merged, RestoredFrom, Row, Space, Tried};
+
+/// A backup that was made.
+pub fn made(Made(made): &Made, page: &mut Page) {
+    page.table(made.spaces.iter().map(held).collect());
+    let file = quoted(&made.file.display().to_string());
+    page.talk(&format!("Everything that is here is in {file}, {}.", bytes(made.size)));
+    page.talk("Your 24 recovery words open it, and so do your computers; nobody else reads anything in it.");
+    page.talk(
+        "Keep it elsewhere than on this computer. `alliance backup drill` sees whether everything would come back.",
+    );
+}
+
+/// What a backup holds, and what of it is here.
+pub fn looked(looked: &Looked, page: &mut Page) {
+    let compared = looked.spaces.iter().any(|it| it.here);
+    page.table(looked.spaces.iter().map(|it| if compared { beside(it) } else { held(it) }).collect());
+    page.talk(&format!("The backup is whole: {}, {}.", whose(looked), bytes(looked.size)));
+    if compared {
+        page.talk(match looked.spaces.iter().any(|it| it.more > 0) {
+            true => "Not all in it is here: `alliance backup restore` with it brings that in; nothing is lost by it.",
+            false => "All in it is here.",
+        });
+    }
+}
+
+/// What a backup brought into a profile that was there.
+pub fn merged(merged: &Merged, page: &mut Page) {
+    page.table(merged.looked.spaces.iter().map(beside).collect());
+    page.talk(&format!(
+        "Nothing that was here was lost or replaced; {}.",
+        match merged.new {
+            0 => "nothing in the backup is new here".to_owned(),
+            new => format!("{} came in", count(new, "entry", "entries")),
+        }
+    ));
+    let strange = merged.looked.spaces.iter().filter(|it| !it.here).count() as u64;
+    if strange > 0 {
+        page.talk(&format!(
+            "{} not here: your other computers bring what is yours with `alliance sync`, and your words bring everything back in another --profile.",
+            count(strange, "alliance in it is", "alliances in it are")
+        ));
+    }
+    aside(&merged.aside, page);
+}
+
+/// What a backup brought back where there was nothing.
+pub fn restored(restored: &RestoredFrom, page: &mut Page) {
+    recovery::returned(&restored.returned, page);
+    if restored.offline {
+        page.talk("No relay was asked. Read and write right away; the next `alliance sync` lets this computer in and brings what was written elsewhere since. If the relay is gone for good, `alliance relay set <url>` names another one first.");
+    }
+    aside(&restored.aside, page);
+}
+
+/// Whether everything would come back.
+pub fn tried(tried: &Tried, page: &mut Page) {
+    page.table(tried.spaces.iter().map(row).collect());
+    let sum = |number: fn(&Row) -> u64| tried.spaces.iter().map(number).sum::<u64>();
+    let alliances = tried.spaces.iter().filter(|it| !it.personal).count() as u64;
+    let (entries, things, unsent) = (sum(|it| it.entries), sum(|it| it.things), sum(|it| it.unsent));
+    let mut all = vec![
+        count(alliances, "alliance", "alliances"),
+        count(things, "thing", "things"),
+        count(entries, "sealed entry", "sealed entries"),
+    ];
+    if unsent > 0 {
+        all.push(format!("{unsent} not sent yet"));
+    }
+    if tried.whole {
+        return page.talk(&format!("Everything that is here would come back: {}.", all.join(", ")));
+    }
+    let (things, entries, unsent) = (sum(|it| it.things_lost), sum(|it| it.entries_lost), sum(|it| it.unsent_lost));
+    let mut lost = Vec::new();
+    lost.extend((things > 0).then(|| format!("{} as it is here", count(things, "thing", "things"))));
+    lost.extend((unsent > 0).then(|| format!("{} not sent yet", count(unsent, "thing", "things"))));
+    lost.extend((entries > 0).then(|| count(entries, "sealed entry", "sealed entries")));
+    let lost = if lost.is_empty() { "some of what the program keeps for itself".to_owned() } else { lost.join(", ") };
+    page.talk(&format!("Not everything would come back. Missing: {lost}."));
+    page.talk("`alliance backup create` makes a new one.");
+}
+
+/// What is kept aside of other computers.
+pub fn aside(kept: &[Kept], page: &mut Page) {
+    let mut told: Vec<Kept> = Vec::new();
+    for it in kept {
+        match told.iter_mut().find(|before| (&before.id, before.waits_for) == (&it.id, it.waits_for)) {
+            Some(before) => before.things += it.things,
+            None => told.push(it.clone()),
+        }
+    }
+    for Kept { computer, id, things, waits_for, .. } in told {
+        let called = if computer.is_empty() { "another computer of yours" } else { &computer };
+        let meant = if computer.is_empty() { id } else { quoted(&computer) };
+        let (are, them) = if things == 1 { ("is", "it") } else { ("are", "them") };
+        let what = format!("{} that {called} had not sent {are} kept aside", count(things, "change", "changes"));
+        let comes = if things == 1 { "it comes" } else { "they come" };
+        page.talk(&match waits_for {
+            "cut" => format!(
+                "{what}. It may still send {them}; if it is lost, {comes} in once it is cut off: `alliance device cut {meant}`."
+            ),
+            "sync" => format!("{what}; the next `alliance sync` takes {them} in."),
+            _ => format!("{what}: what that builds on is not here."),
+        });
+    }
+}
+
+fn whose(looked: &Looked) -> String {
+    let at = if looked.computer.is_empty() { String::new() } else { format!(" on {}", looked.computer) };
+    format!("made for {}{at}, {}", super::name(&looked.name), looked.made)
+}
+
+fn held(space: &Space) -> Vec<Cell> {
+    let unsent = if space.unsent > 0 { format!("{} not sent yet", space.unsent) } else { String::new() };
+    vec![title(space), cell(count(space.entries, "sealed entry", "sealed entries")), styled(unsent, FAINT)]
+}
+
+fn beside(space: &Space) -> Vec<Cell> {
+    let is = match (space.here, space.more, space.lacks) {
+        (false, ..) => "not here".to_owned(),
+        (_, 0, 0) => "the same as here".to_owned(),
+        (_, 0, lacks) => {
+            format!("all here; {} here and not in it", count(lacks, "newer entry is", "newer entries are"))
+        }
+        (_, more, 0) => format!("{more} not here"),
+        (_, more, lacks) => format!("{more} not here; {lacks} here and not in it"),
+    };
+    let mut cells = held(space);
+    cells.insert(2, cell(is));
+    cells
+}
+
+fn title(space: &Space) -> Cell {
+    match (space.personal, space.title.is_empty()) {
+        (true, _) => styled(PRIVATE, STRONG),
+        (false, true) => styled(&space.id[..space.id.len().min(8)], FAINT),
+        (false, false) => styled(&space.title, STRONG),
+    }
+}
+
+fn row(row: &Row) -> Vec<Cell> {
+    let title = if row.personal { PRIVATE } else { &row.title };
+    let back = match row.whole {
+        true => "would come back".to_owned(),
+        false if row.things_lost > 0 => format!("{} would not come back as it is", row.things_lost),
+        false => "would not come back whole".to_owned(),
+    };
+    vec![styled(title, STRONG), cell(count(row.things, "thing", "things")), cell(back)]
+}
+
+/// A size as people read it.
+fn bytes(size: u64) -> String {
+    const UNITS: [&str; 3] = ["KB", "MB", "GB"];
+    let (mut size, mut unit) = (size.div_ceil(1000), 0);
+    while size >= 10_000 && unit < UNITS.len() - 1 {
+        size = size.div_ceil(1000);
+        unit += 1;
+    }
+    format!("{size} {}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::super::{Layout, tests::seen};
+    use super::*;
+    use crate::{command::Answer, env::Moment};
+
+    fn space(title: &str, more: u64, lacks: u64, unsent: u64) -> Space {
+        let (id, here) = ("0101010101".to_owned(), title != "?");
+        let personal = title.is_empty();
+        let title = if here { title.to_owned() } else { String::new() };
+        Space { id, title, personal, here, entries: 120, more, lacks, unsent }
+    }
+
+    fn of(spaces: Vec<Space>) -> Looked {
+        let (name, role, computer) = ("Anna".to_owned(), "client".to_owned(), "Laptop".to_owned());
+        let made = Moment::new(1_767_603_600, TimeZone::UTC);
+        Looked { file: "all.backup".into(), size: 1_234_567, name, role, computer, made, spaces }
+    }
+
+    fn kept(waits_for: &'static str, things: u64) -> Kept {
+        let (space, computer, id) = ("0101".to_owned(), "Laptop".to_owned(), "0202".to_owned());
+        Kept { space, computer, id, things, waits_for }
+    }
+
+    #[test]
+    fn a_backup_says_what_is_in_it_and_who_opens_it() {
+        let made = Answer::BackedUp(Made(of(vec![space("Ben & Anna", 0, 0, 2), space("", 0, 0, 0)])));
+        insta::assert_snapshot!("backup_made", seen(&made, Layout::Terminal));
+        insta::assert_snapshot!("backup_made_json", serde_json::to_string_pretty(&made).expect("serialises"));
+        let spaces = [("Ben & Anna", 0, 0), ("Anna & Dora", 3, 0), ("Anna & Carl", 0, 1), ("?", 120, 0), ("", 1, 2)];
+        let spaces = spaces.map(|(title, more, lacks)| space(title, more, lacks, 0));
+        let looked = Answer::BackupLooked(of(spaces.to_vec()));
+        insta::assert_snapshot!("backup_looked", seen(&looked, Layout::Terminal));
+        let aside = vec![kept("cut", 1), kept("cut", 2), kept("sync", 1), kept("more", 2)];
+        let merged = Answer::Merged(Merged { looked: of(spaces.to_vec()), new: 4, aside });
+        insta::assert_snapshot!("backup_merged", seen(&merged, Layout::Terminal));
+    }
+
+    #[test]
+    fn a_drill_says_in_words_what_would_not_come_back() {
+        let row = |title: &str, lost| Row {
+            id: "0101".to_owned(),
+            title: title.to_owned(),
+            personal: title.is_empty(),
+            whole: lost == 0,
+            entries: 100,
+            entries_lost: lost,
+            things: 10,
+            things_lost: lost,
+            unsent: 1,
+            unsent_lost: lost,
+        };
+        let tried = |lost| {
+            let spaces = vec![row("Ben & Anna", lost), row("", 0)];
+            seen(&Answer::Drilled(Tried { file: None, whole: lost == 0, spaces }), Layout::Terminal)
+        };
+        insta::assert_snapshot!("drill_whole", tried(0));
+        insta::assert_snapshot!("drill_not_whole", tried(1));
+    }
+}

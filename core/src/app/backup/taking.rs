@@ -1,0 +1,327 @@
+//! What is in a backup comes in: by the same way as what a relay sends.
+
+use std::{collections::BTreeMap, io::Read, mem, path::Path};
+
+use alliance_replica::{
+    id::{DeviceId, ReplicaKey, SpaceId},
+    limits,
+    log::{entry::Verified, membership::Role},
+};
+
+use super::{
+    AppError, Backup, BackupError, Begin, Chain, DeviceSecret, Entries, Log, Piece, Profile, Reading, Space, SpaceHead,
+    SpaceKind, Unsent, Words, World, Written, chain_of, check, damaged, enter, loaded, open_by, tidy,
+};
+use crate::{
+    app::{
+        NotRestored,
+        apply::{self, Since},
+        computers,
+        relays::relay_address,
+        restore,
+    },
+    document::Change,
+    store::{Aside, EpochRow, StoreError},
+};
+
+/// Bytes of entries that are taken at once.
+const BATCH: usize = 512 * 1024;
+
+/// How spaces come in that are not here.
+pub(super) enum How<'a> {
+    /// They do not.
+    Merge,
+    /// By the words.
+    Words(&'a Words),
+    /// By these keys, to be looked at: nobody exchanges it.
+    Keys(BTreeMap<SpaceId, Vec<EpochRow>>),
+}
+
+/// What came of a space.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Came {
+    pub(super) space: SpaceId,
+    /// The device that made the backup.
+    pub(super) device: DeviceId,
+    /// False if it was passed over.
+    pub(super) here: bool,
+    /// Entries that are new here.
+    pub(super) new: u64,
+}
+
+/// What a backup brought into a profile that was there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Merged {
+    /// What the backup held, compared with what was here before.
+    pub backup: Backup,
+    /// Entries that are new here, a space.
+    pub new: BTreeMap<SpaceId, u64>,
+}
+
+/// A space of a backup that comes in.
+struct Current {
+    head: SpaceHead,
+    way: Way,
+    paths: Vec<Entries>,
+    bytes: usize,
+    unsent: Vec<Unsent>,
+    new: u64,
+}
+
+enum Way {
+    Here,
+    /// Control entries come first: they tell whether it may come in.
+    Collecting(Box<Log>, Vec<Verified>),
+    Over,
+}
+
+impl Profile {
+    /// Takes into this profile what a backup of this person has and is not here. `check` was asked before.
+    pub fn merge_backup<R: Read>(
+        &mut self,
+        backup: Backup,
+        from: R,
+        words: Option<&Words>,
+        world: &mut World<'_>,
+    ) -> Result<Merged, AppError> {
+        let (reading, begin) = self.open_backup(from, words)?;
+        let came = self.take_all(reading, &How::Merge, world)?;
+        self.name_maker(&came, &begin.computer, world)?;
+        Ok(Merged { backup, new: came.into_iter().filter(|it| it.here).map(|it| (it.space, it.new)).collect() })
+    }
+
+    /// Begins a profile with what a backup has; it is unfinished, as after [`Profile::restore`].
+    pub fn restore_backup<R: Read>(
+        file: &Path,
+        from: R,
+        words: &Words,
+        world: &mut World<'_>,
+    ) -> Result<Self, AppError> {
+        let mut profile = Self::blank(file)?;
+        profile.take_backup(from, words, world)?;
+        Ok(profile)
+    }
+
+    /// Takes what a backup has into a profile that is being brought back, with all spaces that the words open.
+    pub fn take_backup<R: Read>(&mut self, from: R, words: &Words, world: &mut World<'_>) -> Result<(), AppError> {
+        let (reading, begin) = open_by(from, words)?;
+        let came = self.take_all(reading, &How::Words(words), world)?;
+        self.name_maker(&came, &begin.computer, world)
+    }
+
+    /// Keeps which device the computer is where that made the backup, if it is another one.
+    fn name_maker(&mut self, came: &[Came], name: &str, world: &mut World<'_>) -> Result<(), AppError> {
+        let personal = self.personal()?.space;
+        let places: BTreeMap<_, _> = came.iter().filter(|it| it.here).map(|it| (it.space, it.device)).collect();
+        let space = self.space(&personal)?;
+        let me = space.device();
+        let is_mine = |device: &DeviceId| *device == me || space.heirs(device).contains(&me);
+        if places.get(&personal).is_none_or(is_mine) {
+            return Ok(());
+        }
+        let Self { store, documents, .. } = self;
+        let result = store.write(|tx| computers::name_other(tx, documents, &personal, (&places, name), world));
+        self.settle(result)
+    }
+
+    pub(super) fn take_all<R: Read>(
+        &mut self,
+        mut reading: Reading<R>,
+        how: &How<'_>,
+        world: &mut World<'_>,
+    ) -> Result<Vec<Came>, AppError> {
+        let (mut all, mut current) = (Vec::new(), None::<Current>);
+        loop {
+            match (reading.next()?, &mut current) {
+                (Piece::Entry(written), Some(current)) => self.take_entry(current, written, how, world)?,
+                (Piece::Unsent(change), Some(current)) => current.unsent.push(change),
+                (Piece::Space(head), _) => {
+                    let next = self.begin_space(head)?;
+                    if let Some(before) = current.replace(next) {
+                        all.push(self.end_space(before, how, world)?);
+                    }
+                }
+                (Piece::End, _) => break,
+                _ => {}
+            }
+        }
+        if let Some(last) = current {
+            all.push(self.end_space(last, how, world)?);
+        }
+        Ok(all)
+    }
+
+    fn begin_space(&mut self, head: SpaceHead) -> Result<Current, AppError> {
+        let here = self.store.read::<_, AppError>(|tx| Ok(tx.space(&head.space)?.is_some()))?;
+        let way = if here { Way::Here } else { Way::Collecting(Box::new(Log::new(head.space)), Vec::new()) };
+        Ok(Current { head, way, paths: Vec::new(), bytes: 0, unsent: Vec::new(), new: 0 })
+    }
+
+    fn take_entry(
+        &mut self,
+        current: &mut Current,
+        written: Written,
+        how: &How<'_>,
+        world: &mut World<'_>,
+    ) -> Result<(), AppError> {
+        let Written { device, entry } = written;
+        let chain = chain_of(&entry)?;
+        if let (Way::Collecting(log, control), Chain::Control) = (&mut current.way, chain) {
+            control.extend(log.receive(&device, chain, vec![entry]).new);
+            return Ok(());
+        }
+        self.let_in(current, how, world)?;
+        if !matches!(current.way, Way::Here) {
+            return Ok(());
+        }
+        current.bytes += entry.size();
+        match current.paths.last_mut() {
+            Some(path) if path.device == device && path.chain == chain && path.entries.len() < limits::PATH_ENTRIES => {
+                path.entries.push(entry);
+            }
+            _ => current.paths.push(Entries { channel: 0, device, chain, entries: vec![entry] }),
+        }
+        if current.bytes >= BATCH { self.flush(current, world) } else { Ok(()) }
+    }
+
+    fn flush(&mut self, current: &mut Current, world: &World<'_>) -> Result<(), AppError> {
+        current.bytes = 0;
+        let paths = mem::take(&mut current.paths);
+        if !paths.is_empty() {
+            let taken = self.receive(&current.head.space, paths, world)?;
+            if taken.refused.is_some() {
+                return Err(damaged("an entry in it is refused here").into());
+            }
+            current.new += taken.new;
+        }
+        Ok(())
+    }
+
+    /// Lets a space in that is not here, once all its control entries are known.
+    fn let_in(&mut self, current: &mut Current, how: &How<'_>, world: &mut World<'_>) -> Result<(), AppError> {
+        let Way::Collecting(log, control) = &current.way else { return Ok(()) };
+        let (head, kind) = (&current.head, log.fold().kind());
+        let way = match how {
+            How::Merge => Way::Over,
+            _ if kind != Some(head.kind) => Way::Over,
+            How::Words(words) => match self.key_of(head, log, words)? {
+                Some(key) => {
+                    let member = log.fold().device(&key.id()).map_or(head.member, |it| it.member);
+                    let (space, relays) = (head.space, relays(head));
+                    let Self { store, spaces, lent, .. } = self;
+                    store.write::<_, AppError>(|tx| {
+                        let begun = restore::Begun { space, kind: head.kind, member, control, relays: &relays };
+                        restore::begin_space(tx, spaces, &begun, Some(&key), world)?;
+                        restore::mark(tx)
+                    })?;
+                    lent.insert(space, key);
+                    current.new += control.len() as u64;
+                    Way::Here
+                }
+                None => Way::Over,
+            },
+            How::Keys(keys) => {
+                let (space, member) = (head.space, head.member);
+                let Self { store, spaces, .. } = self;
+                store.write::<_, AppError>(|tx| {
+                    for (epoch, key) in keys.get(&space).into_iter().flatten() {
+                        tx.insert_epoch(&space, epoch, key)?;
+                    }
+                    let begun = restore::Begun { space, kind: head.kind, member, control, relays: &[] };
+                    restore::begin_space(tx, spaces, &begun, None, world)
+                })?;
+                Way::Here
+            }
+        };
+        current.way = way;
+        Ok(())
+    }
+
+    /// The key by which the words open a space: live, and no invitation's.
+    fn key_of(&mut self, head: &SpaceHead, log: &Log, words: &Words) -> Result<Option<DeviceSecret>, AppError> {
+        let personal = self.store.read::<_, AppError>(|tx| {
+            Ok(tx.spaces()?.into_iter().find(|row| row.kind == SpaceKind::Personal).map(|row| row.space))
+        })?;
+        let key = match (head.kind, personal) {
+            (SpaceKind::Personal, None) => Some(words.device_secret()),
+            (SpaceKind::Personal, Some(_)) => return Err(BackupError::OtherPerson.into()),
+            (SpaceKind::Alliance, None) => None,
+            (SpaceKind::Alliance, Some(_)) => {
+                let lost = self.lost_alliances(words)?.into_iter();
+                lost.filter(|it| it.space == Some(head.space)).map(|it| it.key).find(|key| is_live(log, key))
+            }
+        };
+        match key {
+            Some(key) if is_live(log, &key) => Ok(Some(key)),
+            Some(key) if head.kind == SpaceKind::Personal => {
+                Err(AppError::NotRestored(match log.fold().device(&key.id()) {
+                    Some(_) => NotRestored::Ended,
+                    None => NotRestored::OtherWords,
+                }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn end_space(&mut self, mut current: Current, how: &How<'_>, world: &mut World<'_>) -> Result<Came, AppError> {
+        self.let_in(&mut current, how, world)?;
+        self.flush(&mut current, world)?;
+        let here = matches!(current.way, Way::Here);
+        let Current { head, unsent, new, .. } = current;
+        if here && !unsent.is_empty() {
+            self.set_aside(&head, unsent, matches!(how, How::Keys(_)), world)?;
+        }
+        Ok(Came { space: head.space, device: head.device, here, new })
+    }
+
+    /// Keeps what was not sent, or takes it in at once if it is this very computer's.
+    fn set_aside(
+        &mut self,
+        head: &SpaceHead,
+        unsent: Vec<Unsent>,
+        at_once: bool,
+        world: &World<'_>,
+    ) -> Result<(), AppError> {
+        let Self { store, spaces, documents, .. } = self;
+        let result = store.write(|tx| {
+            let space = loaded(spaces, tx, &head.space)?;
+            if apply::is_open(space) {
+                apply::settle(tx, space, documents, Since::default(), world.now)?;
+            }
+            let first = tx.last_aside(&head.space, &head.device)? + 1;
+            for change in unsent {
+                let read = Change::try_from(change.bytes.as_slice());
+                let hash = read.map_err(|_| StoreError::Damaged { what: "a change" })?.hash().0;
+                let Unsent { intent, item, writer, preimage, bytes } = change;
+                let aside = Aside { intent: first + i64::from(intent), item, writer, preimage, hash, bytes };
+                tx.insert_aside(&head.space, &head.device, &aside)?;
+            }
+            tidy(tx, space, documents, &head.device)?;
+            if at_once || is_own(space, head) {
+                enter(tx, space, documents, &head.device)?;
+            }
+            space.store_row(tx)
+        });
+        self.settle(result)
+    }
+
+    /// Checks a backup by the words where there is a profile that is not whole.
+    pub fn check_backup_by<R: Read>(&mut self, from: R, words: &Words) -> Result<Backup, AppError> {
+        let (reading, begin): (_, Begin) = open_by(from, words)?;
+        check(reading, begin, None)
+    }
+}
+
+/// True if changes of the device that made a backup are this one's to send.
+fn is_own(space: &Space, head: &SpaceHead) -> bool {
+    space.device() == head.device || space.log.fold().lineage(&space.device()).contains(&head.device)
+}
+
+fn is_live(log: &Log, key: &DeviceSecret) -> bool {
+    log.fold().device(&key.id()).is_some_and(|it| it.live && it.role != Role::Invite)
+}
+
+/// The relays that a backup names, in the one form of their addresses.
+fn relays(head: &SpaceHead) -> Vec<(String, Option<ReplicaKey>)> {
+    head.relays.iter().filter_map(|it| Some((relay_address(&it.url).ok()?, it.key))).collect()
+}
