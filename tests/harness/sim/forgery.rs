@@ -67,7 +67,8 @@ impl Sim {
                 let far = Head { seq: 1_000, id, device: forger.device(), chain: Chain::Content };
                 forger.seal(Some(far), vec![part])
             }
-            (5, _) => {
+            // Who has fresh keys may begin anywhere.
+            (5, _) if tip.is_some() => {
                 let part = forger.note(FORGED);
                 let wrong = tip.map(|tip| Head { seq: tip.seq + 5, ..tip });
                 forger.seal(wrong, vec![part])
