@@ -156,6 +156,10 @@ pub enum Answer {
     Computers(Vec<device::Row>),
     /// A computer was cut off.
     Cut(device::Cut),
+    /// What computers wrote after they were cut off.
+    Late(Vec<device::late::Late>),
+    /// Some of it was taken in.
+    TookIn(device::late::TookIn),
     /// This computer goes on under fresh keys.
     Renewed(device::Renewed),
     /// An alliance was left.

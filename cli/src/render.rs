@@ -210,6 +210,8 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::Choices(list) => item::conflicts(list, page),
         Answer::Computers(computers) => device::computers(computers, page),
         Answer::Cut(cut) => device::cut(cut, page),
+        Answer::Late(late) => device::late(late, page),
+        Answer::TookIn(took) => device::took_in(took, page),
         Answer::Renewed(renewed) => device::renewed(renewed, page),
         Answer::Left(left) => alliance::left(left, page),
         Answer::Arrived(arrived) => device::arrived(arrived, page),

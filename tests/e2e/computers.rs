@@ -7,7 +7,7 @@ use alliance_tests::{
 };
 
 /// Ben's other computer, with everything Ben has.
-fn with_a_tablet(town: &Town) -> Person {
+pub(crate) fn with_a_tablet(town: &Town) -> Person {
     town.ben.ok(&["note", "add", "For both"]);
     town.ben.ok(&["note", "add", "Mine alone", "--private"]);
     let word = town.ben.ok(&["invite", "--device"]).trim().to_owned();
@@ -20,13 +20,13 @@ fn with_a_tablet(town: &Town) -> Person {
     tablet
 }
 
-fn meet(town: &Town, tablet: &Person) {
+pub(crate) fn meet(town: &Town, tablet: &Person) {
     for person in [tablet, &town.ben, tablet, &town.ben, &town.anna, tablet] {
         town.sync(&[person]);
     }
 }
 
-fn notes(person: &Person) -> Vec<String> {
+pub(crate) fn notes(person: &Person) -> Vec<String> {
     let notes = person.json(&["note", "list"]);
     let notes = notes.as_array().expect("a list");
     let mut titles: Vec<_> = notes.iter().map(|it| it["title"].as_str().expect("text").to_owned()).collect();

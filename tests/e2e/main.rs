@@ -13,6 +13,7 @@ mod faults;
 mod forged;
 mod hostile;
 mod invitations;
+mod late;
 mod live;
 mod moving;
 mod operator;

@@ -8,6 +8,7 @@ mod exchange;
 mod family;
 mod forwarded;
 mod hostile;
+mod late;
 mod live;
 #[cfg(feature = "planted")]
 mod planted;

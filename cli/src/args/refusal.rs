@@ -10,7 +10,7 @@ use clap::{
 use super::Args;
 
 /// A whole command for each that does not go without arguments.
-const EXAMPLES: [&str; 36] = [
+const EXAMPLES: [&str; 37] = [
     "completions bash",
     "config set editor nano",
     "conflict keep g3k 2",
@@ -42,6 +42,7 @@ const EXAMPLES: [&str; 36] = [
     "note show n3k",
     "device cut tablet",
     "device rename laptop",
+    "device take laptop",
     "recovery restore --relay https://relay.example",
     "relay forget https://relay.example",
     "relay set https://relay.example",

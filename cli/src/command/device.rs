@@ -1,5 +1,7 @@
 //! `alliance device`: your computers; another one comes with `invite --device`, a lost one is cut off.
 
+pub mod late;
+
 use alliance_core::{
     app::{Computer, Joining, Profile},
     keys::Invitation,
@@ -57,6 +59,25 @@ pub enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Show what a computer wrote after it was cut off: it counts for nobody
+    Late {
+        /// Which one: its id or its name; all of yours unless you say
+        #[arg(value_name = "COMPUTER")]
+        computer: Option<String>,
+    },
+    /// Take in what a computer of yours wrote after it was cut off
+    ///
+    /// Take it in only if you wrote it yourself: whoever has the computer could have. It counts here at once, and for the
+    /// other person and your other computers with the next sync. What arrives later is asked about again. The computer
+    /// stays cut off.
+    Take {
+        /// Which one: its id or its name
+        #[arg(value_name = "COMPUTER")]
+        computer: String,
+        /// Take it in without being asked
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// A computer of this person.
@@ -74,6 +95,9 @@ pub struct Row {
     pub spaces: usize,
     /// Things of which it is not known whether it has them.
     pub missing: u64,
+    /// What it wrote after it was cut off, if it did; it does not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late: Option<late::Late>,
 }
 
 /// A computer that was cut off.
@@ -143,15 +167,19 @@ impl Device {
             }
             Verb::Renew { yes } => return renew(&mut profile, yes, context),
             Verb::Cut { computer, yes } => return cut(&mut profile, &computer, yes, context),
+            Verb::Late { computer } => return late::list(&mut profile, computer.as_deref(), context),
+            Verb::Take { computer, yes } => return late::take(&mut profile, &computer, yes, context),
         }
+        let mut late = late::all(&mut profile, context)?;
+        let row = |computer: &Computer| {
+            let Computer { name, this, live, places, missing } = computer;
+            let (id, spaces) = (computer.short(), places.len());
+            let late = late.iter().position(|it| it.id == id).map(|at| late.remove(at));
+            Row { id, name: name.clone(), this: *this, live: *live, spaces, missing: *missing, late }
+        };
         let rows = profile.computers()?.iter().map(row).collect();
         Ok(Answer::Computers(rows))
     }
-}
-
-fn row(computer: &Computer) -> Row {
-    let Computer { name, this, live, places, missing } = computer;
-    Row { id: computer.short(), name: name.clone(), this: *this, live: *live, spaces: places.len(), missing: *missing }
 }
 
 /// The computer that is meant.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{
     Answer, Context,
     alliance::State,
+    device::late,
     sync::{self, Why},
 };
 use crate::error::CliError;
@@ -44,6 +45,9 @@ pub struct Status {
     pub unread: u64,
     /// The other person's computers; none while you are not let in.
     pub others: Vec<Other>,
+    /// Things that a computer of yours wrote here after it was cut off; they do not count.
+    #[serde(skip_serializing_if = "is_none")]
+    pub late: u64,
     /// Of one's own space: true while nobody else is known to be able to bring one back, by words or on another computer.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unrecoverable: bool,
@@ -78,6 +82,7 @@ impl Status {
             unsealed: why.and_then(Why::unsealed),
             unread: status.unread,
             others: status.others.into_iter().map(other).collect(),
+            late: 0,
             unrecoverable: false,
         }
     }
@@ -115,5 +120,14 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let mut rows: Vec<_> = profile.status()?.into_iter().map(|status| Status::new(status, &relays)).collect();
     let unrecoverable = profile.needs_second_holder()?;
     rows.iter_mut().filter(|row| row.personal).for_each(|row| row.unrecoverable = unrecoverable);
+    for late in late::all(&mut profile, context)? {
+        for thing in late.things {
+            rows.iter_mut().filter(|row| row.id == thing.space).for_each(|row| row.late += 1);
+        }
+    }
     Ok(Answer::Status(rows))
+}
+
+fn is_none(number: &u64) -> bool {
+    *number == 0
 }

@@ -1,12 +1,21 @@
 //! A person's computers.
 
-use super::{FAINT, ID, Page, STRONG, cell, count, styled};
-use crate::command::device::{self, Arrived, Came, Cut, Renewed, Row};
+use super::{FAINT, ID, Page, STRONG, cell, count, field, plain, quoted, styled};
+use crate::{
+    command::device::{
+        self, Arrived, Came, Cut, Renewed, Row,
+        late::{Late, Thing, TookIn},
+    },
+    when,
+};
+
+/// Things that are named where not all are shown.
+const NAMED: usize = 3;
 
 /// All computers, this one first.
 pub fn computers(computers: &[Row], page: &mut Page) {
     let row = |computer: &Row| {
-        let Row { id, name, this, live, spaces, missing } = computer;
+        let Row { id, name, this, live, spaces, missing, .. } = computer;
         let has = match (live, this, missing) {
             (false, ..) => "cut off".to_owned(),
             (_, true, _) => "this one".to_owned(),
@@ -17,6 +26,10 @@ pub fn computers(computers: &[Row], page: &mut Page) {
         vec![styled(id, ID), styled(device::called(name), STRONG), cell(has), styled(spaces, FAINT)]
     };
     page.table(computers.iter().map(row).collect());
+    for late in computers.iter().filter_map(|it| it.late.as_ref()) {
+        page.talk(&summary(late));
+        page.talk(&help(late));
+    }
     if computers.iter().filter(|it| it.live).count() < 2 {
         page.talk("This is your only computer. `alliance invite --device` makes the word that lets another one in.");
     }
@@ -35,6 +48,112 @@ pub fn cut(cut: &Cut, page: &mut Page) {
     page.talk("If its disk was not locked: tell the other person, and change what was written down in notes, such as passwords.");
     if cut.left < 2 {
         page.talk("This is your only computer now. `alliance invite --device` lets another one in.");
+    }
+}
+
+/// What computers wrote after they were cut off.
+pub fn late(all: &[Late], page: &mut Page) {
+    if all.is_empty() {
+        page.talk("Everything that your computers wrote counts.");
+    }
+    for late in all {
+        page.talk(&wrote(late));
+        for thing in &late.things {
+            let Thing { named, alliance, new, words, .. } = thing;
+            let place = alliance.as_deref().unwrap_or(super::status::PRIVATE);
+            let change = if *new { "new" } else { "would change" };
+            let title = styled(&named.title, STRONG);
+            page.table(vec![vec![
+                styled(&named.short, ID),
+                cell(&named.kind),
+                title,
+                cell(place),
+                styled(change, FAINT),
+            ]]);
+            for (name, said) in words {
+                let said = when::said(name, said);
+                for (at, line) in said.lines().enumerate() {
+                    let name = if at == 0 { format!("  {}:", field(name)) } else { "   ".to_owned() };
+                    page.line([styled(name, FAINT), cell(line)]);
+                }
+            }
+        }
+        page.talk(&format!("If you wrote it yourself, `alliance device take {}` takes it in.", typed(late)));
+    }
+}
+
+/// What a person is about to take in.
+pub fn about(late: &Late) -> String {
+    let mut text = format!("{}\n", plain(&wrote(late)));
+    for Thing { named, alliance, .. } in &late.things {
+        let place = alliance.as_deref().unwrap_or(super::status::PRIVATE);
+        text.push_str(&format!("  {} “{}” ({})\n", named.kind, plain(&named.title), plain(place)));
+    }
+    text.push_str("Whoever has that computer could have written it. Once it counts, nobody can undo that.\n");
+    text
+}
+
+/// What was taken in.
+pub fn took_in(took: &TookIn, page: &mut Page) {
+    let called = device::called(&took.name);
+    page.table(took.things.iter().map(|it| vec![styled(&it.short, ID), cell(&it.kind), cell(&it.title)]).collect());
+    match (took.things.len() as u64, took.done) {
+        (0, true) => {
+            page.talk(&format!("There is nothing to take in that {called} wrote: all of it counts, or nothing came."))
+        }
+        (0, false) => page.talk("It was taken in already; the next `alliance sync` tells the others."),
+        (things, true) => {
+            page.talk(&format!("{} for everybody from now on.", count(things, "thing counts", "things count")));
+        }
+        (things, false) => page.talk(&format!(
+            "{} here from now on, and for everybody else with the next `alliance sync`.",
+            count(things, "thing counts", "things count")
+        )),
+    }
+    if took.closed > 0 {
+        page.talk(&format!("{} could not be taken in.", more(took.closed)));
+    }
+}
+
+fn wrote(late: &Late) -> String {
+    let called = device::called(&late.name);
+    let who = if late.by_copy { format!("A copy of {called}") } else { called.to_owned() };
+    let last = late.last.as_ref().map(|last| format!(", the last of it on {}", last.day())).unwrap_or_default();
+    let closed = if late.closed > 0 { format!(", and {}", more(late.closed)) } else { String::new() };
+    let things = count(late.things.len() as u64, "thing", "things");
+    format!("{who} wrote {things} after it was cut off{last}{closed}. That does not count.")
+}
+
+fn more(closed: u64) -> String {
+    format!("{} that cannot be read here or could never count", count(closed, "entry", "entries"))
+}
+
+/// The same, with the first titles.
+fn summary(late: &Late) -> String {
+    let named = late.things.iter().take(NAMED).map(|it| format!("{} “{}”", it.named.kind, it.named.title));
+    let mut named: Vec<_> = named.collect();
+    if late.things.len() > NAMED {
+        named.push("…".to_owned());
+    }
+    match named.is_empty() {
+        true => wrote(late),
+        false => format!("{} It is: {}.", wrote(late), named.join(", ")),
+    }
+}
+
+fn help(late: &Late) -> String {
+    let called = typed(late);
+    format!(
+        "`alliance device late {called}` shows it; if you wrote it yourself, `alliance device take {called}` takes it in."
+    )
+}
+
+/// A computer as it is typed in commands.
+fn typed(late: &Late) -> String {
+    match late.name.as_str() {
+        "" => late.id.clone(),
+        name if name.contains(|c: char| !c.is_alphanumeric()) => quoted(name),
+        name => name.to_owned(),
     }
 }
 

@@ -36,6 +36,10 @@ pub fn status(spaces: &[Status], page: &mut Page) {
         if space.unread > 0 {
             more(format!("{} arrived and cannot be read yet", space.unread));
         }
+        if space.late > 0 {
+            let things = count(space.late, "thing", "things");
+            more(format!("a computer of yours wrote {things} after it was cut off: `alliance device late` shows them"));
+        }
         space.others.iter().filter_map(|other| has(space, other)).for_each(more);
     }
     page.table(rows);
@@ -108,6 +112,14 @@ fn words(line: &Line) -> (String, bool) {
                 ("device-cut", Some("lost")) => "was cut off as lost",
                 ("device-cut", Some("renewed")) => "goes on with a new key; the old one was ended",
                 ("device-cut", _) => "was cut off",
+                ("late-taken", _) => {
+                    return (format!("what {name} wrote after it was cut off was taken in here"), false);
+                }
+                ("wrote-after-cut", _) => {
+                    let entries = line.about["entries"].as_u64().unwrap_or(0);
+                    let times = count(entries, "time", "times");
+                    return (format!("{name} wrote {times} after it was cut off: that does not count"), true);
+                }
                 _ => "wrote two histories: it was copied or restored",
             };
             (format!("{name} {what}"), event(kind).1)
@@ -134,6 +146,8 @@ fn event(kind: &str) -> (&str, bool) {
         "invitation-made" => ("an invitation became valid", false),
         "invitation-used" => ("an invitation was used", false),
         "invitation-confirmed" => ("the person who used it was let in", false),
+        "wrote-after-cut" => ("a computer wrote after it was cut off: that does not count", true),
+        "late-taken" => ("what a computer wrote after it was cut off was taken in here", false),
         "member-left" => ("somebody left", true),
         "key-rotated" => ("what is written from now on has a new key", false),
         "key-granted" => ("a computer was given the key", false),
@@ -188,6 +202,7 @@ mod tests {
             invites: false,
             unread: waiting,
             others: missing.iter().map(other).collect(),
+            late: 0,
             unrecoverable: title.is_empty(),
         }
     }

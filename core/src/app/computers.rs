@@ -317,7 +317,7 @@ pub(super) fn renewal_key(space: &SpaceId) -> String {
 }
 
 /// True if this device is in a space and may write there.
-fn is_in(space: &Space) -> bool {
+pub(super) fn is_in(space: &Space) -> bool {
     space.log.fold().device(&space.device()).is_some_and(|it| it.live && it.role == Role::Ordinary)
 }
 
