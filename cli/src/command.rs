@@ -180,6 +180,8 @@ pub enum Answer {
     Verified(Vec<verify::Found>),
     /// How everything is.
     Checked(Vec<doctor::Finding>),
+    /// What a relay was to forget.
+    Gone(Vec<relay::Gone>),
     /// The relays in use.
     Relays(Vec<relay::Known>),
     /// The security log.
@@ -203,6 +205,7 @@ impl Answer {
             Self::Verified(rows) if !rows.iter().all(|row| row.whole) => Exit::Failed,
             Self::WordsChecked(checked) if !checked.is_yours() => Exit::Failed,
             Self::Checked(findings) => doctor::exit(findings),
+            Self::Gone(rows) if rows.iter().any(|row| row.failed) => Exit::Failed,
             _ => Exit::Ok,
         }
     }

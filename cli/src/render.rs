@@ -223,6 +223,7 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::Synced(synced) => sync::synced(synced, page),
         Answer::Verified(rows) => sync::verified(rows, page),
         Answer::Checked(findings) => doctor::findings(findings, page),
+        Answer::Gone(rows) => alliance::gone(rows, page),
         Answer::Relays(relays) => alliance::relays(relays, page),
         Answer::Security(lines) => status::security(lines, page),
         // Both were printed while they ran.

@@ -9,6 +9,7 @@ mod checkup;
 mod computers;
 mod devices;
 mod documents;
+mod dropping;
 pub mod exchange;
 mod find;
 mod history;
@@ -24,6 +25,7 @@ mod profile;
 mod query;
 mod receive;
 mod relays;
+mod renewal;
 mod restore;
 mod seal;
 mod search;
@@ -43,7 +45,8 @@ pub use arrange::Whereto;
 pub use checkup::{Checkup, SpaceCheckup};
 pub use computers::{Computer, Tended};
 pub use devices::Device;
-pub use exchange::{Met, Session, SessionError, SessionEvent, Tally};
+pub use dropping::{Answer as DropAnswer, Droppable, Dropping};
+pub use exchange::{Arrivals, Met, Session, SessionError, SessionEvent, Tally};
 pub use find::SHORTEST_PART;
 pub use history::{Calendar, Chapter};
 pub use intent::{Done, Intent, Place};
@@ -239,6 +242,9 @@ pub enum AppError {
     /// This person left the alliance, or this computer was cut off.
     #[error("this alliance is over for this computer: nothing new can be written in it")]
     Ended,
+    /// Another computer of this person, or their words, cut this one off.
+    #[error("this computer was cut off: it is not let in again under the keys that it has")]
+    CutOff,
     /// The alliance has two members already.
     #[error("the alliance has its two members already")]
     Full,

@@ -63,6 +63,34 @@ fn another_computer_has_everything_at_once_and_what_it_writes_reaches_all() {
 }
 
 #[test]
+fn a_computer_that_is_stopped_on_its_way_goes_on_with_the_same_command() {
+    let mut town = Town::together();
+    town.ben.ok(&["note", "add", "For both"]);
+    town.ben.ok(&["note", "add", "Mine alone", "--private"]);
+    let word = town.ben.ok(&["invite", "--device"]).trim().to_owned();
+    town.sync(&[&town.ben]);
+    let tablet = Person::new("ben");
+    let running = tablet.start(&["join", &word]);
+    until("a profile", || tablet.profile().exists().then_some(()));
+    running.kill();
+    town.kill_relay();
+    // Nothing is reached, and nothing is lost by trying.
+    let arrived = tablet.json(&["join", &word]);
+    assert_eq!(arrived["synced"], false, "{arrived}");
+    town.start_relay();
+    let arrived = tablet.json(&["join", &word]);
+    assert_eq!((&arrived["name"], &arrived["synced"]), (&"Ben".into(), &true.into()), "{arrived}");
+    assert_eq!(arrived["alliances"][0]["items"], 1, "{arrived}");
+    assert_eq!(notes(&tablet), ["For both", "Mine alone"]);
+    // Whoever made the invitation does not take it up.
+    assert_eq!(town.ben.refused(&["join", &word]).code, "profile_exists");
+    meet(&town, &tablet);
+    tablet.ok(&["note", "add", "From the tablet"]);
+    meet(&town, &tablet);
+    assert!(notes(&town.anna).contains(&"From the tablet".to_owned()));
+}
+
+#[test]
 fn a_lost_computer_is_refused_and_reads_nothing_new() {
     let town = Town::together();
     let tablet = with_a_tablet(&town);

@@ -4,9 +4,11 @@
 
 mod answers;
 mod computers;
+mod copied;
 mod copies;
 mod disks;
 mod doctor;
+mod dropped;
 mod durable;
 mod elsewhere;
 mod faults;

@@ -4,6 +4,7 @@
 mod app;
 mod byzantine;
 mod computers;
+mod copied;
 mod exchange;
 mod family;
 mod forwarded;

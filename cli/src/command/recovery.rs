@@ -194,7 +194,7 @@ fn numbers(outside: &mut Outside<'_>) -> Vec<usize> {
 }
 
 /// The words that the person types, which the terminal does not show, or that standard input has.
-fn read(ui: &Ui) -> Result<Words, CliError> {
+pub fn read(ui: &Ui) -> Result<Words, CliError> {
     let mut typed = Zeroizing::new(String::new());
     if !io::stdin().is_terminal() {
         io::stdin().take(LONGEST).read_to_string(&mut typed).map_err(CliError::Input)?;

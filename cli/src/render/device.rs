@@ -99,7 +99,7 @@ pub fn took_in(took: &TookIn, page: &mut Page) {
     page.table(took.things.iter().map(|it| vec![styled(&it.short, ID), cell(&it.kind), cell(&it.title)]).collect());
     match (took.things.len() as u64, took.done) {
         (0, true) => {
-            page.talk(&format!("There is nothing to take in that {called} wrote: all of it counts, or nothing came."))
+            page.talk(&format!("There is nothing to take in that {called} wrote: all of it counts, or nothing came."));
         }
         (0, false) => page.talk("It was taken in already; the next `alliance sync` tells the others."),
         (things, true) => {
@@ -116,7 +116,7 @@ pub fn took_in(took: &TookIn, page: &mut Page) {
 }
 
 fn wrote(late: &Late) -> String {
-    let called = device::called(&late.name);
+    let called = if late.this { "this computer" } else { device::called(&late.name) };
     let who = if late.by_copy { format!("A copy of {called}") } else { called.to_owned() };
     let last = late.last.as_ref().map(|last| format!(", the last of it on {}", last.day())).unwrap_or_default();
     let closed = if late.closed > 0 { format!(", and {}", more(late.closed)) } else { String::new() };
@@ -159,6 +159,15 @@ fn typed(late: &Late) -> String {
 
 /// This computer goes on under fresh keys.
 pub fn renewed(renewed: &Renewed, page: &mut Page) {
+    if renewed.by_words {
+        match renewed.done {
+            true => page.talk("This computer is in again, under fresh keys, with everything that was written on it."),
+            false => page
+                .talk("This computer is not in everywhere yet: `alliance device renew` goes on, with the same words."),
+        }
+        page.talk("The copy of it is not. If you use that one as well, run `alliance device renew` there: with the words it goes on as another computer of yours.");
+        return;
+    }
     match renewed.done {
         true => page.talk("This computer has fresh keys and everything it had. A copy of it is refused from now on."),
         false => page

@@ -138,6 +138,8 @@ fn event(kind: &str) -> (&str, bool) {
         "joined" => ("this computer joined", false),
         "device-added" => ("a computer was added", false),
         "came-back-by-words" => ("somebody came back on a new computer, by their recovery words", true),
+        "renewed-by-words" => ("a computer goes on with a new key, by recovery words", true),
+        "renewed-here" => ("this computer goes on with a new key, by your recovery words", false),
         "restored" => ("this computer came back by your recovery words", false),
         "words-made" => ("new recovery words were made here", false),
         "words-added" => ("new recovery words became valid", true),
@@ -161,6 +163,7 @@ fn event(kind: &str) -> (&str, bool) {
             ("so much was written into the alliance at once that its new relay cannot be named in it", true)
         }
         "relay-withholds" => ("the relay did not hand on all that was written", true),
+        "relay-dropped" => ("a relay forgot its copy, as you wanted", false),
         "relay-lost-data" => ("the relay had lost what it once had; it was sent again", true),
         "entry-refused" => ("something that arrived was refused", true),
         "entry-does-not-open" => ("something that arrived cannot be opened", true),

@@ -121,7 +121,11 @@ impl Profile {
         let now = u64::try_from(world.now).unwrap_or(0);
         let alone = self.store.read::<_, AppError>(|tx| {
             let loaded = loaded(&mut self.spaces, tx, &personal)?;
-            Ok(living(&loaded.log.fold()).count() < 2 && loaded.log.fold().device(&loaded.device()).is_some())
+            let (me, fold) = (loaded.device(), loaded.log.fold());
+            // What says how it is called is of the key that it had.
+            let old = fold.lineage(&me);
+            let is_renamed = !old.is_empty() && named(tx, &personal)?.iter().any(|it| old.contains(&it.device));
+            Ok(living(&fold).count() < 2 && fold.device(&me).is_some() && !is_renamed)
         })?;
         if alone {
             return Ok(Tended::default());
@@ -379,7 +383,16 @@ fn name_this(
     let places = said.iter().map(|row| (row.space, row.device)).collect();
     let was = |row: &&SpaceRow| Some((row.space, *before?.places.get(&row.space)?));
     let not_places = said.iter().filter_map(was).collect();
-    let name = before.is_none().then(|| format!("computer {}", all.len() + 1));
+    // A copy of this computer may go on under the same name, under another key.
+    let is_taken =
+        |name: &str| all.iter().any(|it| it.name == name && it.device != personal.device && !old.contains(&it.device));
+    let name = match before {
+        None => Some(format!("computer {}", all.len() + 1)),
+        Some(before) if before.device != personal.device && is_taken(&before.name) => {
+            (1..=all.len() + 1).map(|n| format!("computer {n}")).find(|name| all.iter().all(|it| it.name != *name))
+        }
+        Some(_) => None,
+    };
     let intent = computer::Intent { device: Some(personal.device), name, places, not_places };
     put(tx, documents, &personal.space, before.and_then(|it| it.item), (personal.device, intent), world)?;
     Ok(true)

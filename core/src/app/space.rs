@@ -194,6 +194,18 @@ impl Space {
         self.log.after(prev)
     }
 
+    /// True if this person left and a relay was told so.
+    pub(super) fn has_said_it_left(&self) -> bool {
+        let fold = self.log.fold();
+        let mut entries = self.log.dag().entries();
+        fold.left().contains(&self.row.member)
+            && entries.any(|(entry, author, control)| {
+                matches!(control.record, Record::Leave(_))
+                    && fold.device(&author).is_some_and(|it| it.member == self.row.member)
+                    && self.relayed.get(&entry) == Some(&true)
+            })
+    }
+
     /// Takes every epoch key that the control records hand on to this device, or to a key that it also has for now (of an
     /// invitation, or of recovery words), and keeps them in the file.
     pub(super) fn learn_keys(&mut self, tx: &Tx<'_>, lent: Option<&DeviceSecret>, now: i64) -> Result<(), AppError> {

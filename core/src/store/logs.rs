@@ -178,6 +178,13 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Takes note that no relay has anything of a space any more.
+    pub fn clear_relayed(&self, space: &SpaceId) -> Result<(), StoreError> {
+        self.execute("UPDATE entries SET relayed = 0 WHERE space = ?1", [space.as_ref()])?;
+        self.execute("UPDATE spaces SET generation = generation + 1 WHERE space = ?1", [space.as_ref()])?;
+        Ok(())
+    }
+
     /// Notes whether a relay has an entry on its disk.
     pub fn set_relayed(&self, space: &SpaceId, entry: &EntryId, relayed: bool) -> Result<(), StoreError> {
         let mut statement = self.prepare_cached("UPDATE entries SET relayed = ?3 WHERE space = ?1 AND id = ?2")?;

@@ -20,6 +20,9 @@ pub struct Late {
     pub id: String,
     /// How it is called; empty if nobody said.
     pub name: String,
+    /// True if it is this one, and a copy of it wrote this.
+    #[serde(skip)]
+    pub this: bool,
     /// What would come.
     pub things: Vec<Thing>,
     /// How much more there is that cannot be read here, or would not count all the same.
@@ -112,6 +115,7 @@ fn read(late: &app::Late, profile: &mut Profile, context: &Context<'_>) -> Resul
     Ok(Late {
         id: late.computer.short(),
         name: late.computer.name.clone(),
+        this: late.computer.this,
         things: late.things.iter().map(thing).collect(),
         closed: late.closed,
         last: late.last.map(|at| context.env.moment(at)).transpose()?,
