@@ -159,6 +159,10 @@ pub enum Answer {
     Computers(Vec<device::Row>),
     /// A computer was cut off.
     Cut(device::Cut),
+    /// What computers wrote after they were cut off.
+    Late(Vec<device::late::Late>),
+    /// Some of it was taken in.
+    TookIn(device::late::TookIn),
     /// This computer goes on under fresh keys.
     Renewed(device::Renewed),
     /// An alliance was left.
@@ -189,6 +193,8 @@ pub enum Answer {
     Verified(Vec<verify::Found>),
     /// How everything is.
     Checked(Vec<doctor::Finding>),
+    /// What a relay was to forget.
+    Gone(Vec<relay::Gone>),
     /// The relays in use.
     Relays(Vec<relay::Known>),
     /// The security log.
@@ -213,6 +219,7 @@ impl Answer {
             Self::WordsChecked(checked) if !checked.is_yours() => Exit::Failed,
             Self::Drilled(tried) if !tried.whole => Exit::Failed,
             Self::Checked(findings) => doctor::exit(findings),
+            Self::Gone(rows) if rows.iter().any(|row| row.failed) => Exit::Failed,
             _ => Exit::Ok,
         }
     }

@@ -120,6 +120,11 @@ impl Moment {
     pub fn is(&self, other: &Self) -> bool {
         self.at == other.at
     }
+
+    /// The day alone, for people.
+    pub fn day(&self) -> String {
+        self.at.to_zoned(self.zone.clone()).strftime("%-d %b %Y").to_string()
+    }
 }
 
 impl fmt::Display for Moment {

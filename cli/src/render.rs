@@ -211,6 +211,8 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::Choices(list) => item::conflicts(list, page),
         Answer::Computers(computers) => device::computers(computers, page),
         Answer::Cut(cut) => device::cut(cut, page),
+        Answer::Late(late) => device::late(late, page),
+        Answer::TookIn(took) => device::took_in(took, page),
         Answer::Renewed(renewed) => device::renewed(renewed, page),
         Answer::Left(left) => alliance::left(left, page),
         Answer::Arrived(arrived) => device::arrived(arrived, page),
@@ -227,6 +229,7 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::Synced(synced) => sync::synced(synced, page),
         Answer::Verified(rows) => sync::verified(rows, page),
         Answer::Checked(findings) => doctor::findings(findings, page),
+        Answer::Gone(rows) => alliance::gone(rows, page),
         Answer::Relays(relays) => alliance::relays(relays, page),
         Answer::Security(lines) => status::security(lines, page),
         // Both were printed while they ran.

@@ -10,6 +10,7 @@ mod checkup;
 mod computers;
 mod devices;
 mod documents;
+mod dropping;
 pub mod exchange;
 mod find;
 mod history;
@@ -17,6 +18,7 @@ mod history;
 mod hostile;
 mod intent;
 mod joining;
+mod late;
 mod live;
 mod membership;
 mod presence;
@@ -24,6 +26,7 @@ mod profile;
 mod query;
 mod receive;
 mod relays;
+mod renewal;
 mod restore;
 mod seal;
 mod search;
@@ -44,11 +47,13 @@ pub use backup::{Aside, AsideState, BackedUp, Backup, BackupError, Drilled, Merg
 pub use checkup::{Checkup, SpaceCheckup};
 pub use computers::{Computer, Tended};
 pub use devices::Device;
-pub use exchange::{Met, Session, SessionError, SessionEvent, Tally};
+pub use dropping::{Answer as DropAnswer, Droppable, Dropping};
+pub use exchange::{Arrivals, Met, Session, SessionError, SessionEvent, Tally};
 pub use find::SHORTEST_PART;
 pub use history::{Calendar, Chapter};
 pub use intent::{Done, Intent, Place};
 pub use joining::Joining;
+pub use late::{Late, LateThing};
 pub use live::Typed;
 pub use profile::{AllianceInfo, AllianceState, Person};
 pub use query::{Choice, ChoiceValue, Item, Owner, Progress, Summary, Who};
@@ -242,6 +247,9 @@ pub enum AppError {
     /// This person left the alliance, or this computer was cut off.
     #[error("this alliance is over for this computer: nothing new can be written in it")]
     Ended,
+    /// Another computer of this person, or their words, cut this one off.
+    #[error("this computer was cut off: it is not let in again under the keys that it has")]
+    CutOff,
     /// The alliance has two members already.
     #[error("the alliance has its two members already")]
     Full,

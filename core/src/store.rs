@@ -20,7 +20,7 @@ pub use aside::Aside;
 pub use documents::{Facet, Newer, Waiting};
 pub use gates::Tx;
 pub use journal::Act;
-pub use logs::{StoredEntry, StoredState};
+pub use logs::{Kept, StoredEntry, StoredState};
 pub use relays::{RelayRow, RelayTerms, Stage};
 pub use rows::StoredRow;
 pub use search::Hit;

@@ -15,6 +15,7 @@ mod admission;
 mod candidate;
 mod commit;
 mod connection;
+mod dropping;
 mod fanout;
 mod intake;
 mod pace;
@@ -51,9 +52,10 @@ pub use reason::Reason;
 pub use space::shares;
 use space::{Idle, Space};
 
-/// First bytes of the frames that open a space and look for a key.
+/// First bytes of the frames that open a space, look for a key and want a space forgotten.
 const OPEN: u8 = 2;
 const FIND: u8 = 6;
+const DROP: u8 = 10;
 
 /// Number of a connection, given by the driver and never used again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -360,7 +362,7 @@ impl<S: Store> Relay<S> {
         if !self.go_on(id, next, now) {
             return false;
         }
-        if !matches!(frame.first(), Some(&(OPEN | FIND))) || self.paces.may_open(&address, now.elapsed) {
+        if !matches!(frame.first(), Some(&(OPEN | FIND | DROP))) || self.paces.may_open(&address, now.elapsed) {
             return true;
         }
         match Frame::decode(frame) {
@@ -418,7 +420,8 @@ impl<S: Store> Relay<S> {
             Event::Whisper(whisper) => self.on_whisper(id, &whisper),
             Event::Refused(error) => self.leave(id, error.channel),
             Event::Closed(_) => self.close(id, Code::Closing),
-            Event::Found(_) => self.close(id, Code::Frame),
+            Event::Drop(space, device) => self.on_drop(id, space, device),
+            Event::Found(_) | Event::Dropped(_) => self.close(id, Code::Frame),
         }
     }
 

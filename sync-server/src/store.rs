@@ -42,6 +42,9 @@ pub trait Store {
     /// The spaces in which a device is live, at most `limit`.
     fn spaces_of(&self, device: &DeviceId, limit: usize) -> Result<Vec<SpaceId>, StoreError>;
 
+    /// Forgets a space and all that was kept of it. False if it is unknown.
+    fn forget(&mut self, space: &SpaceId) -> Result<bool, StoreError>;
+
     /// How much content a space may have, if that was said for this space.
     fn content_limit(&self, space: &SpaceId) -> Result<Option<u64>, StoreError>;
 

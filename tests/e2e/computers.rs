@@ -7,7 +7,7 @@ use alliance_tests::{
 };
 
 /// Ben's other computer, with everything Ben has.
-fn with_a_tablet(town: &Town) -> Person {
+pub(crate) fn with_a_tablet(town: &Town) -> Person {
     town.ben.ok(&["note", "add", "For both"]);
     town.ben.ok(&["note", "add", "Mine alone", "--private"]);
     let word = town.ben.ok(&["invite", "--device"]).trim().to_owned();
@@ -20,13 +20,13 @@ fn with_a_tablet(town: &Town) -> Person {
     tablet
 }
 
-fn meet(town: &Town, tablet: &Person) {
+pub(crate) fn meet(town: &Town, tablet: &Person) {
     for person in [tablet, &town.ben, tablet, &town.ben, &town.anna, tablet] {
         town.sync(&[person]);
     }
 }
 
-fn notes(person: &Person) -> Vec<String> {
+pub(crate) fn notes(person: &Person) -> Vec<String> {
     let notes = person.json(&["note", "list"]);
     let notes = notes.as_array().expect("a list");
     let mut titles: Vec<_> = notes.iter().map(|it| it["title"].as_str().expect("text").to_owned()).collect();
@@ -60,6 +60,34 @@ fn another_computer_has_everything_at_once_and_what_it_writes_reaches_all() {
     assert_eq!(refused.code, "profile_exists", "{refused:?}");
     let refused = Person::new("carl").refused(&["join", &word, "--name", "Carl", "--role", "thief"]);
     assert_eq!(refused.code, "other_person", "{refused:?}");
+}
+
+#[test]
+fn a_computer_that_is_stopped_on_its_way_goes_on_with_the_same_command() {
+    let mut town = Town::together();
+    town.ben.ok(&["note", "add", "For both"]);
+    town.ben.ok(&["note", "add", "Mine alone", "--private"]);
+    let word = town.ben.ok(&["invite", "--device"]).trim().to_owned();
+    town.sync(&[&town.ben]);
+    let tablet = Person::new("ben");
+    let running = tablet.start(&["join", &word]);
+    until("a profile", || tablet.profile().exists().then_some(()));
+    running.kill();
+    town.kill_relay();
+    // Nothing is reached, and nothing is lost by trying.
+    let arrived = tablet.json(&["join", &word]);
+    assert_eq!(arrived["synced"], false, "{arrived}");
+    town.start_relay();
+    let arrived = tablet.json(&["join", &word]);
+    assert_eq!((&arrived["name"], &arrived["synced"]), (&"Ben".into(), &true.into()), "{arrived}");
+    assert_eq!(arrived["alliances"][0]["items"], 1, "{arrived}");
+    assert_eq!(notes(&tablet), ["For both", "Mine alone"]);
+    // Whoever made the invitation does not take it up.
+    assert_eq!(town.ben.refused(&["join", &word]).code, "profile_exists");
+    meet(&town, &tablet);
+    tablet.ok(&["note", "add", "From the tablet"]);
+    meet(&town, &tablet);
+    assert!(notes(&town.anna).contains(&"From the tablet".to_owned()));
 }
 
 #[test]

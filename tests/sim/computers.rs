@@ -9,24 +9,24 @@ use alliance_tests::{RELAY, START, World, note};
 
 const DAY: u64 = 86_400;
 
-fn invite(world: &mut World, name: &str) -> Invitation {
+pub(crate) fn invite(world: &mut World, name: &str) -> Invitation {
     let expires = START.unsigned_abs() + DAY;
     let invitation = world.act(name, |profile, outside| profile.invite_computer(expires, outside));
     world.sync(name);
     Invitation::parse(&invitation.reveal()).expect("an invitation")
 }
 
-fn keep_private(world: &mut World, name: &str, title: &str) {
+pub(crate) fn keep_private(world: &mut World, name: &str, title: &str) {
     world.act(name, |profile, outside| profile.add(Place::Personal, &note(title), outside));
 }
 
-fn private_titles(world: &mut World, name: &str) -> Vec<String> {
+pub(crate) fn private_titles(world: &mut World, name: &str) -> Vec<String> {
     let personal = world.act(name, |profile, _| profile.status()).into_iter().find(|it| it.personal).expect("it").space;
     titles(world, name, personal)
 }
 
 /// What is in one space, and only there.
-fn titles(world: &mut World, name: &str, space: SpaceId) -> Vec<String> {
+pub(crate) fn titles(world: &mut World, name: &str, space: SpaceId) -> Vec<String> {
     let notes = world.act(name, |profile, _| profile.list(space, "note", true));
     let mut titles: Vec<_> = notes.into_iter().filter(|it| it.item.space == space).map(|it| it.title).collect();
     titles.sort();
@@ -34,7 +34,7 @@ fn titles(world: &mut World, name: &str, space: SpaceId) -> Vec<String> {
 }
 
 /// Ben has two alliances and something private, and takes a second computer.
-fn with_two(world: &mut World) -> [SpaceId; 2] {
+pub(crate) fn with_two(world: &mut World) -> [SpaceId; 2] {
     let first = world.ben_and_anna();
     world.add("Ben", first, note("With Anna"));
     let second = world.act("Ben", |profile, outside| profile.new_alliance("Ben & Carl", Some(RELAY), outside));
@@ -46,14 +46,14 @@ fn with_two(world: &mut World) -> [SpaceId; 2] {
     [first, second]
 }
 
-fn settle(world: &mut World) {
+pub(crate) fn settle(world: &mut World) {
     for name in ["Ben's tablet", "Ben", "Ben's tablet", "Ben", "Ben's tablet"] {
         world.tend(name);
     }
     world.sync("Anna");
 }
 
-fn other(world: &mut World, name: &str) -> Computer {
+pub(crate) fn other(world: &mut World, name: &str) -> Computer {
     let all = world.act(name, |profile, _| profile.computers());
     assert_eq!(all.len(), 2, "{all:?}");
     assert!(all[0].this && !all[1].this, "{all:?}");

@@ -5,10 +5,12 @@ mod app;
 mod backups;
 mod byzantine;
 mod computers;
+mod copied;
 mod exchange;
 mod family;
 mod forwarded;
 mod hostile;
+mod late;
 mod live;
 #[cfg(feature = "planted")]
 mod planted;

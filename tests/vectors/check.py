@@ -464,6 +464,9 @@ def check_handshake():
             equal("proof of open", good, True)
         elif vector["kind"] == "find":
             equal("proof of find", signed(fields["device"], "find", fields["proof"], transcript), True)
+        elif vector["kind"] == "drop":
+            good = signed(fields["device"], "drop", fields["proof"], transcript, fields["space"])
+            equal("proof of drop", good, True)
 
 
 def open_whisper(vector):

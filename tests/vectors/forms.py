@@ -221,6 +221,8 @@ FRAMES = [
         channel=number(32), epoch=bytes_of(8), device=ID, counter=number(64), sealed=bytes_of(), signature=SIGNATURE,
     )),
     ("error", map_of(code=CODES, channel=[number(32)], entry=[ID])),
+    ("drop", map_of(space=SHORT, device=ID, proof=SIGNATURE)),
+    ("dropped", map_of(space=SHORT, code=[CODES])),
 ]
 
 

@@ -1,7 +1,7 @@
 //! One example of every kind of frame that is not in the handshake's file, and of every error code.
 
 use alliance_replica::{
-    exchange::frame::{Ack, BackPoints, Code, Entries, Error, Floor, Found, Frame, Have, HeldHead, Whisper},
+    exchange::frame::{Ack, BackPoints, Code, Dropped, Entries, Error, Floor, Found, Frame, Have, HeldHead, Whisper},
     id::Signature,
     log::heads::Chain,
 };
@@ -72,6 +72,8 @@ fn all() -> Vec<(String, Frame)> {
         ("two spaces found", {
             Frame::Found(Found { device: ANNA_WORDS.device(), spaces: vec![told.space, told.space] })
         }),
+        ("a space dropped", Frame::Dropped(Dropped { space: told.space, code: None })),
+        ("a space that is not dropped", Frame::Dropped(Dropped { space: told.space, code: Some(Code::NotMember) })),
         (
             "a whisper whose signature is filler",
             Frame::Whisper(Whisper {

@@ -55,6 +55,11 @@ pub(crate) fn vectors() -> Value {
     let find = laptop.poll_transmit().expect("a Find");
     assert_eq!(relay.handle(&find).expect("taken"), Some(Event::Find(ANNA_WORDS.device())));
 
+    laptop.ask_to_drop(space, &ANNA_WORDS.secret());
+    let drop = laptop.poll_transmit().expect("a Drop");
+    let wanted = Event::Drop(space, ANNA_WORDS.device());
+    assert_eq!(relay.handle(&drop).expect("taken"), Some(wanted));
+
     json!({
         "initiator_seed": hex(&[CONNECTION.seed; 32]),
         "responder_seed": hex(&[RELAY.seed; 32]),
@@ -67,6 +72,7 @@ pub(crate) fn vectors() -> Value {
             shown("initiator", &open),
             shown("initiator", &have),
             shown("initiator", &find),
+            shown("initiator", &drop),
         ],
     })
 }

@@ -179,6 +179,17 @@ pub(crate) fn frame(frame: &Frame) -> Value {
                 "entry": error.entry.map(|entry| entry.to_string()),
             }),
         ),
+        Frame::Drop(drop) => (
+            "drop",
+            json!({
+                "space": drop.space.to_string(),
+                "device": drop.device.to_string(),
+                "proof": hex(&drop.proof.0),
+            }),
+        ),
+        Frame::Dropped(dropped) => {
+            ("dropped", json!({ "space": dropped.space.to_string(), "code": dropped.code.map(code) }))
+        }
         Frame::Unknown(kind) => ("unknown", json!({ "kind": kind })),
     };
     json!({ "kind": name, "frame": present(fields) })

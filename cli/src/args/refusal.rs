@@ -10,7 +10,7 @@ use clap::{
 use super::Args;
 
 /// A whole command for each that does not go without arguments.
-const EXAMPLES: [&str; 39] = [
+const EXAMPLES: [&str; 40] = [
     "backup create ~/alliance.backup",
     "backup restore ~/alliance.backup",
     "backup verify ~/alliance.backup",
@@ -45,6 +45,7 @@ const EXAMPLES: [&str; 39] = [
     "note show n3k",
     "device cut tablet",
     "device rename laptop",
+    "device take laptop",
     "recovery restore --relay https://relay.example",
     "relay forget https://relay.example",
     "relay set https://relay.example",

@@ -1,10 +1,13 @@
 //! `alliance device`: your computers; another one comes with `invite --device`, a lost one is cut off.
 
+pub mod late;
+mod renew;
+
 use alliance_core::{
     app::{Computer, Joining, Profile},
     keys::Invitation,
 };
-use alliance_replica::log::control::Reason;
+use alliance_replica::{id::SpaceId, log::control::Reason};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use tokio::runtime::Runtime;
@@ -44,6 +47,10 @@ pub enum Verb {
     /// After a backup of the whole computer was put back, or its folder was copied to another one, both write under the same
     /// keys. This computer gets fresh ones, keeps everything, and the copy is out: it gets nothing that is written from then
     /// on. It needs the relay, and tries at once.
+    ///
+    /// If both have written two histories already, that has ended the keys, and neither is let in any more. Then it asks for
+    /// your 24 recovery words, or reads them from standard input, and nothing else helps: with them this computer goes on,
+    /// and loses nothing that was written on it. The copy can do the same, and is another computer of yours from then on.
     Renew {
         /// Renew without being asked
         #[arg(long)]
@@ -59,6 +66,25 @@ pub enum Verb {
         #[arg(value_name = "COMPUTER")]
         computer: String,
         /// Cut it off without being asked
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Show what a computer wrote after it was cut off: it counts for nobody
+    Late {
+        /// Which one: its id or its name; all of yours unless you say
+        #[arg(value_name = "COMPUTER")]
+        computer: Option<String>,
+    },
+    /// Take in what a computer of yours wrote after it was cut off
+    ///
+    /// Take it in only if you wrote it yourself: whoever has the computer could have. It counts here at once, and for the
+    /// other person and your other computers with the next sync. What arrives later is asked about again. The computer
+    /// stays cut off.
+    Take {
+        /// Which one: its id or its name
+        #[arg(value_name = "COMPUTER")]
+        computer: String,
+        /// Take it in without being asked
         #[arg(long)]
         yes: bool,
     },
@@ -82,6 +108,9 @@ pub struct Row {
     /// Things that it had not sent when it made a backup, and that are kept aside here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub aside: Vec<Kept>,
+    /// What it wrote after it was cut off, if it did; it does not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late: Option<late::Late>,
 }
 
 /// A computer that was cut off.
@@ -107,6 +136,8 @@ pub struct Renewed {
     pub done: bool,
     /// Alliances in which it keeps its key, because nobody else is in them.
     pub kept: Vec<String>,
+    /// True if the recovery words were needed.
+    pub by_words: bool,
 }
 
 /// A computer that came to those of a person.
@@ -149,21 +180,24 @@ impl Device {
                 };
                 profile.name_computer(meant, &name.join(" "), &mut context.outside().world())?;
             }
-            Verb::Renew { yes } => return renew(&mut profile, yes, context),
+            Verb::Renew { yes } => return renew::run(&mut profile, yes, context),
             Verb::Cut { computer, yes } => return cut(&mut profile, &computer, yes, context),
+            Verb::Late { computer } => return late::list(&mut profile, computer.as_deref(), context),
+            Verb::Take { computer, yes } => return late::take(&mut profile, &computer, yes, context),
         }
+        let mut late = late::all(&mut profile, context)?;
+        let row = |computer: &Computer| {
+            let Computer { name, this, live, places, missing } = computer;
+            let (id, name, spaces) = (computer.short(), name.clone(), places.len());
+            let late = late.iter().position(|it| it.id == id).map(|at| late.remove(at));
+            Row { id, name, this: *this, live: *live, spaces, missing: *missing, aside: Vec::new(), late }
+        };
         let mut rows: Vec<_> = profile.computers()?.iter().map(row).collect();
         for kept in backup::aside(&mut profile)? {
             rows.iter_mut().filter(|row| row.id == kept.id).for_each(|row| row.aside.push(kept.clone()));
         }
         Ok(Answer::Computers(rows))
     }
-}
-
-fn row(computer: &Computer) -> Row {
-    let Computer { name, this, live, places, missing } = computer;
-    let (id, name, spaces, aside) = (computer.short(), name.clone(), places.len(), Vec::new());
-    Row { id, name, this: *this, live: *live, spaces, missing: *missing, aside }
 }
 
 /// The computer that is meant.
@@ -206,22 +240,6 @@ fn cut(profile: &mut Profile, text: &str, yes: bool, context: &Context<'_>) -> R
     Ok(Answer::Cut(Cut { id, name, done, left }))
 }
 
-fn renew(profile: &mut Profile, yes: bool, context: &Context<'_>) -> Result<Answer, CliError> {
-    if !yes {
-        let about = "A copy of this computer's profile gets nothing that is written from now on.\n";
-        context.confirm(about, "Give this computer fresh keys?", "renewing the keys of this computer")?;
-    }
-    let kept = profile.renew_computer()?;
-    let (_, failures) = sync::everything(context, &sync::runtime()?, profile)?;
-    if let Some(error) = failures.worst(context) {
-        context.ui.talk(&format!("The relay does not know it yet: {}.", error.report().message));
-    }
-    let titles = profile.alliances()?.into_iter().filter(|it| kept.contains(&it.space)).map(|it| it.title).collect();
-    let this = profile.computers()?.into_iter().find(|it| it.this);
-    let id = this.map(|it| it.short()).unwrap_or_default();
-    Ok(Answer::Renewed(Renewed { id, done: !profile.awaits_renewal()?, kept: titles }))
-}
-
 /// How a computer is named to its person. One that has just come has not said yet how it is called.
 pub fn called(name: &str) -> &str {
     if name.is_empty() { "new computer" } else { name }
@@ -229,9 +247,12 @@ pub fn called(name: &str) -> &str {
 
 /// Makes this a computer of somebody who has one: everything they have comes here.
 pub fn arrive(invitation: Invitation, way: &Way, context: &Context<'_>) -> Result<Answer, CliError> {
-    let birth = Birth::prepare(context, None)?;
-    let runtime = sync::runtime()?;
     let space = invitation.terms().space;
+    let runtime = sync::runtime()?;
+    if let Some(mut profile) = begun(&invitation, context)? {
+        return arrived(space, &mut profile, &runtime, context);
+    }
+    let birth = Birth::prepare(context, None)?;
     let mut outside = context.outside();
     let joining = runtime.block_on(join::knock(context, invitation, way, &mut outside));
     let joining = joining.map_err(|error| CliError::Untouched(Box::new(error)))?;
@@ -246,8 +267,30 @@ pub fn arrive(invitation: Invitation, way: &Way, context: &Context<'_>) -> Resul
     }
     drop(profile);
     let mut profile = Profile::open(&born.settle(context)?)?;
-    // From here on this computer is on its way in, whatever the network does: the next sync goes on.
-    let failures = sync::everything(context, &runtime, &mut profile)?.1;
+    // From here on this computer is on its way in, whatever the network does: the next sync goes on, and so does the same
+    // command.
+    arrived(space, &mut profile, &runtime, context)
+}
+
+/// The profile that an earlier run of the same command began.
+fn begun(invitation: &Invitation, context: &Context<'_>) -> Result<Option<Profile>, CliError> {
+    let (home, name) = context.home()?;
+    if !home.holds(&name) {
+        return Ok(None);
+    }
+    let mut profile = context.profile()?;
+    let same = profile.came_by(invitation)?;
+    Ok(same.then_some(profile))
+}
+
+/// Fetches everything, and tells what came.
+fn arrived(
+    space: SpaceId,
+    profile: &mut Profile,
+    runtime: &Runtime,
+    context: &Context<'_>,
+) -> Result<Answer, CliError> {
+    let failures = sync::everything(context, runtime, profile)?.1;
     let whole = failures.is_empty();
     if let Some(error) = failures.worst(context) {
         context.ui.talk(&format!("Not everything could be fetched: {}.", error.report().message));

@@ -1,5 +1,6 @@
 //! `alliance leave`: this person's part in an alliance ends; both keep what they have.
 
+use alliance_core::app::AllianceState;
 use clap::Args;
 use serde::Serialize;
 
@@ -25,6 +26,9 @@ pub struct Left {
     pub other: Option<String>,
     /// False if the other person cannot hear of it yet.
     pub done: bool,
+    /// True if nobody is in it any more.
+    #[serde(skip)]
+    pub empty: bool,
 }
 
 impl Leave {
@@ -33,6 +37,7 @@ impl Leave {
         let mut profile = context.profile()?;
         let space = context.space(&mut profile)?;
         let info = profile.alliances()?.into_iter().find(|info| info.space == space);
+        let empty = info.as_ref().is_some_and(|it| matches!(it.state, AllianceState::Alone | AllianceState::TheyLeft));
         let (title, other) = info.map_or_else(Default::default, |info| (info.title, info.other));
         let about = format!(
             "You keep a full copy of “{title}”{}. Nothing that either of you writes there afterwards reaches the other, and neither of you can undo that.\n",
@@ -47,6 +52,6 @@ impl Leave {
             context.ui.talk(&format!("The relay does not know it yet: {}.", error.report().message));
         }
         let done = !profile.is_leaving(space)?;
-        Ok(Answer::Left(Left { id: space.to_string(), title, other, done }))
+        Ok(Answer::Left(Left { id: space.to_string(), title, other, done, empty }))
     }
 }

@@ -11,6 +11,10 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+mod dropping;
+
+pub use dropping::Gone;
+
 use super::{Answer, Context};
 use crate::{
     error::CliError,
@@ -51,6 +55,21 @@ pub enum Verb {
     Forget {
         /// Its address, as `alliance relay` shows it
         url: RelayUrl,
+    },
+    /// Have a relay forget its copy of alliances that both of you have left, and of what is only yours
+    ///
+    /// An alliance in which one of you still is stays there. What is only yours goes with --own, which reads your 24 recovery
+    /// words: with them alone nothing can be brought back from that relay afterwards. All that is on your computers stays.
+    /// Another computer of yours that still exchanges there brings it back.
+    Drop {
+        /// Its address [default: the one in use]
+        url: Option<RelayUrl>,
+        /// Also what is only yours
+        #[arg(long)]
+        own: bool,
+        /// Have it forgotten without being asked
+        #[arg(long)]
+        yes: bool,
     },
     /// Keep the token that a relay asks for before it takes a new alliance
     Token {
@@ -127,6 +146,7 @@ impl Relay {
                 context.ui.talk("Next: `alliance sync` brings everything there.");
             }
             Some(Verb::Forget { url }) => profile.forget_relay(url.as_str())?,
+            Some(Verb::Drop { url, own, yes }) => return dropping::run(&mut profile, url, (own, yes), context),
             Some(Verb::Token { token, relay, .. }) => {
                 let url = match relay {
                     Some(url) => url.to_string(),

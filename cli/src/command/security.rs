@@ -66,9 +66,15 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
             ("invitation-confirmed", _) if joined.contains(&space) => Of::You,
             ("invitation-confirmed", Some(other)) => Of::Them(other),
             ("device-cut", _) if invitations.contains(&about["device"]) => Of::Invitation,
-            ("device-added" | "device-cut" | "device-wrote-two-histories" | "work-taken-over", _) => {
-                device.cloned().map_or(Of::Nothing, Of::Computer)
-            }
+            (
+                "device-added"
+                | "device-cut"
+                | "device-wrote-two-histories"
+                | "work-taken-over"
+                | "wrote-after-cut"
+                | "late-taken",
+                _,
+            ) => device.cloned().map_or(Of::Nothing, Of::Computer),
             _ => Of::Nothing,
         };
         let title = alliance.map(|it| it.title.clone());

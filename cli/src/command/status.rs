@@ -7,6 +7,7 @@ use super::{
     Answer, Context,
     alliance::State,
     backup::{self, Kept},
+    device::late,
     sync::{self, Why},
 };
 use crate::error::CliError;
@@ -45,6 +46,9 @@ pub struct Status {
     pub unread: u64,
     /// The other person's computers; none while you are not let in.
     pub others: Vec<Other>,
+    /// Things that a computer of yours wrote here after it was cut off; they do not count.
+    #[serde(skip_serializing_if = "is_none")]
+    pub late: u64,
     /// Of one's own space: true while nobody else is known to be able to bring one back, by words or on another computer.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unrecoverable: bool,
@@ -82,6 +86,7 @@ impl Status {
             unsealed: why.and_then(Why::unsealed),
             unread: status.unread,
             others: status.others.into_iter().map(other).collect(),
+            late: 0,
             unrecoverable: false,
             aside: Vec::new(),
         }
@@ -123,5 +128,14 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     for kept in backup::aside(&mut profile)? {
         rows.iter_mut().filter(|row| row.id == kept.space).for_each(|row| row.aside.push(kept.clone()));
     }
+    for late in late::all(&mut profile, context)? {
+        for thing in late.things {
+            rows.iter_mut().filter(|row| row.id == thing.space).for_each(|row| row.late += 1);
+        }
+    }
     Ok(Answer::Status(rows))
+}
+
+fn is_none(number: &u64) -> bool {
+    *number == 0
 }

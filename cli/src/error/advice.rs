@@ -99,9 +99,14 @@ pub(super) fn app(error: &AppError) -> Advice {
         }
         AppError::NotYourDevice => failed("not_your_device", "`alliance member list` shows who is in the alliance"),
         AppError::NotHereYet => failed("not_here_yet", "`alliance sync` here once your other computer has synced"),
-        AppError::Ended => {
-            failed("ended", "all that is here stays and can be read; `alliance use` shows your other ones")
-        }
+        AppError::Ended => failed(
+            "ended",
+            "all that is here stays and can be read; if you did not leave, and this computer was copied or put back from a backup, `alliance device renew` lets it in again",
+        ),
+        AppError::CutOff => failed(
+            "cut_off",
+            "if it is with you again, take it in as a new one: `alliance invite --device` on another computer of yours, or `alliance recovery restore`, each with another --profile here",
+        ),
         AppError::Full => failed("full", "an alliance is for two; `alliance new <title>` starts another one"),
     }
 }

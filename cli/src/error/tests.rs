@@ -118,6 +118,7 @@ fn every_app_error() -> Vec<AppError> {
         AppError::NotYourDevice,
         AppError::NotHereYet,
         AppError::Ended,
+        AppError::CutOff,
         AppError::Full,
     ]);
     all

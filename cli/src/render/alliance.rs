@@ -1,12 +1,12 @@
 //! Alliances and the relays through which they are exchanged.
 
-use super::{FAINT, ID, NARROW, Page, STRONG, cell, item, styled};
+use super::{FAINT, ID, NARROW, Page, STRONG, cell, item, plain, status::PRIVATE, styled};
 use crate::{
     command::{
         about::Shown,
         alliance::{Chosen, Row, State},
         leave::Left,
-        relay::Known,
+        relay::{Gone, Known},
     },
     when,
 };
@@ -99,12 +99,43 @@ pub fn heading(row: &Row, page: &mut Page) {
 
 /// An alliance that was left.
 pub fn left(left: &Left, page: &mut Page) {
-    let Left { title, other, done, .. } = left;
+    let Left { title, other, done, empty, .. } = left;
     page.talk(&format!("You have left “{title}”. All of it stays on your computers, as long as you like."));
     let other = other.as_deref().unwrap_or("The other person");
     match done {
-        true => page.talk(&format!("{other} keeps a full copy, too, and learns of it with the next sync.")),
+        true if *empty => {
+            page.talk("Nobody is in it any more: `alliance relay drop` has the relay forget its copy.");
+        }
+        true => page.talk(&format!("{other} keeps a full copy, too, and learns of it with the next sync. The relay keeps one while {other} is in.")),
         false => page.talk("The relay does not know it yet: `alliance sync` tries again."),
+    }
+}
+
+/// What a relay is about to forget.
+pub fn about_to_drop<'a>(relay: &str, titles: impl Iterator<Item = &'a str>, own: bool) -> String {
+    let mut text = format!("{relay} forgets its copy, if nobody is in it any more:\n");
+    titles.for_each(|title| text.push_str(&format!("  {}\n", plain(title))));
+    if own {
+        text.push_str(&format!("  {PRIVATE}: your recovery words bring nothing back from there afterwards\n"));
+    }
+    text.push_str("All that is on your computers stays. Nobody can undo it.\n");
+    text
+}
+
+/// What a relay forgot.
+pub fn gone(rows: &[Gone], page: &mut Page) {
+    if rows.is_empty() {
+        page.talk("You have left no alliance that is kept there. With --own it forgets what is only yours.");
+    }
+    for row in rows {
+        let title = if row.personal { PRIVATE } else { &row.title };
+        match row.why {
+            None => page.talk(&format!("{} keeps nothing of “{title}” any more. All of it is still here.", row.relay)),
+            Some(why) => page.talk(&format!("{} still keeps “{title}”: {why}.", row.relay)),
+        }
+    }
+    if rows.iter().any(|row| row.personal && row.dropped) {
+        page.talk("What is only yours is on your computers alone now, and your words bring nothing back. `alliance relay set <url>` names a relay for it again.");
     }
 }
 

@@ -1,7 +1,16 @@
 //! A person's computers.
 
-use super::{FAINT, ID, Page, STRONG, backup, cell, count, styled};
-use crate::command::device::{self, Arrived, Came, Cut, Renewed, Row};
+use super::{FAINT, ID, Page, STRONG, backup, cell, count, field, plain, quoted, styled};
+use crate::{
+    command::device::{
+        self, Arrived, Came, Cut, Renewed, Row,
+        late::{Late, Thing, TookIn},
+    },
+    when,
+};
+
+/// Things that are named where not all are shown.
+const NAMED: usize = 3;
 
 /// All computers, this one first.
 pub fn computers(computers: &[Row], page: &mut Page) {
@@ -18,6 +27,10 @@ pub fn computers(computers: &[Row], page: &mut Page) {
     };
     page.table(computers.iter().map(row).collect());
     backup::aside(&computers.iter().flat_map(|it| it.aside.clone()).collect::<Vec<_>>(), page);
+    for late in computers.iter().filter_map(|it| it.late.as_ref()) {
+        page.talk(&summary(late));
+        page.talk(&help(late));
+    }
     if computers.iter().filter(|it| it.live).count() < 2 {
         page.talk("This is your only computer. `alliance invite --device` makes the word that lets another one in.");
     }
@@ -39,8 +52,123 @@ pub fn cut(cut: &Cut, page: &mut Page) {
     }
 }
 
+/// What computers wrote after they were cut off.
+pub fn late(all: &[Late], page: &mut Page) {
+    if all.is_empty() {
+        page.talk("Everything that your computers wrote counts.");
+    }
+    for late in all {
+        page.talk(&wrote(late));
+        for thing in &late.things {
+            let Thing { named, alliance, new, words, .. } = thing;
+            let place = alliance.as_deref().unwrap_or(super::status::PRIVATE);
+            let change = if *new { "new" } else { "would change" };
+            let title = styled(&named.title, STRONG);
+            page.table(vec![vec![
+                styled(&named.short, ID),
+                cell(&named.kind),
+                title,
+                cell(place),
+                styled(change, FAINT),
+            ]]);
+            for (name, said) in words {
+                let said = when::said(name, said);
+                for (at, line) in said.lines().enumerate() {
+                    let name = if at == 0 { format!("  {}:", field(name)) } else { "   ".to_owned() };
+                    page.line([styled(name, FAINT), cell(line)]);
+                }
+            }
+        }
+        page.talk(&format!("If you wrote it yourself, `alliance device take {}` takes it in.", typed(late)));
+    }
+}
+
+/// What a person is about to take in.
+pub fn about(late: &Late) -> String {
+    let mut text = format!("{}\n", plain(&wrote(late)));
+    for Thing { named, alliance, .. } in &late.things {
+        let place = alliance.as_deref().unwrap_or(super::status::PRIVATE);
+        text.push_str(&format!("  {} “{}” ({})\n", named.kind, plain(&named.title), plain(place)));
+    }
+    text.push_str("Whoever has that computer could have written it. Once it counts, nobody can undo that.\n");
+    text
+}
+
+/// What was taken in.
+pub fn took_in(took: &TookIn, page: &mut Page) {
+    let called = device::called(&took.name);
+    page.table(took.things.iter().map(|it| vec![styled(&it.short, ID), cell(&it.kind), cell(&it.title)]).collect());
+    match (took.things.len() as u64, took.done) {
+        (0, true) => {
+            page.talk(&format!("There is nothing to take in that {called} wrote: all of it counts, or nothing came."));
+        }
+        (0, false) => page.talk("It was taken in already; the next `alliance sync` tells the others."),
+        (things, true) => {
+            page.talk(&format!("{} for everybody from now on.", count(things, "thing counts", "things count")));
+        }
+        (things, false) => page.talk(&format!(
+            "{} here from now on, and for everybody else with the next `alliance sync`.",
+            count(things, "thing counts", "things count")
+        )),
+    }
+    if took.closed > 0 {
+        page.talk(&format!("{} could not be taken in.", more(took.closed)));
+    }
+}
+
+fn wrote(late: &Late) -> String {
+    let called = if late.this { "this computer" } else { device::called(&late.name) };
+    let who = if late.by_copy { format!("A copy of {called}") } else { called.to_owned() };
+    let last = late.last.as_ref().map(|last| format!(", the last of it on {}", last.day())).unwrap_or_default();
+    let closed = if late.closed > 0 { format!(", and {}", more(late.closed)) } else { String::new() };
+    let things = count(late.things.len() as u64, "thing", "things");
+    format!("{who} wrote {things} after it was cut off{last}{closed}. That does not count.")
+}
+
+fn more(closed: u64) -> String {
+    format!("{} that cannot be read here or could never count", count(closed, "entry", "entries"))
+}
+
+/// The same, with the first titles.
+fn summary(late: &Late) -> String {
+    let named = late.things.iter().take(NAMED).map(|it| format!("{} “{}”", it.named.kind, it.named.title));
+    let mut named: Vec<_> = named.collect();
+    if late.things.len() > NAMED {
+        named.push("…".to_owned());
+    }
+    match named.is_empty() {
+        true => wrote(late),
+        false => format!("{} It is: {}.", wrote(late), named.join(", ")),
+    }
+}
+
+fn help(late: &Late) -> String {
+    let called = typed(late);
+    format!(
+        "`alliance device late {called}` shows it; if you wrote it yourself, `alliance device take {called}` takes it in."
+    )
+}
+
+/// A computer as it is typed in commands.
+fn typed(late: &Late) -> String {
+    match late.name.as_str() {
+        "" => late.id.clone(),
+        name if name.contains(|c: char| !c.is_alphanumeric()) => quoted(name),
+        name => name.to_owned(),
+    }
+}
+
 /// This computer goes on under fresh keys.
 pub fn renewed(renewed: &Renewed, page: &mut Page) {
+    if renewed.by_words {
+        match renewed.done {
+            true => page.talk("This computer is in again, under fresh keys, with everything that was written on it."),
+            false => page
+                .talk("This computer is not in everywhere yet: `alliance device renew` goes on, with the same words."),
+        }
+        page.talk("The copy of it is not. If you use that one as well, run `alliance device renew` there: with the words it goes on as another computer of yours.");
+        return;
+    }
     match renewed.done {
         true => page.talk("This computer has fresh keys and everything it had. A copy of it is refused from now on."),
         false => page

@@ -36,6 +36,10 @@ pub fn status(spaces: &[Status], page: &mut Page) {
         if space.unread > 0 {
             more(format!("{} arrived and cannot be read yet", space.unread));
         }
+        if space.late > 0 {
+            let things = count(space.late, "thing", "things");
+            more(format!("a computer of yours wrote {things} after it was cut off: `alliance device late` shows them"));
+        }
         space.others.iter().filter_map(|other| has(space, other)).for_each(more);
     }
     page.table(rows);
@@ -110,6 +114,14 @@ fn words(line: &Line) -> (String, bool) {
                 ("device-cut", Some("lost")) => "was cut off as lost",
                 ("device-cut", Some("renewed")) => "goes on with a new key; the old one was ended",
                 ("device-cut", _) => "was cut off",
+                ("late-taken", _) => {
+                    return (format!("what {name} wrote after it was cut off was taken in here"), false);
+                }
+                ("wrote-after-cut", _) => {
+                    let entries = line.about["entries"].as_u64().unwrap_or(0);
+                    let times = count(entries, "time", "times");
+                    return (format!("{name} wrote {times} after it was cut off: that does not count"), true);
+                }
                 _ => "wrote two histories: it was copied or restored",
             };
             (format!("{name} {what}"), event(kind).1)
@@ -129,6 +141,8 @@ fn event(kind: &str) -> (&str, bool) {
         "device-added" => ("a computer was added", false),
         "work-taken-over" => ("a computer took over what another one that was cut off had not sent", false),
         "came-back-by-words" => ("somebody came back on a new computer, by their recovery words", true),
+        "renewed-by-words" => ("a computer goes on with a new key, by recovery words", true),
+        "renewed-here" => ("this computer goes on with a new key, by your recovery words", false),
         "restored" => ("this computer came back by your recovery words", false),
         "words-made" => ("new recovery words were made here", false),
         "words-added" => ("new recovery words became valid", true),
@@ -137,6 +151,8 @@ fn event(kind: &str) -> (&str, bool) {
         "invitation-made" => ("an invitation became valid", false),
         "invitation-used" => ("an invitation was used", false),
         "invitation-confirmed" => ("the person who used it was let in", false),
+        "wrote-after-cut" => ("a computer wrote after it was cut off: that does not count", true),
+        "late-taken" => ("what a computer wrote after it was cut off was taken in here", false),
         "member-left" => ("somebody left", true),
         "key-rotated" => ("what is written from now on has a new key", false),
         "key-granted" => ("a computer was given the key", false),
@@ -150,6 +166,7 @@ fn event(kind: &str) -> (&str, bool) {
             ("so much was written into the alliance at once that its new relay cannot be named in it", true)
         }
         "relay-withholds" => ("the relay did not hand on all that was written", true),
+        "relay-dropped" => ("a relay forgot its copy, as you wanted", false),
         "relay-lost-data" => ("the relay had lost what it once had; it was sent again", true),
         "entry-refused" => ("something that arrived was refused", true),
         "entry-does-not-open" => ("something that arrived cannot be opened", true),
@@ -191,6 +208,7 @@ mod tests {
             invites: false,
             unread: waiting,
             others: missing.iter().map(other).collect(),
+            late: 0,
             unrecoverable: title.is_empty(),
             aside: Vec::new(),
         }

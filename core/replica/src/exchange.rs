@@ -14,7 +14,9 @@ pub mod state;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use frame::{Ack, Channel, Code, Entries, Error, Find, Found, Frame, Have, Hello, Open, Prove, Whisper};
+use frame::{
+    Ack, Channel, Code, DropSpace, Dropped, Entries, Error, Find, Found, Frame, Have, Hello, Open, Prove, Whisper,
+};
 use state::{Path, Peer};
 
 use crate::{
@@ -26,6 +28,7 @@ use crate::{
 const PROVE: &str = "alliance/1 prove";
 const OPEN: &str = "alliance/1 open";
 const FIND: &str = "alliance/1 find";
+const DROP: &str = "alliance/1 drop";
 
 /// Forked chains that one `Have` explains: with the most heads and the most points each, they just fit into a frame.
 const BACK_CHAINS: usize = 8;
@@ -69,6 +72,10 @@ pub enum Event {
     Find(DeviceId),
     /// The answer to our question.
     Found(Found),
+    /// The peer wants this space forgotten on the word of this key, whose proof holds.
+    Drop(SpaceId, DeviceId),
+    /// The answer to ours.
+    Dropped(Dropped),
     /// Something for the moment.
     Whisper(Whisper),
     /// The peer ends a channel, or refuses one.
@@ -231,6 +238,19 @@ impl Exchange {
         self.push(&Frame::Found(Found { device, spaces }));
     }
 
+    /// Asks a relay to forget its copy of a space.
+    pub fn ask_to_drop(&mut self, space: SpaceId, device: &Secret) {
+        if let Handshake::Proven { transcript } = &self.handshake {
+            let proof = device.sign(DROP, &[transcript, space.as_bytes()]);
+            self.push(&Frame::Drop(DropSpace { space, device: device.public(), proof }));
+        }
+    }
+
+    /// Answers [`Event::Drop`]; without a code it is done.
+    pub fn dropped(&mut self, space: SpaceId, code: Option<Code>) {
+        self.push(&Frame::Dropped(Dropped { space, code }));
+    }
+
     /// Sends something for the moment.
     pub fn whisper(&mut self, whisper: Whisper) {
         self.push(&Frame::Whisper(whisper));
@@ -359,6 +379,11 @@ impl Exchange {
                 false => Err(Broken::Proof),
             },
             Frame::Found(found) => Ok(Some(Event::Found(found))),
+            Frame::Drop(DropSpace { space, device, proof }) => {
+                let holds = device.verify(DROP, &[transcript, space.as_bytes()], &proof);
+                holds.then_some(Some(Event::Drop(space, device))).ok_or(Broken::Proof)
+            }
+            Frame::Dropped(dropped) => Ok(Some(Event::Dropped(dropped))),
             _ => Err(Broken::Frame),
         }
     }

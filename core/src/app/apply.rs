@@ -135,7 +135,7 @@ pub(super) fn settle(
 ) -> Result<Settled, AppError> {
     let Since { bodies, sealed, control } = since;
     sealed.iter().for_each(|item| space.waiting.changed(item));
-    let (changed, met) = (BTreeSet::new(), BTreeSet::new());
+    let (changed, met, aside) = (BTreeSet::new(), BTreeSet::new(), space.aside.clone());
     let mut settling = Settling { tx, space, documents, bodies, changed, met, now };
     if control {
         settling.space.waiting.new_control();
@@ -147,6 +147,7 @@ pub(super) fn settle(
     if settling.space.sets_aside() || is_cut {
         settling.forget_kept()?;
         while settling.recount()? {}
+        settling.note_late(&aside)?;
     }
     let Settling { tx, space, documents, changed, met, .. } = settling;
     let mut met: BTreeSet<_> = met.into_iter().map(|(item, field)| Met { item, field, is_choice: false }).collect();

@@ -125,9 +125,13 @@ impl Profile {
         let now = u64::try_from(world.now).unwrap_or(0);
         let alone = self.store.read::<_, AppError>(|tx| {
             let loaded = loaded(&mut self.spaces, tx, &personal)?;
-            let fold = loaded.log.fold();
-            let is_here = fold.device(&loaded.device()).is_some();
-            Ok(living(&fold).count() < 2 && is_here && lost::cut_off(loaded).is_empty())
+            let (me, fold) = (loaded.device(), loaded.log.fold());
+            // What says how it is called is of the key that it had.
+            let is_old = |device: &DeviceId| loaded.heirs(device).contains(&me);
+            let renews = !fold.lineage(&me).is_empty();
+            let is_renamed = renews && named(tx, &personal)?.iter().any(|it| is_old(&it.device));
+            let is_alone = living(&fold).count() < 2 && fold.device(&me).is_some();
+            Ok(is_alone && !is_renamed && lost::cut_off(loaded).is_empty())
         })?;
         if alone {
             return Ok(Tended::default());
@@ -338,7 +342,7 @@ pub(super) fn renewal_key(space: &SpaceId) -> String {
 }
 
 /// True if this device is in a space and may write there.
-fn is_in(space: &Space) -> bool {
+pub(super) fn is_in(space: &Space) -> bool {
     space.log.fold().device(&space.device()).is_some_and(|it| it.live && it.role == Role::Ordinary)
 }
 
@@ -391,7 +395,9 @@ fn name_this(
     let all = named(tx, &personal.space)?;
     let space = loaded(spaces, tx, &personal.space)?;
     let before = all.iter().find(|it| it.device == personal.device);
-    let before = before.or_else(|| all.iter().find(|it| space.heirs(&it.device).contains(&personal.device)));
+    let old: BTreeSet<_> =
+        all.iter().map(|it| it.device).filter(|it| space.heirs(it).contains(&personal.device)).collect();
+    let before = before.or_else(|| all.iter().find(|it| old.contains(&it.device)));
     let is_said = |row: &SpaceRow| before.is_some_and(|it| it.places.get(&row.space) == Some(&row.device));
     let said: Vec<_> = rows.iter().filter(|row| row.kind == SpaceKind::Alliance && !is_said(row)).collect();
     if before.is_some_and(|it| it.device == personal.device) && said.is_empty() {
@@ -400,7 +406,16 @@ fn name_this(
     let places = said.iter().map(|row| (row.space, row.device)).collect();
     let was = |row: &&SpaceRow| Some((row.space, *before?.places.get(&row.space)?));
     let not_places = said.iter().filter_map(was).collect();
-    let name = before.is_none().then(|| format!("computer {}", all.len() + 1));
+    // A copy of this computer may go on under the same name, under another key.
+    let is_taken =
+        |name: &str| all.iter().any(|it| it.name == name && it.device != personal.device && !old.contains(&it.device));
+    let name = match before {
+        None => Some(format!("computer {}", all.len() + 1)),
+        Some(before) if before.device != personal.device && is_taken(&before.name) => {
+            (1..=all.len() + 1).map(|n| format!("computer {n}")).find(|name| all.iter().all(|it| it.name != *name))
+        }
+        Some(_) => None,
+    };
     let intent = computer::Intent { device: Some(personal.device), name, places, not_places };
     put(tx, documents, &personal.space, before.and_then(|it| it.item), (personal.device, intent), world)?;
     Ok(true)

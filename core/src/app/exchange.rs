@@ -22,6 +22,8 @@ use alliance_replica::{
 };
 use zeroize::Zeroizing;
 
+pub use spaces::Arrivals;
+
 use super::{AppError, Hindrance, Profile, RelayInfo, World, presence::Room, seal::Came};
 use crate::domain::alliance;
 
@@ -203,7 +205,6 @@ impl Session {
             self.flush(profile, world)?;
         }
         match self.exchange.handle(frame)? {
-            None => {}
             Some(Event::Proven { peer }) => self.on_proven(profile, peer, world)?,
             Some(Event::Have { channel }) => {
                 self.heard.insert(channel);
@@ -218,7 +219,7 @@ impl Session {
             Some(Event::Closed(error)) => return Err(SessionError::Closed(error.code)),
             Some(Event::Opening { channel, .. }) => self.exchange.refuse(channel, Code::NotMember, None),
             Some(Event::Whisper(whisper)) => self.overhear(profile, &whisper)?,
-            Some(Event::Find(_) | Event::Found(_)) => {}
+            None | Some(Event::Find(_) | Event::Found(_) | Event::Drop(..) | Event::Dropped(_)) => {}
         }
         Ok(())
     }
@@ -350,6 +351,9 @@ impl Session {
         acks: &[&Ack],
         world: &mut World<'_>,
     ) -> Result<(), AppError> {
+        if self.give_up(profile, channel)? {
+            return Ok(());
+        }
         let received = self.take(profile, channel, space, entries, world)?;
         self.note_stored(profile, channel, space, acks, received, world)?;
         if !invitation {

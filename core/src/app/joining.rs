@@ -46,6 +46,23 @@ pub struct Joining {
     bytes: usize,
 }
 
+impl Profile {
+    /// True if this computer came into a space by this invitation.
+    pub fn came_by(&mut self, invitation: &Invitation) -> Result<bool, AppError> {
+        let (space, key) = (invitation.terms().space, invitation.device_secret().id());
+        if self.store.read::<_, AppError>(|tx| Ok(tx.space(&space)?.is_none()))? {
+            return Ok(false);
+        }
+        let space = self.space(&space)?;
+        let me = space.device();
+        let mut entries = space.log.dag().entries();
+        Ok(entries.any(|(_, author, control)| match &control.record {
+            Record::Redeem(it) => author == key && it.device.device == me,
+            _ => false,
+        }))
+    }
+}
+
 impl Joining {
     /// Begins a connection to the invitation's relay.
     pub fn new(invitation: Invitation, world: &mut World<'_>) -> Self {

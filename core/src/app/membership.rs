@@ -24,7 +24,8 @@ pub(super) fn note(tx: &Tx<'_>, space: &Space, entries: &[EntryId], now: i64) ->
         }
         if let Some((mut kind, mut about)) = describe(&control.record) {
             if kind == "device-added" && space.words().contains(&author) {
-                kind = "came-back-by-words";
+                let renews = matches!(&control.record, Record::AddDevice(it) if it.renews.is_some());
+                kind = if renews { "renewed-by-words" } else { "came-back-by-words" };
             }
             if matches!(&control.record, Record::AddDevice(it) if it.device.device == author) {
                 kind = "work-taken-over";

@@ -414,6 +414,11 @@ pub(super) fn is_over(tx: &Tx<'_>, space: &SpaceId) -> Result<bool, AppError> {
     Ok(tx.meta(&state_key(space))?.as_deref() == Some(b"ended"))
 }
 
+/// True while this device is not let into a space yet.
+pub(super) fn awaits(space: &Space) -> bool {
+    space.log.fold().device(&space.device()).is_none()
+}
+
 /// A space's genesis.
 pub(super) fn genesis(tx: &Tx<'_>, space: &SpaceId) -> Result<Genesis, AppError> {
     let control = tx.genesis(space)?.and_then(|body| Control::decode(&body).ok());

@@ -261,7 +261,11 @@ impl Profile {
     }
 
     /// The recovery keys of alliances that the words open, as the personal space keeps them.
-    fn secrets(&mut self, words: &Words, personal: &SpaceId) -> Result<Vec<(SpaceId, DeviceSecret)>, AppError> {
+    pub(super) fn secrets(
+        &mut self,
+        words: &Words,
+        personal: &SpaceId,
+    ) -> Result<Vec<(SpaceId, DeviceSecret)>, AppError> {
         let Self { store, documents, .. } = self;
         store.read(|tx| {
             let mut secrets = Vec::new();

@@ -151,7 +151,7 @@ impl Gate<'_, '_, '_> {
     fn write(&mut self, received: bool) -> Result<(), AppError> {
         let mut waiting = self.sealable()?;
         let receipt = waiting.is_empty() && received && self.owes_receipt();
-        if waiting.is_empty() && !receipt && !self.lacks_keys() {
+        if waiting.is_empty() && !receipt && self.space.wanted.is_empty() && !self.lacks_keys() {
             return Ok(());
         }
         let key = self.epoch()?;
@@ -162,6 +162,10 @@ impl Gate<'_, '_, '_> {
         while !waiting.is_empty() {
             let left = self.seal(&key, waiting)?;
             waiting = left;
+        }
+        // Nothing has to wait for the person's word to be sealed.
+        while !self.space.wanted.is_empty() {
+            self.append(&key, Vec::new())?;
         }
         if receipt {
             self.append(&key, Vec::new())?;

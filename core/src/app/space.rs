@@ -22,7 +22,7 @@ use serde_json::json;
 use super::{AppError, apply::Waiting};
 use crate::{
     keys::{DeviceSecret, EpochKey, Keyring},
-    store::{SpaceRow, StoreError, Tx},
+    store::{Kept, SpaceRow, StoreError, Tx},
 };
 
 /// A space of this profile, loaded.
@@ -41,6 +41,8 @@ pub(super) struct Space {
     pub(super) keeps: BTreeMap<EntryId, After>,
     /// Content that this device keeps beyond a cut and has yet to say so.
     pub(super) kept: BTreeSet<EntryId>,
+    /// Of that, what the person wants kept: it is said with the next entry, whatever waits.
+    pub(super) wanted: BTreeSet<EntryId>,
     /// Entries looked at since the space was loaded.
     pub(super) steps: u64,
     /// Whether a relay is known to have an entry on its disk.
@@ -57,7 +59,8 @@ impl Space {
         let row = tx.space(space)?.ok_or(AppError::UnknownSpace)?;
         let mut log = Log::new(*space);
         let mut waiting = Waiting::default();
-        let (mut relayed, mut named, mut kept) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
+        let (mut relayed, mut named) = (BTreeMap::new(), Vec::new());
+        let (mut kept, mut wanted) = (BTreeSet::new(), BTreeSet::new());
         for stored in tx.entries(space)? {
             let is_content = stored.entry.body.is_empty();
             log.restore(&stored.device, stored.entry, stored.state.state)
@@ -68,8 +71,11 @@ impl Space {
             if let Some(after) = stored.state.after {
                 named.push((stored.id, after, stored.state.keeps));
             }
-            if stored.state.kept {
+            if stored.state.kept != Kept::No {
                 kept.insert(stored.id);
+            }
+            if stored.state.kept == Kept::Wanted {
+                wanted.insert(stored.id);
             }
             relayed.insert(stored.id, stored.state.relayed);
         }
@@ -90,6 +96,7 @@ impl Space {
             aside,
             keeps,
             kept,
+            wanted,
             steps,
             relayed,
             usable: None,
@@ -193,6 +200,18 @@ impl Space {
         self.log.after(prev)
     }
 
+    /// True if this person left and a relay was told so.
+    pub(super) fn has_said_it_left(&self) -> bool {
+        let fold = self.log.fold();
+        let mut entries = self.log.dag().entries();
+        fold.left().contains(&self.row.member)
+            && entries.any(|(entry, author, control)| {
+                matches!(control.record, Record::Leave(_))
+                    && fold.device(&author).is_some_and(|it| it.member == self.row.member)
+                    && self.relayed.get(&entry) == Some(&true)
+            })
+    }
+
     /// Takes every epoch key that the control records hand on to this device, or to a key that it also has for now (of an
     /// invitation, or of recovery words), and keeps them in the file.
     pub(super) fn learn_keys(&mut self, tx: &Tx<'_>, lent: Option<&DeviceSecret>, now: i64) -> Result<(), AppError> {
@@ -263,9 +282,20 @@ impl Space {
         said: impl IntoIterator<Item = EntryId>,
     ) -> Result<(), AppError> {
         for entry in said {
+            self.wanted.remove(&entry);
             if self.kept.remove(&entry) {
-                tx.set_kept(&self.id(), &entry, false)?;
+                tx.set_kept(&self.id(), &entry, Kept::No)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Keeps entries because the person wants them: they count here at once, and for everybody once that is said.
+    pub(super) fn want(&mut self, tx: &Tx<'_>, entries: &[EntryId]) -> Result<(), AppError> {
+        for entry in entries {
+            self.kept.insert(*entry);
+            self.wanted.insert(*entry);
+            tx.set_kept(&self.id(), entry, Kept::Wanted)?;
         }
         Ok(())
     }

@@ -290,12 +290,17 @@ fn carried(
 
 /// The items of which an entry carries something; none if it does not open.
 fn items(tx: &Tx<'_>, space: &Space, id: &EntryId) -> Result<BTreeSet<ItemId>, AppError> {
-    let content = tx.entry(&space.id(), id)?.and_then(|stored| {
+    let content = content(tx, space, id)?;
+    Ok(content.into_iter().flat_map(|content| content.parts).map(|part| part.item).collect())
+}
+
+/// What an entry carries; nothing if it does not open.
+pub(super) fn content(tx: &Tx<'_>, space: &Space, id: &EntryId) -> Result<Option<Content>, AppError> {
+    Ok(tx.entry(&space.id(), id)?.and_then(|stored| {
         let header = Header::decode(&stored.entry.header).ok()?;
         let opened = seal::open(&space.keyring, &stored.device, &header.place(), &stored.entry.body).ok()?;
         Content::decode(&opened.plaintext).ok()
-    });
-    Ok(content.into_iter().flat_map(|content| content.parts).map(|part| part.item).collect())
+    }))
 }
 
 /// Of items, those that people see as theirs.

@@ -59,6 +59,16 @@ impl Store {
         result
     }
 
+    /// Runs `change` as [`Store::write`] does, looks at what it came to, and leaves everything as it was.
+    pub fn rehearse<T, E: From<StoreError>>(&mut self, change: impl FnOnce(&Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+        let inner = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|error| E::from(error.into()))?;
+        // Without a commit nothing of it stays.
+        change(&Tx { inner, erased: Cell::new(false) })
+    }
+
     /// Whether a commit returns only once it is on disk.
     fn wait_for_disk(&mut self, waits: bool) -> Result<(), StoreError> {
         if self.waits != waits {

@@ -26,6 +26,17 @@ pub struct StoredEntry {
     pub state: StoredState,
 }
 
+/// Whether this device keeps an entry beyond a cut and has yet to say so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kept {
+    /// It does not, or has said so.
+    No,
+    /// It does for as long as something that waits here depends on it.
+    ForWaiting,
+    /// The person wants it kept.
+    Wanted,
+}
+
 /// How far an entry has come, as the file says.
 #[derive(Debug)]
 pub struct StoredState {
@@ -35,8 +46,8 @@ pub struct StoredState {
     pub after: Option<After>,
     /// What it keeps beyond a cut.
     pub keeps: After,
-    /// True while this device keeps it beyond a cut and has yet to say so.
-    pub kept: bool,
+    /// Whether this device keeps it beyond a cut and has yet to say so.
+    pub kept: Kept,
     /// True once a relay said that it is on its disk.
     pub relayed: bool,
 }
@@ -161,9 +172,9 @@ impl Tx<'_> {
     }
 
     /// Notes that this device keeps an entry beyond a cut, or no longer has to say so.
-    pub fn set_kept(&self, space: &SpaceId, entry: &EntryId, kept: bool) -> Result<(), StoreError> {
+    pub fn set_kept(&self, space: &SpaceId, entry: &EntryId, kept: Kept) -> Result<(), StoreError> {
         let mut statement = self.prepare_cached("UPDATE entries SET kept = ?3 WHERE space = ?1 AND id = ?2")?;
-        statement.execute((space.as_ref(), entry.as_ref(), kept))?;
+        statement.execute((space.as_ref(), entry.as_ref(), kept as u8))?;
         Ok(())
     }
 
@@ -188,6 +199,13 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Takes note that no relay has anything of a space any more.
+    pub fn clear_relayed(&self, space: &SpaceId) -> Result<(), StoreError> {
+        self.execute("UPDATE entries SET relayed = 0 WHERE space = ?1", [space.as_ref()])?;
+        self.execute("UPDATE spaces SET generation = generation + 1 WHERE space = ?1", [space.as_ref()])?;
+        Ok(())
+    }
+
     /// Notes whether a relay has an entry on its disk.
     pub fn set_relayed(&self, space: &SpaceId, entry: &EntryId, relayed: bool) -> Result<(), StoreError> {
         let mut statement = self.prepare_cached("UPDATE entries SET relayed = ?3 WHERE space = ?1 AND id = ?2")?;
@@ -209,6 +227,12 @@ fn read(row: &Row<'_>) -> Result<StoredEntry, StoreError> {
         let bytes = row.get_ref(column)?.as_blob_or_null().map_err(|_| DAMAGED)?;
         bytes.map(|bytes| wire::decode("heads", bytes, usize::MAX).map_err(|_| DAMAGED)).transpose()
     };
+    let kept = match row.get::<_, u8>(9)? {
+        0 => Kept::No,
+        1 => Kept::ForWaiting,
+        2 => Kept::Wanted,
+        _ => return Err(DAMAGED),
+    };
     Ok(StoredEntry {
         device: id("entry's device", bytes(0)?)?,
         id: id("entry's id", bytes(1)?)?,
@@ -221,7 +245,7 @@ fn read(row: &Row<'_>) -> Result<StoredEntry, StoreError> {
             state,
             after: heads(6)?,
             keeps: heads(8)?.unwrap_or_default(),
-            kept: row.get(9)?,
+            kept,
             relayed: row.get(7)?,
         },
     })

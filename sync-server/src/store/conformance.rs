@@ -12,7 +12,7 @@ use super::{Append, Store, StoreError, Stored, Totals};
 
 /// Runs the whole suite, each check on a store of its own. `T` keeps alive whatever the store lives in.
 pub(super) fn check<S: Store, T>(open: impl Fn() -> (S, T)) {
-    let checks: [fn(&mut S); 11] = [
+    let checks: [fn(&mut S); 12] = [
         the_first_secret_stays,
         entries_without_a_secret_get_no_new_one,
         an_unknown_space_is_empty,
@@ -24,6 +24,7 @@ pub(super) fn check<S: Store, T>(open: impl Fn() -> (S, T)) {
         loading_stops_at_the_first_error,
         totals_count_what_was_written,
         a_limit_is_of_one_space_that_is_known,
+        a_space_that_is_forgotten_leaves_nothing_and_may_come_again,
     ];
     for check in checks {
         let (mut store, _alive) = open();
@@ -172,4 +173,20 @@ fn a_limit_is_of_one_space_that_is_known(store: &mut impl Store) {
 
 fn wanted_id(space: &SpaceId, n: u8) -> EntryId {
     entry(space, n).id
+}
+
+fn a_space_that_is_forgotten_leaves_nothing_and_may_come_again<S: Store>(store: &mut S) {
+    let live = Some(vec![DeviceId::new([5; 32])]);
+    store.append(&[Append { live, ..append(space(1), &[1, 2]) }, append(space(2), &[1])]).expect("appends");
+    store.set_content_limit(&space(1), Some(7)).expect("sets");
+    let before = store.totals().expect("counts");
+    assert!(store.forget(&space(1)).expect("forgets"));
+    assert!(!store.forget(&space(1)).expect("is gone"));
+    assert!(loaded(store, &space(1)).is_empty() && loaded(store, &space(2)).len() == 1);
+    assert_eq!(store.spaces_of(&DeviceId::new([5; 32]), 8).expect("looks"), []);
+    let after = store.totals().expect("counts");
+    assert_eq!((before.spaces, after.spaces, after.entries), (2, 1, 1));
+    store.append(&[append(space(1), &[1])]).expect("appends");
+    assert_eq!(store.content_limit(&space(1)).expect("reads"), None, "what was said of it is gone, too");
+    assert_eq!(loaded(store, &space(1)).len(), 1);
 }

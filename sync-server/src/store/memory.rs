@@ -124,6 +124,10 @@ impl Store for MemoryStore {
         Ok(live.map(|(id, _)| *id).take(limit).collect())
     }
 
+    fn forget(&mut self, space: &SpaceId) -> Result<bool, StoreError> {
+        if self.full { Err(StoreError::Told) } else { Ok(self.spaces.remove(space).is_some()) }
+    }
+
     fn content_limit(&self, space: &SpaceId) -> Result<Option<u64>, StoreError> {
         Ok(self.spaces.get(space).and_then(|space| space.limit))
     }

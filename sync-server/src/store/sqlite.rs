@@ -169,6 +169,10 @@ impl Store for SqliteStore {
         Ok(spaces)
     }
 
+    fn forget(&mut self, space: &SpaceId) -> Result<bool, StoreError> {
+        self.drop_space(space)
+    }
+
     fn content_limit(&self, space: &SpaceId) -> Result<Option<u64>, StoreError> {
         let mut statement = self.connection.prepare_cached("SELECT content_limit FROM spaces WHERE space = ?1")?;
         let limit: Option<Option<i64>> = statement.query_row([space.as_ref()], |row| row.get(0)).optional()?;

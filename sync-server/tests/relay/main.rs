@@ -4,6 +4,7 @@
 mod admission;
 mod candidates;
 mod doors;
+mod dropping;
 mod entries;
 mod faults;
 mod healing;

@@ -233,7 +233,15 @@ impl Laptop {
 
     /// The founder of a new space.
     pub(crate) fn founder(seed: u8) -> Self {
-        let kind = SpaceKind::Alliance;
+        Self::made(seed, SpaceKind::Alliance)
+    }
+
+    /// Whose new personal space it is.
+    pub(crate) fn alone(seed: u8) -> Self {
+        Self::made(seed, SpaceKind::Personal)
+    }
+
+    fn made(seed: u8, kind: SpaceKind) -> Self {
         let record = Record::Genesis(Genesis { kind, founder: keys(seed), recovery: Some(keys(seed + 100)) });
         let body = Control { after: After::default(), record: record.clone() }.encode();
         let mut laptop = Self::new(seed, SpaceId::of(&body));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_core::{
     app::AllianceState,
-    store::{Store, StoreError, StoredEntry, Tx},
+    store::{Kept, Store, StoreError, StoredEntry, Tx},
 };
 use alliance_replica::{
     id::{DeviceId, EntryId, EpochId, MemberId, SpaceId},
@@ -111,7 +111,7 @@ fn belief(
     Ok(Belief {
         states: stored.iter().map(|it| (it.id, it.state.state)).collect(),
         opened: stored.iter().filter(|it| it.state.after.is_some()).map(|it| it.id).collect(),
-        keeps: stored.iter().filter(|it| it.state.kept).map(|it| it.id).collect(),
+        keeps: stored.iter().filter(|it| it.state.kept != Kept::No).map(|it| it.id).collect(),
         me: (row.device, row.member),
         state,
         others,

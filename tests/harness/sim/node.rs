@@ -205,6 +205,10 @@ impl Store for Kept {
         self.inner().spaces_of(device, limit)
     }
 
+    fn forget(&mut self, space: &SpaceId) -> Result<bool, StoreError> {
+        self.inner_mut().forget(space)
+    }
+
     fn content_limit(&self, space: &SpaceId) -> Result<Option<u64>, StoreError> {
         self.inner().content_limit(space)
     }

@@ -40,7 +40,7 @@ pub(super) fn frames() -> Vec<Value> {
         ("truncated-frame", right[..right.len() - 1].to_vec(), 0),
         ("trailing-bytes", [&right[..], &[0]].concat(), 0),
         ("frame-of-a-kind-only", vec![0], 0),
-        ("a kind of a later version", vec![10], 0),
+        ("a kind of a later version", vec![12], 0),
         ("a key of a later version", frame(9, &[(0, cbor::number(8)), (7, bytes(3))]), 0),
         ("code-unknown", frame(9, &[(0, cbor::number(13))]), 0),
         ("channel-beyond-32-bits", frame(9, &[(0, cbor::number(8)), (1, cbor::number(1 << 32))]), 0),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use alliance_core::app::{
-    AllianceInfo, AllianceState, ItemRef, Met, Profile, RelayInfo, SessionError, SessionEvent, Tally,
+    AllianceInfo, AllianceState, Arrivals, ItemRef, Met, Profile, RelayInfo, SessionError, SessionEvent, Tally,
 };
 use alliance_replica::id::{ItemId, SpaceId};
 
@@ -18,6 +18,9 @@ use crate::{
     render::status::PRIVATE,
     ui::Progress,
 };
+
+/// Letters of a title that are shown while something comes.
+const LONGEST: usize = 40;
 
 /// How an exchange goes on.
 pub(super) enum Mode<'a> {
@@ -208,8 +211,13 @@ impl<'a> Exchange<'a> {
         let tallies = self.stay.session.tallies().clone();
         match &self.mode {
             Mode::Once(progress) => {
-                let sum = |of: fn(&Tally) -> u64| tallies.values().map(of).sum::<u64>();
-                progress.say(&format!("{} came, {} went", sum(|it| it.received), sum(|it| it.sent)));
+                let alliances = self.stay.profile.alliances().unwrap_or_default();
+                let title = |space: &SpaceId| alliances.iter().find(|it| it.space == *space).map(|it| it.title.clone());
+                let arrivals = self.stay.session.arrivals(self.stay.profile)?;
+                let arrivals =
+                    arrivals.iter().filter(|(space, _)| tallies.get(*space).is_some_and(|it| it.received > 0));
+                let arrivals: Vec<_> = arrivals.map(|(space, arrivals)| (title(space), *arrivals)).collect();
+                progress.say(&so_far(&tallies, &arrivals));
             }
             Mode::Watch(notices) => {
                 let notices = *notices;
@@ -243,6 +251,23 @@ fn came(before: AllianceState, now: &AllianceInfo) -> Option<Came> {
         (AllianceState::Alone, AllianceState::Together) => Some(Came::Them),
         _ => None,
     }
+}
+
+/// How far it is: a line a space of which something came.
+fn so_far(tallies: &BTreeMap<SpaceId, Tally>, arrivals: &[(Option<String>, Arrivals)]) -> String {
+    let sum = |of: fn(&Tally) -> u64| tallies.values().map(of).sum::<u64>();
+    let mut text = format!("{} came, {} went", sum(|it| it.received), sum(|it| it.sent));
+    for (title, Arrivals { here, named }) in arrivals {
+        let title = match title.as_deref() {
+            None => PRIVATE.to_owned(),
+            Some("") => "an alliance".to_owned(),
+            Some(title) => {
+                format!("“{}”", title.chars().filter(|it| !it.is_control()).take(LONGEST).collect::<String>())
+            }
+        };
+        text.push_str(&format!("\n  {title}: {here} of {named} are here"));
+    }
+    text
 }
 
 /// What came and went between two tallies, where anything did.
@@ -314,6 +339,18 @@ impl Talk for Exchange<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_much_has_come_is_said_for_each_alliance() {
+        let tally = Tally { received: 300, sent: 2, changed: 0 };
+        let tallies = BTreeMap::from([(SpaceId::new([1; 16]), tally)]);
+        let arrivals = |here| Arrivals { here, named: 5000 };
+        let rows =
+            [(Some("Ben & Anna".to_owned()), arrivals(300)), (Some(String::new()), arrivals(1)), (None, arrivals(7))];
+        let said = "300 came, 2 went\n  “Ben & Anna”: 300 of 5000 are here\n  an alliance: 1 of 5000 are here\n  only yours: 7 of 5000 are here";
+        assert_eq!(so_far(&tallies, &rows), said);
+        assert_eq!(so_far(&tallies, &[]), "300 came, 2 went");
+    }
 
     #[test]
     fn only_what_is_new_is_said() {

@@ -177,6 +177,33 @@ pub struct Found {
     pub spaces: Vec<SpaceId>,
 }
 
+/// Forget your copy of this space.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, CborLen)]
+#[cbor(map)]
+pub struct DropSpace {
+    /// The space.
+    #[n(0)]
+    pub space: SpaceId,
+    /// The key that may say so.
+    #[n(1)]
+    pub device: DeviceId,
+    /// By that key, over transcript and space.
+    #[n(2)]
+    pub proof: Signature,
+}
+
+/// Answer to [`DropSpace`].
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, CborLen)]
+#[cbor(map)]
+pub struct Dropped {
+    /// The space that was named.
+    #[n(0)]
+    pub space: SpaceId,
+    /// Why it was not done; none if nothing of it is there any more.
+    #[n(1)]
+    pub code: Option<Code>,
+}
+
 /// Something for the moment, stored by nobody: presence, addresses, heads.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, CborLen)]
 #[cbor(map)]
@@ -286,6 +313,10 @@ pub enum Frame {
     Whisper(Whisper),
     /// See [`Error`].
     Error(Error),
+    /// See [`DropSpace`].
+    Drop(DropSpace),
+    /// See [`Dropped`].
+    Dropped(Dropped),
     /// A kind from a later version, to be passed over.
     Unknown(u8),
 }
@@ -304,6 +335,8 @@ impl Frame {
             Self::Found(frame) => (7, wire::encode(frame)),
             Self::Whisper(frame) => (8, wire::encode(frame)),
             Self::Error(frame) => (9, wire::encode(frame)),
+            Self::Drop(frame) => (10, wire::encode(frame)),
+            Self::Dropped(frame) => (11, wire::encode(frame)),
             Self::Unknown(kind) => (*kind, Vec::new()),
         };
         let mut bytes = Vec::with_capacity(1 + body.len());
@@ -329,6 +362,8 @@ impl Frame {
             7 => Self::Found(read("found", body)?),
             8 => Self::Whisper(read("whisper", body)?),
             9 => Self::Error(read("error", body)?),
+            10 => Self::Drop(read("drop", body)?),
+            11 => Self::Dropped(read("dropped", body)?),
             kind => Self::Unknown(*kind),
         })
     }

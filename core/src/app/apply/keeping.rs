@@ -6,13 +6,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alliance_replica::{id::EntryId, limits};
+use alliance_replica::{
+    id::{DeviceId, EntryId},
+    limits,
+};
 use serde_json::json;
 
 use super::{Settling, counting::Recount, parts};
 use crate::{
     app::AppError,
     document::{Change, ChangeHash, DocId, Writer},
+    store::Kept,
 };
 
 impl Settling<'_, '_> {
@@ -55,7 +59,7 @@ impl Settling<'_, '_> {
         let before = self.space.kept.clone();
         for id in self.carriers(&lacking)? {
             if self.space.kept.insert(id) {
-                self.tx.set_kept(&space, &id, true)?;
+                self.tx.set_kept(&space, &id, Kept::ForWaiting)?;
             }
         }
         if self.space.kept != before && !matches!(self.space.recount(), Recount::Same) {
@@ -68,11 +72,31 @@ impl Settling<'_, '_> {
         Ok(false)
     }
 
-    /// Forgets what is kept once nothing waits here any more.
+    /// Forgets what is kept for what waits here once nothing does any more. What the person wants stays kept until it is
+    /// said.
     pub(super) fn forget_kept(&mut self) -> Result<(), AppError> {
         if !self.space.kept.is_empty() && self.tx.count_waiting(&self.space.id())? == 0 {
-            let kept = self.space.kept.clone();
+            let kept = &self.space.kept - &self.space.wanted;
             self.space.release_kept(self.tx, kept)?;
+        }
+        Ok(())
+    }
+
+    /// Tells how much was set aside since `before` of what devices wrote that were cut off.
+    pub(super) fn note_late(&mut self, before: &[BTreeSet<EntryId>; 2]) -> Result<(), AppError> {
+        let late: BTreeSet<_> = self.space.aside.iter().flatten().copied().collect();
+        let mut counts: BTreeMap<DeviceId, u64> = BTreeMap::new();
+        for id in late.into_iter().filter(|id| !before.iter().any(|aside| aside.contains(id))) {
+            let Some(device) = self.space.log.chains().meta(&id).map(|meta| meta.head.device) else { continue };
+            let is_cut = self.space.log.fold().device(&device).is_some_and(|it| it.cut);
+            // That something was received is nothing to tell.
+            if is_cut && !self.open(&id)?.is_ok_and(|content| content.parts.is_empty()) {
+                *counts.entry(device).or_default() += 1;
+            }
+        }
+        for (device, entries) in counts {
+            let about = json!({ "device": device.to_string(), "entries": entries });
+            self.tx.note_security(self.now, &self.space.id(), "wrote-after-cut", &about)?;
         }
         Ok(())
     }

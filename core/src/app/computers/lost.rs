@@ -22,12 +22,13 @@ const KNOWN: &str = "computers-cut";
 /// The keys of computers that somebody cut off in the personal space, for another reason than fresh keys.
 pub(super) fn cut_off(personal: &Space) -> BTreeSet<DeviceId> {
     let (dag, fold) = (personal.log.dag(), personal.log.fold());
+    let living: BTreeSet<_> = living(&fold).collect();
     let cuts = dag.entries().filter_map(|(id, _, control)| match &control.record {
         Record::Cut(cut) if matches!(cut.reason, Reason::Lost | Reason::Unsaid) && fold.valid(&id) => Some(cut.device),
         _ => None,
     });
-    let renewed: BTreeSet<_> = living(&fold).flat_map(|device| fold.lineage(&device)).collect();
-    cuts.filter(|device| !renewed.contains(device)).collect()
+    let goes_on = |device: &DeviceId| personal.heirs(device).iter().any(|heir| living.contains(heir));
+    cuts.filter(|device| !goes_on(device)).collect()
 }
 
 /// Has end what is left of computers that were cut off; true if there was something.

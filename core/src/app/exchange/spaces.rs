@@ -1,10 +1,14 @@
 //! Which spaces a connection has open: those that use the relay, also if they come to it or leave it meanwhile.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_replica::{
-    exchange::frame::{Channel, Code},
-    id::SpaceId,
+    exchange::{
+        frame::{Channel, Code},
+        state::Peer,
+    },
+    id::{DeviceId, SpaceId},
+    log::heads::Chain,
 };
 
 use super::{Line, Session, SessionError, SessionEvent};
@@ -14,7 +18,51 @@ use crate::{
     store::{self, StoreError},
 };
 
+/// How much of what a relay named of a space has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Arrivals {
+    /// Entries that are here.
+    pub here: u64,
+    /// Entries that it named. Forks of a chain count once.
+    pub named: u64,
+}
+
 impl Session {
+    /// How many of the entries that the relay named of each space are here, and how many it named.
+    pub fn arrivals(&self, profile: &mut Profile) -> Result<BTreeMap<SpaceId, Arrivals>, AppError> {
+        let mut all = BTreeMap::new();
+        for (channel, line) in &self.channels {
+            let Some(peer) = self.exchange.peer(*channel).filter(|peer| peer.has_spoken()) else { continue };
+            let chains = profile.space(&line.space)?.log.chains();
+            let mut named: BTreeMap<(DeviceId, Chain), u64> = BTreeMap::new();
+            for head in peer.heads() {
+                let highest = named.entry((head.device, head.chain)).or_default();
+                *highest = head.seq.max(*highest);
+            }
+            let here =
+                |device: &DeviceId, chain| chains.heads_of(device, chain).map(|it| it.head.seq).max().unwrap_or(0);
+            let here = named.iter().map(|((device, chain), seq)| here(device, *chain).min(*seq)).sum();
+            all.insert(line.space, Arrivals { here, named: named.values().sum() });
+        }
+        Ok(all)
+    }
+
+    /// Ends a channel on which there is nothing to bring back; true if it was one. This person has left the space, a relay
+    /// knew it, and this one has nothing of it: whoever is still in brings it again, and then hears of the leaving; if
+    /// nobody is, it is gone because that was wanted.
+    pub(super) fn give_up(&mut self, profile: &mut Profile, channel: Channel) -> Result<bool, AppError> {
+        let Some(line) = self.channels.get(&channel) else { return Ok(false) };
+        let space = line.space;
+        let has_nothing = |peer: &Peer| peer.has_spoken() && peer.heads().next().is_none();
+        if !self.exchange.peer(channel).is_some_and(has_nothing) || !profile.space(&space)?.has_said_it_left() {
+            return Ok(false);
+        }
+        self.channels.remove(&channel);
+        self.closed.insert(space, false);
+        self.exchange.refuse(channel, Code::Closing, None);
+        Ok(true)
+    }
+
     /// True while any space is exchanged here.
     pub fn has_spaces(&self) -> bool {
         !self.spaces.is_empty()

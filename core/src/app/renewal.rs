@@ -1,0 +1,197 @@
+//! A computer whose key was ended because two histories were written under it: its person's words let it in again.
+//!
+//! A profile's folder was copied, or put back from a backup, and both wrote records under one key. That ends the key, for
+//! both and for good. Nobody but a recovery key, or another device, can speak for the person then. Order of calls:
+//! [`Profile::renews_by_words`] tells whether it is so, after an exchange; [`Profile::lend_to_renew`] gives the profile the
+//! keys that the words open, in memory alone; an exchange pulls with them all that there is;
+//! [`Profile::renew_by_words`] adds a fresh key that renews the old one, in each space where a fork ended it, and keeps
+//! what was written here beyond the fork. Then all of it once more, until nothing is renewed: what opens the alliances lies
+//! in the personal space, and an exchange has to bring all of it to the relay. [`Profile::give_back`] forgets the words'
+//! keys. Whoever is stopped begins anew and goes on. Each copy of the folder can do so, and is a computer of its own
+//! from then on.
+
+use std::collections::BTreeSet;
+
+use alliance_replica::{
+    exchange::frame::Code,
+    id::{DeviceId, EntryId, SpaceId},
+    log::{
+        control::{AddDevice, AddedRole, Reason, Record},
+        membership::Role,
+    },
+};
+use serde_json::json;
+
+use super::{
+    AppError, Hindrance, NotRestored, Profile, World,
+    apply::{self, Since},
+    computers::is_in,
+    membership, profile,
+    receive::loaded,
+    relays,
+    space::Space,
+};
+use crate::{
+    keys::{DeviceSecret, Words},
+    store::Tx,
+};
+
+/// How a key came to its end.
+enum End {
+    /// It lives, or never did.
+    Not,
+    /// Two histories were written under it, and nothing else ended it.
+    Fork,
+    /// Somebody cut it off; true if as lost.
+    Cut(bool),
+}
+
+impl Profile {
+    /// True if this computer's key was ended in some space, or a relay says that it does not belong there: to be in again
+    /// it needs the words. A computer that is known to have been cut off is [`AppError::CutOff`].
+    pub fn renews_by_words(&mut self) -> Result<bool, AppError> {
+        let Self { store, spaces, .. } = self;
+        store.read(|tx| {
+            let (mut needs, mut is_cut) = (false, false);
+            for row in tx.spaces()? {
+                let space = loaded(spaces, tx, &row.space)?;
+                if !needs_words(tx, space)? {
+                    continue;
+                }
+                match end(space) {
+                    End::Cut(true) => return Err(AppError::CutOff),
+                    End::Cut(false) => is_cut = true,
+                    End::Not | End::Fork => needs = true,
+                }
+            }
+            if is_cut && !needs { Err(AppError::CutOff) } else { Ok(needs) }
+        })
+    }
+
+    /// Gives the profile the keys that the words open, for every space in which this computer's own key does not help.
+    pub fn lend_to_renew(&mut self, words: &Words) -> Result<(), AppError> {
+        let personal = self.personal()?.space;
+        let key = words.device_secret();
+        let space = self.space(&personal)?;
+        match space.log.fold().device(&key.id()) {
+            Some(it) if it.role != Role::Invite && it.member == space.row.member && it.live => {}
+            Some(it) if !it.live => return Err(AppError::NotRestored(NotRestored::Ended)),
+            _ => return Err(AppError::NotRestored(NotRestored::OtherWords)),
+        }
+        let mut keys = self.secrets(words, &personal)?;
+        keys.push((personal, key));
+        let Self { store, spaces, lent, .. } = self;
+        store.read(|tx| {
+            for (space, key) in keys {
+                if tx.space(&space)?.is_none() {
+                    continue;
+                }
+                let loaded = loaded(spaces, tx, &space)?;
+                let is_live = loaded.log.fold().device(&key.id()).is_some_and(|it| it.live);
+                if is_live && needs_words(tx, loaded)? {
+                    lent.insert(space, key);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Has this computer go on under a fresh key wherever a fork ended the one it had and the words' key was lent; returns
+    /// those spaces. Everything that is at a relay was pulled before. What was written here stays: what waits is sealed by
+    /// the new key, and what the old one had sealed beyond the fork is kept. A computer that was cut off is
+    /// [`AppError::CutOff`].
+    pub fn renew_by_words(&mut self, world: &mut World<'_>) -> Result<Vec<SpaceId>, AppError> {
+        let Self { store, spaces, documents, lent } = self;
+        let result = store.write(|tx| {
+            let mut renewed = Vec::new();
+            for row in tx.spaces()? {
+                if let End::Cut(true) = end(loaded(spaces, tx, &row.space)?) {
+                    return Err(AppError::CutOff);
+                }
+            }
+            let mut is_cut = false;
+            for (id, key) in &*lent {
+                let space = loaded(spaces, tx, id)?;
+                let end = end(space);
+                is_cut |= matches!(end, End::Cut(_));
+                if !matches!(end, End::Fork) {
+                    continue;
+                }
+                if apply::is_open(space) {
+                    apply::settle(tx, space, documents, Since::default(), world.now)?;
+                }
+                space.learn_keys(tx, Some(key), world.now)?;
+                let written = space.written_here();
+                let added = space.renew_by(tx, key, world)?;
+                membership::note(tx, space, &[added], world.now)?;
+                let about = json!({ "device": space.device().to_string(), "entries": written.len() });
+                tx.note_security(world.now, id, "renewed-here", &about)?;
+                apply::settle(tx, space, documents, Since { control: true, ..Since::default() }, world.now)?;
+                let late: Vec<_> = written.into_iter().filter(|it| space.is_aside(it)).collect();
+                space.want(tx, &late)?;
+                apply::settle(tx, space, documents, Since { control: true, ..Since::default() }, world.now)?;
+                space.store_row(tx)?;
+                renewed.push(*id);
+            }
+            if renewed.is_empty() && is_cut { Err(AppError::CutOff) } else { Ok(renewed) }
+        });
+        self.settle(result)
+    }
+
+    /// Forgets the words' keys.
+    pub fn give_back(&mut self) {
+        self.lent.clear();
+    }
+}
+
+impl Space {
+    /// Adds a fresh key that renews this device's, as a recovery key, and goes on under it.
+    fn renew_by(&mut self, tx: &Tx<'_>, key: &DeviceSecret, world: &mut World<'_>) -> Result<EntryId, AppError> {
+        let new = DeviceSecret::generate(world.rng);
+        let (keys, member) = (new.keys(), self.row.member);
+        let consent = keys.consent(new.signing(), &self.id(), &member);
+        let renews = Some(self.device());
+        let added = AddDevice { device: keys, role: AddedRole::Ordinary, renews, consent };
+        let entry = self.append_by(tx, key, Record::AddDevice(added))?;
+        self.become_device(tx, new)?;
+        Ok(entry)
+    }
+
+    /// The content that was sealed under this computer's key down from what it sealed last, oldest last.
+    fn written_here(&self) -> BTreeSet<EntryId> {
+        let chains = self.log.chains();
+        let last = self.row.last.and_then(|last| chains.index(&last));
+        last.into_iter().flat_map(|last| chains.path_down(last)).map(|at| chains.at(at).head.id).collect()
+    }
+
+    fn is_aside(&self, entry: &EntryId) -> bool {
+        self.aside.iter().any(|aside| aside.contains(entry))
+    }
+}
+
+/// True if this computer's own key is of no use in a space.
+fn needs_words(tx: &Tx<'_>, space: &Space) -> Result<bool, AppError> {
+    if space.log.fold().left().contains(&space.row.member) || profile::awaits(space) {
+        return Ok(false);
+    }
+    let refused = relays::hindrance(tx, &space.id())? == Some(Hindrance::Refused(Code::NotMember));
+    Ok(refused || !is_in(space))
+}
+
+/// How this computer's key came to its end in a space.
+fn end(space: &Space) -> End {
+    let (me, fold) = (space.device(), space.log.fold());
+    if fold.device(&me).is_none_or(|it| it.live) {
+        return End::Not;
+    }
+    let cuts = space.log.dag().entries().filter_map(|(entry, _, control)| match &control.record {
+        Record::Cut(cut) if cut.device == me && fold.valid(&entry) => Some(cut.reason),
+        _ => None,
+    });
+    let cuts: Vec<Reason> = cuts.collect();
+    let is_forked = |device: &DeviceId| fold.forks().iter().any(|fork| fork.device == *device);
+    match cuts.is_empty() {
+        true if is_forked(&me) => End::Fork,
+        _ => End::Cut(cuts.contains(&Reason::Lost)),
+    }
+}
