@@ -187,6 +187,33 @@ fn everything_comes_back_from_words_and_a_file_when_the_relay_is_gone_too() {
 }
 
 #[test]
+fn who_never_had_a_relay_gets_everything_back_from_words_and_a_file() {
+    let anna = Person::new("anna");
+    let begun = anna.json(&["init", "--name", "Anna", "--role", "client", "--alliance", "Ben & Anna"]);
+    let words = begun["recovery_words"].as_str().expect("words").to_owned();
+    anna.ok(&["note", "add", "For Ben"]);
+    anna.ok(&["note", "add", "Mine alone", "--private"]);
+    assert_eq!(anna.json(&["backup", "drill"])["whole"], true);
+    let file = backup(&anna, "all.backup");
+    let bare = Person::new("anna");
+    let came = back(&bare, &file, &words, &[]);
+    assert_eq!((&came["offline"], &came["missing"]), (&true.into(), &Value::Array(Vec::new())), "{came}");
+    assert_eq!(came["aside"], Value::Array(Vec::new()), "{came}");
+    assert_eq!(notes(&bare), ["For Ben", "Mine alone"]);
+    assert_eq!(bare.json(&["about"])["title"], "Ben & Anna");
+    // It goes on as ever once there is a relay.
+    let folder = TempDir::with_prefix("alliance-relay-").expect("a folder");
+    let relay = RelayProgram::start(&folder.path().join("data"));
+    bare.ok(&["relay", "set", &relay.url()]);
+    bare.ok(&["note", "add", "Later"]);
+    bare.ok(&["sync"]);
+    let again = Person::new("anna");
+    let came = again.start_with(&["recovery", "restore", "--relay", &relay.url(), "--json"], &words).end().data();
+    assert_eq!(came["missing"], Value::Array(Vec::new()), "{came}");
+    assert_eq!(notes(&again), ["For Ben", "Later", "Mine alone"]);
+}
+
+#[test]
 fn who_came_back_without_the_relay_is_let_in_by_it_with_the_next_sync() {
     let (mut town, words) = with_words();
     let file = backup(&town.anna, "all.backup");

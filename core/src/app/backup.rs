@@ -20,8 +20,9 @@ use alliance_replica::{
     log::{Log, control::SpaceKind, entry::Entry, heads::Chain, membership::DeviceState},
 };
 
+pub(super) use aside::take_over;
 pub use aside::{Aside, AsideState};
-pub(super) use aside::{could_enter, enter, is_gone, tidy};
+use aside::{enter, tidy};
 pub use drill::Drilled;
 use file::{Begin, Piece, Reading, RelayHead, SpaceHead, Unsent, Writing, Written, damaged};
 pub use taking::Merged;

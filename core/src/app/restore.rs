@@ -32,7 +32,7 @@ pub use seeking::{Seeking, Wanted};
 use super::{
     AllianceState, AppError, NotRestored, Person, Profile, World,
     apply::{self, Since},
-    intent, membership, profile, query,
+    backup, intent, membership, profile, query,
     receive::loaded,
     relays::relay_address,
     space::Space,
@@ -187,6 +187,9 @@ impl Profile {
                 let ended = json!({ "ended": written.len() - 1, "device": space.device().to_string() });
                 tx.note_security(world.now, &space.id(), "restored", &ended)?;
                 apply::settle(tx, space, documents, Since { control: true, ..Since::default() }, world.now)?;
+                // What a computer had not sent that was just cut off, if a backup kept it.
+                let taken = backup::take_over(tx, space, documents)?;
+                membership::note(tx, space, &taken, world.now)?;
                 space.store_row(tx)?;
             }
             Ok(())
@@ -349,7 +352,7 @@ pub(super) fn mark(tx: &Tx<'_>) -> Result<(), AppError> {
 
 impl Space {
     /// True if only the words open the space for this computer: nothing introduced it, or no relay knows what did.
-    fn is_open_to_words(&self) -> bool {
+    pub(super) fn is_open_to_words(&self) -> bool {
         let me = self.device();
         let introduces = |record: &Record| match record {
             Record::AddDevice(it) => it.device.device == me,

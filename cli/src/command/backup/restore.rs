@@ -121,7 +121,8 @@ impl Restore {
         context: &Context<'_>,
     ) -> Result<Answer, CliError> {
         let offline = self.offline || !found.has_relay();
-        let others = if offline { Others::Keep } else { others };
+        // Where there never was a relay nobody can have written what is not here.
+        let others = if offline && found.has_relay() { Others::Keep } else { others };
         let said = self.name.zip(self.role).map(|(name, role)| Person { name, role });
         let said = said.or_else(|| called(found));
         let mut restoring = Restoring::new(context, None, self.without, words, true)?;

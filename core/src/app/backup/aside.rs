@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_replica::{
-    id::{DeviceId, ItemId, SpaceId},
-    log::control::Record,
+    id::{DeviceId, EntryId, ItemId, SpaceId},
+    log::control::{AddDevice, AddedRole, Record},
 };
 
 use super::is_thing;
@@ -94,7 +94,7 @@ impl Profile {
 }
 
 /// True if nobody sends any more what a device had not sent: it is out, and so is whatever went on in its place.
-pub(in crate::app) fn is_gone(space: &Space, device: &DeviceId) -> bool {
+fn is_gone(space: &Space, device: &DeviceId) -> bool {
     let fold = space.log.fold();
     let is_dead = fold.device(device).is_some_and(|it| !it.live && it.member == space.row.member);
     is_dead && space.heirs(device).iter().all(|heir| fold.device(heir).is_none_or(|it| !it.live))
@@ -117,12 +117,7 @@ pub(in crate::app) fn tidy(
 }
 
 /// True if something of a device could be put into the documents now.
-pub(in crate::app) fn could_enter(
-    tx: &Tx<'_>,
-    space: &Space,
-    documents: &mut Documents,
-    device: &DeviceId,
-) -> Result<bool, AppError> {
+fn could_enter(tx: &Tx<'_>, space: &Space, documents: &mut Documents, device: &DeviceId) -> Result<bool, AppError> {
     for group in groups(tx.aside(&space.id(), device)?).values() {
         if !is_known(tx, space, documents, group)? && new_of(tx, space, documents, group)?.is_some() {
             return Ok(true);
@@ -173,6 +168,34 @@ pub(in crate::app) fn enter(
         _ = intent::write_row(tx, space, documents, item, Words::Now)?;
     }
     Ok(changed)
+}
+
+/// Takes over from computers that are out: this device says that it goes on in their place, and what they had not sent
+/// waits with its own changes. Returns the records that say so.
+pub(in crate::app) fn take_over(
+    tx: &Tx<'_>,
+    space: &mut Space,
+    documents: &mut Documents,
+) -> Result<Vec<EntryId>, AppError> {
+    let (id, mut written) = (space.id(), Vec::new());
+    for device in tx.aside_devices(&id)? {
+        tidy(tx, space, documents, &device)?;
+        let me = space.device();
+        if device != me && !space.log.fold().lineage(&me).contains(&device) {
+            let comes = is_gone(space, &device) && could_enter(tx, space, documents, &device)?;
+            let keys = space.secret.keys();
+            let consent = keys.consent(space.secret.signing(), &id, &space.row.member);
+            let again = AddDevice { device: keys, role: AddedRole::Ordinary, renews: Some(device), consent };
+            let again = Record::AddDevice(again);
+            // Where there is no room for it, it stays aside.
+            if !comes || !space.log.may_append(&me, &again) {
+                continue;
+            }
+            written.push(space.append(tx, again)?);
+        }
+        enter(tx, space, documents, &device)?;
+    }
+    Ok(written)
 }
 
 /// What is kept, an intent after the other.

@@ -20,8 +20,10 @@ use crate::{
         relays::relay_address,
         restore,
     },
-    document::Change,
+    document::{Change, DocId, Document, Preimage, Writer},
+    domain::{self, recovery},
     store::{Aside, EpochRow, StoreError},
+    view,
 };
 
 /// Bytes of entries that are taken at once.
@@ -136,10 +138,10 @@ impl Profile {
                 (Piece::Entry(written), Some(current)) => self.take_entry(current, written, how, world)?,
                 (Piece::Unsent(change), Some(current)) => current.unsent.push(change),
                 (Piece::Space(head), _) => {
-                    let next = self.begin_space(head)?;
-                    if let Some(before) = current.replace(next) {
+                    if let Some(before) = current.take() {
                         all.push(self.end_space(before, how, world)?);
                     }
+                    current = Some(self.begin_space(head, how)?);
                 }
                 (Piece::End, _) => break,
                 _ => {}
@@ -151,8 +153,14 @@ impl Profile {
         Ok(all)
     }
 
-    fn begin_space(&mut self, head: SpaceHead) -> Result<Current, AppError> {
+    fn begin_space(&mut self, head: SpaceHead, how: &How<'_>) -> Result<Current, AppError> {
         let here = self.store.read::<_, AppError>(|tx| Ok(tx.space(&head.space)?.is_some()))?;
+        if let (true, How::Words(words), SpaceKind::Alliance) = (here, how, head.kind) {
+            // Begun before, and stopped: its key may lie in what was not sent.
+            let found = self.unsent_secrets(words)?.into_iter().find(|(space, _)| *space == head.space);
+            let is_open = self.space(&head.space)?.is_open_to_words();
+            self.lent.extend(found.filter(|_| is_open));
+        }
         let way = if here { Way::Here } else { Way::Collecting(Box::new(Log::new(head.space)), Vec::new()) };
         Ok(Current { head, way, paths: Vec::new(), bytes: 0, unsent: Vec::new(), new: 0 })
     }
@@ -247,8 +255,9 @@ impl Profile {
             (SpaceKind::Personal, Some(_)) => return Err(BackupError::OtherPerson.into()),
             (SpaceKind::Alliance, None) => None,
             (SpaceKind::Alliance, Some(_)) => {
-                let lost = self.lost_alliances(words)?.into_iter();
-                lost.filter(|it| it.space == Some(head.space)).map(|it| it.key).find(|key| is_live(log, key))
+                let lost = self.lost_alliances(words)?.into_iter().filter_map(|it| Some((it.space?, it.key)));
+                let all: Vec<_> = lost.chain(self.unsent_secrets(words)?).collect();
+                all.into_iter().filter(|it| it.0 == head.space).map(|it| it.1).find(|key| is_live(log, key))
             }
         };
         match key {
@@ -261,6 +270,42 @@ impl Profile {
             }
             _ => Ok(None),
         }
+    }
+
+    /// The keys of alliances that the words open, in what is kept aside in the personal space: an alliance may be so new
+    /// that nothing of it was ever sent.
+    fn unsent_secrets(&mut self, words: &Words) -> Result<Vec<(SpaceId, DeviceSecret)>, AppError> {
+        let personal = self.personal()?.space;
+        self.store.read(|tx| {
+            let mut items: BTreeMap<_, (Preimage, Vec<Change>)> = BTreeMap::new();
+            for device in tx.aside_devices(&personal)? {
+                for kept in tx.aside(&personal, &device)? {
+                    let preimage =
+                        Preimage::decode(&kept.preimage).ok().filter(|it| it.kind.as_str() == recovery::KIND.name);
+                    let change = Change::try_from(kept.bytes.as_slice()).ok();
+                    let Some((preimage, change)) = preimage.zip(change).filter(|_| kept.writer.is_none()) else {
+                        continue;
+                    };
+                    items.entry(kept.item).or_insert_with(|| (preimage, Vec::new())).1.push(change);
+                }
+            }
+            let mut secrets = Vec::new();
+            for (item, (preimage, changes)) in items {
+                let doc = DocId { item, writer: Writer::Everyone };
+                let mut document = Document::new(doc, domain::schema(&preimage, doc.writer));
+                if document.apply(changes).is_err() {
+                    continue;
+                }
+                let row = view::derive(&preimage, &[(doc.writer, &document)].into_iter().collect(), &[], true);
+                let field = |name| row.text(Writer::Everyone, name);
+                if let Some((space, sealed)) = recovery::kept(field("space"), field("sealed"))
+                    && let Ok(secret) = words.open(&space, &personal, &sealed)
+                {
+                    secrets.push((space, secret));
+                }
+            }
+            Ok(secrets)
+        })
     }
 
     fn end_space(&mut self, mut current: Current, how: &How<'_>, world: &mut World<'_>) -> Result<Came, AppError> {
