@@ -134,6 +134,57 @@ fn a_lost_computer_is_out_of_every_space_and_no_invitation_that_it_knew_is_open(
     assert!(world.try_join("Ben's third", third).is_err(), "it would be the thief's");
 }
 
+/// Ben's tablet takes up what waits for it in his alliances, and he has not heard of it yet.
+fn on_its_way(world: &mut World, name: &str) {
+    world.sync(name);
+    world.sync("Ben");
+    world.tend(name);
+}
+
+#[test]
+fn a_computer_that_is_cut_on_its_way_into_an_alliance_does_not_come_in() {
+    let mut world = World::new(7);
+    let [first, second] = with_two(&mut world);
+    on_its_way(&mut world, "Ben's tablet");
+    world.add("Ben's tablet", first, note("By the thief"));
+    let tablet = other(&mut world, "Ben");
+    world.act("Ben", |profile, _| profile.cut_computer(&tablet, Reason::Lost));
+    settle(&mut world);
+    world.add("Ben", first, note("Afterwards"));
+    settle(&mut world);
+    let members = world.act("Anna", |profile, _| profile.members(first));
+    assert_eq!(members.other.expect("Ben").devices, 1);
+    assert_eq!(titles(&mut world, "Anna", first), ["Afterwards", "With Anna"]);
+    for space in [first, second] {
+        assert!(!titles(&mut world, "Ben's tablet", space).contains(&"Afterwards".to_owned()), "it is out");
+    }
+}
+
+#[test]
+fn a_computer_whose_invitation_was_taken_back_for_another_one_is_let_in_and_loses_no_word() {
+    let mut world = World::new(8);
+    let [first, second] = with_two(&mut world);
+    settle(&mut world);
+    let tablet = other(&mut world, "Ben");
+    let phone = invite(&mut world, "Ben");
+    world.blank("Ben's phone");
+    world.join("Ben's phone", phone);
+    on_its_way(&mut world, "Ben's phone");
+    world.add("Ben's phone", first, note("Meanwhile"));
+    // Whoever has the tablet knows the invitations of the phone.
+    world.act("Ben", |profile, _| profile.cut_computer(&tablet, Reason::Lost));
+    for _ in 0..3 {
+        world.tend("Ben");
+        world.tend("Ben's phone");
+    }
+    world.sync("Anna");
+    assert_eq!(titles(&mut world, "Anna", first), ["Meanwhile", "With Anna"]);
+    assert_eq!(titles(&mut world, "Ben's phone", second), ["With Carl"]);
+    let all = world.act("Ben", |profile, _| profile.computers());
+    let live: Vec<_> = all.iter().filter(|it| it.live).map(|it| it.places.len()).collect();
+    assert_eq!(live, [3, 3], "{all:?}");
+}
+
 #[test]
 fn a_computer_that_was_copied_goes_on_under_fresh_keys_and_loses_no_word() {
     let mut world = World::new(4);

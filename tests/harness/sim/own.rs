@@ -18,6 +18,8 @@ use super::{
 };
 use crate::RELAY;
 
+/// Milliseconds for which what a computer sent may be on its way to another one.
+const ON_ITS_WAY: u64 = 60_000;
 /// Computers, with copies, up to which a person takes another one.
 const MOST: usize = 9;
 
@@ -203,6 +205,7 @@ impl Sim {
         for space in self.spaces.clone() {
             if self.device_of(name, space).is_some() {
                 self.ends(space, |sim, other| other != name && sim.devices[other].person == person, None);
+                self.just_sent_is_unsure(space, &person);
                 let fold = self.membership(space).fold();
                 // Another one that comes back at the same time is not known yet.
                 let others = self.devices.iter().filter(|(_, it)| !it.by_words && it.person == person);
@@ -222,6 +225,16 @@ impl Sim {
                 self.say(format!("{name} is back"));
                 Ok(true)
             }
+        }
+    }
+
+    /// What a person's computers sent just now may not have come before a cut by words that nobody waits with.
+    fn just_sent_is_unsure(&mut self, space: SpaceId, person: &str) {
+        let since = self.clock.saturating_sub(ON_ITS_WAY);
+        let of_person = self.devices.iter().filter(|(_, it)| it.person == person);
+        let just = of_person.filter(|(_, it)| it.sealed.get(&space).is_some_and(|sealed| *sealed > since));
+        for name in just.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            self.safe.entry((name, space)).and_modify(|until| *until = 0);
         }
     }
 
