@@ -172,7 +172,7 @@ impl Ui {
     pub fn failed(&self, error: &CliError) -> Exit {
         let report = error.report();
         if matches!(error, CliError::Declined) && !self.json {
-            self.talk("Nothing was shared.");
+            self.talk("Nothing was changed.");
             return report.exit;
         }
         let hint = report.hint.map(|hint| if error.helps_there() { hint } else { self.named(&hint) });

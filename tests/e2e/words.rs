@@ -185,7 +185,7 @@ fn no_is_an_answer() {
     let note = short(&ben.json(&["note", "add", "Doubts", "--private"]));
     let (code, screen) = on_a_terminal(&ben, &["note", "share", &note], &[]);
     assert_eq!(code, Some(3), "{screen}");
-    assert!(screen.contains("\nNothing was shared.") && !screen.contains("error"), "{screen}");
+    assert!(screen.contains("\nNothing was changed.") && !screen.contains("error"), "{screen}");
     assert_eq!(ben.json(&["note", "list"]).as_array().map(Vec::len), Some(1));
 }
 

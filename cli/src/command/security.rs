@@ -91,8 +91,15 @@ fn computers(
     let mut named = BTreeMap::new();
     for AllianceInfo { space, other, .. } in alliances {
         let whose = other.as_deref().map_or_else(|| "the other person".to_owned(), str::to_owned);
-        for it in profile.devices(*space)? {
-            named.insert((space.to_string(), it.device.to_string()), format!("a computer of {whose}"));
+        let devices = profile.devices(*space)?;
+        let mine = devices.iter().find(|it| it.this).map(|it| it.member);
+        for it in devices {
+            // Also under a key that it had before.
+            let called = match mine == Some(it.member) {
+                true => "a computer of yours".to_owned(),
+                false => format!("a computer of {whose}"),
+            };
+            named.insert((space.to_string(), it.device.to_string()), called);
         }
     }
     for computer in profile.computers()? {

@@ -47,6 +47,7 @@ pub fn cut(cut: &Cut, page: &mut Page) {
         "What was on it stays readable to whoever has it and can unlock it, and what it had not sent is only there.",
     );
     page.talk("If its disk was not locked: tell the other person, and change what was written down in notes, such as passwords.");
+    page.talk("Recovery words that were made on it end with it: `alliance recovery check` sees whether yours still work, and `alliance recovery replace` makes new ones.");
     if cut.left < 2 {
         page.talk("This is your only computer now. `alliance invite --device` lets another one in.");
     }

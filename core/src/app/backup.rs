@@ -17,7 +17,13 @@ use std::{
 use alliance_replica::{
     exchange::frame::Entries,
     id::{DeviceId, ItemId, SpaceId},
-    log::{Log, control::SpaceKind, entry::Entry, heads::Chain, membership::DeviceState},
+    log::{
+        Log,
+        control::SpaceKind,
+        entry::Entry,
+        heads::Chain,
+        membership::{DeviceState, Role},
+    },
 };
 
 pub(super) use aside::take_over;
@@ -233,7 +239,11 @@ impl Checked {
         let all = chains.arrivals(Chain::Control).iter().chain(chains.arrivals(Chain::Content));
         let ids: Vec<_> = all.map(|at| chains.at(*at).head.id).collect();
         let personal = head.kind == SpaceKind::Personal;
-        let is_known = !personal || fold.device(&head.device).is_some_and(|it| it.member == head.member);
+        // Nobody but a computer of the person's makes one; where it waits to be let in, nothing is known of it.
+        let is_known = match fold.device(&head.device) {
+            Some(it) => it.member == head.member && it.role == Role::Ordinary,
+            None => !personal,
+        };
         if ids.len() as u64 != entries || fold.kind() != Some(head.kind) || !is_known {
             return Err(damaged("the log of a space in it does not hold together").into());
         }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alliance_replica::{
     id::{DeviceId, ItemId, SpaceId},
     log::{
-        control::{AddedRole, Purpose, Reason, Record, SpaceKind},
+        control::{Purpose, Reason, Record, SpaceKind},
         membership::{DeviceState, Fold, Role},
     },
     planted::{self, Bug},
@@ -275,6 +275,7 @@ impl Profile {
                 let loaded = loaded(spaces, tx, space)?;
                 let is_ours = |it: &DeviceState| it.live && it.member == row.member;
                 if row.device != *device && loaded.log.fold().device(device).is_some_and(is_ours) {
+                    lost::end_what_it_added(tx, loaded, device)?;
                     tx.insert_ending(space, &Ending { device: *device, reason: Some(reason) })?;
                     loaded.store_row(tx)?;
                 }
@@ -350,12 +351,9 @@ fn living(fold: &Fold) -> impl Iterator<Item = DeviceId> {
     fold.devices().filter(|(_, it)| it.live && it.role == Role::Ordinary).map(|(device, _)| *device)
 }
 
-/// True if a key was added to be used with recovery words, whatever the fold takes it for.
+/// True if a key was added to be used with recovery words, and nothing else, whatever the fold takes it for.
 fn is_recovery(space: &Space, device: &DeviceId) -> bool {
-    space.log.dag().entries().any(|(_, _, control)| match &control.record {
-        Record::AddDevice(it) => it.device.device == *device && it.role == AddedRole::Recovery,
-        _ => false,
-    })
+    space.words().contains(device)
 }
 
 /// The keys under which this computer may be meant in the personal space: its own and that with which it came.

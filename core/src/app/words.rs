@@ -101,16 +101,24 @@ impl Space {
     pub(super) fn words(&self) -> BTreeSet<DeviceId> {
         let fold = self.log.fold();
         let recovery = fold.devices().filter(|(_, it)| it.role == Role::Recovery).map(|(device, _)| *device);
-        let added = self.log.dag().entries().filter_map(|(entry, _, control)| match &control.record {
-            Record::AddDevice(it) if it.role == AddedRole::Recovery && fold.valid(&entry) => Some(it.device.device),
-            _ => None,
-        });
-        recovery.chain(added).collect()
+        // A computer that calls itself words is one nevertheless.
+        let (mut added, mut computers) = (BTreeSet::new(), BTreeSet::new());
+        for (_, _, control) in self.log.dag().entries().filter(|(entry, ..)| fold.valid(entry)) {
+            match &control.record {
+                Record::AddDevice(it) if it.role == AddedRole::Recovery => _ = added.insert(it.device.device),
+                Record::AddDevice(it) => _ = computers.insert(it.device.device),
+                Record::Redeem(it) => _ = computers.insert(it.device.device),
+                Record::Genesis(it) => _ = computers.insert(it.founder.device),
+                _ => {}
+            }
+        }
+        recovery.chain(added.difference(&computers).copied()).collect()
     }
 
     /// The key of the last words of this person that are live.
     pub(super) fn words_now(&self) -> Option<Keys> {
         let fold = self.log.fold();
+        let words = self.words();
         let named = self.log.dag().entries().filter_map(|(_, _, control)| match &control.record {
             Record::Genesis(it) => it.recovery,
             Record::AddDevice(it) if it.role == AddedRole::Recovery => Some(it.device),
@@ -118,7 +126,8 @@ impl Space {
         });
         let mine = |keys: &Keys| {
             let state = fold.device(&keys.device);
-            state.is_some_and(|it| it.live && it.member == self.row.member && it.keys == *keys)
+            let is_mine = state.is_some_and(|it| it.live && it.member == self.row.member && it.keys == *keys);
+            is_mine && words.contains(&keys.device)
         };
         named.filter(mine).last()
     }

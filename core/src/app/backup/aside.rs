@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_replica::{
     id::{DeviceId, EntryId, ItemId, SpaceId},
-    log::control::{AddDevice, AddedRole, Record},
+    log::{
+        control::{AddDevice, AddedRole, Record},
+        membership::Role,
+    },
 };
 
 use super::is_thing;
@@ -96,7 +99,8 @@ impl Profile {
 /// True if nobody sends any more what a device had not sent: it is out, and so is whatever went on in its place.
 fn is_gone(space: &Space, device: &DeviceId) -> bool {
     let fold = space.log.fold();
-    let is_dead = fold.device(device).is_some_and(|it| !it.live && it.member == space.row.member);
+    let is_dead =
+        fold.device(device).is_some_and(|it| !it.live && it.member == space.row.member && it.role == Role::Ordinary);
     is_dead && space.heirs(device).iter().all(|heir| fold.device(heir).is_none_or(|it| !it.live))
 }
 

@@ -330,6 +330,9 @@ impl Profile {
         let Self { store, spaces, documents, .. } = self;
         let result = store.write(|tx| {
             let space = loaded(spaces, tx, &head.space)?;
+            if head.member != space.row.member {
+                return Err(AppError::Backup(BackupError::OtherPerson));
+            }
             if apply::is_open(space) {
                 apply::settle(tx, space, documents, Since::default(), world.now)?;
             }

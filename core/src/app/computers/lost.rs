@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use alliance_replica::{
     id::{DeviceId, SpaceId},
-    log::control::{Purpose, Reason, Record},
+    log::{
+        control::{Purpose, Reason, Record},
+        membership::{DeviceState, Role},
+    },
     planted::{self, Bug},
 };
 
@@ -51,6 +54,7 @@ pub(super) fn end(tx: &Tx<'_>, spaces: &mut Loaded, personal: &SpaceId) -> Resul
         for (space, device) in computer.places {
             let Some(row) = tx.space(&space)? else { continue };
             let loaded = loaded(spaces, tx, &space)?;
+            ends |= end_what_it_added(tx, loaded, &device)?;
             let is_ours = loaded.log.fold().device(&device).is_some_and(|it| it.live && it.member == row.member);
             if row.device != device && is_ours && goes_on(tx, loaded)? {
                 ends |= ends_now(tx, loaded, device, Reason::Lost)?;
@@ -81,6 +85,34 @@ pub(super) fn close_doors(tx: &Tx<'_>, spaces: &mut Loaded) -> Result<bool, AppE
         let unwritten = tx.invitations(&row.space)?.into_iter();
         for it in unwritten.filter(|it| it.mine && !it.written && it.purpose == Purpose::OwnDevice) {
             tx.remove_invitation(&row.space, &it.device)?;
+        }
+    }
+    Ok(ends)
+}
+
+/// Has every key end that a computer let in which is lost, and those that these let in: whoever had it may have made
+/// themselves computers, or words, of this person's. Only words end words.
+pub(super) fn end_what_it_added(tx: &Tx<'_>, space: &mut Space, lost: &DeviceId) -> Result<bool, AppError> {
+    let (fold, me) = (space.log.fold(), space.device());
+    if !goes_on(tx, space)? {
+        return Ok(false);
+    }
+    let added = space.log.dag().entries().filter_map(|(entry, author, control)| match &control.record {
+        Record::AddDevice(it) if fold.valid(&entry) => Some((author, it.device.device)),
+        _ => None,
+    });
+    let added: Vec<_> = added.collect();
+    let mut theirs = BTreeSet::new();
+    let mut open: Vec<_> = fold.lineage(lost).into_iter().chain([*lost]).collect();
+    while let Some(by) = open.pop() {
+        let next = added.iter().filter(|(author, _)| *author == by).map(|(_, device)| *device);
+        open.extend(next.filter(|device| *device != me && theirs.insert(*device)));
+    }
+    let mut ends = false;
+    for device in theirs {
+        let may_end = |it: &DeviceState| it.live && it.member == space.row.member && it.role != Role::Recovery;
+        if fold.device(&device).is_some_and(may_end) {
+            ends |= ends_now(tx, space, device, Reason::Lost)?;
         }
     }
     Ok(ends)
