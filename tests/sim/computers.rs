@@ -1,11 +1,12 @@
 //! A person's computers: another one has everything they have, whoever is away; a lost one is out everywhere.
 
 use alliance_core::{
-    app::{AppError, Computer, Place},
-    keys::Invitation,
+    app::{AppError, Computer, Others, Place, SessionError, WhoseWords},
+    keys::{Invitation, Words},
 };
 use alliance_replica::{id::SpaceId, log::control::Reason};
-use alliance_tests::{RELAY, START, World, note};
+use alliance_tests::{RELAY, START, World, note, words::Until};
+use rand_core::SeedableRng as _;
 
 const DAY: u64 = 86_400;
 
@@ -228,4 +229,25 @@ fn a_computer_that_was_copied_goes_on_under_fresh_keys_and_loses_no_word() {
     world.tend("Ben");
     world.sync("Anna");
     assert!(titles(&mut world, "Anna", first).contains(&"Again".to_owned()));
+}
+
+#[test]
+fn words_that_a_lost_computer_made_end_with_it_and_the_first_ones_work_again() {
+    let mut world = World::new(9);
+    let [first, _] = with_two(&mut world);
+    settle(&mut world);
+    let thiefs = Words::generate(&mut rand_chacha::ChaCha20Rng::from_seed([8; 32]));
+    world.act("Ben's tablet", |profile, outside| profile.replace_words(&thiefs, outside));
+    settle(&mut world);
+    let tablet = other(&mut world, "Ben");
+    world.act("Ben", |profile, _| profile.cut_computer(&tablet, Reason::Lost));
+    settle(&mut world);
+    world.add("Ben", first, note("Afterwards"));
+    settle(&mut world);
+    let refused = world.bring_back("Thief", &thiefs, Others::Cut, Until::Done);
+    assert!(matches!(refused, Err(SessionError::App(AppError::NotRestored(_)))), "{refused:?}");
+    let own = world.words_of("Ben");
+    assert_eq!(world.act("Ben", |profile, _| profile.check_words(&own)), WhoseWords::Theirs);
+    world.bring_back("Ben again", &own, Others::Cut, Until::Done).expect("is back");
+    assert_eq!(titles(&mut world, "Ben again", first), ["Afterwards", "With Anna"]);
 }
