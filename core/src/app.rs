@@ -16,6 +16,7 @@ mod find;
 mod history;
 #[cfg(test)]
 mod hostile;
+mod inquiry;
 mod intent;
 mod joining;
 mod late;
@@ -51,6 +52,7 @@ pub use dropping::{Answer as DropAnswer, Droppable, Dropping};
 pub use exchange::{Arrivals, Met, Session, SessionError, SessionEvent, Tally};
 pub use find::SHORTEST_PART;
 pub use history::{Calendar, Chapter};
+pub use inquiry::Inquiry;
 pub use intent::{Done, Intent, Place};
 pub use joining::Joining;
 pub use late::{Late, LateThing};

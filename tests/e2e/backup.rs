@@ -8,23 +8,15 @@ use alliance_tests::{
     program::{Person, RelayProgram, Running},
     search::{found, holds},
     seen::titles,
-    town::Town,
+    town::{NOBODYS, Town},
 };
 use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// 24 words that are nobody's.
-const NOBODYS: &str = "abandon amount liar amount expire adjust cage candy arch gather drum bullet absurd math era live bid rhythm alien crouch range attend journey unaware";
-
 /// Ben and Anna in an alliance, in which both wrote; Anna's words.
 fn with_words() -> (Town, String) {
-    let town = Town::with_ben();
-    let invitation = town.invitation();
-    town.sync(&[&town.ben]);
-    let joined = town.anna.json(&["join", &invitation, "--name", "Anna", "--role", "client"]);
-    let words = joined["recovery_words"].as_str().expect("words").to_owned();
-    town.meet();
+    let (town, words) = Town::with_words();
     town.ben.ok(&["note", "add", "From Ben"]);
     town.anna.ok(&["note", "add", "From Anna", "-m", "Trembling before audiences"]);
     town.anna.ok(&["note", "add", "Mine alone", "--private"]);

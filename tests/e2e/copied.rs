@@ -7,17 +7,6 @@ use alliance_tests::{
 };
 use serde_json::Value;
 
-/// Ben and Anna, and Anna's words.
-fn with_words() -> (Town, String) {
-    let town = Town::with_ben();
-    let invitation = town.invitation();
-    town.sync(&[&town.ben]);
-    let joined = town.anna.json(&["join", &invitation, "--name", "Anna", "--role", "client"]);
-    let words = joined["recovery_words"].as_str().expect("words").to_owned();
-    town.sync(&[&town.ben, &town.anna, &town.ben]);
-    (town, words)
-}
-
 fn notes(person: &Person) -> Vec<String> {
     let mut titles = titles(person);
     titles.sort();
@@ -30,7 +19,7 @@ fn renew(person: &Person, words: &str) -> Value {
 
 #[test]
 fn two_histories_end_the_keys_and_words_let_both_copies_go_on() {
-    let (mut town, words) = with_words();
+    let (mut town, words) = Town::with_words();
     town.anna.ok(&["note", "add", "Before"]);
     town.meet();
     let copy = Person::new("anna");

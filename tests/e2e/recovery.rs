@@ -5,23 +5,15 @@ use std::{fs, path::Path};
 use alliance_tests::{
     program::{Person, RelayProgram, Running, until},
     seen::titles,
-    town::Town,
+    town::{NOBODYS, Town},
     watcher::Watcher,
 };
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// 24 words that are nobody's.
-const NOBODYS: &str = "abandon amount liar amount expire adjust cage candy arch gather drum bullet absurd math era live bid rhythm alien crouch range attend journey unaware";
-
 /// Ben and Anna in two alliances, in which both wrote; Anna's words.
 fn with_words() -> (Town, String) {
-    let town = Town::with_ben();
-    let invitation = town.invitation();
-    town.sync(&[&town.ben]);
-    let joined = town.anna.json(&["join", &invitation, "--name", "Anna", "--role", "client"]);
-    let words = joined["recovery_words"].as_str().expect("words").to_owned();
-    town.meet();
+    let (town, words) = Town::with_words();
     town.anna.ok(&["new", "Anna alone"]);
     town.anna.ok(&["note", "add", "For nobody yet"]);
     town.anna.ok(&["use", "Ben & Anna"]);

@@ -24,7 +24,7 @@ pub mod words;
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use alliance_core::{
-    app::{Intent, ItemRef, Joining, Person, Place, Profile, Session, SessionError, World as Outside},
+    app::{Inquiry, Intent, ItemRef, Joining, Person, Place, Profile, Session, SessionError, World as Outside},
     domain,
     keys::{Invitation, Words},
 };
@@ -278,25 +278,34 @@ impl<S: Store> World<S> {
     /// If the exchange does not end.
     pub fn try_join(&mut self, name: &str, invitation: Invitation) -> Result<(), SessionError> {
         let mut joining = Joining::new(invitation, &mut Outside { now: self.now, rng: &mut self.rng });
+        self.ask(&mut joining)?;
+        assert!(joining.is_done(), "joining does not end");
+        let laptop = self.people.get_mut(name).expect("a person");
+        joining.finish(&mut laptop.profile, &mut Outside { now: self.now, rng: &mut self.rng })?;
+        Ok(())
+    }
+
+    /// Asks the relay, as long as it answers.
+    ///
+    /// # Errors
+    /// Why its answer is none.
+    pub(crate) fn ask(&mut self, inquiry: &mut impl Inquiry) -> Result<(), SessionError> {
         let connection = self.connect();
         for _ in 0..PATIENCE {
-            while let Some(frame) = joining.poll_transmit() {
+            while let Some(frame) = inquiry.poll_transmit() {
                 watch(&mut self.wire, &frame, |wire| &mut wire.up);
                 self.relay.handle(connection, &frame, now(self.now));
             }
             self.relay.commit();
             let frames = self.drain(connection);
-            if frames.is_empty() || joining.is_done() {
+            if frames.is_empty() || inquiry.is_done() {
                 break;
             }
             for frame in frames {
-                joining.handle(&frame)?;
+                inquiry.handle(&frame)?;
             }
         }
-        assert!(joining.is_done(), "joining does not end");
         self.relay.disconnect(connection);
-        let laptop = self.people.get_mut(name).expect("a person");
-        joining.finish(&mut laptop.profile, &mut Outside { now: self.now, rng: &mut self.rng })?;
         Ok(())
     }
 

@@ -13,6 +13,9 @@ use crate::{
     program::{Ended, Person, RelayProgram},
 };
 
+/// 24 words that are nobody's.
+pub const NOBODYS: &str = "abandon amount liar amount expire adjust cage candy arch gather drum bullet absurd math era live bid rhythm alien crouch range attend journey unaware";
+
 /// Two people and a relay.
 pub struct Town {
     /// A coach, who makes the alliance.
@@ -55,6 +58,19 @@ impl Town {
         let init = ["init", "--name", "Ben", "--role", "coach", "--alliance", "Ben & Anna", "--relay", &url];
         town.space = town.ben.json(&init)["id"].as_str().expect("an id").to_owned();
         town
+    }
+
+    /// Ben and Anna are together in an alliance; and Anna's words.
+    ///
+    /// # Panics
+    /// If they cannot be.
+    pub fn with_words() -> (Self, String) {
+        let town = Self::with_ben();
+        let invitation = town.invitation();
+        town.sync(&[&town.ben]);
+        let joined = town.anna.json(&["join", &invitation, "--name", "Anna", "--role", "client"]);
+        town.meet();
+        (town, joined["recovery_words"].as_str().expect("words").to_owned())
     }
 
     /// Ben and Anna are together in an alliance, and both know it.

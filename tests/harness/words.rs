@@ -1,13 +1,16 @@
 //! Bringing people back by their words, as the program does it.
 
 use alliance_core::{
-    app::{AppError, NotRestored, Others, Person, Profile, Restored, Seeking, SessionError, Wanted, World as Outside},
+    app::{
+        AppError, Inquiry as _, NotRestored, Others, Person, Profile, Restored, Seeking, SessionError, Wanted,
+        World as Outside,
+    },
     keys::Words,
 };
 use alliance_sync_server::store::Store;
 use tempfile::TempDir;
 
-use crate::{Laptop, PATIENCE, RELAY, World, now};
+use crate::{Laptop, RELAY, World};
 
 /// Where bringing somebody back is broken off, as if the program were killed there.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -90,21 +93,7 @@ impl<S: Store> World<S> {
     /// Asks the relay for keys.
     fn seek(&mut self, keys: Vec<Wanted>) -> Result<Seeking, SessionError> {
         let mut seeking = Seeking::new(keys, None, &mut Outside { now: self.now, rng: &mut self.rng });
-        let connection = self.connect();
-        for _ in 0..PATIENCE {
-            while let Some(frame) = seeking.poll_transmit() {
-                self.relay.handle(connection, &frame, now(self.now));
-            }
-            self.relay.commit();
-            let frames = self.drain(connection);
-            if frames.is_empty() || seeking.is_done() {
-                break;
-            }
-            for frame in frames {
-                seeking.handle(&frame)?;
-            }
-        }
-        self.relay.disconnect(connection);
+        self.ask(&mut seeking)?;
         if seeking.is_done() { Ok(seeking) } else { Err(AppError::NotRestored(NotRestored::Unknown).into()) }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use alliance_core::{
-    app::{AppError, Joining, NotInvited, Person, Profile, SessionError},
+    app::{AppError, Joining, NotInvited, Person, Profile},
     keys::Invitation,
 };
 use alliance_replica::{id::SpaceId, log::control::Purpose};
@@ -16,7 +16,7 @@ use crate::{
     env::Outside,
     error::CliError,
     net::{
-        relay::{Talk, Way},
+        relay::{Asking, Way},
         url::RelayUrl,
     },
 };
@@ -145,7 +145,7 @@ pub async fn knock(
     way: &Way,
     outside: &mut Outside<'_>,
 ) -> Result<Joining, CliError> {
-    let mut knock = Knock(Joining::new(invitation, &mut outside.world()));
+    let mut knock = Asking(Joining::new(invitation, &mut outside.world()));
     sync::say(&sync::progress(context, way), way, &mut knock).await?;
     Ok(knock.0)
 }
@@ -161,22 +161,4 @@ async fn fetch(context: &Context<'_>, profile: &mut Profile, space: SpaceId) -> 
 pub fn relay(invitation: &Invitation) -> Result<RelayUrl, CliError> {
     let Some(relay) = &invitation.terms().relay else { return Err(CliError::NoRelayInInvitation) };
     relay.url.parse().map_err(|why| CliError::RelayUrl { url: relay.url.clone(), why })
-}
-
-/// The first words to the relay, as [`converse`](crate::net::relay::converse) pumps them.
-struct Knock(Joining);
-
-impl Talk for Knock {
-    fn transmit(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
-        Ok(self.0.poll_transmit())
-    }
-
-    fn handle(&mut self, frame: &[u8]) -> Result<bool, SessionError> {
-        self.0.handle(frame)?;
-        Ok(false)
-    }
-
-    fn is_over(&mut self) -> Result<bool, SessionError> {
-        Ok(self.0.is_done())
-    }
 }

@@ -1,10 +1,10 @@
 //! `alliance verify`: look whether the relay really holds what it says it has.
 
-use alliance_core::app::{AppError, Held, Profile, RelayInfo, SessionError, Verify as Look};
+use alliance_core::app::{AppError, Held, Profile, RelayInfo, Verify as Look};
 use serde::Serialize;
 
 use super::{Answer, Context, sync};
-use crate::{error::CliError, net::relay::Talk};
+use crate::{error::CliError, net::relay::Asking};
 
 /// What a relay holds of one alliance, or of one's own space.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]
@@ -64,7 +64,7 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
 
 async fn look(context: &Context<'_>, profile: &mut Profile, relay: &RelayInfo) -> Result<Vec<Found>, CliError> {
     let way = sync::way(relay)?;
-    let mut looking = Looking(Look::new(profile, relay, &mut context.outside().world()).map_err(CliError::from)?);
+    let mut looking = Asking(Look::new(profile, relay, &mut context.outside().world()).map_err(CliError::from)?);
     sync::say(&sync::progress(context, &way), &way, &mut looking).await?;
     let held = looking.0.finish(profile)?;
     let names = profile.status()?;
@@ -80,22 +80,4 @@ fn row(id: String, title: String, personal: bool, relay: &str, held: &Held) -> F
     let whole = held.is_whole();
     let (relay, refused) = (relay.to_owned(), refused.map(sync::refusal));
     Found { id, title, personal, relay, whole, same, more, unsent, lost, wrong, refused }
-}
-
-/// The look, as [`converse`](crate::net::relay::converse) pumps it.
-struct Looking(Look);
-
-impl Talk for Looking {
-    fn transmit(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
-        Ok(self.0.poll_transmit())
-    }
-
-    fn handle(&mut self, frame: &[u8]) -> Result<bool, SessionError> {
-        self.0.handle(frame)?;
-        Ok(false)
-    }
-
-    fn is_over(&mut self) -> Result<bool, SessionError> {
-        Ok(self.0.is_done())
-    }
 }

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use alliance_core::app::SessionError;
+use alliance_core::app::{Inquiry, SessionError};
 use alliance_replica::limits;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use jiff::fmt::rfc2822;
@@ -137,6 +137,24 @@ pub trait Talk {
     /// Has a last word before the person ends it; nothing, unless somebody would miss it.
     fn part(&mut self) -> Result<(), SessionError> {
         Ok(())
+    }
+}
+
+/// An inquiry, as [`converse`] pumps it.
+pub struct Asking<T>(pub T);
+
+impl<T: Inquiry> Talk for Asking<T> {
+    fn transmit(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
+        Ok(self.0.poll_transmit())
+    }
+
+    fn handle(&mut self, frame: &[u8]) -> Result<bool, SessionError> {
+        self.0.handle(frame)?;
+        Ok(false)
+    }
+
+    fn is_over(&mut self) -> Result<bool, SessionError> {
+        Ok(self.0.is_done())
     }
 }
 

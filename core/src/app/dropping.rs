@@ -13,7 +13,7 @@ use alliance_replica::{
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{AppError, NotRestored, Profile, SessionError, World, query, relays::relay_address};
+use super::{AppError, Inquiry, NotRestored, Profile, SessionError, World, query, relays::relay_address};
 use crate::{
     keys::{DeviceSecret, Words},
     store::Stage,
@@ -63,9 +63,10 @@ impl Dropping {
         let exchange = Exchange::new(Role::Initiator, Secret::from_seed(&seed), nonce);
         Self { wanted, exchange, known, answers: BTreeMap::new(), done: false }
     }
+}
 
-    /// Takes a frame.
-    pub fn handle(&mut self, frame: &[u8]) -> Result<(), SessionError> {
+impl Inquiry for Dropping {
+    fn handle(&mut self, frame: &[u8]) -> Result<(), SessionError> {
         match self.exchange.handle(frame)? {
             Some(Event::Proven { peer }) => {
                 if self.known.is_some_and(|known| known != peer) {
@@ -97,16 +98,17 @@ impl Dropping {
         Ok(())
     }
 
-    /// The next frame to send.
-    pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+    fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         self.exchange.poll_transmit()
     }
 
     /// True once the relay has answered for every space, or does not.
-    pub fn is_done(&self) -> bool {
+    fn is_done(&self) -> bool {
         self.done
     }
+}
 
+impl Dropping {
     /// What it answered, a space.
     pub fn answers(self) -> Vec<(Droppable, Answer)> {
         let Self { wanted, answers, .. } = self;

@@ -23,7 +23,8 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{
-    AppError, NotInvited, Profile, SessionError, World, membership, profile, relays::relay_address, space::Space,
+    AppError, Inquiry, NotInvited, Profile, SessionError, World, membership, profile, relays::relay_address,
+    space::Space,
 };
 use crate::{
     keys::{DeviceSecret, Invitation, recovery},
@@ -81,9 +82,10 @@ impl Joining {
             invitation,
         }
     }
+}
 
-    /// Takes a frame.
-    pub fn handle(&mut self, frame: &[u8]) -> Result<(), SessionError> {
+impl Inquiry for Joining {
+    fn handle(&mut self, frame: &[u8]) -> Result<(), SessionError> {
         match self.exchange.handle(frame)? {
             Some(Event::Proven { peer }) => {
                 let pinned = self.invitation.terms().relay.as_ref().and_then(|relay| relay.key);
@@ -113,13 +115,12 @@ impl Joining {
         Ok(())
     }
 
-    /// The next frame to send.
-    pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+    fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         self.exchange.poll_transmit()
     }
 
     /// True once it is known whether the invitation is good: [`Joining::finish`] can be called, the connection closed.
-    pub fn is_done(&self) -> bool {
+    fn is_done(&self) -> bool {
         let peer = self.channel.and_then(|channel| self.exchange.peer(channel));
         let pulled = peer.is_some_and(|peer| {
             let control = |head: &&alliance_replica::log::heads::Head| head.chain == Chain::Control;
@@ -127,7 +128,9 @@ impl Joining {
         });
         self.refused.is_some() || pulled
     }
+}
 
+impl Joining {
     /// Redeems the invitation for a person, in their profile.
     pub fn finish(self, profile: &mut Profile, world: &mut World<'_>) -> Result<(), AppError> {
         self.check(world.now).map_err(AppError::NotInvited)?;

@@ -13,7 +13,7 @@ use alliance_replica::{
 };
 use zeroize::Zeroizing;
 
-use super::{Profile, RelayInfo, SessionError, World};
+use super::{Inquiry, Profile, RelayInfo, SessionError, World};
 use crate::keys::DeviceSecret;
 
 /// What a relay holds of one space.
@@ -76,9 +76,10 @@ impl Verify {
             proven: false,
         })
     }
+}
 
-    /// Takes a frame.
-    pub fn handle(&mut self, frame: &[u8]) -> Result<(), SessionError> {
+impl Inquiry for Verify {
+    fn handle(&mut self, frame: &[u8]) -> Result<(), SessionError> {
         match self.exchange.handle(frame)? {
             Some(Event::Proven { peer }) => {
                 if self.pinned.is_some_and(|pinned| pinned != peer) {
@@ -104,13 +105,12 @@ impl Verify {
         Ok(())
     }
 
-    /// The next frame to send.
-    pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+    fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         self.exchange.poll_transmit()
     }
 
     /// True if the relay has shown everything that it says it has.
-    pub fn is_done(&self) -> bool {
+    fn is_done(&self) -> bool {
         let shown = |(channel, look): (&Channel, &Look)| {
             look.refused.is_some()
                 || look.wrong > 0
@@ -118,7 +118,9 @@ impl Verify {
         };
         self.proven && self.looks.iter().all(shown)
     }
+}
 
+impl Verify {
     /// Entries that were shown so far.
     pub fn shown(&self) -> u64 {
         self.looks.values().map(|look| look.log.chains().len() as u64).sum()

@@ -1,7 +1,7 @@
 //! What a computer asks the relay beside the exchange, over a good network: to be let in, or what belongs to a key.
 
 use alliance_core::{
-    app::{Joining, Seeking, SessionError},
+    app::{Inquiry, Joining, SessionError},
     keys::Invitation,
 };
 use alliance_sync_server::replica::{ConnectionId, Now, Output, Relay};
@@ -11,47 +11,9 @@ use super::{Sim, Violation};
 /// How often nobody has anything to say before it ends.
 const QUIET: u32 = 3;
 
-/// One side of such a conversation.
-pub(crate) trait Talk {
-    /// The next frame to send.
-    fn say(&mut self) -> Option<Vec<u8>>;
-    /// Takes a frame.
-    fn hear(&mut self, frame: &[u8]) -> Result<(), SessionError>;
-    /// True once there is nothing left to ask.
-    fn is_over(&self) -> bool;
-}
-
-impl Talk for Joining {
-    fn say(&mut self) -> Option<Vec<u8>> {
-        self.poll_transmit()
-    }
-
-    fn hear(&mut self, frame: &[u8]) -> Result<(), SessionError> {
-        self.handle(frame)
-    }
-
-    fn is_over(&self) -> bool {
-        self.is_done()
-    }
-}
-
-impl Talk for Seeking {
-    fn say(&mut self) -> Option<Vec<u8>> {
-        self.poll_transmit()
-    }
-
-    fn hear(&mut self, frame: &[u8]) -> Result<(), SessionError> {
-        self.handle(frame)
-    }
-
-    fn is_over(&self) -> bool {
-        self.is_done()
-    }
-}
-
 impl Sim {
     /// Asks the relay, as long as it answers; an error if it refuses.
-    pub(crate) fn ask(&mut self, talk: &mut impl Talk) -> Result<Result<(), SessionError>, Violation> {
+    pub(crate) fn ask(&mut self, inquiry: &mut impl Inquiry) -> Result<Result<(), SessionError>, Violation> {
         self.events += 1;
         let connection = ConnectionId(self.events);
         let mut nonce = [0; 32];
@@ -61,10 +23,10 @@ impl Sim {
         let Some(relay) = self.node.up() else { return Ok(Ok(())) };
         relay.connect(connection, nonce);
         let mut quiet = 0;
-        while !talk.is_over() && quiet < QUIET {
+        while !inquiry.is_done() && quiet < QUIET {
             quiet += 1;
             let Some(relay) = self.node.up() else { break };
-            while let Some(frame) = talk.say() {
+            while let Some(frame) = inquiry.poll_transmit() {
                 relay.handle(connection, &frame, now);
                 quiet = 0;
             }
@@ -77,7 +39,7 @@ impl Sim {
                         if let Some(relay) = self.node.up() {
                             relay.written(to, frame.len());
                         }
-                        if let Err(error) = talk.hear(&frame) {
+                        if let Err(error) = inquiry.handle(&frame) {
                             return Ok(Err(error));
                         }
                     }

@@ -2,7 +2,9 @@
 //! and who has lost them all comes back by their words.
 
 use alliance_core::{
-    app::{AllianceState, AppError, NotRestored, Others, Person, Profile, Seeking, Wanted, World as Outside},
+    app::{
+        AllianceState, AppError, Inquiry as _, NotRestored, Others, Person, Profile, Seeking, Wanted, World as Outside,
+    },
     keys::{Invitation, Words},
 };
 use alliance_replica::{

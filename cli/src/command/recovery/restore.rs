@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use alliance_core::{
-    app::{AppError, NotRestored, Others, Person, Profile, Restored, Seeking, SessionError, Wanted},
+    app::{AppError, Inquiry as _, NotRestored, Others, Person, Profile, Restored, Seeking, SessionError, Wanted},
     keys::Words,
 };
 use alliance_replica::{exchange::frame::Code, id::ReplicaKey};
@@ -19,7 +19,7 @@ use crate::{
     command::{Answer, Context, alliance::State, init::Birth, relay, sync},
     error::CliError,
     net::{
-        relay::{Talk, Way},
+        relay::{Asking, Way},
         url::RelayUrl,
     },
 };
@@ -246,23 +246,5 @@ impl<'a> Restoring<'a> {
             said => said?,
         }
         Ok(asking.0)
-    }
-}
-
-/// The question to a relay, as [`converse`](crate::net::relay::converse) pumps it.
-struct Asking(Seeking);
-
-impl Talk for Asking {
-    fn transmit(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
-        Ok(self.0.poll_transmit())
-    }
-
-    fn handle(&mut self, frame: &[u8]) -> Result<bool, SessionError> {
-        self.0.handle(frame)?;
-        Ok(false)
-    }
-
-    fn is_over(&mut self) -> Result<bool, SessionError> {
-        Ok(self.0.is_done())
     }
 }

@@ -1,7 +1,7 @@
 //! `alliance relay drop`: a relay forgets what nobody but this person is in any more.
 
 use alliance_core::{
-    app::{AppError, DropAnswer, Droppable, Dropping, Profile, RelayInfo, SessionError},
+    app::{AppError, DropAnswer, Droppable, Dropping, Profile, RelayInfo},
     keys::Words,
 };
 use serde::Serialize;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::{
     command::{Answer, Context, recovery, sync},
     error::CliError,
-    net::{relay::Talk, url::RelayUrl},
+    net::{relay::Asking, url::RelayUrl},
     render,
 };
 
@@ -96,23 +96,5 @@ fn why(answer: DropAnswer) -> Option<&'static str> {
         ),
         DropAnswer::Failed => Some("it could not do it now"),
         DropAnswer::Unknown => Some("its program is too old for that: ask whoever runs it"),
-    }
-}
-
-/// The question to a relay, as [`converse`](crate::net::relay::converse) pumps it.
-struct Asking(Dropping);
-
-impl Talk for Asking {
-    fn transmit(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
-        Ok(self.0.poll_transmit())
-    }
-
-    fn handle(&mut self, frame: &[u8]) -> Result<bool, SessionError> {
-        self.0.handle(frame)?;
-        Ok(false)
-    }
-
-    fn is_over(&mut self) -> Result<bool, SessionError> {
-        Ok(self.0.is_done())
     }
 }

@@ -21,7 +21,7 @@ use alliance_replica::{
 use zeroize::Zeroizing;
 
 use crate::{
-    app::{AppError, NotRestored, SessionError, World},
+    app::{AppError, Inquiry, NotRestored, SessionError, World},
     keys::DeviceSecret,
 };
 
@@ -75,9 +75,10 @@ impl Seeking {
             bytes: 0,
         }
     }
+}
 
-    /// Takes a frame.
-    pub fn handle(&mut self, frame: &[u8]) -> Result<(), SessionError> {
+impl Inquiry for Seeking {
+    fn handle(&mut self, frame: &[u8]) -> Result<(), SessionError> {
         match self.exchange.handle(frame)? {
             Some(Event::Proven { peer }) => {
                 if self.known.is_some_and(|known| known != peer) {
@@ -110,13 +111,12 @@ impl Seeking {
         Ok(())
     }
 
-    /// The next frame to send.
-    pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+    fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         self.exchange.poll_transmit()
     }
 
     /// True once every key was answered for, and who belongs to each space that was named is known.
-    pub fn is_done(&self) -> bool {
+    fn is_done(&self) -> bool {
         let pulled = |(channel, sought): (&Channel, &Sought)| {
             let peer = self.exchange.peer(*channel);
             sought.refused
@@ -127,7 +127,9 @@ impl Seeking {
         };
         self.relay.is_some() && self.unanswered.is_empty() && self.open.iter().all(pulled)
     }
+}
 
+impl Seeking {
     /// The relay's key, once it has proven it.
     pub fn relay(&self) -> Option<ReplicaKey> {
         self.relay
