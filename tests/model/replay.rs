@@ -12,7 +12,7 @@ use alliance_replica::{
 };
 use serde_json::{Value, json};
 
-use crate::story::{Story, Told, consent, epoch_id, keys, wraps};
+use crate::story::{Story, Told, consent, epoch_id, keys, secret, wraps};
 
 /// A history of the model's as a story. Keys and consent are real; ids are made up, in the model's order.
 pub(crate) fn read(entries: &Value) -> Story {
@@ -52,12 +52,14 @@ fn record(story: &mut Story, number: usize, entry: &Value) -> Option<Record> {
             founder: keys(by),
             recovery: a["rec"].as_str().map(keys),
         }),
-        "AddDevice" => Record::AddDevice(AddDevice {
-            device: keys(text(&a["new"])),
-            role: if a["role"] == "rec" { AddedRole::Recovery } else { AddedRole::Ordinary },
-            renews: None,
-            consent: agreed(text(&a["new"])),
-        }),
+        "AddDevice" => {
+            let (name, consent) = (text(&a["new"]), Signature([0; 64]));
+            let role = if a["role"] == "rec" { AddedRole::Recovery } else { AddedRole::Ordinary };
+            Record::AddDevice(match member(&entry["for"]).filter(|_| a["consent"] == true) {
+                Some(member) => AddDevice::agreed(keys(name), &secret(name), (&story.space, &member), (role, None)),
+                None => AddDevice { device: keys(name), role, renews: None, consent },
+            })
+        }
         "Invite" => Record::Invite(Invite {
             key: keys(text(&a["key"])),
             purpose: if a["purpose"] == "member" { Purpose::Member } else { Purpose::OwnDevice },
@@ -87,12 +89,20 @@ fn record(story: &mut Story, number: usize, entry: &Value) -> Option<Record> {
 }
 
 /// Consent for the member that the model names: `A`, or `M:` and its first device.
-fn signature(story: &Story, name: &str, agrees: bool, member: &Value) -> Signature {
-    match member.as_str().filter(|_| agrees) {
-        Some("A") => consent(name, &story.space, &MemberId::of(&keys("A0").device)),
-        Some(member) => consent(name, &story.space, &MemberId::of(&keys(&member[2..]).device)),
+fn signature(story: &Story, name: &str, agrees: bool, of: &Value) -> Signature {
+    match member(of).filter(|_| agrees) {
+        Some(member) => consent(name, &story.space, &member),
         None => Signature([0; 64]),
     }
+}
+
+/// The member that the model calls so.
+fn member(name: &Value) -> Option<MemberId> {
+    let device = match name.as_str()? {
+        "A" => keys("A0").device,
+        name => keys(&name[2..]).device,
+    };
+    Some(MemberId::of(&device))
 }
 
 /// A story as the model reads it. `dag` has all its control entries.
@@ -119,7 +129,7 @@ fn spell(story: &Story, dag: &Dag, at: usize, record: &Record) -> (&'static str,
         Record::AddDevice(add) => {
             let view = dag.view(&story.told[at].id).expect("is here");
             let member = view.device(&story.device(&story.told[at].by)).map(|author| author.member);
-            let consent = member.is_some_and(|it| add.device.consented(&story.space, &it, &add.consent));
+            let consent = member.is_some_and(|it| add.is_agreed(&story.space, &it));
             let role = if add.role == AddedRole::Recovery { "rec" } else { "ord" };
             ("AddDevice", json!({ "new": name(&add.device), "role": role, "consent": consent }))
         }

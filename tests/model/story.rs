@@ -286,8 +286,7 @@ impl Story {
     fn add(&mut self, by: &str, new: &str, role: AddedRole, renews: Option<DeviceId>) -> Record {
         let member = self.member(by);
         self.belongs(new, member);
-        let consent = consent(new, &self.space, &member);
-        Record::AddDevice(AddDevice { device: keys(new), role, renews, consent })
+        Record::AddDevice(AddDevice::agreed(keys(new), &secret(new), (&self.space, &member), (role, renews)))
     }
 
     fn invite(&mut self, by: &str, key: &str, purpose: Purpose) -> Record {

@@ -239,6 +239,9 @@ fn words_that_a_lost_computer_made_end_with_it_and_the_first_ones_work_again() {
     let thiefs = Words::generate(&mut rand_chacha::ChaCha20Rng::from_seed([8; 32]));
     world.act("Ben's tablet", |profile, outside| profile.replace_words(&thiefs, outside));
     settle(&mut world);
+    // It is begun while the thief's are the last words.
+    let later = world.act("Ben", |profile, outside| profile.new_alliance("Later", Some(RELAY), outside));
+    settle(&mut world);
     let tablet = other(&mut world, "Ben");
     world.act("Ben", |profile, _| profile.cut_computer(&tablet, Reason::Lost));
     settle(&mut world);
@@ -248,6 +251,7 @@ fn words_that_a_lost_computer_made_end_with_it_and_the_first_ones_work_again() {
     assert!(matches!(refused, Err(SessionError::App(AppError::NotRestored(_)))), "{refused:?}");
     let own = world.words_of("Ben");
     assert_eq!(world.act("Ben", |profile, _| profile.check_words(&own)), WhoseWords::Theirs);
-    world.bring_back("Ben again", &own, Others::Cut, Until::Done).expect("is back");
+    let back = world.bring_back("Ben again", &own, Others::Cut, Until::Done).expect("is back");
     assert_eq!(titles(&mut world, "Ben again", first), ["Afterwards", "With Anna"]);
+    assert!(back.iter().any(|it| it.space == later), "{back:?}");
 }

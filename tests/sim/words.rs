@@ -239,6 +239,12 @@ fn new_words_bring_everything_back_and_are_no_computer() {
     assert_eq!(back.iter().map(|it| it.cut).collect::<Vec<_>>(), [1, 1, 1]);
     assert_eq!(world.titles("Anna again", space), ["From Anna", "From Ben"]);
     assert!(back.iter().any(|it| it.space == later));
+    // The computer that made them is lost; they are hers nevertheless.
+    for _ in 0..3 {
+        world.tend("Anna again");
+    }
+    assert_eq!(world.act("Anna again", |profile, _| profile.check_words(&new)), WhoseWords::Theirs);
+    world.bring_back("Anna once more", &new, Others::Cut, Until::Done).expect("is back");
 }
 
 #[test]

@@ -155,18 +155,24 @@ def check_ids():
         equal("entry", entry_id(vector["space"], vector["device"], vector["header"]), vector["entry"])
 
 
+def terms(added):
+    """What keys agree to beside that, in hexadecimal, if a device adds them."""
+    role = [b"recovery".hex()] if added.get("role") == "recovery" else []
+    return role + ([added["renews"]] if "renews" in added else [])
+
+
 def check_consents(where, space, author_member, control):
-    """The consent in a record covers space, member and sealing key."""
+    """The consent in a record covers space, member and sealing key, and of an added key what it is to be."""
     kind, record = control["kind"], control["record"]
     if kind not in ("add device", "redeem"):
         return
     keys = record["device"]
     member = author_member if kind == "add device" else name("member", keys["device"], size=16)
-    consents = [(keys, record["consent"])]
+    consents = [(keys, record["consent"], terms(record))]
     if "recovery_consent" in record:
-        consents.append((record["recovery"], record["recovery_consent"]))
-    for keys, consent in consents:
-        good = signed(keys["device"], "consent", consent, space, member, keys["seal"])
+        consents.append((record["recovery"], record["recovery_consent"], []))
+    for keys, consent, added in consents:
+        good = signed(keys["device"], "consent", consent, space, member, keys["seal"], *added)
         equal(f"{where}: consent", good, True)
 
 
@@ -241,8 +247,8 @@ def check_content(where, space, vector, epochs):
 def check_membership():
     for case in load("membership")["cases"]:
         space, names = case["space"], {entry["id"]: entry["name"] for entry in case["entries"]}
-        consented = lambda keys, member, consent: bool(consent) and signed(
-            keys["device"], "consent", consent, space, member, keys["seal"]
+        consented = lambda keys, member, consent, added={}: bool(consent) and signed(
+            keys["device"], "consent", consent, space, member, keys["seal"], *terms(added)
         )
         history = History(lambda device: name("member", device, size=16), consented)
         for vector in case["entries"]:

@@ -46,7 +46,7 @@ class Entry:
 
 class History:
     def __init__(self, member_of, consented):
-        """`member_of(device)` and `consented(keys, member, consent)` are for whoever knows hashes and signatures."""
+        """`member_of(device)` and `consented(keys, member, consent, added)` are for whoever knows hashes and signatures."""
         self.entries, self.folds, self.verdicts, self.counted = {}, {}, {}, {}
         self.member_of, self.consented = member_of, consented
 
@@ -94,7 +94,7 @@ class History:
             return None
         member, role = author["member"], author["role"]
         if e.kind == "add device":
-            if not self.consented(record["device"], member, record["consent"]):
+            if not self.consented(record["device"], member, record["consent"], record):
                 return None
             role = "recovery" if role == record["role"] == "recovery" else "ordinary"
             return member, [(record["device"], member, role, record.get("renews"), False)]

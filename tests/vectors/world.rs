@@ -207,8 +207,7 @@ impl History {
         role: AddedRole,
         renews: Option<DeviceId>,
     ) -> AddDevice {
-        let keys = holder.keys();
-        AddDevice { device: keys, role, renews, consent: keys.consent(&holder.secret(), &self.space, member) }
+        AddDevice::agreed(holder.keys(), &holder.secret(), (&self.space, member), (role, renews))
     }
 
     /// The key of an epoch.

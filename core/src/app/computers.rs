@@ -14,7 +14,7 @@ use alliance_replica::{
     id::{DeviceId, ItemId, SpaceId},
     log::{
         control::{Purpose, Reason, Record, SpaceKind},
-        membership::{DeviceState, Fold, Role},
+        membership::{Fold, Role},
     },
     planted::{self, Bug},
 };
@@ -28,12 +28,13 @@ use super::{
     space::Space,
     status,
 };
+pub(super) use lost::{ends_with, open_doors};
 use said::{admissions, known, named, was_in_vain};
 
 use crate::{
     domain::{admission, computer},
     keys::Invitation,
-    store::{Ending, SpaceRow, Tx},
+    store::{SpaceRow, Tx},
 };
 
 type Loaded = BTreeMap<SpaceId, Space>;
@@ -171,7 +172,8 @@ impl Profile {
             let others = {
                 let space = loaded(spaces, tx, &personal)?;
                 let fold = space.log.fold();
-                let others = living(&fold).filter(|it| *it != row.device && !is_recovery(space, it));
+                let words = space.words();
+                let others = living(&fold).filter(|it| *it != row.device && !words.contains(it));
                 others.map(|device| (device, keys(space, &device))).collect::<Vec<_>>()
             };
             for (device, keys) in others {
@@ -209,7 +211,7 @@ impl Profile {
             let this: BTreeMap<_, _> = rows.iter().map(|row| (row.space, row.device)).collect();
             for (index, row) in rows.iter().enumerate() {
                 let space = loaded(spaces, tx, &row.space)?;
-                let fold = space.log.fold();
+                let (fold, words) = (space.log.fold(), space.words());
                 let own = fold.devices().filter(|(_, it)| it.member == row.member && it.role == Role::Ordinary);
                 let mut own: Vec<_> = own.map(|(device, it)| (*device, it.live)).collect();
                 if !own.iter().any(|(device, _)| *device == row.device) {
@@ -218,7 +220,7 @@ impl Profile {
                 // Whose work another one took over was a computer of its own.
                 let goes_on = |device: &DeviceId| own.iter().any(|(it, _)| space.heirs(device).contains(it));
                 let old: BTreeSet<_> = own.iter().map(|(device, _)| *device).filter(goes_on).collect();
-                own.retain(|(device, live)| !is_recovery(space, device) && (*live || !old.contains(device)));
+                own.retain(|(device, live)| !words.contains(device) && (*live || !old.contains(device)));
                 for (device, live) in own {
                     let same = |it: &Named| it.places.get(&row.space) == Some(&device);
                     let known = named.iter().find(|it| (index == 0 && it.device == device) || same(it));
@@ -271,13 +273,8 @@ impl Profile {
         store.write(|tx| {
             for (space, device) in &computer.places {
                 // One may know of an alliance in which this computer is not, or not any more.
-                let Some(row) = tx.space(space)? else { continue };
-                let loaded = loaded(spaces, tx, space)?;
-                let is_ours = |it: &DeviceState| it.live && it.member == row.member;
-                if row.device != *device && loaded.log.fold().device(device).is_some_and(is_ours) {
-                    lost::end_what_it_added(tx, loaded, device)?;
-                    tx.insert_ending(space, &Ending { device: *device, reason: Some(reason) })?;
-                    loaded.store_row(tx)?;
+                if tx.space(space)?.is_some() {
+                    lost::end_place(tx, loaded(spaces, tx, space)?, device, reason)?;
                 }
             }
             lost::close_doors(tx, spaces).map(|_| ())
@@ -349,11 +346,6 @@ pub(super) fn is_in(space: &Space) -> bool {
 
 fn living(fold: &Fold) -> impl Iterator<Item = DeviceId> {
     fold.devices().filter(|(_, it)| it.live && it.role == Role::Ordinary).map(|(device, _)| *device)
-}
-
-/// True if a key was added to be used with recovery words, and nothing else, whatever the fold takes it for.
-fn is_recovery(space: &Space, device: &DeviceId) -> bool {
-    space.words().contains(device)
 }
 
 /// The keys under which this computer may be meant in the personal space: its own and that with which it came.

@@ -10,7 +10,7 @@ use alliance_replica::{
     id::{EntryId, MemberId, SpaceId},
     log::{
         chain::State,
-        control::{AddDevice, AddedRole, Confirm, Control, Cut, Invite, Purpose, Reason, Record, Redeem},
+        control::{AddedRole, Confirm, Control, Cut, Invite, Purpose, Reason, Record, Redeem},
         entry::{Entry, Place as EntryPlace, Verified},
         heads::{After, Chain, Head},
     },
@@ -164,9 +164,7 @@ impl Stage {
         new: &DeviceSecret,
         renews: Option<DeviceId>,
     ) -> Verified {
-        let keys = new.keys();
-        let consent = keys.consent(new.signing(), &self.space, &self.member);
-        let record = Record::AddDevice(AddDevice { device: keys, role: AddedRole::Ordinary, renews, consent });
+        let record = Record::AddDevice(new.added(&self.space, &self.member, AddedRole::Ordinary, renews));
         control(&self.space, by, prev, after, record)
     }
 

@@ -27,7 +27,7 @@ use super::{
     space::Space,
 };
 use crate::{
-    keys::{DeviceSecret, Invitation, recovery},
+    keys::{DeviceSecret, Invitation},
     store::{Invited, SpaceRow},
 };
 
@@ -147,11 +147,7 @@ impl Joining {
             Purpose::OwnDevice => (inviter, None),
         };
         let own = match &lost {
-            Some(lost) => {
-                let (person, personal) = (profile.person()?, profile.personal()?);
-                let sealed = recovery::seal(lost, &personal.recovery, &space, &personal.space, world.rng);
-                Some((person, personal, sealed.map_err(|_| AppError::NotInvited(NotInvited::Unknown))?))
-            }
+            Some(_) => Some((profile.person()?, profile.personal()?)),
             None => None,
         };
         let keys = device.keys();
@@ -159,7 +155,7 @@ impl Joining {
             device: keys,
             recovery: lost.as_ref().map(DeviceSecret::keys),
             consent: keys.consent(device.signing(), &space, &member),
-            recovery_consent: lost.map(|lost| lost.keys().consent(lost.signing(), &space, &member)),
+            recovery_consent: lost.as_ref().map(|lost| lost.keys().consent(lost.signing(), &space, &member)),
         };
         let control = Control { after: self.log.after(None), record: Record::Redeem(redeem) };
         let place = Place { version: 1, chain: Chain::Control, seq: 1, prev: None, epoch: None };
@@ -207,7 +203,7 @@ impl Joining {
             )?;
             if let Some(url) = &relay {
                 tx.put_relay(&space, url, self.relay_key.as_ref())?;
-                if let Some((_, personal, _)) = &own
+                if let Some((_, personal)) = &own
                     && !tx.relays()?.iter().any(|row| row.space == personal.space)
                 {
                     tx.put_relay(&personal.space, url, self.relay_key.as_ref())?;
@@ -219,8 +215,9 @@ impl Joining {
             tx.put_device(&space, &device.id(), &member)?;
             tx.set_meta(&profile::state_key(&space), membership::state(&loaded).as_bytes())?;
             spaces.insert(space, loaded);
-            if let Some((person, personal, sealed)) = &own {
-                profile::keep_recovery(tx, documents, &personal.space, &space, sealed, world)?;
+            if let (Some((person, personal)), Some(lost)) = (&own, &lost) {
+                let words = (&personal.space, personal.words.as_slice());
+                profile::keep_recovery(tx, documents, words, (&space, lost), world)?;
                 profile::introduce(tx, documents, &space, person, world)?;
                 tx.set_meta(profile::CURRENT, space.as_bytes())?;
             }

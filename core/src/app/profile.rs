@@ -91,10 +91,13 @@ pub struct AllianceInfo {
     pub by_own: bool,
 }
 
-/// The personal space and the key that the recovery words give.
+/// The personal space and the keys that recovery words give.
 pub(super) struct Personal {
     pub(super) space: SpaceId,
+    /// That of the words that the person has now.
     pub(super) recovery: Keys,
+    /// Those of all words that work.
+    pub(super) words: Vec<Keys>,
 }
 
 impl Profile {
@@ -187,9 +190,7 @@ impl Profile {
         let lost = DeviceSecret::generate(world.rng);
         let result = store.write(|tx| {
             let space = found(tx, SpaceKind::Alliance, lost.keys(), world)?;
-            let sealed = recovery::seal(&lost, &personal.recovery, &space, &personal.space, world.rng)
-                .map_err(|_| StoreError::Damaged { what: "the recovery key" })?;
-            keep_recovery(tx, documents, &personal.space, &space, &sealed, world)?;
+            keep_recovery(tx, documents, (&personal.space, &personal.words), (&space, &lost), world)?;
             let target = Target::alliance(tx, &space)?;
             let named = alliance::Intent { title: Some(title.to_owned()), ..introduction(&person) };
             intent::write(tx, documents, &target, &named.plan(target.member)?, world)?;
@@ -271,8 +272,10 @@ impl Profile {
         let row = self.store.read::<_, AppError>(|tx| Ok(tx.spaces()?.into_iter().find(personal)))?;
         let space = row.ok_or_else(damaged)?.space;
         let queued = self.store.read(|tx| words::queued(tx, &space))?.map(|add| add.device);
-        let recovery = queued.or(self.space(&space)?.words_now());
-        Ok(Personal { space, recovery: recovery.ok_or_else(damaged)? })
+        let mut words = self.space(&space)?.living_words();
+        words.extend(queued);
+        let recovery = *words.last().ok_or_else(damaged)?;
+        Ok(Personal { space, recovery, words })
     }
 
     /// Keeps what a failed change left in memory from being taken for true.
@@ -354,18 +357,25 @@ fn found(tx: &Tx<'_>, kind: SpaceKind, recovery: Keys, world: &mut World<'_>) ->
     Ok(space)
 }
 
-/// Puts an alliance's recovery secret, sealed to the words, into the personal space; the secret itself is nowhere.
+/// Puts an alliance's recovery secret, sealed to each of these words, into the personal space; the secret itself is
+/// nowhere. All words that work have to open it: who may have added the last ones is lost, and they end with it.
 pub(super) fn keep_recovery(
     tx: &Tx<'_>,
     documents: &mut Documents,
-    personal: &SpaceId,
-    alliance: &SpaceId,
-    sealed: &[u8],
+    (personal, words): (&SpaceId, &[Keys]),
+    (alliance, secret): (&SpaceId, &DeviceSecret),
     world: &mut World<'_>,
 ) -> Result<(), AppError> {
     let row = tx.space(personal)?.ok_or(AppError::UnknownSpace)?;
-    let target = Target::new(&row, domain::recovery::KIND.name, None, world.rng);
-    intent::write(tx, documents, &target, &domain::recovery::keep(alliance, sealed), world).map(|_| ())
+    let mut kept = false;
+    for words in words {
+        // Nothing can be sealed to some keys, and nobody has them.
+        let Ok(sealed) = recovery::seal(secret, words, alliance, personal, world.rng) else { continue };
+        let target = Target::new(&row, domain::recovery::KIND.name, None, world.rng);
+        intent::write(tx, documents, &target, &domain::recovery::keep(alliance, &sealed), world)?;
+        kept = true;
+    }
+    if kept { Ok(()) } else { Err(StoreError::Damaged { what: "the recovery key" }.into()) }
 }
 
 /// Says in an alliance how this person is called.

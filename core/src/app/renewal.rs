@@ -16,7 +16,7 @@ use alliance_replica::{
     exchange::frame::Code,
     id::{DeviceId, EntryId, SpaceId},
     log::{
-        control::{AddDevice, AddedRole, Reason, Record},
+        control::{AddedRole, Reason, Record},
         membership::Role,
     },
 };
@@ -148,10 +148,7 @@ impl Space {
     /// Adds a fresh key that renews this device's, as a recovery key, and goes on under it.
     fn renew_by(&mut self, tx: &Tx<'_>, key: &DeviceSecret, world: &mut World<'_>) -> Result<EntryId, AppError> {
         let new = DeviceSecret::generate(world.rng);
-        let (keys, member) = (new.keys(), self.row.member);
-        let consent = keys.consent(new.signing(), &self.id(), &member);
-        let renews = Some(self.device());
-        let added = AddDevice { device: keys, role: AddedRole::Ordinary, renews, consent };
+        let added = new.added(&self.id(), &self.row.member, AddedRole::Ordinary, Some(self.device()));
         let entry = self.append_by(tx, key, Record::AddDevice(added))?;
         self.become_device(tx, new)?;
         Ok(entry)

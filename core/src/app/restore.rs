@@ -19,7 +19,7 @@ use alliance_replica::{
     id::{DeviceId, EntryId, MemberId, ReplicaKey, SpaceId},
     log::{
         chain::State,
-        control::{AddDevice, AddedRole, Cut, Reason, Record, SpaceKind},
+        control::{AddedRole, Cut, Reason, Record, SpaceKind},
         entry::Verified,
         membership::{DeviceState, Role},
     },
@@ -387,9 +387,7 @@ impl Space {
             let cut = |device: &DeviceId, role| Record::Cut(Cut { device: *device, reason: reason(role) });
             records.extend(fold.devices().filter(ends).map(|(device, it)| cut(device, it.role)));
         }
-        let keys = self.secret.keys();
-        let consent = keys.consent(self.secret.signing(), &self.id(), &member);
-        records.push(Record::AddDevice(AddDevice { device: keys, role: AddedRole::Ordinary, renews: None, consent }));
+        records.push(Record::AddDevice(self.secret.added(&self.id(), &member, AddedRole::Ordinary, None)));
         records.into_iter().map(|record| self.append_by(tx, key, record)).collect()
     }
 

@@ -18,7 +18,7 @@ use serde_json::json;
 
 use super::{AppError, Profile, World, profile, space::Space};
 use crate::{
-    keys::{DeviceSecret, Words, recovery},
+    keys::{DeviceSecret, Words},
     store::{SpaceRow, StoreError, Tx},
 };
 
@@ -85,9 +85,7 @@ impl Profile {
                     continue;
                 }
                 let lost = DeviceSecret::generate(world.rng);
-                let sealed = recovery::seal(&lost, &key.keys(), &row.space, &personal, world.rng)
-                    .map_err(|_| StoreError::Damaged { what: "the recovery key" })?;
-                profile::keep_recovery(tx, documents, &personal, &row.space, &sealed, world)?;
+                profile::keep_recovery(tx, documents, (&personal, &[key.keys()]), (&row.space, &lost), world)?;
                 queue(tx, &row, &lost)?;
             }
             Ok(tx.set_meta(CHECKED, &[])?)
@@ -115,8 +113,8 @@ impl Space {
         recovery.chain(added.difference(&computers).copied()).collect()
     }
 
-    /// The key of the last words of this person that are live.
-    pub(super) fn words_now(&self) -> Option<Keys> {
+    /// The keys of this person's words that are live, the last ones last.
+    pub(super) fn living_words(&self) -> Vec<Keys> {
         let fold = self.log.fold();
         let words = self.words();
         let named = self.log.dag().entries().filter_map(|(_, _, control)| match &control.record {
@@ -129,7 +127,7 @@ impl Space {
             let is_mine = state.is_some_and(|it| it.live && it.member == self.row.member && it.keys == *keys);
             is_mine && words.contains(&keys.device)
         };
-        named.filter(mine).last()
+        named.filter(mine).collect()
     }
 
     /// The computers that are in, with whose they are: everyday devices that do not come from words.
@@ -162,8 +160,7 @@ pub(super) fn dequeue(tx: &Tx<'_>, space: &SpaceId) -> Result<(), AppError> {
 }
 
 fn queue(tx: &Tx<'_>, row: &SpaceRow, key: &DeviceSecret) -> Result<(), AppError> {
-    let consent = key.keys().consent(key.signing(), &row.space, &row.member);
-    let add = AddDevice { device: key.keys(), role: AddedRole::Recovery, renews: None, consent };
+    let add = key.added(&row.space, &row.member, AddedRole::Recovery, None);
     Ok(tx.set_meta(&queue_key(&row.space), &wire::encode(&add))?)
 }
 

@@ -3,8 +3,8 @@
 //! An invitation's key and a recovery key are devices like any other; only where their 64 bytes come from differs.
 
 use alliance_replica::{
-    id::{DeviceId, Secret},
-    log::control::Keys,
+    id::{DeviceId, MemberId, Secret, SpaceId},
+    log::control::{AddDevice, AddedRole, Keys},
 };
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -60,6 +60,11 @@ impl DeviceSecret {
     /// The half that signs.
     pub fn signing(&self) -> &Secret {
         &self.signing
+    }
+
+    /// These keys as an addition to those of a member, to which they agree: what they may do there, and what they renew.
+    pub fn added(&self, space: &SpaceId, member: &MemberId, role: AddedRole, renews: Option<DeviceId>) -> AddDevice {
+        AddDevice::agreed(self.keys, &self.signing, (space, member), (role, renews))
     }
 
     /// Opens what was sealed to this device (HPKE).

@@ -186,9 +186,8 @@ fn recovery() -> History {
     cut(&mut told, "words cut eve", &ANNA_WORDS, &[], &EVE);
     add(&mut told, "words add", &ANNA_WORDS, &[], &ANNA_RENEWED, &ANNA);
     cut(&mut told, "thief cuts words", &ANNA_SECOND, &[], &ANNA_WORDS);
-    let consent = BEN_WORDS.keys().consent(&BEN_WORDS.secret(), &told.space, &ANNA.member());
-    let add = |role| AddDevice { device: BEN_WORDS.keys(), role, renews: None, consent };
-    told.control("new words", &ANNA_WORDS, &[], Record::AddDevice(add(AddedRole::Recovery)));
+    let new = told.add(&BEN_WORDS, &ANNA.member(), AddedRole::Recovery, None);
+    told.control("new words", &ANNA_WORDS, &[], Record::AddDevice(new));
     cut(&mut told, "new words cut old words", &BEN_WORDS, &["new words"], &ANNA_WORDS);
     write(&mut told, "words", &ANNA_RENEWED, &["new words"]);
     told
@@ -216,6 +215,14 @@ fn two_members() -> History {
 fn invalid() -> History {
     let mut told = together();
     add(&mut told, "without consent", &ANNA, &[], &EVE, &BEN);
+    let heir = |device: &Holder, role, renews| {
+        let agreed = told.add(device, &ANNA.member(), AddedRole::Ordinary, None);
+        Record::AddDevice(AddDevice { role, renews, ..agreed })
+    };
+    let [heir, words] =
+        [heir(&ANNA_SECOND, AddedRole::Ordinary, Some(ANNA.device())), heir(&ANNA_SECOND, AddedRole::Recovery, None)];
+    told.control("an heir that did not agree to it", &ANNA, &[], heir);
+    told.control("words that did not agree to be any", &ANNA, &[], words);
     cut(&mut told, "cut of another member's", &ANNA, &[], &BEN);
     cut(&mut told, "cut of words", &BEN, &["confirmation"], &BEN_WORDS);
     cut(&mut told, "cut of nobody", &ANNA, &[], &EVE);
@@ -224,8 +231,7 @@ fn invalid() -> History {
     confirm(&mut told, "confirmed again", &ANNA, "redemption");
     redeem(&mut told, "redeemed again", &["confirmation"], &EVE, &RELAY);
     told.control("by a stranger", &EVE, &[], Record::Leave(Leave {}));
-    let consent = RELAY.keys().consent(&RELAY.secret(), &told.space, &ANNA.member());
-    let recovery = AddDevice { device: RELAY.keys(), role: AddedRole::Recovery, renews: Some(BEN.device()), consent };
+    let recovery = told.add(&RELAY, &ANNA.member(), AddedRole::Recovery, Some(BEN.device()));
     told.control("no words by a device", &ANNA, &[], Record::AddDevice(recovery));
     told
 }

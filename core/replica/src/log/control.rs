@@ -13,6 +13,8 @@ use crate::{
 };
 
 const CONSENT: &str = "alliance/1 consent";
+/// What whoever agrees to be a recovery key signs beside the rest.
+const RECOVERY: &[u8] = b"recovery";
 
 /// A device's public keys: Ed25519 to sign with, X25519 to be sealed to (HPKE).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode, CborLen)]
@@ -36,6 +38,35 @@ impl Keys {
     pub fn consented(&self, space: &SpaceId, member: &MemberId, consent: &Signature) -> bool {
         self.device.verify(CONSENT, &[space.as_bytes(), member.as_bytes(), &self.seal], consent)
     }
+}
+
+impl AddDevice {
+    /// The holder of these keys agrees to be added: `secret` is that of `device`.
+    pub fn agreed(
+        device: Keys,
+        secret: &Secret,
+        (space, member): (&SpaceId, &MemberId),
+        (role, renews): (AddedRole, Option<DeviceId>),
+    ) -> Self {
+        let consent = secret.sign(CONSENT, &terms(&device, (space, member), (role, renews.as_ref())));
+        Self { device, role, renews, consent }
+    }
+
+    /// True if the holder of these keys agreed to be added like this, for `member`.
+    pub fn is_agreed(&self, space: &SpaceId, member: &MemberId) -> bool {
+        let terms = terms(&self.device, (space, member), (self.role, self.renews.as_ref()));
+        self.device.device.verify(CONSENT, &terms, &self.consent)
+    }
+}
+
+/// What keys agree to that are added: an ordinary device that renews nothing to the same as one that joins.
+fn terms<'a>(
+    keys: &'a Keys,
+    (space, member): (&'a SpaceId, &'a MemberId),
+    (role, renews): (AddedRole, Option<&'a DeviceId>),
+) -> Vec<&'a [u8]> {
+    let role: &[u8] = if role == AddedRole::Recovery { RECOVERY } else { &[] };
+    vec![space.as_bytes(), member.as_bytes(), &keys.seal, role, renews.map_or(&[], |renews| renews.as_bytes())]
 }
 
 /// What kind of space.
@@ -391,5 +422,19 @@ mod tests {
         assert!(!keys.consented(&space, &MemberId::new([5; 16]), &consent));
         assert!(!keys.consented(&SpaceId::new([6; 16]), &member, &consent));
         assert!(!Keys { seal: [9; 32], ..keys }.consented(&space, &member, &consent));
+        let [ordinary, recovery] = [AddedRole::Ordinary, AddedRole::Recovery];
+        let old = [Secret::from_seed(&[7; 32]).public(), Secret::from_seed(&[8; 32]).public()];
+        let plain = AddDevice::agreed(keys, &secret, (&space, &member), (ordinary, None));
+        assert_eq!(plain.consent, consent, "it agrees to the same as one that joins");
+        let all = [(ordinary, None), (recovery, None), (ordinary, Some(old[0])), (recovery, Some(old[0]))];
+        for (role, renews) in all {
+            let added = AddDevice::agreed(keys, &secret, (&space, &member), (role, renews));
+            assert!(added.is_agreed(&space, &member));
+            assert!(!added.is_agreed(&space, &MemberId::new([5; 16])));
+            for (role, renews) in all.into_iter().chain([(role, Some(old[1]))]) {
+                let other = AddDevice { role, renews, ..added.clone() };
+                assert_eq!(other.is_agreed(&space, &member), other == added, "{other:?}");
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alliance_replica::{
     id::{DeviceId, EntryId, ItemId, SpaceId},
     log::{
-        control::{AddDevice, AddedRole, Record},
+        control::{AddedRole, Record},
         membership::Role,
     },
 };
@@ -187,9 +187,7 @@ pub(in crate::app) fn take_over(
         let me = space.device();
         if device != me && !space.log.fold().lineage(&me).contains(&device) {
             let comes = is_gone(space, &device) && could_enter(tx, space, documents, &device)?;
-            let keys = space.secret.keys();
-            let consent = keys.consent(space.secret.signing(), &id, &space.row.member);
-            let again = AddDevice { device: keys, role: AddedRole::Ordinary, renews: Some(device), consent };
+            let again = space.secret.added(&id, &space.row.member, AddedRole::Ordinary, Some(device));
             let again = Record::AddDevice(again);
             // Where there is no room for it, it stays aside.
             if !comes || !space.log.may_append(&me, &again) {

@@ -17,7 +17,7 @@ use super::{
     Loaded, is_in, living,
     said::known,
 };
-use crate::store::{Ending, Tx};
+use crate::store::{Ending, Invited, Tx};
 
 /// The computers of which it is known here that they were cut off: their keys in the personal space, one after the other.
 const KNOWN: &str = "computers-cut";
@@ -52,12 +52,12 @@ pub(super) fn end(tx: &Tx<'_>, spaces: &mut Loaded, personal: &SpaceId) -> Resul
     }
     for computer in known(tx, spaces, personal)?.into_iter().filter(|it| lost.contains(&it.device)) {
         for (space, device) in computer.places {
-            let Some(row) = tx.space(&space)? else { continue };
+            if tx.space(&space)?.is_none() {
+                continue;
+            }
             let loaded = loaded(spaces, tx, &space)?;
-            ends |= end_what_it_added(tx, loaded, &device)?;
-            let is_ours = loaded.log.fold().device(&device).is_some_and(|it| it.live && it.member == row.member);
-            if row.device != device && is_ours && goes_on(tx, loaded)? {
-                ends |= ends_now(tx, loaded, device, Reason::Lost)?;
+            if goes_on(tx, loaded)? {
+                ends |= end_place(tx, loaded, &device, Reason::Lost)?;
             }
         }
     }
@@ -67,55 +67,69 @@ pub(super) fn end(tx: &Tx<'_>, spaces: &mut Loaded, personal: &SpaceId) -> Resul
 /// Has every invitation end that is open for a computer of this person, in every space: a lost one may know its secret.
 pub(super) fn close_doors(tx: &Tx<'_>, spaces: &mut Loaded) -> Result<bool, AppError> {
     let mut ends = false;
-    if planted::is(Bug::DoorsLeftOpen) {
-        return Ok(ends);
-    }
     for row in tx.spaces()? {
         let loaded = loaded(spaces, tx, &row.space)?;
         if !goes_on(tx, loaded)? {
             continue;
         }
-        let fold = loaded.log.fold();
-        let is_open = |key: &DeviceId| fold.device(key).is_some_and(|it| it.live && it.member == row.member);
-        let own = fold.invitations().into_iter().filter(|it| it.invite.purpose == Purpose::OwnDevice);
-        let open: BTreeSet<_> = own.map(|it| it.invite.key.device).filter(is_open).collect();
-        for key in open {
+        for key in open_doors(loaded) {
             ends |= ends_now(tx, loaded, key, Reason::Withdrawn)?;
         }
         let unwritten = tx.invitations(&row.space)?.into_iter();
-        for it in unwritten.filter(|it| it.mine && !it.written && it.purpose == Purpose::OwnDevice) {
+        let is_own = |it: &Invited| it.mine && !it.written && it.purpose == Purpose::OwnDevice;
+        for it in unwritten.filter(is_own).filter(|_| !planted::is(Bug::DoorsLeftOpen)) {
             tx.remove_invitation(&row.space, &it.device)?;
         }
     }
     Ok(ends)
 }
 
-/// Has every key end that a computer let in which is lost, and those that these let in: whoever had it may have made
-/// themselves computers, or words, of this person's. Only words end words.
-pub(super) fn end_what_it_added(tx: &Tx<'_>, space: &mut Space, lost: &DeviceId) -> Result<bool, AppError> {
-    let (fold, me) = (space.log.fold(), space.device());
-    if !goes_on(tx, space)? {
-        return Ok(false);
-    }
+/// What ends with a device of this person: the keys that renewed it meanwhile, and the words that it or one of these made,
+/// as whoever had it may have. The words by which this computer came are the person's.
+pub(in crate::app) fn ends_with(space: &Space, device: &DeviceId) -> BTreeSet<DeviceId> {
+    let (fold, words) = (space.log.fold(), space.words());
     let added = space.log.dag().entries().filter_map(|(entry, author, control)| match &control.record {
         Record::AddDevice(it) if fold.valid(&entry) => Some((author, it.device.device)),
         _ => None,
     });
     let added: Vec<_> = added.collect();
-    let mut theirs = BTreeSet::new();
-    let mut open: Vec<_> = fold.lineage(lost).into_iter().chain([*lost]).collect();
+    let (mut mine, mut next) = (BTreeSet::new(), vec![space.device()]);
+    while let Some(device) = next.pop() {
+        let by = added.iter().filter(|(author, new)| *new == device && mine.insert(*author));
+        next.extend(by.map(|(author, _)| *author));
+    }
+    let mut ends = space.heirs(device);
+    let mut open: Vec<_> = fold.lineage(device).into_iter().chain(ends.iter().copied()).chain([*device]).collect();
     while let Some(by) = open.pop() {
-        let next = added.iter().filter(|(author, _)| *author == by).map(|(_, device)| *device);
-        open.extend(next.filter(|device| *device != me && theirs.insert(*device)));
+        let made = added.iter().filter(|(author, new)| *author == by && words.contains(new) && !mine.contains(new));
+        open.extend(made.filter(|(_, new)| ends.insert(*new)).map(|(_, new)| *new));
     }
-    let mut ends = false;
-    for device in theirs {
-        let may_end = |it: &DeviceState| it.live && it.member == space.row.member && it.role != Role::Recovery;
-        if fold.device(&device).is_some_and(may_end) {
-            ends |= ends_now(tx, space, device, Reason::Lost)?;
-        }
-    }
-    Ok(ends)
+    let may_end = |device: &DeviceId| {
+        let state = fold.device(device);
+        // Only words end the first ones.
+        *device != space.device() && state.is_some_and(|it| is_ours(space, it) && it.role != Role::Recovery)
+    };
+    ends.retain(may_end);
+    ends
+}
+
+/// The invitations that are open for another computer of this person.
+pub(in crate::app) fn open_doors(space: &Space) -> BTreeSet<DeviceId> {
+    let fold = space.log.fold();
+    let own = fold.invitations().into_iter().filter(|it| it.invite.purpose == Purpose::OwnDevice);
+    let open = own.map(|it| it.invite.key.device).filter(|_| !planted::is(Bug::DoorsLeftOpen));
+    open.filter(|key| fold.device(key).is_some_and(|it| is_ours(space, it))).collect()
+}
+
+fn is_ours(space: &Space, device: &DeviceState) -> bool {
+    device.live && device.member == space.row.member
+}
+
+/// Has a device of this person end with the next exchange, if it is one and lives; true if nobody had said so.
+pub(super) fn end_place(tx: &Tx<'_>, space: &mut Space, device: &DeviceId, reason: Reason) -> Result<bool, AppError> {
+    let is_other = *device != space.device();
+    let ends = is_other && space.log.fold().device(device).is_some_and(|it| is_ours(space, it));
+    if ends { ends_now(tx, space, *device, reason) } else { Ok(false) }
 }
 
 fn goes_on(tx: &Tx<'_>, space: &Space) -> Result<bool, AppError> {

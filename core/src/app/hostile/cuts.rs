@@ -89,8 +89,7 @@ fn what_was_typed_upon_something_that_nobody_can_keep_waits_and_stops_nothing_el
     let claim = store
         .write::<_, AppError>(|tx| {
             let space = receive::loaded(spaces, tx, &stage.space)?;
-            let consent = tablet.keys().consent(tablet.signing(), &stage.space, &space.row.member);
-            let record = AddDevice { device: tablet.keys(), role: AddedRole::Ordinary, renews: None, consent };
+            let record = tablet.added(&stage.space, &space.row.member, AddedRole::Ordinary, None);
             let claim = space.append(tx, Record::AddDevice(record))?;
             let cut = space.append(tx, Record::Cut(Cut { device: tablet.id(), reason: Reason::Lost }))?;
             let since = apply::Since { control: true, ..Default::default() };
@@ -162,13 +161,12 @@ fn content_that_names_a_place_before_the_first_is_refused_at_once() {
 /// A tablet of Ben's, whose keys somebody else has.
 fn stolen_tablet(stage: &mut Stage) -> DeviceSecret {
     let tablet = DeviceSecret::generate(&mut stage.rng);
-    let (keys, of) = (tablet.keys(), stage.space);
+    let of = stage.space;
     let Profile { store, spaces, .. } = &mut stage.ben;
     store
         .write::<_, AppError>(|tx| {
             let space = receive::loaded(spaces, tx, &of)?;
-            let consent = keys.consent(tablet.signing(), &of, &space.row.member);
-            let record = AddDevice { device: keys, role: AddedRole::Ordinary, renews: None, consent };
+            let record = tablet.added(&of, &space.row.member, AddedRole::Ordinary, None);
             space.append(tx, Record::AddDevice(record))?;
             space.store_row(tx)
         })

@@ -122,8 +122,7 @@ fn an_intent_before_one_that_cannot_go_goes() {
     store
         .write::<_, AppError>(|tx| {
             let space = receive::loaded(spaces, tx, &stage.space)?;
-            let consent = tablet.keys().consent(tablet.signing(), &stage.space, &space.row.member);
-            let record = AddDevice { device: tablet.keys(), role: AddedRole::Ordinary, renews: None, consent };
+            let record = tablet.added(&stage.space, &space.row.member, AddedRole::Ordinary, None);
             space.append(tx, Record::AddDevice(record))?;
             let since = apply::Since { control: true, ..Default::default() };
             apply::settle(tx, space, documents, since, 1_800_000_002)?;

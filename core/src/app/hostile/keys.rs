@@ -113,8 +113,7 @@ fn another_member_cannot_lock_one_of_ones_own_devices_out_of_what_one_writes() {
     store
         .write::<_, AppError>(|tx| {
             let space = receive::loaded(spaces, tx, &space)?;
-            let consent = phone.keys().consent(phone.signing(), &space.id(), &space.row.member);
-            let record = AddDevice { device: phone.keys(), role: AddedRole::Ordinary, renews: None, consent };
+            let record = phone.added(&space.id(), &space.row.member, AddedRole::Ordinary, None);
             space.append(tx, Record::AddDevice(record))?;
             let since = apply::Since { control: true, ..Default::default() };
             apply::settle(tx, space, documents, since, 1_800_000_002)?;

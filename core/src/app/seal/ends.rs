@@ -1,15 +1,16 @@
 //! What ends: invitations that ran out or are too many, computers that are cut off, and a person's part in an alliance.
 
-use std::collections::BTreeSet;
-
 use alliance_replica::{
     id::DeviceId,
-    log::control::{AddDevice, AddedRole, Cut, Leave, Purpose, Reason, Record},
+    log::control::{AddedRole, Cut, Leave, Purpose, Reason, Record},
     planted::{self, Bug},
 };
 
 use super::{
-    super::{AppError, computers::renewal_key},
+    super::{
+        AppError,
+        computers::{ends_with, open_doors, renewal_key},
+    },
     Came, Gate, has_redemption,
 };
 use crate::keys::DeviceSecret;
@@ -62,7 +63,10 @@ impl Gate<'_, '_, '_> {
         for ending in self.tx.endings(&space)? {
             let Some(reason) = ending.reason else { continue };
             if self.space.log.fold().device(&ending.device).is_some_and(|it| it.live) {
-                self.record(Record::Cut(Cut { device: ending.device, reason }))?;
+                let with = ends_with(self.space, &ending.device);
+                for device in with.into_iter().chain([ending.device]) {
+                    self.record(Record::Cut(Cut { device, reason }))?;
+                }
                 self.close_doors()?;
             }
             self.tx.remove_ending(&space, &ending.device)?;
@@ -73,15 +77,8 @@ impl Gate<'_, '_, '_> {
     /// Ends every invitation for another computer of this person that is open: whoever has the computer that was cut may
     /// know its secret.
     fn close_doors(&mut self) -> Result<(), AppError> {
-        let (space, me, fold) = (self.space.id(), self.space.row.member, self.space.log.fold());
-        let is_open = |device: &DeviceId| {
-            let is_ours = fold.device(device).is_some_and(|it| it.live && it.member == me);
-            is_ours && !planted::is(Bug::DoorsLeftOpen)
-        };
-        let invitations = fold.invitations();
-        let own = invitations.iter().filter(|it| it.invite.purpose == Purpose::OwnDevice);
-        let open: BTreeSet<_> = own.map(|it| it.invite.key.device).filter(is_open).collect();
-        for device in open {
+        let space = self.space.id();
+        for device in open_doors(self.space) {
             self.record(Record::Cut(Cut { device, reason: Reason::Withdrawn }))?;
             self.tx.remove_invitation(&space, &device)?;
         }
@@ -110,10 +107,8 @@ impl Gate<'_, '_, '_> {
             self.tx.remove_invitation(&space, &invited.device)?;
         }
         let new = DeviceSecret::generate(self.world.rng);
-        let (keys, member) = (new.keys(), self.space.row.member);
-        let consent = keys.consent(new.signing(), &space, &member);
         let renews = (!planted::is(Bug::RenewsNothing)).then_some(old);
-        let added = AddDevice { device: keys, role: AddedRole::Ordinary, renews, consent };
+        let added = new.added(&space, &self.space.row.member, AddedRole::Ordinary, renews);
         self.record(Record::AddDevice(added))?;
         self.space.become_device(self.tx, new)?;
         if !planted::is(Bug::RenewedKeyLives) {

@@ -132,7 +132,7 @@ impl Judge<'_> {
     }
 
     fn add(&self, add: &AddDevice, member: MemberId, role: Role) -> Result<Effect, Flaw> {
-        if !add.device.consented(&self.graph.space, &member, &add.consent) {
+        if !add.is_agreed(&self.graph.space, &member) {
             return Err(Flaw::Consent);
         }
         let role = match (add.role, role) {
