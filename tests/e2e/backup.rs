@@ -1,7 +1,13 @@
 //! One file with everything, with the real programs: made, looked at, restored where there is a profile and where there is
 //! nothing, and refused where it is not what it was.
 
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 use alliance_tests::{
     disk::files,
@@ -432,6 +438,13 @@ fn a_drill_says_that_everything_would_come_back_and_what_would_not() {
     let (town, words) = with_words();
     town.anna.ok(&["note", "add", "Not sent yet"]);
     let before = fs::read_dir(town.anna.home().join("default")).expect("a folder").count();
+    // One was killed the day before yesterday.
+    let killed = town.anna.home().join("default/.drill-killed");
+    fs::create_dir(&killed).expect("a folder");
+    fs::write(killed.join("profile.db"), "what it had restored").expect("a file");
+    let day = Duration::from_hours(24);
+    let folder = fs::File::open(&killed).expect("a folder");
+    folder.set_modified(SystemTime::now() - 2 * day).expect("is set");
     let tried = town.anna.json(&["backup", "drill"]);
     assert_eq!((&tried["whole"], &tried["file"]), (&true.into(), &Value::Null), "{tried}");
     let said = town.anna.run(&["backup", "drill"]);

@@ -15,6 +15,7 @@ mod family;
 mod forgery;
 mod growth;
 mod history;
+mod keeps;
 mod network;
 mod node;
 mod oracle;
@@ -86,9 +87,10 @@ pub struct Knobs {
     pub computers: u64,
     /// Somebody leaves an alliance.
     pub leaves: u64,
-    /// Somebody takes another computer into use that is to have all they have, cuts one off, or renews its keys.
+    /// Somebody takes another computer into use that is to have all they have, cuts one off, renews its keys, makes a
+    /// backup or takes one in, or takes in what came late.
     pub own: u64,
-    /// Somebody has lost all computers, and comes back by their words.
+    /// Somebody has lost all computers, and comes back by their words; or makes new ones.
     pub words: u64,
     /// Whether the relay keeps its entries in a real database.
     pub sqlite: bool,
@@ -147,8 +149,8 @@ impl Knobs {
             computers: knob(400, 40),
             disk_full: knob(250, 20),
             leaves: knob(150, 4),
-            own: knob(300, 40),
-            words: knob(200, 12),
+            own: knob(300, 80),
+            words: knob(200, 14),
         };
         if crowd { Self { computers: 80, relay_lies: 80, ..knobs } } else { knobs }
     }
@@ -194,6 +196,8 @@ pub(crate) struct Sim {
     personal: BTreeSet<SpaceId>,
     /// Everybody's words.
     words: BTreeMap<String, String>,
+    /// Backups that were made, and whose they are.
+    backups: Vec<(String, Vec<u8>)>,
     /// Keys that somebody's words have ended, as an honest relay knows.
     ended: BTreeSet<(SpaceId, DeviceId)>,
     /// Until when what computers wrote in a space is kept, where they were cut off or their person left.
@@ -268,6 +272,7 @@ impl Sim {
             spaces: BTreeSet::new(),
             personal: BTreeSet::new(),
             words: BTreeMap::new(),
+            backups: Vec::new(),
             ended: BTreeSet::new(),
             safe: BTreeMap::new(),
             steps: Vec::new(),

@@ -187,6 +187,38 @@ fn a_computer_whose_invitation_was_taken_back_for_another_one_is_let_in_and_lose
 }
 
 #[test]
+fn a_computer_that_was_put_back_comes_again_into_what_began_since() {
+    let mut world = World::new(10);
+    with_two(&mut world);
+    settle(&mut world);
+    let before = world.copy("Ben's tablet");
+    let later = world.act("Ben", |profile, outside| profile.new_alliance("Later", Some(RELAY), outside));
+    world.add("Ben", later, note("Of the one that began later"));
+    settle(&mut world);
+    assert_eq!(titles(&mut world, "Ben's tablet", later), ["Of the one that began later"]);
+    world.restore("Ben's tablet", &before);
+    assert_eq!(world.act("Ben's tablet", |profile, _| profile.alliances()).len(), 2);
+    // It has lost the key with which it was let in; it asks, and the other one answers.
+    for _ in 0..2 {
+        world.sync("Ben's tablet");
+        for invitation in world.act("Ben's tablet", |profile, outside| profile.tend_computers(outside)).ways {
+            _ = world.try_join("Ben's tablet", invitation);
+        }
+        world.sync("Ben's tablet");
+        world.tend("Ben");
+    }
+    settle(&mut world);
+    assert_eq!(titles(&mut world, "Ben's tablet", later), ["Of the one that began later"]);
+    world.add("Ben's tablet", later, note("By it"));
+    settle(&mut world);
+    assert_eq!(titles(&mut world, "Ben", later), ["By it", "Of the one that began later"]);
+    // And nobody goes on asking.
+    let wrote = world.act("Ben", |profile, outside| profile.tend_computers(outside)).wrote;
+    let waits = world.act("Ben's tablet", |profile, outside| profile.tend_computers(outside));
+    assert!(!wrote && !waits.wrote && waits.ways.is_empty());
+}
+
+#[test]
 fn a_computer_that_was_copied_goes_on_under_fresh_keys_and_loses_no_word() {
     let mut world = World::new(4);
     let [first, second] = with_two(&mut world);

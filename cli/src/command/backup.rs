@@ -4,9 +4,10 @@ mod create;
 mod restore;
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::BufReader,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use alliance_core::{
@@ -21,6 +22,9 @@ pub use restore::{Merged, Restore, RestoredFrom};
 
 use super::{Answer, Context, recovery};
 use crate::{env::Moment, error::CliError};
+
+/// How the folders begin in which drills restore.
+const DRILL: &str = ".drill-";
 
 /// Arguments of `backup`.
 #[derive(Args, Debug)]
@@ -239,7 +243,8 @@ fn drill(file: Option<PathBuf>, words: bool, context: &Context<'_>) -> Result<An
     let (home, name) = context.home()?;
     // Beside the profile, which is readable by its owner only, and where there is room for as much again.
     let folder = home.file(&name).with_file_name("");
-    let scratch = tempfile::Builder::new().prefix(".drill-").tempdir_in(&folder);
+    clear_drills(&folder);
+    let scratch = tempfile::Builder::new().prefix(DRILL).tempdir_in(&folder);
     let scratch = scratch.map_err(|source| CliError::Folder { path: folder.clone(), source })?;
     let mut outside = context.outside();
     let from = match &file {
@@ -255,6 +260,19 @@ fn drill(file: Option<PathBuf>, words: bool, context: &Context<'_>) -> Result<An
     let spaces = profile.drill(open(&from)?, &restored, words.as_ref(), &mut outside.world())?;
     let spaces: Vec<_> = spaces.into_iter().map(Row::from).collect();
     Ok(Answer::Drilled(Tried { file, whole: spaces.iter().all(|it| it.whole), spaces }))
+}
+
+/// Takes away what drills left behind that were killed. Those of today may still be going on.
+fn clear_drills(folder: &Path) {
+    let is_old = |entry: &fs::DirEntry| {
+        let changed = entry.metadata().and_then(|it| it.modified()).ok();
+        changed.and_then(|it| it.elapsed().ok()).is_some_and(|age| age > Duration::from_hours(24))
+    };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(DRILL) && is_old(&entry) {
+            _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// What is kept aside, for whoever asks how things stand.

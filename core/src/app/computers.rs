@@ -76,6 +76,7 @@ struct Named {
 
 /// An invitation into an alliance for one of the computers.
 struct Admission {
+    item: ItemId,
     space: SpaceId,
     whose: DeviceId,
     invitation: String,
@@ -178,24 +179,56 @@ impl Profile {
             };
             for (device, keys) in others {
                 for space in alliances.iter().filter(|_| !planted::is(Bug::LaterAllianceForgotten)) {
-                    let offered: Vec<_> = admissions.iter().filter(open).filter(|it| it.space == *space).collect();
+                    let offered = admissions.iter().filter(|it| it.space == *space && keys.contains(&it.whose));
+                    let offered: Vec<_> = offered.collect();
+                    let asks: Vec<_> = offered.iter().filter(|it| it.until == admission::ASKED).collect();
                     let Some(relay) = relays.iter().find(|relay| relay.keeps(space)) else { continue };
                     let here = loaded(spaces, tx, space)?;
                     let place = named.iter().find(|it| it.device == device).and_then(|it| it.places.get(space));
                     let is_there = place.is_some_and(|place| here.log.fold().device(place).is_some());
-                    let is_offered = offered.iter().any(|it| keys.contains(&it.whose) && !was_in_vain(here, it));
-                    if is_there || is_offered || !is_in(here) {
+                    let mut is_offered = false;
+                    for admission in offered.iter().copied().filter(open) {
+                        is_offered |= !was_in_vain(tx, here, admission)?;
+                    }
+                    if (is_there && asks.is_empty()) || is_offered || !is_in(here) {
                         continue;
                     }
-                    let terms = (space, Purpose::OwnDevice, now + ADMISSION);
-                    let way = profile::offer(tx, spaces, Some(relay), terms, world)?;
-                    let plan = admission::keep(space, &device, &way.reveal(), now + ADMISSION);
-                    let target = Target::new(&row, admission::KIND.name, None, world.rng);
-                    intent::write(tx, documents, &target, &plan, world)?;
+                    // Of several the latest is taken up.
+                    let latest = offered.iter().map(|it| it.until.saturating_add(1)).max().unwrap_or(0);
+                    let until = latest.max(now + ADMISSION);
+                    let way = profile::offer(tx, spaces, Some(relay), (space, Purpose::OwnDevice, until), world)?;
+                    let plan = admission::keep(space, &device, &way.reveal(), until);
+                    let mut targets = Vec::new();
+                    for asks in &asks {
+                        let item = super::ItemRef { space: personal, item: asks.item };
+                        targets.push(Target::existing(tx, &item)?);
+                    }
+                    if targets.is_empty() {
+                        targets.push(Target::new(&row, admission::KIND.name, None, world.rng));
+                    }
+                    for target in targets {
+                        intent::write(tx, documents, &target, &plan, world)?;
+                    }
                     tended.wrote = true;
                 }
             }
             Ok(tended)
+        });
+        self.settle(result)
+    }
+
+    /// An invitation that one of this person's computers prepared did not let this one in, and never will: whoever of them
+    /// comes next makes another one.
+    pub(super) fn ask_again(&mut self, invitation: &Invitation, world: &mut World<'_>) -> Result<(), AppError> {
+        let personal = self.personal()?.space;
+        let Self { store, documents, .. } = self;
+        let result = store.write(|tx| {
+            let reveals = |it: &Admission| it.invitation == *invitation.reveal();
+            for admission in admissions(tx, &personal)?.into_iter().filter(reveals) {
+                let target = Target::existing(tx, &super::ItemRef { space: personal, item: admission.item })?;
+                intent::write(tx, documents, &target, &admission::ask_again(), world)?;
+            }
+            Ok(())
         });
         self.settle(result)
     }

@@ -133,7 +133,13 @@ impl Inquiry for Joining {
 impl Joining {
     /// Redeems the invitation for a person, in their profile.
     pub fn finish(self, profile: &mut Profile, world: &mut World<'_>) -> Result<(), AppError> {
-        self.check(world.now).map_err(AppError::NotInvited)?;
+        if let Err(why) = self.check(world.now) {
+            let is_dead = matches!(why, NotInvited::Used | NotInvited::Expired | NotInvited::Withdrawn);
+            if is_dead && profile.personal().is_ok() {
+                profile.ask_again(&self.invitation, world)?;
+            }
+            return Err(AppError::NotInvited(why));
+        }
         let space = self.log.space();
         let fold = self.log.fold();
         let relay = self.invitation.terms().relay.as_ref().map(|relay| relay_address(&relay.url)).transpose()?;

@@ -5,6 +5,9 @@ use alliance_replica::id::{DeviceId, SpaceId};
 use super::{Field, Kind, Plan};
 use crate::document::Edit;
 
+/// The last second of what let nobody in.
+pub const ASKED: u64 = 0;
+
 /// The kind.
 pub const KIND: Kind = Kind {
     name: "admission",
@@ -17,6 +20,13 @@ pub const KIND: Kind = Kind {
     own: &[],
     titles: &[],
 };
+
+/// Says that an invitation did not let the computer in for which it is, and that it needs another one.
+pub fn ask_again() -> Plan {
+    let mut plan = Plan::default();
+    plan.shared().push(Edit::Put("until".to_owned(), Some(ASKED.to_string().as_str().into())));
+    plan
+}
 
 /// Keeps an invitation to an alliance for the computer that has a key in the personal space: its own, or that of the
 /// invitation with which it comes. `until` is the last second of the invitation, unix time.

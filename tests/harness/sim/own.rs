@@ -93,6 +93,10 @@ impl Sim {
             Some(Err(error)) => return self.cannot(by, error),
             Some(Ok(kept)) => self.strike("computer renewed", format!("{by}, but for {kept:?}")),
         }
+        // What a copy of it writes under the old key is not held against anybody.
+        let own = own_space(&self.devices[by].folder().join(DATABASE));
+        self.spaces.extend(own);
+        self.personal.extend(own);
         for space in self.spaces.clone() {
             let Some(device) = self.device_of(by, space) else { continue };
             self.ends(space, |sim, name| name != by && sim.device_of(name, space) == Some(device), None);
@@ -241,7 +245,7 @@ impl Sim {
     }
 
     /// Somebody may not do what they wanted with their computers; anything else is a failure.
-    fn cannot(&mut self, name: &str, error: AppError) -> Result<(), Violation> {
+    pub(crate) fn cannot(&mut self, name: &str, error: AppError) -> Result<(), Violation> {
         match error {
             AppError::Ended | AppError::NoRelay | AppError::NotHereYet => {
                 self.say(format!("{name} may not do that: {error}"));

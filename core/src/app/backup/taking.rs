@@ -10,7 +10,7 @@ use alliance_replica::{
 
 use super::{
     AppError, Backup, BackupError, Begin, Chain, DeviceSecret, Entries, Log, Piece, Profile, Reading, Space, SpaceHead,
-    SpaceKind, Unsent, Words, World, Written, chain_of, check, damaged, enter, loaded, open_by, tidy,
+    SpaceKind, Unsent, Words, World, Written, chain_of, check, check_unsent, damaged, enter, loaded, open_by, tidy,
 };
 use crate::{
     app::{
@@ -333,6 +333,8 @@ impl Profile {
             if head.member != space.row.member {
                 return Err(AppError::Backup(BackupError::OtherPerson));
             }
+            // The file may be another one than that which was looked at.
+            check_unsent(head, &space.log.fold().lineage(&head.device), &unsent)?;
             if apply::is_open(space) {
                 apply::settle(tx, space, documents, Since::default(), world.now)?;
             }

@@ -41,12 +41,16 @@ pub(super) fn named(tx: &Tx<'_>, personal: &SpaceId) -> Result<Vec<Named>, AppEr
     Ok(all)
 }
 
-/// True if an invitation was taken back before whoever took it up was let in.
-pub(super) fn was_in_vain(space: &Space, admission: &Admission) -> bool {
-    let Ok(way) = Invitation::parse(&admission.invitation) else { return true };
+/// True if an invitation was taken back before whoever took it up was let in, or nobody here knows of it: whoever made it
+/// may have lost it.
+pub(super) fn was_in_vain(tx: &Tx<'_>, space: &Space, admission: &Admission) -> Result<bool, AppError> {
+    let Ok(way) = Invitation::parse(&admission.invitation) else { return Ok(true) };
     let (key, fold) = (way.device_secret().id(), space.log.fold());
     let came = redeemed(space, &key).is_some_and(|device| fold.device(&device).is_some());
-    !came && fold.device(&key).is_some_and(|it| !it.live)
+    Ok(match fold.device(&key) {
+        Some(it) => !came && !it.live,
+        None => !tx.invitations(&space.id())?.iter().any(|it| it.mine && it.device == key),
+    })
 }
 
 /// The computers that the personal space names, and those that came with an invitation and have not said where they are.
@@ -84,6 +88,7 @@ pub(super) fn admissions(tx: &Tx<'_>, personal: &SpaceId) -> Result<Vec<Admissio
     let read = |row: Row| {
         let text = |field| row.text(Writer::Everyone, field);
         Some(Admission {
+            item: row.item,
             space: SpaceId::from_hex(text("space"))?,
             whose: DeviceId::from_hex(text("for"))?,
             invitation: text("invitation").to_owned(),
