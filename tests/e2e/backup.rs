@@ -82,6 +82,7 @@ fn a_backup_is_its_owners_alone_and_replaces_nothing_unasked() {
     let refused = town.anna.refused(&["backup", "create", path]);
     assert_eq!((refused.exit, &*refused.code), (1, "backup_file"), "{refused:?}");
     assert!(refused.hint.contains("--force"), "{refused:?}");
+    assert!(refused.message.ends_with("there is something of that name already"), "{refused:?}");
     assert_eq!(fs::read(&file).expect("bytes"), before);
     town.anna.ok(&["backup", "create", path, "--force"]);
     assert_ne!(fs::read(&file).expect("bytes"), before);
@@ -93,9 +94,16 @@ fn a_backup_is_its_owners_alone_and_replaces_nothing_unasked() {
         looked["spaces"].as_array().expect("a list").iter().all(|it| it["more"] == 0 && it["lacks"] == 0),
         "{looked}"
     );
+    assert!(town.anna.ok(&["backup", "verify", path]).contains("the same as here"));
+    town.anna.ok(&["note", "add", "Written since"]);
+    let looked = town.anna.run(&["backup", "verify", path]).to_string();
+    assert!(looked.contains("older: here, and not in it, 1 thing not sent yet more"), "{looked}");
+    assert!(looked.contains("`alliance backup create` makes a new one"), "{looked}");
+    assert_eq!(town.anna.json(&["backup", "verify", path])["spaces"][0]["lacks_unsent"], 1);
     town.sync(&[&town.anna]);
     let looked = town.anna.json(&["backup", "verify", path]);
     assert!(looked["spaces"][0]["lacks"].as_u64() > Some(0), "{looked}");
+    assert_eq!(looked["spaces"][0]["lacks_unsent"], 0, "{looked}");
 }
 
 #[test]
@@ -425,6 +433,16 @@ fn what_is_no_backup_of_this_person_is_refused_and_nothing_is_changed() {
     let bens_words = restore(&town.ben, &file, &words, &["--words"]).end().refusal();
     assert_eq!(bens_words.code, "backup_other", "{bens_words:?}");
     assert_eq!(town.anna.refused(&["backup", "create"]).code, "usage");
+    let folder = town.anna.home().to_str().expect("text");
+    for (arguments, said) in [
+        (["backup", "verify", folder], "it is a folder"),
+        (["backup", "restore", "/nowhere/all.backup"], "there is no such file or folder"),
+        (["backup", "create", "/nowhere/all.backup"], "there is no such file or folder"),
+        (["backup", "create", &format!("{file}/all.backup")], "a part of its path is no folder"),
+    ] {
+        let refused = town.anna.refused(&arguments);
+        assert!(refused.code == "backup_file" && refused.message.ends_with(said), "{refused:?}");
+    }
 }
 
 #[test]

@@ -45,7 +45,13 @@ fn two_histories_end_the_keys_and_words_let_both_copies_go_on() {
         assert!(kinds(person).contains(&"device-wrote-two-histories".to_owned()), "{}", person.name);
     }
     let refused = town.anna.refused(&["note", "add", "More"]);
-    assert!(refused.code == "ended" && refused.hint.contains("device renew"), "{refused:?}");
+    assert!(refused.code == "ended" && refused.hint.contains("alliance status"), "{refused:?}");
+    for verb in ["sync", "status"] {
+        let said = town.anna.run(&[verb]).to_string();
+        assert!(said.contains("Two histories were written") && said.contains("device renew"), "{said}");
+        assert!(!said.contains("cut off") && !said.contains("backup create"), "{said}");
+    }
+    assert_eq!(town.anna.json(&["status"])[0]["out"]["why"], "two-histories");
     let said = copy.run(&["sync"]);
     assert!(said.to_string().contains("device renew"), "{said}");
 

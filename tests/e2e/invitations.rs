@@ -150,3 +150,20 @@ fn a_joiner_whose_relay_dies_after_the_first_words_is_in_after_the_next_sync() {
     assert_eq!(town.ben.json(&["note", "list"])[0]["title"], "I am here");
     town.assert_equal();
 }
+
+#[test]
+fn ones_own_invitation_that_lets_no_computer_in_sends_nobody_to_the_other_person() {
+    let town = Town::together();
+    let word = town.ben.json(&["invite", "--device"])["invitation"].as_str().expect("a word").to_owned();
+    let own = |person: &Person, code: &str| {
+        let refused = person.refused(&["join", &word]);
+        expect(&refused, 1, code, "alliance invite --device");
+        assert!(refused.hint.contains("your other computer") && !refused.hint.contains("other person"), "{refused:?}");
+    };
+    own(&Person::new("ben"), "invitation_unknown");
+    town.sync(&[&town.ben]);
+    own(&Person::new("ben").at(A_LATER_YEAR), "invitation_expired");
+    let tablet = Person::new("ben");
+    tablet.json(&["join", &word]);
+    own(&Person::new("ben"), "invitation_used");
+}

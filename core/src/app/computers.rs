@@ -50,6 +50,8 @@ pub struct Computer {
     pub this: bool,
     /// False once it was cut off everywhere.
     pub live: bool,
+    /// True if it is to be cut off somewhere with the next exchange.
+    pub ends: bool,
     /// Which device it is where.
     pub places: BTreeMap<SpaceId, DeviceId>,
     /// Things of which it is not known whether it has what was written here last.
@@ -210,6 +212,7 @@ impl Profile {
             for (index, row) in rows.iter().enumerate() {
                 let space = loaded(spaces, tx, &row.space)?;
                 let fold = space.log.fold();
+                let endings = tx.endings(&row.space)?;
                 let own = fold.devices().filter(|(_, it)| it.member == row.member && it.role == Role::Ordinary);
                 let mut own: Vec<_> = own.map(|(device, it)| (*device, it.live)).collect();
                 if !own.iter().any(|(device, _)| *device == row.device) {
@@ -233,13 +236,15 @@ impl Profile {
                         places.clone_from(&this);
                     }
                     let other = live && !is_this;
+                    let ends = other && endings.iter().any(|it| it.device == device && it.reason.is_some());
                     let missing = if other { status::lacks(tx, space, &device)? } else { 0 };
                     match all.iter_mut().find(|it| it.places.get(&row.space) == Some(&device)) {
                         Some(seen) => {
                             seen.live |= live;
+                            seen.ends |= ends;
                             seen.missing += missing;
                         }
-                        None => all.push(Computer { name, this: is_this, live, places, missing }),
+                        None => all.push(Computer { name, this: is_this, live, ends, places, missing }),
                     }
                 }
             }
@@ -248,10 +253,14 @@ impl Profile {
         })
     }
 
-    /// Gives a computer of this person a name.
+    /// Gives a computer of this person a name that no other one of theirs has.
     pub fn name_computer(&mut self, computer: &Computer, name: &str, world: &mut World<'_>) -> Result<(), AppError> {
         let personal = self.personal()?.space;
         let device = computer.places.get(&personal).copied().ok_or(AppError::NotYourDevice)?;
+        let same = |it: &Computer| it.name.trim().to_lowercase() == name.trim().to_lowercase();
+        if self.computers()?.iter().any(|it| same(it) && it.places.get(&personal) != Some(&device)) {
+            return Err(AppError::NameTaken { name: name.to_owned() });
+        }
         let Self { store, documents, .. } = self;
         let result = store.write(|tx| {
             let intent = computer::Intent { name: Some(name.to_owned()), ..Default::default() };
@@ -408,15 +417,19 @@ fn name_this(
     let is_taken =
         |name: &str| all.iter().any(|it| it.name == name && it.device != personal.device && !old.contains(&it.device));
     let name = match before {
-        None => Some(format!("computer {}", all.len() + 1)),
-        Some(before) if before.device != personal.device && is_taken(&before.name) => {
-            (1..=all.len() + 1).map(|n| format!("computer {n}")).find(|name| all.iter().all(|it| it.name != *name))
-        }
+        None => Some(free_name(&all)),
+        Some(before) if before.device != personal.device && is_taken(&before.name) => Some(free_name(&all)),
         Some(_) => None,
     };
     let intent = computer::Intent { device: Some(personal.device), name, places, not_places };
     put(tx, documents, &personal.space, before.and_then(|it| it.item), (personal.device, intent), world)?;
     Ok(true)
+}
+
+/// The name of the lowest number that no computer has.
+fn free_name(all: &[Named]) -> String {
+    let is_free = |name: &String| all.iter().all(|it| it.name != *name);
+    (1..=all.len() + 1).map(|n| format!("computer {n}")).find(is_free).unwrap_or_default()
 }
 
 /// Says in the personal space which device a computer is where that made a backup, if nobody has said it: it may be lost,
@@ -432,7 +445,8 @@ pub(super) fn name_other(
     if all.iter().any(|it| it.device == device) {
         return Ok(());
     }
-    let name = if name.is_empty() { format!("computer {}", all.len() + 1) } else { name.to_owned() };
+    let is_free = !name.is_empty() && all.iter().all(|it| it.name != name);
+    let name = if is_free { name.to_owned() } else { free_name(&all) };
     let places = places.iter().filter(|(space, _)| *space != personal).map(|(space, it)| (*space, *it)).collect();
     let intent = computer::Intent { device: Some(device), name: Some(name), places, ..Default::default() };
     put(tx, documents, personal, None, (device, intent), world)

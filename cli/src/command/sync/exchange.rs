@@ -12,7 +12,7 @@ use alliance_replica::id::{ItemId, SpaceId};
 
 use super::{Both, Came, Synced, Traffic, Why, notices::Notices, why};
 use crate::{
-    command::{Answer, Context, item::Named, status::Held},
+    command::{Answer, Context, device::out::Out, item::Named, status::Held},
     error::CliError,
     net::{relay::Talk, stay::Stay},
     render::status::PRIVATE,
@@ -99,6 +99,10 @@ impl<'a> Exchange<'a> {
             let both = self.both(space, met)?;
             let profile = &mut *self.stay.profile;
             let items = profile.some(space, items)?.into_iter().map(Named::from).collect();
+            let out = match why {
+                Some(_) => Out::of(profile, space, self.context)?,
+                None => None,
+            };
             let (choices, held) = match alliance {
                 Some(alliance) => (profile.conflicts(space)?.len(), Held::of(profile, alliance)?),
                 None => (0, None),
@@ -120,6 +124,7 @@ impl<'a> Exchange<'a> {
                 choices,
                 refused: why.and_then(Why::refused),
                 unsealed: why.and_then(Why::unsealed),
+                out,
             });
         }
         Ok(rows)

@@ -161,6 +161,10 @@ impl Session {
             if matches!(code, Code::UnknownSpace | Code::Token) {
                 self.absent.insert(line.space);
             }
+            // Who left, and was told that it is on disk, is let in nowhere, as wished.
+            if code == Code::NotMember && profile.space(&line.space)?.has_said_it_left() {
+                return profile.set_hindrance(&line.space, None);
+            }
             self.events.push_back(SessionEvent::Hindered { space: line.space, why: Hindrance::Refused(code) });
         }
         Ok(())
