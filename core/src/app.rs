@@ -22,6 +22,7 @@ mod joining;
 mod late;
 mod live;
 mod membership;
+mod parting;
 mod presence;
 mod profile;
 mod query;

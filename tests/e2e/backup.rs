@@ -97,7 +97,7 @@ fn a_backup_is_its_owners_alone_and_replaces_nothing_unasked() {
     assert!(town.anna.ok(&["backup", "verify", path]).contains("the same as here"));
     town.anna.ok(&["note", "add", "Written since"]);
     let looked = town.anna.run(&["backup", "verify", path]).to_string();
-    assert!(looked.contains("older: here, and not in it, 1 thing not sent yet more"), "{looked}");
+    assert!(looked.contains("older: 1 thing not sent yet came since"), "{looked}");
     assert!(looked.contains("`alliance backup create` makes a new one"), "{looked}");
     assert_eq!(town.anna.json(&["backup", "verify", path])["spaces"][0]["lacks_unsent"], 1);
     town.sync(&[&town.anna]);
@@ -464,4 +464,26 @@ fn a_drill_says_that_everything_would_come_back_and_what_would_not() {
     assert_eq!(tried.code, Some(1), "{tried}");
     assert!(tried.stderr.contains("Not everything would come back. Missing: 1 thing as it is here"), "{tried}");
     assert_eq!(fs::read_dir(town.anna.home().join("default")).expect("a folder").count(), before, "nothing stays");
+}
+
+#[test]
+fn computers_that_were_named_at_the_same_time_end_with_names_of_their_own() {
+    let (town, words) = with_words();
+    let file = backup(&town.anna, "all.backup");
+    let bare = [Person::new("anna"), Person::new("anna")];
+    for person in &bare {
+        back(person, &file, &words, &["--offline"]);
+        // Before it hears of the others.
+        person.ok(&["invite", "--device"]);
+        assert_eq!(person.json(&["device"])[0]["name"], "computer 2");
+    }
+    let all = [&bare[0], &bare[1], &town.anna];
+    all.iter().chain(&all).chain(&all).for_each(|person| town.sync(&[person]));
+    for person in all {
+        let devices = person.json(&["device"]);
+        let name = |it: &Value| it["name"].as_str().expect("text").to_owned();
+        let names: BTreeSet<_> = devices.as_array().expect("a list").iter().map(name).collect();
+        let expected: BTreeSet<_> = (1..=3).map(|n| format!("computer {n}")).collect();
+        assert_eq!(names, expected, "{devices}");
+    }
 }

@@ -131,9 +131,9 @@ fn beside(space: &Space) -> Vec<Cell> {
     let is = match (space.here, space.more, newer.is_empty()) {
         (false, ..) => "not here".to_owned(),
         (_, 0, true) => "the same as here".to_owned(),
-        (_, 0, false) => format!("older: here, and not in it, {newer} more"),
+        (_, 0, false) => format!("older: {newer} came since"),
         (_, more, true) => format!("{more} not here"),
-        (_, more, false) => format!("{more} not here; here, and not in it, {newer} more"),
+        (_, more, false) => format!("{more} not here; {newer} came since"),
     };
     let mut cells = held(space);
     cells.insert(2, cell(is));

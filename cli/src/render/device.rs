@@ -14,7 +14,7 @@ use crate::{
 const NAMED: usize = 3;
 
 /// What brings over what a computer that was cut off had not sent.
-const BRINGS_OVER: &str = "`alliance backup create FILE` here, and `alliance backup restore FILE` on a computer of yours that is in, bring over what was not sent";
+const BRINGS_OVER: &str = "`alliance backup create FILE` here, and `backup restore FILE` on a computer of yours that is in, bring over what was not sent";
 
 /// All computers, this one first.
 pub fn computers(computers: &[Row], page: &mut Page) {
@@ -78,7 +78,7 @@ pub fn out<'a>(all: impl Iterator<Item = &'a Out>, page: &mut Page) {
     match out.why {
         Why::CutOff => {
             page.talk(&format!("{BRINGS_OVER}."));
-            page.talk("To use this computer again, take it in as a new one, with another --profile: `alliance invite --device` there, and `alliance join` here.");
+            page.talk("To use this computer again, take it in as a new one, with another --profile: `invite --device` there, and `join` here.");
         }
         Why::TwoHistories => page.talk(
             "`alliance device renew` with your 24 recovery words lets this computer in again, and nothing is lost.",

@@ -23,7 +23,7 @@ use super::{
     AppError, Profile, World,
     documents::Documents,
     intent::{self, Target},
-    profile, query,
+    parting, profile, query,
     receive::loaded,
     space::Space,
     status,
@@ -40,6 +40,9 @@ type Loaded = BTreeMap<SpaceId, Space>;
 
 /// Seconds for which a computer that is in the personal space already may be on its way into an alliance.
 const ADMISSION: u64 = 30 * 24 * 60 * 60;
+
+/// How a computer is called to which nobody gave a name, before its number.
+const NUMBERED: &str = "computer ";
 
 /// A computer of this person.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -166,6 +169,7 @@ impl Profile {
                 return Ok(tended);
             }
             tended.wrote |= name_this(tx, spaces, documents, world)?;
+            tended.wrote |= parting::say(tx, spaces, documents, world)?;
             tended.wrote |= lost::end(tx, spaces, &personal)?;
             let named = named(tx, &personal)?;
             let alliances = alliances(tx)?;
@@ -407,7 +411,11 @@ fn name_this(
     let before = before.or_else(|| all.iter().find(|it| old.contains(&it.device)));
     let is_said = |row: &SpaceRow| before.is_some_and(|it| it.places.get(&row.space) == Some(&row.device));
     let said: Vec<_> = rows.iter().filter(|row| row.kind == SpaceKind::Alliance && !is_said(row)).collect();
-    if before.is_some_and(|it| it.device == personal.device) && said.is_empty() {
+    // Of several that were named at the same time all but one take another name.
+    let has_it = |it: &Named, name: &str| it.name == name && it.device < personal.device && !old.contains(&it.device);
+    let is_twin = |name: &str| name.starts_with(NUMBERED) && all.iter().any(|it| has_it(it, name));
+    let is_twin = before.is_some_and(|it| it.device == personal.device && is_twin(&it.name));
+    if before.is_some_and(|it| it.device == personal.device) && said.is_empty() && !is_twin {
         return Ok(false);
     }
     let places = said.iter().map(|row| (row.space, row.device)).collect();
@@ -418,7 +426,7 @@ fn name_this(
         |name: &str| all.iter().any(|it| it.name == name && it.device != personal.device && !old.contains(&it.device));
     let name = match before {
         None => Some(free_name(&all)),
-        Some(before) if before.device != personal.device && is_taken(&before.name) => Some(free_name(&all)),
+        Some(before) if is_twin || before.device != personal.device && is_taken(&before.name) => Some(free_name(&all)),
         Some(_) => None,
     };
     let intent = computer::Intent { device: Some(personal.device), name, places, not_places };
@@ -429,7 +437,7 @@ fn name_this(
 /// The name of the lowest number that no computer has.
 fn free_name(all: &[Named]) -> String {
     let is_free = |name: &String| all.iter().all(|it| it.name != *name);
-    (1..=all.len() + 1).map(|n| format!("computer {n}")).find(is_free).unwrap_or_default()
+    (1..=all.len() + 1).map(|n| format!("{NUMBERED}{n}")).find(is_free).unwrap_or_default()
 }
 
 /// Says in the personal space which device a computer is where that made a backup, if nobody has said it: it may be lost,

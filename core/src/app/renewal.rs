@@ -26,7 +26,7 @@ use super::{
     AppError, Hindrance, NotRestored, Profile, World,
     apply::{self, Since},
     computers::is_in,
-    membership, profile,
+    membership, parting, profile,
     receive::loaded,
     relays,
     space::Space,
@@ -233,7 +233,8 @@ impl Space {
 
 /// True if this computer's own key is of no use in a space.
 fn needs_words(tx: &Tx<'_>, space: &Space) -> Result<bool, AppError> {
-    if space.log.fold().left().contains(&space.row.member) || profile::awaits(space) {
+    let has_left = space.log.fold().left().contains(&space.row.member) || parting::has_left(tx, &space.id())?;
+    if has_left || profile::awaits(space) {
         return Ok(false);
     }
     let refused = relays::hindrance(tx, &space.id())? == Some(Hindrance::Refused(Code::NotMember));

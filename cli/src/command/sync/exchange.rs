@@ -93,7 +93,7 @@ impl<'a> Exchange<'a> {
         let shared = alliances.iter().map(|it| it.space).filter(|space| spaces.contains(space));
         let personal = spaces.iter().filter(|space| of(space).is_none()).copied();
         for space in shared.chain(personal) {
-            let (why, alliance) = (self.hindered.get(&space).copied(), of(&space));
+            let (mut why, alliance) = (self.hindered.get(&space).copied(), of(&space));
             let tally = tallies.get(&space).copied().unwrap_or_default();
             let News { items, met } = self.news.remove(&space).unwrap_or_default();
             let both = self.both(space, met)?;
@@ -103,6 +103,11 @@ impl<'a> Exchange<'a> {
                 Some(_) => Out::of(profile, space, self.context)?,
                 None => None,
             };
+            // Another computer of this person said that they left, just after the relay let nobody in.
+            if why.is_some() && out.is_none() && alliance.is_some_and(|it| it.state == AllianceState::Ended) {
+                profile.set_hindrance(&space, None)?;
+                why = None;
+            }
             let (choices, held) = match alliance {
                 Some(alliance) => (profile.conflicts(space)?.len(), Held::of(profile, alliance)?),
                 None => (0, None),
