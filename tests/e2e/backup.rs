@@ -224,8 +224,11 @@ fn who_came_back_without_the_relay_is_let_in_by_it_with_the_next_sync() {
     let bare = Person::new("anna");
     let refused = restore(&bare, &file, &words, &[]).end().refusal();
     assert_eq!((refused.exit, &*refused.code), (7, "relay_unreachable"), "{refused:?}");
-    assert!(refused.hint.contains("--offline"), "{refused:?}");
-    assert_eq!(bare.refused(&["today"]).code, "not_restored");
+    assert!(refused.hint.contains("--offline") && refused.hint.contains("--without"), "{refused:?}");
+    let unfinished = bare.refused(&["today"]);
+    assert!(unfinished.code == "not_restored" && unfinished.hint.contains("--offline"), "{unfinished:?}");
+    let came = back(&Person::new("anna"), &file, &words, &["--without", &town.url()]);
+    assert_eq!(came["offline"], true, "there is no other one to ask");
     back(&bare, &file, &words, &["--offline"]);
     bare.ok(&["note", "add", "Written offline"]);
     town.start_relay();

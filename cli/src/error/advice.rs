@@ -245,7 +245,7 @@ fn not_restored(why: NotRestored) -> Advice {
             Exit::Failed,
             Some("nothing was changed; --profile <name> brings the person of these words back beside it".to_owned()),
         ),
-        NotRestored::Ended => failed("words_ended", "take the newest words: `alliance recovery check` tells which work"),
+        NotRestored::Ended => failed("words_ended", "take other words of yours: `alliance recovery check` tells which work"),
         NotRestored::OtherRelay => failed(
             "other_relay",
             "ask whoever runs the relay; nothing was sent to it that is not sealed",

@@ -73,6 +73,7 @@ pub fn out<'a>(all: impl Iterator<Item = &'a Out>, page: &mut Page) {
         }
         Why::TwoHistories => "Two histories were written under the keys of this computer: it was copied, or put back from a backup, and both went on.".to_owned(),
         Why::Unknown => "The relay does not let this computer in.".to_owned(),
+        Why::NotLetIn => "This computer was never let in, and the invitation by which it came works no more.".to_owned(),
     };
     page.talk(&format!("{happened} Everything that was written here is still here."));
     match out.why {
@@ -83,6 +84,7 @@ pub fn out<'a>(all: impl Iterator<Item = &'a Out>, page: &mut Page) {
         Why::TwoHistories => page.talk(
             "`alliance device renew` with your 24 recovery words lets this computer in again, and nothing is lost.",
         ),
+        Why::NotLetIn => page.talk("A new invitation lets it in, taken up with another --profile here: `invite --device` on another computer of yours, or `invite` where the alliance was made."),
         Why::Unknown => {
             page.talk(&format!(
                 "If it was cut off, on another computer of yours or by your recovery words: {BRINGS_OVER}."

@@ -50,6 +50,8 @@ pub enum Out {
     Forked,
     /// A relay does not let it in, and nothing here says why.
     Refused,
+    /// It was never let in, and a relay does not know the invitation any more by which it came.
+    NotLetIn,
 }
 
 /// Who cut a computer off.
@@ -95,11 +97,14 @@ impl Profile {
         })
     }
 
-    /// Why this computer is not in a space any more; nothing if it is, waits to be, or its person left.
+    /// Why this computer is not in a space; nothing if it is, waits to be, or its person left.
     pub fn out_of(&mut self, space: SpaceId) -> Result<Option<Out>, AppError> {
         let Self { store, spaces, .. } = self;
         let cut = store.read(|tx| {
             let loaded = loaded(spaces, tx, &space)?;
+            if profile::awaits(loaded) && is_refused(tx, &space)? {
+                return Ok(Err(Some(Out::NotLetIn)));
+            }
             if !needs_words(tx, loaded)? {
                 return Ok(Err(None));
             }
@@ -138,6 +143,7 @@ impl Profile {
         match space.log.fold().device(&key.id()) {
             Some(it) if it.role != Role::Invite && it.member == space.row.member && it.live => {}
             Some(it) if !it.live => return Err(AppError::NotRestored(NotRestored::Ended)),
+            _ if space.names_words(&key.id()) => return Err(AppError::NotRestored(NotRestored::Ended)),
             _ => return Err(AppError::NotRestored(NotRestored::OtherWords)),
         }
         let mut keys = self.secrets(words, &personal)?;
@@ -237,8 +243,12 @@ fn needs_words(tx: &Tx<'_>, space: &Space) -> Result<bool, AppError> {
     if has_left || profile::awaits(space) {
         return Ok(false);
     }
-    let refused = relays::hindrance(tx, &space.id())? == Some(Hindrance::Refused(Code::NotMember));
-    Ok(refused || !is_in(space))
+    Ok(is_refused(tx, &space.id())? || !is_in(space))
+}
+
+/// True if a relay said that this computer does not belong to a space.
+fn is_refused(tx: &Tx<'_>, space: &SpaceId) -> Result<bool, AppError> {
+    Ok(relays::hindrance(tx, space)? == Some(Hindrance::Refused(Code::NotMember)))
 }
 
 /// How this computer's key came to its end in a space.

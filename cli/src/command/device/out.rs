@@ -27,6 +27,8 @@ pub enum Why {
     TwoHistories,
     /// The relay does not let it in, and nothing here says why.
     Unknown,
+    /// It was never let in, and the invitation by which it came works no more.
+    NotLetIn,
 }
 
 impl Out {
@@ -41,6 +43,7 @@ impl Out {
         Ok(match profile.out_of(space)? {
             None => None,
             Some(app::Out::Refused) => out(Why::Unknown),
+            Some(app::Out::NotLetIn) => out(Why::NotLetIn),
             Some(app::Out::Forked) => out(Why::TwoHistories),
             Some(app::Out::Cut { by, heard }) => {
                 let by = match by {
