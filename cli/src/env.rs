@@ -104,7 +104,7 @@ impl<'a> Outside<'a> {
 }
 
 /// A point in time, shown in the person's zone and absolutely; in JSON, RFC 3339 in UTC.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Moment {
     at: Timestamp,
     zone: TimeZone,

@@ -9,7 +9,7 @@ mod report;
 use std::{io, path::PathBuf, process::ExitCode};
 
 use alliance_core::{
-    app::{AppError, Person, SessionError},
+    app::{AppError, NotInvited, Person, SessionError},
     keys::recovery::BadWords,
 };
 
@@ -188,6 +188,9 @@ pub enum CliError {
     /// An invitation for another computer, and something said about the person.
     #[error("this invitation is for another computer of the same person: who that is, and their words, are known")]
     SamePerson,
+    /// An invitation that this person made for another computer of theirs does not let it in.
+    #[error("the invitation does not let this computer in")]
+    OwnInvitation(#[source] NotInvited),
     /// No computer is called so.
     #[error("you have no computer “{text}”")]
     NoComputer {

@@ -22,6 +22,7 @@ mod joining;
 mod late;
 mod live;
 mod membership;
+mod parting;
 mod presence;
 mod profile;
 mod query;
@@ -60,6 +61,7 @@ pub use live::Typed;
 pub use profile::{AllianceInfo, AllianceState, Person};
 pub use query::{Choice, ChoiceValue, Item, Owner, Progress, Summary, Who};
 pub use relays::{Hindrance, RelayInfo, Unsealed};
+pub use renewal::{CutBy, Out};
 pub use restore::{Others, Restored, Seeking, Wanted};
 pub use search::Found;
 pub use status::{DeviceStatus, Member, Members, SpaceStatus};
@@ -246,6 +248,12 @@ pub enum AppError {
     /// The device is this one, or nobody's, or the other person's.
     #[error("that is not another computer of yours in this alliance")]
     NotYourDevice,
+    /// Another computer of this person is called so.
+    #[error("another computer of yours is called “{name}”")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
     /// This person left the alliance, or this computer was cut off.
     #[error("this alliance is over for this computer: nothing new can be written in it")]
     Ended,

@@ -10,6 +10,7 @@ pub mod computer;
 pub mod feedback;
 pub mod goal;
 pub mod note;
+pub mod parting;
 pub mod recovery;
 pub mod typing;
 
@@ -25,8 +26,16 @@ pub const TITLE: usize = 200;
 pub const LINE: usize = 100;
 
 /// The kinds that this program knows.
-pub const KINDS: [&Kind; 7] =
-    [&alliance::KIND, &feedback::KIND, &goal::KIND, &note::KIND, &recovery::KIND, &admission::KIND, &computer::KIND];
+pub const KINDS: [&Kind; 8] = [
+    &alliance::KIND,
+    &feedback::KIND,
+    &goal::KIND,
+    &note::KIND,
+    &recovery::KIND,
+    &admission::KIND,
+    &computer::KIND,
+    &parting::KIND,
+];
 
 /// The facets of an item that exist here.
 pub type Facets<'d> = BTreeMap<Writer, &'d Document>;
@@ -151,7 +160,7 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 
 /// True for kinds that programs keep for themselves, in the personal space, and show nowhere.
 pub fn is_for_programs(kind: &str) -> bool {
-    [recovery::KIND, admission::KIND, computer::KIND].iter().any(|it| it.name == kind)
+    [recovery::KIND, admission::KIND, computer::KIND, parting::KIND].iter().any(|it| it.name == kind)
 }
 
 /// True for a field of a kind that is for programs alone.

@@ -88,6 +88,7 @@ fn a_backup_is_its_owners_alone_and_replaces_nothing_unasked() {
     let refused = town.anna.refused(&["backup", "create", path]);
     assert_eq!((refused.exit, &*refused.code), (1, "backup_file"), "{refused:?}");
     assert!(refused.hint.contains("--force"), "{refused:?}");
+    assert!(refused.message.ends_with("there is something of that name already"), "{refused:?}");
     assert_eq!(fs::read(&file).expect("bytes"), before);
     town.anna.ok(&["backup", "create", path, "--force"]);
     assert_ne!(fs::read(&file).expect("bytes"), before);
@@ -99,9 +100,16 @@ fn a_backup_is_its_owners_alone_and_replaces_nothing_unasked() {
         looked["spaces"].as_array().expect("a list").iter().all(|it| it["more"] == 0 && it["lacks"] == 0),
         "{looked}"
     );
+    assert!(town.anna.ok(&["backup", "verify", path]).contains("the same as here"));
+    town.anna.ok(&["note", "add", "Written since"]);
+    let looked = town.anna.run(&["backup", "verify", path]).to_string();
+    assert!(looked.contains("older: 1 thing not sent yet came since"), "{looked}");
+    assert!(looked.contains("`alliance backup create` makes a new one"), "{looked}");
+    assert_eq!(town.anna.json(&["backup", "verify", path])["spaces"][0]["lacks_unsent"], 1);
     town.sync(&[&town.anna]);
     let looked = town.anna.json(&["backup", "verify", path]);
     assert!(looked["spaces"][0]["lacks"].as_u64() > Some(0), "{looked}");
+    assert_eq!(looked["spaces"][0]["lacks_unsent"], 0, "{looked}");
 }
 
 #[test]
@@ -222,8 +230,11 @@ fn who_came_back_without_the_relay_is_let_in_by_it_with_the_next_sync() {
     let bare = Person::new("anna");
     let refused = restore(&bare, &file, &words, &[]).end().refusal();
     assert_eq!((refused.exit, &*refused.code), (7, "relay_unreachable"), "{refused:?}");
-    assert!(refused.hint.contains("--offline"), "{refused:?}");
-    assert_eq!(bare.refused(&["today"]).code, "not_restored");
+    assert!(refused.hint.contains("--offline") && refused.hint.contains("--without"), "{refused:?}");
+    let unfinished = bare.refused(&["today"]);
+    assert!(unfinished.code == "not_restored" && unfinished.hint.contains("--offline"), "{unfinished:?}");
+    let came = back(&Person::new("anna"), &file, &words, &["--without", &town.url()]);
+    assert_eq!(came["offline"], true, "there is no other one to ask");
     back(&bare, &file, &words, &["--offline"]);
     bare.ok(&["note", "add", "Written offline"]);
     town.start_relay();
@@ -431,6 +442,16 @@ fn what_is_no_backup_of_this_person_is_refused_and_nothing_is_changed() {
     let bens_words = restore(&town.ben, &file, &words, &["--words"]).end().refusal();
     assert_eq!(bens_words.code, "backup_other", "{bens_words:?}");
     assert_eq!(town.anna.refused(&["backup", "create"]).code, "usage");
+    let folder = town.anna.home().to_str().expect("text");
+    for (arguments, said) in [
+        (["backup", "verify", folder], "it is a folder"),
+        (["backup", "restore", "/nowhere/all.backup"], "there is no such file or folder"),
+        (["backup", "create", "/nowhere/all.backup"], "there is no such file or folder"),
+        (["backup", "create", &format!("{file}/all.backup")], "a part of its path is no folder"),
+    ] {
+        let refused = town.anna.refused(&arguments);
+        assert!(refused.code == "backup_file" && refused.message.ends_with(said), "{refused:?}");
+    }
 }
 
 #[test]
@@ -459,4 +480,26 @@ fn a_drill_says_that_everything_would_come_back_and_what_would_not() {
     assert_eq!(tried.code, Some(1), "{tried}");
     assert!(tried.stderr.contains("Not everything would come back. Missing: 1 thing as it is here"), "{tried}");
     assert_eq!(fs::read_dir(town.anna.home().join("default")).expect("a folder").count(), before, "nothing stays");
+}
+
+#[test]
+fn computers_that_were_named_at_the_same_time_end_with_names_of_their_own() {
+    let (town, words) = with_words();
+    let file = backup(&town.anna, "all.backup");
+    let bare = [Person::new("anna"), Person::new("anna")];
+    for person in &bare {
+        back(person, &file, &words, &["--offline"]);
+        // Before it hears of the others.
+        person.ok(&["invite", "--device"]);
+        assert_eq!(person.json(&["device"])[0]["name"], "computer 2");
+    }
+    let all = [&bare[0], &bare[1], &town.anna];
+    all.iter().chain(&all).chain(&all).for_each(|person| town.sync(&[person]));
+    for person in all {
+        let devices = person.json(&["device"]);
+        let name = |it: &Value| it["name"].as_str().expect("text").to_owned();
+        let names: BTreeSet<_> = devices.as_array().expect("a list").iter().map(name).collect();
+        let expected: BTreeSet<_> = (1..=3).map(|n| format!("computer {n}")).collect();
+        assert_eq!(names, expected, "{devices}");
+    }
 }

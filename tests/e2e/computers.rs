@@ -5,6 +5,7 @@ use alliance_tests::{
     town::Town,
     watcher::Watcher,
 };
+use serde_json::Value;
 
 /// Ben's other computer, with everything Ben has.
 pub(crate) fn with_a_tablet(town: &Town) -> Person {
@@ -48,6 +49,11 @@ fn another_computer_has_everything_at_once_and_what_it_writes_reaches_all() {
     town.ben.ok(&["device", "rename", "Laptop"]);
     town.ben.ok(&["device", "rename", "--computer", "computer 2", "Old tablet"]);
     meet(&town, &tablet);
+    for rename in [&["device", "rename", "laptop"][..], &["device", "rename", "--computer", "Laptop", "Old tablet"]] {
+        let refused = tablet.refused(rename);
+        assert_eq!((refused.exit, &*refused.code), (2, "name_taken"), "{refused:?}");
+    }
+    tablet.ok(&["device", "rename", "Old tablet"]);
     let devices = tablet.json(&["device"]);
     let name = |at: usize| devices[at]["name"].as_str().expect("text").to_owned();
     assert_eq!([name(0), name(1)], ["Old tablet", "Laptop"], "{devices}");
@@ -120,6 +126,49 @@ fn a_lost_computer_is_refused_and_reads_nothing_new() {
 }
 
 #[test]
+fn who_is_cut_off_is_told_what_helps_and_brings_over_what_was_not_sent() {
+    let (town, words) = Town::with_words();
+    let word = town.anna.ok(&["invite", "--device"]).trim().to_owned();
+    town.sync(&[&town.anna]);
+    let tablet = Person::new("anna");
+    tablet.json(&["join", &word]);
+    for person in [&tablet, &town.anna, &tablet, &town.anna] {
+        town.sync(&[person]);
+    }
+    tablet.ok(&["note", "add", "Not sent yet"]);
+    town.anna.ok(&["device", "cut", "computer 2", "--yes"]);
+
+    // Nothing here says what happened.
+    for verb in ["sync", "status"] {
+        let told = tablet.run(&[verb]).to_string();
+        let helps = ["still here", "If it was cut off", "backup create FILE", "backup restore FILE", "device renew"];
+        for said in helps {
+            assert_eq!(told.matches(said).count(), 1, "{said}: {told}");
+        }
+    }
+    assert_eq!(tablet.json(&["status"])[0]["out"]["why"], "unknown");
+    let refused = tablet.start_with(&["device", "renew", "--yes", "--json"], &words).end().refusal();
+    assert_eq!(refused.code, "cut_off", "{refused:?}");
+    assert!(refused.hint.contains("backup create FILE") && refused.hint.contains("backup restore FILE"), "{refused:?}");
+    // The words have shown it.
+    let told = tablet.run(&["sync"]).to_string();
+    assert!(told.contains("was cut off, on your computer “computer 1”; it heard of that on "), "{told}");
+    assert!(told.contains("backup create FILE") && !told.contains("device renew"), "{told}");
+    assert_eq!(tablet.json(&["status"])[0]["out"]["why"], "cut-off");
+    assert_eq!(tablet.json(&["status"])[0]["out"]["by"], "computer 1");
+    let refused = tablet.refused(&["note", "add", "More"]);
+    assert!(refused.code == "ended" && refused.hint.contains("alliance status"), "{refused:?}");
+
+    let file = tablet.beside("all.backup").to_str().expect("text").to_owned();
+    tablet.ok(&["backup", "create", &file]);
+    town.anna.ok(&["backup", "restore", &file]);
+    town.sync(&[&town.anna, &town.ben]);
+    for person in [&town.anna, &town.ben] {
+        assert_eq!(notes(person), ["Not sent yet"], "{}", person.name);
+    }
+}
+
+#[test]
 fn a_computer_that_has_just_been_let_in_is_one_computer_and_can_be_cut() {
     let town = Town::together();
     let tablet = with_a_tablet(&town);
@@ -144,9 +193,16 @@ fn a_cut_decided_offline_goes_before_anything_else_with_the_next_sync() {
     town.stop_relay();
     let cut = town.ben.json(&["device", "cut", "computer 2", "--yes"]);
     assert_eq!(cut["done"], false, "{cut}");
+    let devices = town.ben.run(&["device"]).to_string();
+    assert!(devices.contains("to be cut off with the next sync"), "{devices}");
+    assert_eq!(town.ben.json(&["device"])[1]["ends"], true);
+    let status = town.ben.run(&["status"]).to_string();
+    assert!(status.contains("the next sync cuts computer 2 off"), "{status}");
     town.ben.ok(&["note", "add", "Not for the thief"]);
     town.start_relay();
     town.sync(&[&town.ben, &town.anna]);
+    assert_eq!(town.ben.json(&["device"])[1]["ends"], Value::Null);
+    assert!(!town.ben.run(&["status"]).to_string().contains("the next sync cuts"));
     assert_ne!(tablet.run(&["sync"]).code, Some(0));
     assert_eq!(notes(&tablet), ["For both", "Mine alone"]);
     assert!(notes(&town.anna).contains(&"Not for the thief".to_owned()));
@@ -201,6 +257,8 @@ fn who_leaves_keeps_everything_and_the_other_is_told() {
     assert_eq!(refused.code, "not_confirmed", "{refused:?}");
     let left = town.anna.json(&["leave", "--yes"]);
     assert_eq!(left["done"], true, "{left}");
+    let again = town.anna.run(&["sync"]);
+    assert_eq!((again.code, again.to_string().contains("does not")), (Some(0), false), "it is over: {again}");
     town.ben.ok(&["note", "add", "Too late"]);
     town.sync(&[&town.ben]);
     assert_eq!(notes(&town.anna), ["For both"]);

@@ -27,6 +27,8 @@ fn two_histories_end_the_keys_and_words_let_both_copies_go_on() {
     town.stop_relay();
     let backup = town.backup_relay();
     town.start_relay();
+    let paper = town.anna.beside("words.txt");
+    town.anna.ok(&["recovery", "replace", "--recovery-file", paper.to_str().expect("text")]);
     town.anna.ok(&["invite", "--device"]);
     town.anna.ok(&["note", "add", "On the first"]);
     town.anna.ok(&["sync"]);
@@ -45,10 +47,22 @@ fn two_histories_end_the_keys_and_words_let_both_copies_go_on() {
         assert!(kinds(person).contains(&"device-wrote-two-histories".to_owned()), "{}", person.name);
     }
     let refused = town.anna.refused(&["note", "add", "More"]);
-    assert!(refused.code == "ended" && refused.hint.contains("device renew"), "{refused:?}");
+    assert!(refused.code == "ended" && refused.hint.contains("alliance status"), "{refused:?}");
+    for verb in ["sync", "status"] {
+        let said = town.anna.run(&[verb]).to_string();
+        assert!(said.contains("Two histories were written") && said.contains("device renew"), "{said}");
+        assert!(!said.contains("cut off") && !said.contains("backup create"), "{said}");
+    }
+    assert_eq!(town.anna.json(&["status"])[0]["out"]["why"], "two-histories");
     let said = copy.run(&["sync"]);
     assert!(said.to_string().contains("device renew"), "{said}");
 
+    // Words that were made in one of the two histories are not taken for somebody else's.
+    let made_since = std::fs::read_to_string(&paper).expect("words");
+    let check = |words: &str| town.anna.start_with(&["recovery", "check", "--json"], words).end().stdout;
+    assert!(check(&made_since).contains("\"void\"") && check(&words).contains("\"yours\""), "{}", check(&made_since));
+    let renew_by = town.anna.start_with(&["device", "renew", "--yes", "--json"], &made_since);
+    assert_eq!(renew_by.end().refusal().code, "words_ended");
     // Other words, no words: nothing changes.
     assert_eq!(town.anna.refused(&["device", "renew", "--yes"]).code, "words");
     let renewed = renew(&town.anna, &words);

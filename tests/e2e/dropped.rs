@@ -1,6 +1,8 @@
 //! A relay forgets what nobody but its own person is in any more, with the real programs.
 
 use alliance_tests::{program::Person, seen::titles, town::Town};
+
+use crate::computers::{meet, with_a_tablet};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -40,6 +42,36 @@ fn an_alliance_is_forgotten_by_the_relay_once_both_have_left_it() {
     }
     assert_eq!(kept(&town), 2);
     assert!(town.ben.ok(&["security"]).contains("a relay forgot its copy"));
+}
+
+#[test]
+fn what_was_left_and_forgotten_comes_back_from_no_other_computer() {
+    for hears_before in [true, false] {
+        let town = Town::together();
+        let tablet = with_a_tablet(&town);
+        meet(&town, &tablet);
+        for person in [&town.anna, &town.ben] {
+            person.ok(&["leave", "--yes"]);
+        }
+        let sync = || {
+            let ran = tablet.run(&["sync"]);
+            let told = ran.to_string();
+            assert_eq!((ran.code, told.contains("does not"), told.contains("lost")), (Some(0), false, false), "{told}");
+        };
+        if hears_before {
+            sync();
+        }
+        assert_eq!(town.ben.json(&["relay", "drop", "--yes"])[0]["dropped"], true);
+        sync();
+        sync();
+        assert_eq!(kept(&town), 2, "hears before: {hears_before}");
+        assert_eq!(tablet.json(&["use"])[0]["state"], "ended");
+        assert_eq!(tablet.refused(&["note", "add", "More"]).code, "ended");
+        assert_eq!(titles(&tablet).len(), 2, "all of it is still here");
+        tablet.ok(&["note", "add", "Still mine", "--private"]);
+        town.sync(&[&tablet, &town.ben, &town.anna]);
+        assert!(titles(&town.ben).contains(&"Still mine".to_owned()));
+    }
 }
 
 #[test]

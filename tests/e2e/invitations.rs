@@ -150,3 +150,47 @@ fn a_joiner_whose_relay_dies_after_the_first_words_is_in_after_the_next_sync() {
     assert_eq!(town.ben.json(&["note", "list"])[0]["title"], "I am here");
     town.assert_equal();
 }
+
+#[test]
+fn ones_own_invitation_that_lets_no_computer_in_sends_nobody_to_the_other_person() {
+    let town = Town::together();
+    let word = town.ben.json(&["invite", "--device"])["invitation"].as_str().expect("a word").to_owned();
+    let own = |person: &Person, code: &str| {
+        let refused = person.refused(&["join", &word]);
+        expect(&refused, 1, code, "alliance invite --device");
+        assert!(refused.hint.contains("your other computer") && !refused.hint.contains("other person"), "{refused:?}");
+    };
+    own(&Person::new("ben"), "invitation_unknown");
+    town.sync(&[&town.ben]);
+    own(&Person::new("ben").at(A_LATER_YEAR), "invitation_expired");
+    let tablet = Person::new("ben");
+    tablet.json(&["join", &word]);
+    own(&Person::new("ben"), "invitation_used");
+}
+
+#[test]
+fn who_comes_second_by_one_invitation_is_told_that_it_works_no_more() {
+    let mut town = Town::with_ben();
+    let invitation = town.invitation();
+    town.sync(&[&town.ben]);
+    town.stop_relay();
+    let backup = town.backup_relay();
+    town.start_relay();
+    let join = ["join", &invitation, "--name", "Anna", "--role", "client"];
+    town.anna.json(&join);
+    // The relay forgets that she came.
+    town.stop_relay();
+    town.restore_relay(&backup);
+    town.start_relay();
+    Person::new("eve").json(&join);
+    town.sync(&[&town.ben]);
+    let told = town.anna.run(&["sync"]).to_string();
+    assert!(told.contains("This computer was never let in") && told.contains("still here"), "{told}");
+    assert!(told.contains("A new invitation lets it in") && !told.contains("device renew"), "{told}");
+    let status = town.anna.json(&["status"]);
+    assert_eq!(
+        (&status[0]["out"]["why"], &status[1]["out"]),
+        (&"not-let-in".into(), &serde_json::Value::Null),
+        "{status}"
+    );
+}

@@ -17,7 +17,13 @@ fn written_late(town: &mut Town) -> Person {
     town.stop_relay();
     town.restore_relay(&backup);
     town.start_relay();
-    town.sync(&[&tablet, &town.ben, &town.anna]);
+    town.sync(&[&tablet]);
+    let told = town.ben.run(&["sync"]).to_string();
+    assert!(told.contains("computer 2 wrote 2 things after it was cut off"), "{told}");
+    assert!(told.contains("`alliance device late 'computer 2'` shows it"), "{told}");
+    let told = town.ben.run(&["sync"]).to_string();
+    assert!(!told.contains("after it was cut off"), "once is enough: {told}");
+    town.sync(&[&town.anna]);
     tablet
 }
 

@@ -88,8 +88,11 @@ fn a_profile_that_cannot_be_read_is_not_taken_for_none() {
         fs::remove_dir(place).expect("removed");
         std::os::unix::fs::symlink(place, place).expect("made");
     };
-    let cases =
-        [(empty, "damaged", "it is empty"), (folder, "folder", "directory"), (nowhere, "folder", "symbolic links")];
+    let cases = [
+        (empty, "damaged", "it is empty"),
+        (folder, "folder", "it is a folder"),
+        (nowhere, "folder", "symbolic links"),
+    ];
     for (make, code, why) in cases {
         let ben = Person::new("Ben");
         fs::create_dir_all(ben.profile().parent().expect("a folder")).expect("made");

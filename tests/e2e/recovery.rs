@@ -188,6 +188,15 @@ fn words_are_checked_and_replaced_and_the_reminder_goes() {
     let came = back(&bare, &town.url(), &new, &[]);
     assert_eq!(came["spaces"].as_array().map(Vec::len), Some(3), "{came}");
     assert_eq!(notes(&bare), ["From Anna", "From Ben", "Mine alone"]);
+
+    // The old ones end the new ones, and say so.
+    let by_old = Person::new("anna");
+    let came = by_old.start_with(&["recovery", "restore", "--relay", &town.url()], &words).end().to_string();
+    assert!(came.contains("Words that were made after these do not work any more"), "{came}");
+    assert!(came.contains("make new ones with `alliance recovery replace`"), "{came}");
+    let by_old_again = Person::new("anna");
+    let refused = by_old_again.start_with(&["recovery", "restore", "--relay", &town.url(), "--json"], &new).end();
+    assert_ne!(refused.code, Some(0), "{refused}");
 }
 
 #[test]

@@ -4,9 +4,11 @@ use alliance_core::{
     app::{AllianceState, AppError},
     keys::Invitation,
 };
-use alliance_replica::{id::SpaceId, log::control::Reason};
-use alliance_tests::{START, World, note};
+use alliance_replica::{exchange::frame::Frame, id::SpaceId, log::control::Reason};
+use alliance_tests::{START, World, meddler::Way, note};
 use rusqlite::Connection;
+
+use crate::computers::{settle, with_two};
 
 /// Somebody invites another computer of theirs, and the relay knows of it.
 fn invite(world: &mut World, name: &str, space: SpaceId) -> Invitation {
@@ -150,4 +152,34 @@ fn the_secret_of_an_invitation_goes_from_every_copy_once_it_is_confirmed() {
         world.sync(name);
         assert!(name == "Anna's tablet" || kept(&world, name) == 0, "{name}");
     }
+}
+
+#[test]
+fn an_alliance_that_its_relay_forgot_waits_for_what_the_personal_space_says_of_it() {
+    let mut world = World::new(8);
+    let [left, other] = with_two(&mut world);
+    settle(&mut world);
+    world.act("Anna", |profile, _| profile.leave(left));
+    world.sync("Anna");
+    world.act("Ben", |profile, _| profile.leave(left));
+    world.tend("Ben");
+    world.wipe_relay();
+    world.sync("Ben");
+    // What was written comes later than what there is.
+    let mut held = Vec::new();
+    world.meddler = Some(Box::new(move |way, frames| {
+        if way == Way::Up {
+            return frames;
+        }
+        let (entries, mut now): (Vec<_>, Vec<_>) = frames.into_iter().partition(|it| matches!(it, Frame::Entries(_)));
+        now.extend(std::mem::replace(&mut held, entries));
+        now
+    }));
+    world.sync("Ben's tablet");
+    world.meddler = None;
+    let told = world.act("Ben's tablet", |profile, _| profile.security());
+    assert!(told.iter().all(|it| it.kind != "relay-lost-data"), "{told:?}");
+    let all = world.act("Ben's tablet", |profile, _| profile.alliances());
+    let state = |space| all.iter().find(|it| it.space == space).map(|it| it.state);
+    assert_eq!((state(left), state(other)), (Some(AllianceState::Ended), Some(AllianceState::Alone)));
 }

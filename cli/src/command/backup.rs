@@ -114,14 +114,16 @@ pub struct Space {
     pub more: u64,
     /// Entries that are here and not in the file.
     pub lacks: u64,
+    /// Things not sent yet that are here, and of which not all is in the file.
+    pub lacks_unsent: u64,
     /// Things of which something had not been sent.
     pub unsent: u64,
 }
 
 impl From<BackedUp> for Space {
     fn from(it: BackedUp) -> Self {
-        let BackedUp { space, title, personal, here, entries, more, lacks, unsent, .. } = it;
-        Self { id: space.to_string(), title, personal, here, entries, more, lacks, unsent }
+        let BackedUp { space, title, personal, here, entries, more, lacks, lacks_unsent, unsent, .. } = it;
+        Self { id: space.to_string(), title, personal, here, entries, more, lacks, lacks_unsent, unsent }
     }
 }
 

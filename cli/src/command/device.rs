@@ -1,10 +1,11 @@
 //! `alliance device`: your computers; another one comes with `invite --device`, a lost one is cut off.
 
 pub mod late;
+pub mod out;
 mod renew;
 
 use alliance_core::{
-    app::{Computer, Joining, Profile},
+    app::{AppError, Computer, Joining, Profile},
     keys::Invitation,
 };
 use alliance_replica::{id::SpaceId, log::control::Reason};
@@ -101,6 +102,9 @@ pub struct Row {
     pub this: bool,
     /// False once it was cut off.
     pub live: bool,
+    /// True if the next sync cuts it off.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ends: bool,
     /// In how many spaces it is, one's own among them.
     pub spaces: usize,
     /// Things of which it is not known whether it has them.
@@ -187,10 +191,11 @@ impl Device {
         }
         let mut late = late::all(&mut profile, context)?;
         let row = |computer: &Computer| {
-            let Computer { name, this, live, places, missing } = computer;
+            let Computer { name, this, live, ends, places, missing } = computer;
             let (id, name, spaces) = (computer.short(), name.clone(), places.len());
             let late = late.iter().position(|it| it.id == id).map(|at| late.remove(at));
-            Row { id, name, this: *this, live: *live, spaces, missing: *missing, aside: Vec::new(), late }
+            let (this, live, ends, missing) = (*this, *live, *ends, *missing);
+            Row { id, name, this, live, ends, spaces, missing, aside: Vec::new(), late }
         };
         let mut rows: Vec<_> = profile.computers()?.iter().map(row).collect();
         for kept in backup::aside(&mut profile)? {
@@ -236,7 +241,7 @@ fn cut(profile: &mut Profile, text: &str, yes: bool, context: &Context<'_>) -> R
         context.ui.talk(&format!("The relay does not know it yet: {}.", error.report().message));
     }
     let done = !profile.awaits_cuts()?;
-    let left = profile.computers()?.iter().filter(|it| it.live).count();
+    let left = profile.computers()?.iter().filter(|it| it.live && !it.ends).count();
     Ok(Answer::Cut(Cut { id, name, done, left }))
 }
 
@@ -255,12 +260,12 @@ pub fn arrive(invitation: Invitation, way: &Way, context: &Context<'_>) -> Resul
     let birth = Birth::prepare(context, None)?;
     let mut outside = context.outside();
     let joining = runtime.block_on(join::knock(context, invitation, way, &mut outside));
-    let joining = joining.map_err(|error| CliError::Untouched(Box::new(error)))?;
+    let joining = joining.map_err(|error| CliError::Untouched(Box::new(of_own(error))))?;
     let (mut profile, born) = birth.blank()?;
     if let Err(error) = joining.finish(&mut profile, &mut outside.world()) {
         drop(profile);
         born.undo();
-        return Err(error.into());
+        return Err(of_own(error.into()));
     }
     if way.root.is_some() {
         profile.set_relay_root(way.url.as_str(), way.root.clone())?;
@@ -270,6 +275,14 @@ pub fn arrive(invitation: Invitation, way: &Way, context: &Context<'_>) -> Resul
     // From here on this computer is on its way in, whatever the network does: the next sync goes on, and so does the same
     // command.
     arrived(space, &mut profile, &runtime, context)
+}
+
+/// Of an invitation that this person made themselves.
+fn of_own(error: CliError) -> CliError {
+    match error {
+        CliError::App(AppError::NotInvited(why)) => CliError::OwnInvitation(why),
+        error => error,
+    }
 }
 
 /// The profile that an earlier run of the same command began.

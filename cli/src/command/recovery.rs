@@ -63,7 +63,7 @@ pub enum Verb {
 /// Whether words are one's own.
 #[derive(Serialize, Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Checked {
-    /// `yours`, `earlier`, `ended` or `not-yours`.
+    /// `yours`, `earlier`, `ended`, `void` or `not-yours`.
     pub words: &'static str,
 }
 
@@ -78,6 +78,7 @@ impl Checked {
     const YOURS: &str = "yours";
     const EARLIER: &str = "earlier";
     const ENDED: &str = "ended";
+    const VOID: &str = "void";
     const NOT_YOURS: &str = "not-yours";
 
     /// True if they are those of now.
@@ -93,6 +94,9 @@ impl Checked {
                 "These are earlier words of yours. They still work; `alliance recovery replace` made newer ones."
             }
             Self::ENDED => "These are earlier words of yours, and they bring nothing back any more.",
+            Self::VOID => {
+                "These words were made on a computer of yours under keys that ended, because it was copied, or put back from a backup, and both went on: they bring nothing back. The words before them do."
+            }
             _ => {
                 "These are not the words of this profile. If yours are lost, `alliance recovery replace` makes new ones."
             }
@@ -112,6 +116,7 @@ impl Recovery {
                     WhoseWords::Theirs => Checked::YOURS,
                     WhoseWords::Earlier => Checked::EARLIER,
                     WhoseWords::Ended => Checked::ENDED,
+                    WhoseWords::Void => Checked::VOID,
                     WhoseWords::NotTheirs => Checked::NOT_YOURS,
                 };
                 Ok(Answer::WordsChecked(Checked { words }))

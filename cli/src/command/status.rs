@@ -7,7 +7,7 @@ use super::{
     Answer, Context,
     alliance::State,
     backup::{self, Kept},
-    device::late,
+    device::{self, late, out::Out},
     sync::{self, Why},
 };
 use crate::error::CliError;
@@ -42,10 +42,16 @@ pub struct Status {
     pub refused: Option<&'static str>,
     /// Why what waits could not be sealed on this computer, if that was tried.
     pub unsealed: Option<&'static str>,
+    /// Why this computer is not in it any more, if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out: Option<Out>,
     /// What arrived and cannot be read yet.
     pub unread: u64,
     /// The other person's computers; none while you are not let in.
     pub others: Vec<Other>,
+    /// Of one's own space: computers of yours that the next sync cuts off.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ends: Vec<String>,
     /// Things that a computer of yours wrote here after it was cut off; they do not count.
     #[serde(skip_serializing_if = "is_none")]
     pub late: u64,
@@ -84,8 +90,10 @@ impl Status {
             unsent: status.unsent,
             refused: why.and_then(Why::refused),
             unsealed: why.and_then(Why::unsealed),
+            out: None,
             unread: status.unread,
             others: status.others.into_iter().map(other).collect(),
+            ends: Vec::new(),
             late: 0,
             unrecoverable: false,
             aside: Vec::new(),
@@ -122,9 +130,16 @@ impl Held {
 pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let mut profile = context.profile()?;
     let relays = profile.relays()?;
-    let mut rows: Vec<_> = profile.status()?.into_iter().map(|status| Status::new(status, &relays)).collect();
+    let mut rows = Vec::new();
+    for status in profile.status()? {
+        let out = Out::of(&mut profile, status.space, context)?;
+        rows.push(Status { out, ..Status::new(status, &relays) });
+    }
     let unrecoverable = profile.needs_second_holder()?;
     rows.iter_mut().filter(|row| row.personal).for_each(|row| row.unrecoverable = unrecoverable);
+    let ending = profile.computers()?.into_iter().filter(|it| it.ends);
+    let ends: Vec<_> = ending.map(|it| device::called(&it.name).to_owned()).collect();
+    rows.iter_mut().filter(|row| row.personal).for_each(|row| row.ends.clone_from(&ends));
     for kept in backup::aside(&mut profile)? {
         rows.iter_mut().filter(|row| row.id == kept.space).for_each(|row| row.aside.push(kept.clone()));
     }

@@ -16,7 +16,12 @@ use tokio::runtime::{Builder, Runtime};
 use self::exchange::{Exchange, Mode};
 use self::refusal::why;
 pub use self::refusal::{Why, refusal, standing};
-use super::{Answer, Context, device, item::Named, status::Held};
+use super::{
+    Answer, Context,
+    device::{self, late, out::Out},
+    item::Named,
+    status::Held,
+};
 use crate::{
     error::CliError,
     net::{
@@ -77,6 +82,9 @@ pub struct Traffic {
     /// Why what waits could not be sealed on this computer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unsealed: Option<&'static str>,
+    /// Why this computer is not in it any more, if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out: Option<Out>,
     /// What is kept here until one is let in.
     #[serde(skip)]
     pub held: Option<Held>,
@@ -151,7 +159,7 @@ pub fn everything(
     runtime: &Runtime,
     profile: &mut Profile,
 ) -> Result<(Vec<Traffic>, Failures), CliError> {
-    let mut rounds = Rounds::default();
+    let (mut rounds, late) = (Rounds::default(), late::heard(profile)?);
     while rounds.goes_on(&profile.relays()?) {
         rounds.begin();
         while let Some(relay) = rounds.next(&profile.relays()?) {
@@ -167,6 +175,7 @@ pub fn everything(
             rounds.tended = device::tend(context, runtime, profile, &mut rounds.failures)?;
         }
     }
+    late::tell(late, profile, context)?;
     Ok((rounds.rows, rounds.failures))
 }
 

@@ -98,14 +98,19 @@ pub(super) fn app(error: &AppError) -> Advice {
             failed("not_founder", "run `alliance invite` where `alliance init` or `alliance new` was run")
         }
         AppError::NotYourDevice => failed("not_your_device", "`alliance member list` shows who is in the alliance"),
+        AppError::NameTaken { .. } => (
+            "name_taken",
+            Exit::Usage,
+            Some("say another name; `alliance device list` shows those that there are".to_owned()),
+        ),
         AppError::NotHereYet => failed("not_here_yet", "`alliance sync` here once your other computer has synced"),
         AppError::Ended => failed(
             "ended",
-            "all that is here stays and can be read; if you did not leave, and this computer was copied or put back from a backup, `alliance device renew` lets it in again",
+            "all that is here stays and can be read; if you did not leave, `alliance status` says whether this computer was cut off, or copied, and what helps",
         ),
         AppError::CutOff => failed(
             "cut_off",
-            "if it is with you again, take it in as a new one: `alliance invite --device` on another computer of yours, or `alliance recovery restore`, each with another --profile here",
+            "everything that was written on it is still here: `alliance backup create FILE` here, and `alliance backup restore FILE` on a computer of yours that is in, bring over what was not sent; if it is with you again, take it in as a new one: `alliance invite --device` there, or `alliance recovery restore`, each with another --profile here",
         ),
         AppError::Full => failed("full", "an alliance is for two; `alliance new <title>` starts another one"),
     }
@@ -240,7 +245,7 @@ fn not_restored(why: NotRestored) -> Advice {
             Exit::Failed,
             Some("nothing was changed; --profile <name> brings the person of these words back beside it".to_owned()),
         ),
-        NotRestored::Ended => failed("words_ended", "take the newest words: `alliance recovery check` tells which work"),
+        NotRestored::Ended => failed("words_ended", "take other words of yours: `alliance recovery check` tells which work"),
         NotRestored::OtherRelay => failed(
             "other_relay",
             "ask whoever runs the relay; nothing was sent to it that is not sealed",
@@ -299,6 +304,22 @@ fn not_invited(why: NotInvited) -> Advice {
             failed("other_relay", "do not go on: ask the other person whether the relay was set up anew")
         }
     }
+}
+
+/// The same, of an invitation for another computer of the same person.
+pub(super) fn own_invitation(why: NotInvited) -> Advice {
+    let (code, exit, hint) = not_invited(why);
+    let new = "make a new one on your other computer: `alliance invite --device`";
+    let hint = match why {
+        NotInvited::Unknown => Some(format!("run `alliance sync` on your other computer, then try again; or {new}")),
+        NotInvited::Used => Some(format!(
+            "{new}; if you did not use it yourself, `alliance device list` there shows who did, and `alliance device cut` shuts that computer out"
+        )),
+        NotInvited::Expired | NotInvited::Withdrawn => Some(new.to_owned()),
+        NotInvited::OtherRelay => Some("do not go on, unless you know that the relay was set up anew".to_owned()),
+        NotInvited::Member => hint,
+    };
+    (code, exit, hint)
 }
 
 /// For errors of an exchange.

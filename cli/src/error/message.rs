@@ -1,6 +1,6 @@
 //! Words for what failed.
 
-use std::{error::Error, path::Path};
+use std::{error::Error, io, path::Path};
 
 use alliance_core::app::SessionError;
 
@@ -40,7 +40,7 @@ pub(super) fn message(error: &CliError) -> String {
     let mut cause = if matches!(error, CliError::Net(NetError::NotARelay { .. })) { None } else { error.source() };
     while let Some(next) = cause {
         // The number is for programs; the words before it say the same.
-        let said = next.to_string();
+        let said = system(next).map_or_else(|| next.to_string(), str::to_owned);
         let said = said.split(" (os error ").next().unwrap_or_default();
         // Nor does the number of SQLite, after which it says the same again.
         let again = said.starts_with("Error code ") && said.split(": ").last().is_some_and(|last| text.contains(last));
@@ -50,4 +50,17 @@ pub(super) fn message(error: &CliError) -> String {
         cause = next.source();
     }
     text
+}
+
+/// What a system says of a file, in words of people.
+fn system(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    Some(match error.downcast_ref::<io::Error>()?.kind() {
+        io::ErrorKind::AlreadyExists => "there is something of that name already",
+        io::ErrorKind::NotFound => "there is no such file or folder",
+        io::ErrorKind::IsADirectory => "it is a folder",
+        io::ErrorKind::NotADirectory => "a part of its path is no folder",
+        io::ErrorKind::StorageFull => "the disk is full",
+        io::ErrorKind::ReadOnlyFilesystem => "nothing can be written on that disk",
+        _ => return None,
+    })
 }

@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use super::{
     CliError, Exit,
-    advice::{BEGIN, RESTORE, app, elsewhere, is_of_the_other, list, net, one_of, session, some_of, untouched},
+    advice::{
+        BEGIN, RESTORE, app, elsewhere, is_of_the_other, list, net, one_of, own_invitation, session, some_of, untouched,
+    },
     message::{message, quoted},
 };
 use crate::config::ProfileName;
@@ -61,7 +63,7 @@ impl CliError {
     pub fn helps_there(&self) -> bool {
         match self {
             Self::App(error) => is_of_the_other(error),
-            Self::NoRelayInInvitation => true,
+            Self::NoRelayInInvitation | Self::OwnInvitation(_) => true,
             Self::Untouched(error) => error.helps_there(),
             _ => false,
         }
@@ -112,13 +114,13 @@ impl CliError {
             }
             Self::BackupUnfinished(error) => {
                 let Report { code, exit, .. } = error.report();
-                let hint = "what came is kept: the same command with the same words goes on; --without <url> gives up a relay that is gone for good, --offline asks none";
+                let hint = "what came is kept: the same command with the same words goes on; with --without <url> it gives up that relay, which is gone for good, with --offline it asks none";
                 (code, exit, Some(hint.to_owned()))
             }
             Self::BackupUnsent => (
                 "not_restored",
                 Exit::Failed,
-                Some("the same command with the same words goes on; with --offline it is usable at once".to_owned()),
+                Some("the same command with the same words goes on; with --offline everything is usable at once, and the next `alliance sync` tells a relay".to_owned()),
             ),
             Self::NoProfile { others, .. } if others.is_empty() => {
                 ("no_profile", Exit::NotFound, Some(BEGIN.to_owned()))
@@ -129,7 +131,7 @@ impl CliError {
             Self::Restoring { .. } => (
                 "not_restored",
                 Exit::Failed,
-                Some("`alliance recovery restore --relay <url>`, or `alliance backup restore <file>`, with the same words goes on where it was".to_owned()),
+                Some("`alliance recovery restore --relay <url>`, or `alliance backup restore <file>`, with the same words goes on where it was; where no relay answers, `alliance backup restore <file> --offline` does without".to_owned()),
             ),
             Self::Words(_) => (
                 "words",
@@ -139,7 +141,7 @@ impl CliError {
             Self::NotBack { .. } => (
                 "not_restored",
                 Exit::Failed,
-                Some("ask whoever runs the relay; then the same command with the same words goes on".to_owned()),
+                Some("ask whoever runs the relay; then the same command with the same words goes on, and with --without <url> it does so without that relay".to_owned()),
             ),
             Self::Unfinished(error) => {
                 let Report { code, exit, .. } = error.report();
@@ -160,6 +162,7 @@ impl CliError {
             Self::SamePerson => {
                 ("other_person", Exit::Usage, Some("leave --name, --role and --recovery-file away".to_owned()))
             }
+            Self::OwnInvitation(why) => own_invitation(*why),
             Self::NoComputer { .. } => {
                 ("not_found", Exit::NotFound, Some("`alliance device list` shows their ids and names".to_owned()))
             }

@@ -24,6 +24,9 @@ pub fn looked(looked: &Looked, page: &mut Page) {
             true => "Not all in it is here: `alliance backup restore` with it brings that in; nothing is lost by it.",
             false => "All in it is here.",
         });
+        if looked.spaces.iter().any(is_older) {
+            page.talk("Not all that is here is in it: `alliance backup create` makes a new one.");
+        }
     }
 }
 
@@ -119,18 +122,26 @@ fn held(space: &Space) -> Vec<Cell> {
 }
 
 fn beside(space: &Space) -> Vec<Cell> {
-    let is = match (space.here, space.more, space.lacks) {
+    let mut newer = Vec::new();
+    newer.extend((space.lacks > 0).then(|| count(space.lacks, "entry", "entries")));
+    newer.extend(
+        (space.lacks_unsent > 0).then(|| format!("{} not sent yet", count(space.lacks_unsent, "thing", "things"))),
+    );
+    let newer = newer.join(" and ");
+    let is = match (space.here, space.more, newer.is_empty()) {
         (false, ..) => "not here".to_owned(),
-        (_, 0, 0) => "the same as here".to_owned(),
-        (_, 0, lacks) => {
-            format!("all here; {} here and not in it", count(lacks, "newer entry is", "newer entries are"))
-        }
-        (_, more, 0) => format!("{more} not here"),
-        (_, more, lacks) => format!("{more} not here; {lacks} here and not in it"),
+        (_, 0, true) => "the same as here".to_owned(),
+        (_, 0, false) => format!("older: {newer} came since"),
+        (_, more, true) => format!("{more} not here"),
+        (_, more, false) => format!("{more} not here; {newer} came since"),
     };
     let mut cells = held(space);
     cells.insert(2, cell(is));
     cells
+}
+
+fn is_older(space: &Space) -> bool {
+    space.lacks + space.lacks_unsent > 0
 }
 
 fn title(space: &Space) -> Cell {
@@ -174,7 +185,7 @@ mod tests {
         let (id, here) = ("0101010101".to_owned(), title != "?");
         let personal = title.is_empty();
         let title = if here { title.to_owned() } else { String::new() };
-        Space { id, title, personal, here, entries: 120, more, lacks, unsent }
+        Space { id, title, personal, here, entries: 120, more, lacks, lacks_unsent: lacks / 2, unsent }
     }
 
     fn of(spaces: Vec<Space>) -> Looked {

@@ -5,6 +5,7 @@ use crate::{
     command::device::{
         self, Arrived, Came, Cut, Renewed, Row,
         late::{Late, Thing, TookIn},
+        out::{Out, Why},
     },
     when,
 };
@@ -12,12 +13,16 @@ use crate::{
 /// Things that are named where not all are shown.
 const NAMED: usize = 3;
 
+/// What brings over what a computer that was cut off had not sent.
+const BRINGS_OVER: &str = "`alliance backup create FILE` here, and `backup restore FILE` on a computer of yours that is in, bring over what was not sent";
+
 /// All computers, this one first.
 pub fn computers(computers: &[Row], page: &mut Page) {
     let row = |computer: &Row| {
-        let Row { id, name, this, live, spaces, missing, .. } = computer;
+        let Row { id, name, this, live, ends, spaces, missing, .. } = computer;
         let has = match (live, this, missing) {
             (false, ..) => "cut off".to_owned(),
+            _ if *ends => "to be cut off with the next sync".to_owned(),
             (_, true, _) => "this one".to_owned(),
             (.., 0) => "has all you wrote".to_owned(),
             (.., missing) => format!("{missing} not there yet"),
@@ -28,10 +33,9 @@ pub fn computers(computers: &[Row], page: &mut Page) {
     page.table(computers.iter().map(row).collect());
     backup::aside(&computers.iter().flat_map(|it| it.aside.clone()).collect::<Vec<_>>(), page);
     for late in computers.iter().filter_map(|it| it.late.as_ref()) {
-        page.talk(&summary(late));
-        page.talk(&help(late));
+        page.talk(&told(late));
     }
-    if computers.iter().filter(|it| it.live).count() < 2 {
+    if computers.iter().filter(|it| it.live && !it.ends).count() < 2 {
         page.talk("This is your only computer. `alliance invite --device` makes the word that lets another one in.");
     }
 }
@@ -50,6 +54,43 @@ pub fn cut(cut: &Cut, page: &mut Page) {
     page.talk("Recovery words that were made on it end with it: `alliance recovery check` sees whether yours still work, and `alliance recovery replace` makes new ones.");
     if cut.left < 2 {
         page.talk("This is your only computer now. `alliance invite --device` lets another one in.");
+    }
+}
+
+/// Why this computer is not in some spaces any more, and what helps. Of several reasons the first that is known.
+pub fn out<'a>(all: impl Iterator<Item = &'a Out>, page: &mut Page) {
+    let Some(out) = all.min_by_key(|it| it.why) else { return };
+    let happened = match out.why {
+        Why::CutOff => {
+            let by = match out.by.as_deref() {
+                None => String::new(),
+                Some(Out::WORDS) => ", by your recovery words".to_owned(),
+                Some(Out::COPY) => ", because a copy of it goes on under fresh keys".to_owned(),
+                Some(name) => format!(", on your computer “{name}”"),
+            };
+            let heard = out.heard.as_ref().map(|at| format!("; it heard of that on {at}")).unwrap_or_default();
+            format!("This computer was cut off{by}{heard}.")
+        }
+        Why::TwoHistories => "Two histories were written under the keys of this computer: it was copied, or put back from a backup, and both went on.".to_owned(),
+        Why::Unknown => "The relay does not let this computer in.".to_owned(),
+        Why::NotLetIn => "This computer was never let in, and the invitation by which it came works no more.".to_owned(),
+    };
+    page.talk(&format!("{happened} Everything that was written here is still here."));
+    match out.why {
+        Why::CutOff => {
+            page.talk(&format!("{BRINGS_OVER}."));
+            page.talk("To use this computer again, take it in as a new one, with another --profile: `invite --device` there, and `join` here.");
+        }
+        Why::TwoHistories => page.talk(
+            "`alliance device renew` with your 24 recovery words lets this computer in again, and nothing is lost.",
+        ),
+        Why::NotLetIn => page.talk("A new invitation lets it in, taken up with another --profile here: `invite --device` on another computer of yours, or `invite` where the alliance was made."),
+        Why::Unknown => {
+            page.talk(&format!(
+                "If it was cut off, on another computer of yours or by your recovery words: {BRINGS_OVER}."
+            ));
+            page.talk("If it was copied, or put back from a backup, and both went on: `alliance device renew` with your 24 recovery words lets it in again, and nothing is lost.");
+        }
     }
 }
 
@@ -141,6 +182,11 @@ fn summary(late: &Late) -> String {
         true => wrote(late),
         false => format!("{} It is: {}.", wrote(late), named.join(", ")),
     }
+}
+
+/// The same, and what can be done.
+pub fn told(late: &Late) -> String {
+    format!("{}\n{}", summary(late), help(late))
 }
 
 fn help(late: &Late) -> String {

@@ -36,14 +36,14 @@ pub fn returned(returned: &Returned, page: &mut Page) {
     let most = |number: fn(&Back) -> usize| spaces.iter().map(number).max().unwrap_or(0) as u64;
     let (cut, kept, withdrawn) = (most(|it| it.cut), most(|it| it.kept), most(|it| it.withdrawn));
     if cut > 0 {
-        page.talk(&format!("{} of yours cut off.", count(cut, "other computer was", "other computers were")));
+        page.talk(&format!("{} cut off.", count(cut, "other computer of yours was", "other computers of yours were")));
         page.talk("What was on it stays readable to whoever has it; nothing written from now on is. If its disk was not locked, change what was written down in notes, such as passwords.");
     }
     if withdrawn > 0 {
         page.talk(&format!("{} ended.", count(withdrawn, "open invitation was", "open invitations were")));
     }
     if most(|it| it.words) > 0 {
-        page.talk("Words that were made after these do not work any more. `alliance recovery replace` makes new ones.");
+        page.talk("Words that were made after these do not work any more: keep those that you just typed, or make new ones with `alliance recovery replace`.");
     }
     if kept > 0 && !cut_others {
         page.talk(&format!(

@@ -1,6 +1,6 @@
 //! How spaces stand, and the security log.
 
-use super::{FAINT, LOOK, NARROW, Page, STRONG, backup, cell, count, name, recovery, styled};
+use super::{FAINT, LOOK, NARROW, Page, STRONG, backup, cell, count, device, name, recovery, styled};
 use crate::command::{
     alliance::State,
     security::{Line, Of},
@@ -27,7 +27,9 @@ pub fn status(spaces: &[Status], page: &mut Page) {
         if space.state == Some(State::AwaitsConfirmation) && space.waiting > 0 {
             more(kept(space.waiting));
         }
-        if let Some(why) = space.refused {
+        if space.out.is_some() {
+            more("this computer is not in it any more".to_owned());
+        } else if let Some(why) = space.refused {
             more(format!("the relay did not take it: {why}"));
         }
         if let Some(why) = space.unsealed {
@@ -36,6 +38,9 @@ pub fn status(spaces: &[Status], page: &mut Page) {
         if space.unread > 0 {
             more(format!("{} arrived and cannot be read yet", space.unread));
         }
+        for name in &space.ends {
+            more(format!("the next sync cuts {name} off; until then the relay lets it in"));
+        }
         if space.late > 0 {
             let things = count(space.late, "thing", "things");
             more(format!("a computer of yours wrote {things} after it was cut off: `alliance device late` shows them"));
@@ -43,6 +48,7 @@ pub fn status(spaces: &[Status], page: &mut Page) {
         space.others.iter().filter_map(|other| has(space, other)).for_each(more);
     }
     page.table(rows);
+    device::out(spaces.iter().filter_map(|space| space.out.as_ref()), page);
     backup::aside(&spaces.iter().flat_map(|space| space.aside.clone()).collect::<Vec<_>>(), page);
     if spaces.iter().any(|space| space.unrecoverable) {
         page.talk(recovery::REMINDER);
@@ -204,10 +210,12 @@ mod tests {
             unsent: waiting / 2,
             refused: (waiting > 1).then_some("it is full"),
             unsealed: None,
+            out: None,
             kept: true,
             invites: false,
             unread: waiting,
             others: missing.iter().map(other).collect(),
+            ends: Vec::new(),
             late: 0,
             unrecoverable: title.is_empty(),
             aside: Vec::new(),

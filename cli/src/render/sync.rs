@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use alliance_core::domain::alliance;
 
 use super::{
-    Cell, FAINT, LOOK, Page, STRONG, cell, count, in_alliance, name,
+    Cell, FAINT, LOOK, Page, STRONG, cell, count, device, in_alliance, name,
     status::{self, PRIVATE},
     styled,
 };
@@ -25,7 +25,7 @@ pub fn synced(synced: &Synced, page: &mut Page) {
     let moved = |row: &&Traffic| row.received + row.sent > 0 || row.why().is_some();
     page.table(synced.rows.iter().filter(moved).map(|it| row(it, synced.over)).collect());
     for row in &synced.rows {
-        if let Some(why) = row.why() {
+        if let Some(why) = row.why().filter(|_| row.out.is_none()) {
             let title = if row.personal { PRIVATE } else { &row.title };
             let (happened, why) = match why {
                 Why::Refused(why) => (format!("The relay did not take all of “{title}”"), why),
@@ -34,6 +34,7 @@ pub fn synced(synced: &Synced, page: &mut Page) {
             page.talk(&format!("{happened}: {why}. It is safe here."));
         }
     }
+    device::out(synced.rows.iter().filter_map(|row| row.out.as_ref()), page);
     synced.rows.iter().filter_map(|row| Some(came(row.came?, row))).for_each(|line| page.talk(&line));
     let waiting: Vec<_> = synced.rows.iter().filter_map(|row| row.held.as_ref()).collect();
     waiting.iter().filter(|_| synced.over).for_each(|it| page.talk(&status::held(it)));
@@ -197,6 +198,7 @@ mod tests {
             choices: usize::from(received > 1),
             refused,
             unsealed: None,
+            out: None,
             held: None,
             came: None,
         }

@@ -89,6 +89,8 @@ pub struct BackedUp {
     pub more: u64,
     /// Entries that are here and not in the file.
     pub lacks: u64,
+    /// Things that wait here for the next exchange, and of which not all that waits is in the file.
+    pub lacks_unsent: u64,
     /// Things of which something had not been sent when it was made.
     pub unsent: u64,
     /// The relays that it names.
@@ -104,7 +106,8 @@ impl Profile {
         let fold = space.log.fold();
         let member = space.row.member;
         let own = |it: &DeviceState| it.live && it.member == member;
-        if !fold.device(&space.device()).is_some_and(own) {
+        // One that was cut off has what it had not sent.
+        if fold.device(&space.device()).is_none_or(|it| it.member != member) {
             return Err(AppError::NotHereYet);
         }
         // Computers, too: one that has not heard of the newest epoch opens it all the same.
@@ -158,6 +161,7 @@ impl Profile {
                     entries,
                     more: 0,
                     lacks: 0,
+                    lacks_unsent: 0,
                     unsent: things.len() as u64,
                     relays: urls,
                 });
@@ -256,18 +260,27 @@ impl Checked {
             entries,
             more: entries,
             lacks: 0,
+            lacks_unsent: 0,
             unsent: things.len() as u64,
             relays: head.relays.into_iter().map(|it| it.url).collect(),
         };
         let Some(profile) = here else { return Ok(found) };
-        let title = profile.store.read::<_, AppError>(|tx| match tx.space(&head.space)? {
-            Some(_) => Ok(Some(query::alliance(tx, &head.space, None)?.title)),
-            None => Ok(None),
+        let held: BTreeSet<_> = unsent.iter().map(|it| &it.bytes).collect();
+        let known = profile.store.read::<_, AppError>(|tx| {
+            if tx.space(&head.space)?.is_none() {
+                return Ok(None);
+            }
+            let mut newer = BTreeSet::new();
+            for change in tx.waiting(&head.space)?.into_iter().filter(|it| !held.contains(&it.bytes)) {
+                let preimage = tx.preimage(&head.space, &change.item)?;
+                newer.extend(preimage.is_some_and(|it| is_thing(&it)).then_some(change.item));
+            }
+            Ok(Some((query::alliance(tx, &head.space, None)?.title, newer.len() as u64)))
         })?;
-        let Some(title) = title else { return Ok(found) };
+        let Some((title, newer)) = known else { return Ok(found) };
         let here = profile.space(&head.space)?.log.chains();
         let same = ids.iter().filter(|id| here.index(id).is_some()).count() as u64;
-        (found.title, found.here) = (title, true);
+        (found.title, found.here, found.lacks_unsent) = (title, true, newer);
         (found.more, found.lacks) = (entries - same, here.len() as u64 - same);
         Ok(found)
     }

@@ -6,6 +6,7 @@
 //! every invitation of that person that is still open.
 
 mod lost;
+mod naming;
 mod said;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,20 +22,21 @@ use alliance_replica::{
 
 use super::{
     AppError, Profile, World,
-    documents::Documents,
     intent::{self, Target},
-    profile, query,
+    parting, profile, query,
     receive::loaded,
     space::Space,
     status,
 };
 pub(super) use lost::{ends_with, open_doors};
+pub(super) use naming::name_other;
+use naming::{name_this, put};
 use said::{admissions, known, named, was_in_vain};
 
 use crate::{
     domain::{admission, computer},
     keys::Invitation,
-    store::{SpaceRow, Tx},
+    store::Tx,
 };
 
 type Loaded = BTreeMap<SpaceId, Space>;
@@ -51,6 +53,8 @@ pub struct Computer {
     pub this: bool,
     /// False once it was cut off everywhere.
     pub live: bool,
+    /// True if it is to be cut off somewhere with the next exchange.
+    pub ends: bool,
     /// Which device it is where.
     pub places: BTreeMap<SpaceId, DeviceId>,
     /// Things of which it is not known whether it has what was written here last.
@@ -166,6 +170,7 @@ impl Profile {
                 return Ok(tended);
             }
             tended.wrote |= name_this(tx, spaces, documents, world)?;
+            tended.wrote |= parting::say(tx, spaces, documents, world)?;
             tended.wrote |= lost::end(tx, spaces, &personal)?;
             let named = named(tx, &personal)?;
             let alliances = alliances(tx)?;
@@ -245,6 +250,7 @@ impl Profile {
             for (index, row) in rows.iter().enumerate() {
                 let space = loaded(spaces, tx, &row.space)?;
                 let (fold, words) = (space.log.fold(), space.words());
+                let endings = tx.endings(&row.space)?;
                 let own = fold.devices().filter(|(_, it)| it.member == row.member && it.role == Role::Ordinary);
                 let mut own: Vec<_> = own.map(|(device, it)| (*device, it.live)).collect();
                 if !own.iter().any(|(device, _)| *device == row.device) {
@@ -268,13 +274,15 @@ impl Profile {
                         places.clone_from(&this);
                     }
                     let other = live && !is_this;
+                    let ends = other && endings.iter().any(|it| it.device == device && it.reason.is_some());
                     let missing = if other { status::lacks(tx, space, &device)? } else { 0 };
                     match all.iter_mut().find(|it| it.places.get(&row.space) == Some(&device)) {
                         Some(seen) => {
                             seen.live |= live;
+                            seen.ends |= ends;
                             seen.missing += missing;
                         }
-                        None => all.push(Computer { name, this: is_this, live, places, missing }),
+                        None => all.push(Computer { name, this: is_this, live, ends, places, missing }),
                     }
                 }
             }
@@ -283,10 +291,14 @@ impl Profile {
         })
     }
 
-    /// Gives a computer of this person a name.
+    /// Gives a computer of this person a name that no other one of theirs has.
     pub fn name_computer(&mut self, computer: &Computer, name: &str, world: &mut World<'_>) -> Result<(), AppError> {
         let personal = self.personal()?.space;
         let device = computer.places.get(&personal).copied().ok_or(AppError::NotYourDevice)?;
+        let same = |it: &Computer| it.name.trim().to_lowercase() == name.trim().to_lowercase();
+        if self.computers()?.iter().any(|it| same(it) && it.places.get(&personal) != Some(&device)) {
+            return Err(AppError::NameTaken { name: name.to_owned() });
+        }
         let Self { store, documents, .. } = self;
         let result = store.write(|tx| {
             let intent = computer::Intent { name: Some(name.to_owned()), ..Default::default() };
@@ -403,82 +415,4 @@ fn alliances(tx: &Tx<'_>) -> Result<Vec<SpaceId>, AppError> {
         }
     }
     Ok(all)
-}
-
-/// Says in the personal space which device this computer is where, and gives it a name if it has none; true if that was
-/// not said before.
-fn name_this(
-    tx: &Tx<'_>,
-    spaces: &mut Loaded,
-    documents: &mut Documents,
-    world: &mut World<'_>,
-) -> Result<bool, AppError> {
-    let rows = tx.spaces()?;
-    let Some(personal) = rows.iter().find(|row| row.kind == SpaceKind::Personal) else { return Ok(false) };
-    let all = named(tx, &personal.space)?;
-    let space = loaded(spaces, tx, &personal.space)?;
-    let before = all.iter().find(|it| it.device == personal.device);
-    let old: BTreeSet<_> =
-        all.iter().map(|it| it.device).filter(|it| space.heirs(it).contains(&personal.device)).collect();
-    let before = before.or_else(|| all.iter().find(|it| old.contains(&it.device)));
-    let is_said = |row: &SpaceRow| before.is_some_and(|it| it.places.get(&row.space) == Some(&row.device));
-    let said: Vec<_> = rows.iter().filter(|row| row.kind == SpaceKind::Alliance && !is_said(row)).collect();
-    if before.is_some_and(|it| it.device == personal.device) && said.is_empty() {
-        return Ok(false);
-    }
-    let places = said.iter().map(|row| (row.space, row.device)).collect();
-    let was = |row: &&SpaceRow| Some((row.space, *before?.places.get(&row.space)?));
-    let not_places = said.iter().filter_map(was).collect();
-    // A copy of this computer may go on under the same name, under another key.
-    let is_taken =
-        |name: &str| all.iter().any(|it| it.name == name && it.device != personal.device && !old.contains(&it.device));
-    let name = match before {
-        None => Some(format!("computer {}", all.len() + 1)),
-        Some(before) if before.device != personal.device && is_taken(&before.name) => {
-            (1..=all.len() + 1).map(|n| format!("computer {n}")).find(|name| all.iter().all(|it| it.name != *name))
-        }
-        Some(_) => None,
-    };
-    let intent = computer::Intent { device: Some(personal.device), name, places, not_places };
-    put(tx, documents, &personal.space, before.and_then(|it| it.item), (personal.device, intent), world)?;
-    Ok(true)
-}
-
-/// Says in the personal space which device a computer is where that made a backup, if nobody has said it: it may be lost,
-/// and is cut off everywhere as one.
-pub(super) fn name_other(
-    tx: &Tx<'_>,
-    documents: &mut Documents,
-    personal: &SpaceId,
-    (places, name): (&BTreeMap<SpaceId, DeviceId>, &str),
-    world: &mut World<'_>,
-) -> Result<(), AppError> {
-    let (all, Some(device)) = (named(tx, personal)?, places.get(personal).copied()) else { return Ok(()) };
-    if all.iter().any(|it| it.device == device) {
-        return Ok(());
-    }
-    let name = if name.is_empty() { format!("computer {}", all.len() + 1) } else { name.to_owned() };
-    let places = places.iter().filter(|(space, _)| *space != personal).map(|(space, it)| (*space, *it)).collect();
-    let intent = computer::Intent { device: Some(device), name: Some(name), places, ..Default::default() };
-    put(tx, documents, personal, None, (device, intent), world)
-}
-
-/// Writes of a computer, which has an item or gets one.
-fn put(
-    tx: &Tx<'_>,
-    documents: &mut Documents,
-    personal: &SpaceId,
-    item: Option<ItemId>,
-    (device, intent): (DeviceId, computer::Intent),
-    world: &mut World<'_>,
-) -> Result<(), AppError> {
-    let row = tx.space(personal)?.ok_or(AppError::UnknownSpace)?;
-    let (target, intent) = match item {
-        Some(item) => (Target::existing(tx, &super::ItemRef { space: *personal, item })?, intent),
-        None => {
-            let target = Target::new(&row, computer::KIND.name, None, world.rng);
-            (target, computer::Intent { device: Some(device), ..intent })
-        }
-    };
-    intent::write(tx, documents, &target, &intent.plan()?, world).map(|_| ())
 }

@@ -318,7 +318,7 @@ impl Session {
         if changed_here {
             self.follow(profile, world)?;
         }
-        let busy: Vec<_> = self.channels.keys().copied().collect();
+        let busy = self.personal_first(profile);
         for channel in busy {
             let Some(line) = self.channels.get_mut(&channel) else { continue };
             let (space, opener) = (line.space, line.opener);
@@ -351,7 +351,7 @@ impl Session {
         acks: &[&Ack],
         world: &mut World<'_>,
     ) -> Result<(), AppError> {
-        if self.give_up(profile, channel)? {
+        if self.stands_back(profile, channel)? {
             return Ok(());
         }
         let received = self.take(profile, channel, space, entries, world)?;
@@ -478,7 +478,7 @@ impl Session {
 
     /// Puts one path on its way; returns false if there is none.
     fn pump(&mut self, profile: &mut Profile) -> Result<bool, SessionError> {
-        let channels: Vec<_> = self.channels.iter().map(|(channel, line)| (*channel, line.space)).collect();
+        let channels = self.ready(profile);
         for (channel, space) in channels {
             match self.pump_one(profile, channel, space) {
                 Ok(false) => {}

@@ -17,7 +17,7 @@ use super::{
     AppError, Profile, World, apply,
     documents::Documents,
     intent::{self, Target},
-    query,
+    parting, query,
     receive::loaded,
     relays::{RelayInfo, copy_relays, relay_address, use_relay},
     space::Space,
@@ -421,7 +421,7 @@ pub(super) fn check_open(tx: &Tx<'_>, space: &SpaceId) -> Result<(), AppError> {
 
 /// True if this person left an alliance, or this computer was cut off from it.
 pub(super) fn is_over(tx: &Tx<'_>, space: &SpaceId) -> Result<bool, AppError> {
-    Ok(tx.meta(&state_key(space))?.as_deref() == Some(b"ended"))
+    Ok(tx.meta(&state_key(space))?.as_deref() == Some(b"ended") || parting::has_left(tx, space)?)
 }
 
 /// True while this device is not let into a space yet.

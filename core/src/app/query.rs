@@ -7,7 +7,7 @@ use alliance_replica::{
     log::control::SpaceKind,
 };
 
-use super::{AllianceInfo, AllianceState, AppError, ItemRef, Profile, find::short, intent, profile};
+use super::{AllianceInfo, AllianceState, AppError, ItemRef, Profile, find::short, intent, parting, profile};
 use crate::{
     document::{ChangeHash, TextEdit, Writer},
     domain::{
@@ -416,6 +416,7 @@ pub(super) fn alliance(tx: &Tx<'_>, space: &SpaceId, current: Option<SpaceId>) -
     let title = own_item(tx, space)?.map(|item| item.title).unwrap_or_default();
     let other = names(tx, space)?.into_iter().find(|(member, _)| *member != me).map(|(_, name)| name);
     let state = match tx.meta(&profile::state_key(space))?.as_deref() {
+        _ if parting::has_left(tx, space)? => AllianceState::Ended,
         Some(b"together") => AllianceState::Together,
         Some(b"awaits") => AllianceState::AwaitsConfirmation,
         Some(b"they-left") => AllianceState::TheyLeft,

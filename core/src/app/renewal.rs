@@ -26,7 +26,7 @@ use super::{
     AppError, Hindrance, NotRestored, Profile, World,
     apply::{self, Since},
     computers::is_in,
-    membership, profile,
+    membership, parting, profile,
     receive::loaded,
     relays,
     space::Space,
@@ -36,14 +36,43 @@ use crate::{
     store::Tx,
 };
 
+/// Why this computer is not in a space any more, as far as that is known here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Out {
+    /// It was cut off.
+    Cut {
+        /// By whom.
+        by: CutBy,
+        /// When this computer heard of it, in Unix seconds.
+        heard: Option<i64>,
+    },
+    /// Two histories were written under its key.
+    Forked,
+    /// A relay does not let it in, and nothing here says why.
+    Refused,
+    /// It was never let in, and a relay does not know the invitation any more by which it came.
+    NotLetIn,
+}
+
+/// Who cut a computer off.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CutBy {
+    /// Recovery words.
+    Words,
+    /// Another computer of the same person, by its name; empty if nobody said.
+    Computer(String),
+    /// This computer itself, where its copy goes on: it took fresh keys.
+    Itself,
+}
+
 /// How a key came to its end.
 enum End {
     /// It lives, or never did.
     Not,
     /// Two histories were written under it, and nothing else ended it.
     Fork,
-    /// Somebody cut it off; true if as lost.
-    Cut(bool),
+    /// Somebody cut it off: whose key, and why.
+    Cut(DeviceId, Reason),
 }
 
 impl Profile {
@@ -59,13 +88,51 @@ impl Profile {
                     continue;
                 }
                 match end(space) {
-                    End::Cut(true) => return Err(AppError::CutOff),
-                    End::Cut(false) => is_cut = true,
+                    End::Cut(_, Reason::Lost) => return Err(AppError::CutOff),
+                    End::Cut(..) => is_cut = true,
                     End::Not | End::Fork => needs = true,
                 }
             }
             if is_cut && !needs { Err(AppError::CutOff) } else { Ok(needs) }
         })
+    }
+
+    /// Why this computer is not in a space; nothing if it is, waits to be, or its person left.
+    pub fn out_of(&mut self, space: SpaceId) -> Result<Option<Out>, AppError> {
+        let Self { store, spaces, .. } = self;
+        let cut = store.read(|tx| {
+            let loaded = loaded(spaces, tx, &space)?;
+            if profile::awaits(loaded) && is_refused(tx, &space)? {
+                return Ok(Err(Some(Out::NotLetIn)));
+            }
+            if !needs_words(tx, loaded)? {
+                return Ok(Err(None));
+            }
+            let (by, reason) = match end(loaded) {
+                End::Not => return Ok(Err(Some(Out::Refused))),
+                End::Fork => return Ok(Err(Some(Out::Forked))),
+                End::Cut(by, reason) => (by, reason),
+            };
+            let me = json!(loaded.device().to_string());
+            let mut events = tx.security()?.into_iter().filter(|it| it.space == space.to_string());
+            let heard = events.find(|it| it.kind == "device-cut" && it.about["device"] == me).map(|it| it.at);
+            let by_words = loaded.words().contains(&by);
+            Ok::<_, AppError>(Ok((by, reason, by_words, heard)))
+        })?;
+        let (device, reason, by_words, heard) = match cut {
+            Ok(cut) => cut,
+            Err(out) => return Ok(out),
+        };
+        let by = match (by_words, reason) {
+            (true, _) => CutBy::Words,
+            (_, Reason::Renewed) => CutBy::Itself,
+            _ => {
+                let computers = self.computers()?.into_iter();
+                let mut named = computers.filter(|it| !it.this && it.places.get(&space) == Some(&device));
+                CutBy::Computer(named.next().map(|it| it.name).unwrap_or_default())
+            }
+        };
+        Ok(Some(Out::Cut { by, heard }))
     }
 
     /// Gives the profile the keys that the words open, for every space in which this computer's own key does not help.
@@ -76,6 +143,7 @@ impl Profile {
         match space.log.fold().device(&key.id()) {
             Some(it) if it.role != Role::Invite && it.member == space.row.member && it.live => {}
             Some(it) if !it.live => return Err(AppError::NotRestored(NotRestored::Ended)),
+            _ if space.names_words(&key.id()) => return Err(AppError::NotRestored(NotRestored::Ended)),
             _ => return Err(AppError::NotRestored(NotRestored::OtherWords)),
         }
         let mut keys = self.secrets(words, &personal)?;
@@ -105,7 +173,7 @@ impl Profile {
         let result = store.write(|tx| {
             let mut renewed = Vec::new();
             for row in tx.spaces()? {
-                if let End::Cut(true) = end(loaded(spaces, tx, &row.space)?) {
+                if let End::Cut(_, Reason::Lost) = end(loaded(spaces, tx, &row.space)?) {
                     return Err(AppError::CutOff);
                 }
             }
@@ -113,7 +181,7 @@ impl Profile {
             for (id, key) in &*lent {
                 let space = loaded(spaces, tx, id)?;
                 let end = end(space);
-                is_cut |= matches!(end, End::Cut(_));
+                is_cut |= matches!(end, End::Cut(..));
                 if !matches!(end, End::Fork) {
                     continue;
                 }
@@ -168,11 +236,16 @@ impl Space {
 
 /// True if this computer's own key is of no use in a space.
 fn needs_words(tx: &Tx<'_>, space: &Space) -> Result<bool, AppError> {
-    if space.log.fold().left().contains(&space.row.member) || profile::awaits(space) {
+    let has_left = space.log.fold().left().contains(&space.row.member) || parting::has_left(tx, &space.id())?;
+    if has_left || profile::awaits(space) {
         return Ok(false);
     }
-    let refused = relays::hindrance(tx, &space.id())? == Some(Hindrance::Refused(Code::NotMember));
-    Ok(refused || !is_in(space))
+    Ok(is_refused(tx, &space.id())? || !is_in(space))
+}
+
+/// True if a relay said that this computer does not belong to a space.
+fn is_refused(tx: &Tx<'_>, space: &SpaceId) -> Result<bool, AppError> {
+    Ok(relays::hindrance(tx, space)? == Some(Hindrance::Refused(Code::NotMember)))
 }
 
 /// How this computer's key came to its end in a space.
@@ -181,14 +254,16 @@ fn end(space: &Space) -> End {
     if fold.device(&me).is_none_or(|it| it.live) {
         return End::Not;
     }
-    let cuts = space.log.dag().entries().filter_map(|(entry, _, control)| match &control.record {
-        Record::Cut(cut) if cut.device == me && fold.valid(&entry) => Some(cut.reason),
+    let cuts = space.log.dag().entries().filter_map(|(entry, author, control)| match &control.record {
+        Record::Cut(cut) if cut.device == me && fold.valid(&entry) => Some((author, cut.reason)),
         _ => None,
     });
-    let cuts: Vec<Reason> = cuts.collect();
+    let cuts: Vec<(DeviceId, Reason)> = cuts.collect();
     let is_forked = |device: &DeviceId| fold.forks().iter().any(|fork| fork.device == *device);
-    match cuts.is_empty() {
-        true if is_forked(&me) => End::Fork,
-        _ => End::Cut(cuts.contains(&Reason::Lost)),
+    let lost = cuts.iter().find(|(_, reason)| *reason == Reason::Lost).or(cuts.first());
+    match lost {
+        Some((by, reason)) => End::Cut(*by, *reason),
+        None if is_forked(&me) => End::Fork,
+        None => End::Cut(me, Reason::Unsaid),
     }
 }

@@ -36,6 +36,8 @@ pub enum WhoseWords {
     Earlier,
     /// Earlier ones of the person's, which bring nothing back any more.
     Ended,
+    /// The person's, made under a key in a history that counts for nobody: the key wrote two. They bring nothing back.
+    Void,
     /// Somebody else's.
     NotTheirs,
 }
@@ -54,6 +56,7 @@ impl Profile {
         Ok(match space.log.fold().device(&key) {
             Some(it) if known && it.live => WhoseWords::Earlier,
             Some(_) if known => WhoseWords::Ended,
+            _ if space.names_words(&key) => WhoseWords::Void,
             _ => WhoseWords::NotTheirs,
         })
     }
@@ -111,6 +114,12 @@ impl Space {
             }
         }
         recovery.chain(added.difference(&computers).copied()).collect()
+    }
+
+    /// True if somebody added a key as one of words, whether that counts or not.
+    pub(super) fn names_words(&self, key: &DeviceId) -> bool {
+        let adds = |record: &Record| matches!(record, Record::AddDevice(it) if it.device.device == *key && it.role == AddedRole::Recovery);
+        self.log.dag().entries().any(|(_, _, control)| adds(&control.record))
     }
 
     /// The keys of this person's words that are live, the last ones last.

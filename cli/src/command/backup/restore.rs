@@ -120,7 +120,9 @@ impl Restore {
         others: Others,
         context: &Context<'_>,
     ) -> Result<Answer, CliError> {
-        let offline = self.offline || !found.has_relay();
+        let is_gone = |url: &String| self.without.iter().any(|it| it.as_str() == url);
+        let all_gone = found.spaces.iter().flat_map(|it| &it.relays).all(is_gone);
+        let offline = self.offline || all_gone;
         // Where there never was a relay nobody can have written what is not here.
         let others = if offline && found.has_relay() { Others::Keep } else { others };
         let said = self.name.zip(self.role).map(|(name, role)| Person { name, role });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alliance_core::app::{self, Profile};
+use alliance_core::app::{self, AppError, Profile};
 use serde::Serialize;
 
 use super::{called, find};
@@ -68,6 +68,21 @@ pub struct TookIn {
 pub fn all(profile: &mut Profile, context: &Context<'_>) -> Result<Vec<Late>, CliError> {
     let late = profile.late()?;
     late.iter().map(|late| read(late, profile, context)).collect()
+}
+
+/// How often it was heard that a computer wrote after it was cut off.
+pub fn heard(profile: &mut Profile) -> Result<usize, AppError> {
+    Ok(profile.security()?.iter().filter(|it| it.kind == "wrote-after-cut").count())
+}
+
+/// Says what computers of this person wrote after they were cut off, if more was heard of it than `before`; returns how
+/// often it was heard of.
+pub fn tell(before: usize, profile: &mut Profile, context: &Context<'_>) -> Result<usize, CliError> {
+    let now = heard(profile)?;
+    if now > before {
+        all(profile, context)?.iter().for_each(|late| context.ui.talk(&render::device::told(late)));
+    }
+    Ok(now)
 }
 
 /// Lists it, of one computer or all.

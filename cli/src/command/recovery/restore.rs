@@ -196,7 +196,7 @@ impl<'a> Restoring<'a> {
                     break;
                 }
                 let known = profile.relay_key(way.url.as_str())?;
-                let found = self.seek(&way, lost, known)?;
+                let found = self.seek(&way, lost, known).map_err(|error| self.unfinished(error))?;
                 let taken = profile.take_found(&found, way.url.as_str(), &mut self.context.outside().world())?;
                 came |= !taken.is_empty();
             }
@@ -227,11 +227,18 @@ impl<'a> Restoring<'a> {
                     }
                 }
                 Err(CliError::Net(_) | CliError::Session(_)) if relay.is_left() => {}
-                Err(error) if self.backed_up => return Err(CliError::BackupUnfinished(Box::new(error))),
-                Err(error) => return Err(CliError::Unfinished(Box::new(error))),
+                Err(error) => return Err(self.unfinished(error)),
             }
         }
         Ok(())
+    }
+
+    /// With what helps where somebody is being brought back.
+    fn unfinished(&self, error: CliError) -> CliError {
+        match self.backed_up {
+            true => CliError::BackupUnfinished(Box::new(error)),
+            false => CliError::Unfinished(Box::new(error)),
+        }
     }
 
     /// Asks a relay where keys are live.

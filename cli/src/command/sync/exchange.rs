@@ -12,7 +12,7 @@ use alliance_replica::id::{ItemId, SpaceId};
 
 use super::{Both, Came, Synced, Traffic, Why, notices::Notices, why};
 use crate::{
-    command::{Answer, Context, item::Named, status::Held},
+    command::{Answer, Context, device::out::Out, item::Named, status::Held},
     error::CliError,
     net::{relay::Talk, stay::Stay},
     render::status::PRIVATE,
@@ -93,12 +93,21 @@ impl<'a> Exchange<'a> {
         let shared = alliances.iter().map(|it| it.space).filter(|space| spaces.contains(space));
         let personal = spaces.iter().filter(|space| of(space).is_none()).copied();
         for space in shared.chain(personal) {
-            let (why, alliance) = (self.hindered.get(&space).copied(), of(&space));
+            let (mut why, alliance) = (self.hindered.get(&space).copied(), of(&space));
             let tally = tallies.get(&space).copied().unwrap_or_default();
             let News { items, met } = self.news.remove(&space).unwrap_or_default();
             let both = self.both(space, met)?;
             let profile = &mut *self.stay.profile;
             let items = profile.some(space, items)?.into_iter().map(Named::from).collect();
+            let out = match why {
+                Some(_) => Out::of(profile, space, self.context)?,
+                None => None,
+            };
+            // Another computer of this person said that they left, just after the relay let nobody in.
+            if why.is_some() && out.is_none() && alliance.is_some_and(|it| it.state == AllianceState::Ended) {
+                profile.set_hindrance(&space, None)?;
+                why = None;
+            }
             let (choices, held) = match alliance {
                 Some(alliance) => (profile.conflicts(space)?.len(), Held::of(profile, alliance)?),
                 None => (0, None),
@@ -120,6 +129,7 @@ impl<'a> Exchange<'a> {
                 choices,
                 refused: why.and_then(Why::refused),
                 unsealed: why.and_then(Why::unsealed),
+                out,
             });
         }
         Ok(rows)

@@ -50,9 +50,7 @@ pub fn refusal(code: Code) -> &'static str {
     match code {
         Code::Version => "it speaks another version of the protocol; install the newest `alliance`",
         Code::Frame | Code::Proof => "it did not understand this program",
-        Code::NotMember => {
-            "this computer does not belong to the alliance, or no longer; if it was copied or put back from a backup, `alliance device renew` lets it in again"
-        }
+        Code::NotMember => "this computer does not belong there, or no longer: `alliance status` says what helps",
         Code::UnknownSpace => "it does not know this alliance",
         Code::Expired => "the invitation has run out",
         Code::Entry => "it refused something that was written",

@@ -21,7 +21,10 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::{Exchange, Mode, keep_refusal, notices::Notices, of_left, refusal, way};
 use crate::{
-    command::{Context, device},
+    command::{
+        Context,
+        device::{self, late},
+    },
     error::CliError,
     net::{
         backoff::Backoff,
@@ -44,11 +47,12 @@ pub(super) async fn all(context: &Context<'_>, file: &Path) -> Result<(), CliErr
     let mut watching = FuturesUnordered::new();
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut version, mut refused) = (None, BTreeSet::new());
+    let (mut version, mut refused, mut late) = (None, BTreeSet::new(), late::heard(&mut profile)?);
     loop {
         let now = profile.version()?;
         if version != Some(now) || watching.is_empty() {
             version = Some(now);
+            late = late::tell(late, &mut profile, context)?;
             tend(context, &mut profile, &mut refused).await?;
             for relay in profile.relays()? {
                 if watched.borrow_mut().insert(relay.url.clone()) {

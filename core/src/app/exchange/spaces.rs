@@ -8,12 +8,12 @@ use alliance_replica::{
         state::Peer,
     },
     id::{DeviceId, SpaceId},
-    log::heads::Chain,
+    log::{control::SpaceKind, heads::Chain},
 };
 
 use super::{Line, Session, SessionError, SessionEvent};
 use crate::{
-    app::{AppError, Hindrance, Profile, Unsealed, World},
+    app::{AppError, Hindrance, Profile, Unsealed, World, space::Space},
     keys::DeviceSecret,
     store::{self, StoreError},
 };
@@ -47,20 +47,68 @@ impl Session {
         Ok(all)
     }
 
-    /// Ends a channel on which there is nothing to bring back; true if it was one. This person has left the space, a relay
-    /// knew it, and this one has nothing of it: whoever is still in brings it again, and then hears of the leaving; if
-    /// nobody is, it is gone because that was wanted.
-    pub(super) fn give_up(&mut self, profile: &mut Profile, channel: Channel) -> Result<bool, AppError> {
+    /// True if nothing is brought to a relay on a channel: it knew the space, and has nothing of it.
+    ///
+    /// If this person has left the space, the channel ends. Whoever is still in brings it again, and then hears of the
+    /// leaving; if nobody is, it is gone because that was wanted. What the personal space says of that is waited for.
+    pub(super) fn stands_back(&mut self, profile: &mut Profile, channel: Channel) -> Result<bool, AppError> {
         let Some(line) = self.channels.get(&channel) else { return Ok(false) };
         let space = line.space;
-        let has_nothing = |peer: &Peer| peer.has_spoken() && peer.heads().next().is_none();
-        if !self.exchange.peer(channel).is_some_and(has_nothing) || !profile.space(&space)?.has_said_it_left() {
+        if !self.exchange.peer(channel).is_some_and(has_nothing) {
             return Ok(false);
         }
-        self.channels.remove(&channel);
-        self.closed.insert(space, false);
-        self.exchange.refuse(channel, Code::Closing, None);
-        Ok(true)
+        if profile.is_done_with(&space)? {
+            self.channels.remove(&channel);
+            self.closed.insert(space, false);
+            self.exchange.refuse(channel, Code::Closing, None);
+            return Ok(true);
+        }
+        let waits = self.waits_for_personal(profile, channel)?;
+        if waits {
+            self.heard.insert(channel);
+        }
+        Ok(waits)
+    }
+
+    /// True while an alliance that a relay once had, and of which this one has nothing, waits for the personal space.
+    fn waits_for_personal(&self, profile: &mut Profile, channel: Channel) -> Result<bool, AppError> {
+        let Some(line) = self.channels.get(&channel) else { return Ok(false) };
+        if !self.exchange.peer(channel).is_some_and(has_nothing) {
+            return Ok(false);
+        }
+        let loaded = profile.space(&line.space)?;
+        if is_personal(loaded) || !loaded.relayed.values().any(|is_there| *is_there) {
+            return Ok(false);
+        }
+        for (own, line) in &self.channels {
+            let Ok(loaded) = profile.space(&line.space) else { continue };
+            if is_personal(loaded) {
+                let is_here = |peer: &Peer| peer.has_spoken() && peer.is_pulled(&loaded.log);
+                return Ok(!self.exchange.peer(*own).is_some_and(is_here));
+            }
+        }
+        Ok(false)
+    }
+
+    /// All channels, that of the personal space first.
+    pub(super) fn personal_first(&self, profile: &mut Profile) -> Vec<Channel> {
+        // What is damaged is told when it is looked at.
+        let mut is_other = |line: &Line| !profile.space(&line.space).is_ok_and(|it| is_personal(it));
+        let mut all: Vec<_> = self.channels.iter().map(|(channel, line)| (is_other(line), *channel)).collect();
+        all.sort();
+        all.into_iter().map(|(_, channel)| channel).collect()
+    }
+
+    /// The channels on which something may go out.
+    pub(super) fn ready(&self, profile: &mut Profile) -> Vec<(Channel, SpaceId)> {
+        let mut ready = Vec::new();
+        for (channel, line) in &self.channels {
+            // What is damaged is told when it is looked at.
+            if !matches!(self.waits_for_personal(profile, *channel), Ok(true)) {
+                ready.push((*channel, line.space));
+            }
+        }
+        ready
     }
 
     /// True while any space is exchanged here.
@@ -161,6 +209,10 @@ impl Session {
             if matches!(code, Code::UnknownSpace | Code::Token) {
                 self.absent.insert(line.space);
             }
+            // Who left is let in nowhere, as wished.
+            if code == Code::NotMember && profile.is_done_with(&line.space)? {
+                return profile.set_hindrance(&line.space, None);
+            }
             self.events.push_back(SessionEvent::Hindered { space: line.space, why: Hindrance::Refused(code) });
         }
         Ok(())
@@ -192,4 +244,12 @@ impl Session {
         }
         Ok(())
     }
+}
+
+fn has_nothing(peer: &Peer) -> bool {
+    peer.has_spoken() && peer.heads().next().is_none()
+}
+
+fn is_personal(space: &Space) -> bool {
+    space.row.kind == SpaceKind::Personal
 }
