@@ -209,17 +209,19 @@ fn invitations(bytes: &[u8]) -> Vec<String> {
 
 /// Every 32 bytes in a row that are there, or that digits and letters which are there say.
 fn strings(bytes: &[u8]) -> Vec<[u8; KEY]> {
+    let is_of_64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
     let mut all = windows(bytes);
-    let (hexadecimal, sixty_four): (fn(&u8) -> bool, fn(&u8) -> bool) =
-        (u8::is_ascii_hexdigit, |it| it.is_ascii_alphanumeric() || b"+/-_".contains(it));
-    for (encoding, group, is_letter) in
-        [(&HEXLOWER_PERMISSIVE, 2, hexadecimal), (&BASE64_NOPAD, 4, sixty_four), (&BASE64URL_NOPAD, 4, sixty_four)]
-    {
-        for run in bytes.split(|it| !is_letter(it)).filter(|run| run.len() > KEY) {
-            (0..group).for_each(|shift| all.extend(windows(&decoded(encoding, &run[shift..], group))));
-        }
-    }
+    all.extend(said(bytes, &HEXLOWER_PERMISSIVE, 2, u8::is_ascii_hexdigit));
+    all.extend(said(bytes, &BASE64_NOPAD, 4, is_of_64));
+    all.extend(said(bytes, &BASE64URL_NOPAD, 4, is_of_64));
     all
+}
+
+/// What letters in groups say, wherever the first group begins.
+fn said(bytes: &[u8], encoding: &Encoding, group: usize, is_letter: impl Fn(&u8) -> bool) -> Vec<[u8; KEY]> {
+    let runs = bytes.split(|byte| !is_letter(byte)).filter(|run| run.len() > KEY);
+    let shifted = runs.flat_map(|run| (0..group).map(move |shift| &run[shift..]));
+    shifted.flat_map(|run| windows(&decoded(encoding, run, group))).collect()
 }
 
 fn decoded(encoding: &Encoding, letters: &[u8], group: usize) -> Vec<u8> {
