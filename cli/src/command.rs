@@ -311,16 +311,19 @@ impl<'a> Context<'a> {
 
     /// The profile that is meant.
     pub fn profile(&self) -> Result<Profile, CliError> {
+        let mut profile = self.any_profile()?;
+        if profile.is_restoring()? { Err(CliError::Restoring { name: self.home()?.1 }) } else { Ok(profile) }
+    }
+
+    /// The profile that is meant, also while it is being brought back.
+    pub fn any_profile(&self) -> Result<Profile, CliError> {
         let (home, name) = self.home()?;
         match Profile::open(&home.file(&name)) {
             Err(AppError::Store(StoreError::Missing)) => match home.unreadable(&name) {
                 Some(error) => Err(error),
                 None => Err(CliError::NoProfile { name, others: home.names()? }),
             },
-            opened => {
-                let mut profile = opened?;
-                if profile.is_restoring()? { Err(CliError::Restoring { name }) } else { Ok(profile) }
-            }
+            opened => Ok(opened?),
         }
     }
 

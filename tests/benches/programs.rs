@@ -1,5 +1,6 @@
 //! Whole programs, as a person starts them: how long a command takes beside a bare one, whether ten years make it slower,
-//! how much memory it wants; a text typed key by key; how soon another one sees it; and what a relay carries.
+//! how much memory it wants; a text typed key by key; how soon another one sees it; how long a bare machine takes to get
+//! everything back; and what a relay carries.
 //!
 //! Commands take turns, round after round, so that whatever else the machine does meanwhile slows all of them; what counts
 //! are ratios of medians of one run.
@@ -7,6 +8,7 @@
 
 mod live;
 mod relay;
+mod restore;
 
 use std::{
     env, fs,
@@ -32,6 +34,9 @@ fn main() -> ExitCode {
     // Before folders are put into memory: what it waits for is a disk.
     if wants("live") {
         live::run(&mut report);
+    }
+    if wants("restore") {
+        restore::run(&mut report);
     }
     if wants("programs") {
         programs(&mut report);

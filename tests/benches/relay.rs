@@ -63,14 +63,14 @@ pub(crate) fn run(report: &mut Report) {
 }
 
 /// A relay in a folder of its own; killed when dropped.
-struct Relay {
+pub(super) struct Relay {
     child: Child,
     address: String,
     metrics: String,
 }
 
 impl Relay {
-    fn start(folder: &Path) -> Self {
+    pub(super) fn start(folder: &Path) -> Self {
         let built = env::current_exe().expect("a program").parent().expect("a folder").to_owned();
         let metrics = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
         let config = folder.join("relay.toml");
@@ -92,8 +92,13 @@ impl Relay {
         Self { child, address, metrics: metrics.to_string() }
     }
 
+    /// Where it listens, as people type it.
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// A number that the relay counts.
-    fn count(&self, name: &str) -> u64 {
+    pub(super) fn count(&self, name: &str) -> u64 {
         let page = socket::get(&self.metrics, "/metrics");
         let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no {name} in {page}"))
@@ -366,7 +371,7 @@ fn fill(folder: &Path, spaces: u64) {
 }
 
 /// Where the disk is: what is kept in memory would make commits cheap.
-fn data() -> std::path::PathBuf {
+pub(super) fn data() -> std::path::PathBuf {
     let built = env::current_exe().expect("a program").parent().expect("a folder").to_owned();
     let data = built.parent().expect("a target folder").join("bench-data");
     fs::create_dir_all(&data).expect("a folder");

@@ -10,15 +10,18 @@ use std::{
 };
 
 use alliance_core::{
-    app::{Calendar, Intent, ItemRef, Place, Profile},
+    app::{Calendar, Intent, ItemRef, Others, Place, Profile},
     document::TextEdit,
     domain::{feedback, goal, note},
+    keys::{Invitation, Words},
     view::Grain,
 };
-use alliance_replica::id::SpaceId;
+use alliance_replica::{id::SpaceId, log::control::Reason};
 use alliance_sync_server::{backup, store::SqliteStore};
-use alliance_tests::{Laptop, RELAY, START, World};
+use alliance_tests::{Laptop, RELAY, START, World, words::Until};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
@@ -58,6 +61,56 @@ fn what_every_version_wrote_is_read_edited_and_exchanged() {
             let damaged = checkup.spaces.iter().any(|space| space.damaged.is_some());
             assert!(checkup.damage.is_empty() && !damaged, "{checkup:?}");
         }
+    }
+}
+
+/// Anna's laptop is that of the version; her tablet is new.
+#[test]
+fn who_comes_from_any_version_has_computers_backups_words_and_late_work() {
+    for version in versions() {
+        let mut world = opened(&version);
+        let space = alliance(&mut world, "Anna");
+        ["Anna", "Ben", "Anna"].into_iter().for_each(|name| world.sync(name));
+        let expires = world.now.unsigned_abs() + 86_400;
+        let way = world.act("Anna", |profile, outside| profile.invite_computer(expires, outside));
+        world.sync("Anna");
+        world.blank("Tablet");
+        world.join("Tablet", Invitation::parse(&way.reveal()).expect("an invitation"));
+        ["Tablet", "Anna", "Tablet", "Anna", "Tablet"].into_iter().for_each(|name| world.tend(name));
+        let before = world.titles("Anna", space);
+        assert_eq!(world.titles("Tablet", space), before, "{version:?}");
+
+        // What the tablet had not sent: a backup has some of it, and some comes after the tablet was cut off.
+        world.add("Tablet", space, note("In the backup", "it waits"));
+        let file = world.act("Tablet", |profile, outside| profile.back_up(Vec::new(), outside)).0;
+        let found = world.act("Anna", |profile, _| profile.check_backup(&file[..], None));
+        world.act("Anna", |profile, outside| profile.merge_backup(found, &file[..], None, outside));
+        assert_eq!(world.act("Anna", |profile, _| profile.aside()).len(), 1, "{version:?}");
+        world.add("Tablet", space, note("Late", "nobody has seen it"));
+        let lost = world.act("Anna", |profile, _| profile.computers()).into_iter().find(|it| !it.this).expect("it");
+        world.act("Anna", |profile, _| profile.cut_computer(&lost, Reason::Lost));
+        world.sync("Anna");
+        let empty = TempDir::new().expect("a folder");
+        world.relay = World::with(SqliteStore::open(empty.path()).expect("a database"), 1).relay;
+        ["Tablet", "Anna", "Anna", "Ben"].into_iter().for_each(|name| world.sync(name));
+        for late in world.act("Anna", |profile, _| profile.late()) {
+            world.act("Anna", |profile, outside| profile.take_late(&late, outside));
+        }
+        ["Anna", "Ben", "Anna"].into_iter().for_each(|name| world.sync(name));
+        let mut all = before;
+        all.extend(["In the backup", "Late"].map(str::to_owned));
+        all.sort();
+        assert_eq!(world.titles("Anna", space), all, "{version:?}");
+
+        // Nobody knows the words of that time; new ones bring everything back.
+        let words = Words::generate(&mut ChaCha20Rng::from_seed([3; 32]));
+        world.act("Anna", |profile, outside| profile.replace_words(&words, outside));
+        world.sync("Anna");
+        world.bring_back("Anna again", &words, Others::Cut, Until::Done).expect("is back");
+        assert_eq!(world.titles("Anna again", space), all, "{version:?}");
+        world.sync("Ben");
+        let [ben, anna] = ["Ben", "Anna again"].map(|name| world.act(name, |profile, _| profile.heads(space)));
+        assert_eq!(ben, anna, "{version:?}");
     }
 }
 

@@ -14,6 +14,7 @@ mod durable;
 mod elsewhere;
 mod faults;
 mod forged;
+mod healing;
 mod hostile;
 mod invitations;
 mod late;

@@ -2,8 +2,7 @@
 //!
 //! Every week there is a note of a session, about 4 KB typed in bursts by one person, to which the other one adds; and
 //! 20 small items, most of them notes, some of them private, with goals of either person or of both that are taken up,
-//! reached and released again. Both sync every week. Each of the two people has one device, as long as nobody can have
-//! several.
+//! reached and released again. Both sync every week, each with one computer.
 
 use std::{
     fs,
@@ -43,8 +42,8 @@ const SOURCES: [&str; 4] = [
     include_str!("../../core/src/domain/note.rs"),
 ];
 
-/// A folder with the profiles `ben` and `anna` of an alliance of some years, as `ALLIANCE_HOME` holds them; made at the
-/// first call and kept under `data`.
+/// A folder with the profiles `ben` and `anna` of an alliance of some years, as `ALLIANCE_HOME` holds them, each with its
+/// words in `words.txt`; made at the first call and kept under `data`.
 ///
 /// # Panics
 /// If it cannot be made.
@@ -64,6 +63,7 @@ pub fn home(data: &Path, years: usize) -> PathBuf {
     for name in PEOPLE {
         let folder = unfinished.join(name.to_lowercase());
         fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join("words.txt"), world.words_of(name).reveal().as_bytes()).expect("a file");
         let laptop = world.people.remove(name).expect("a person");
         // The last to close a database empties its write-ahead log.
         drop(laptop.profile);

@@ -15,6 +15,7 @@ pub mod search;
 pub mod seen;
 pub mod sim;
 pub mod socket;
+pub mod thief;
 pub mod town;
 pub mod trace;
 pub mod walkthrough;

@@ -16,5 +16,6 @@ mod live;
 mod planted;
 mod rules;
 mod seeds;
+mod stolen;
 mod trace;
 mod words;

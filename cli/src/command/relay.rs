@@ -135,7 +135,11 @@ impl From<RelayInfo> for Known {
 impl Relay {
     /// Runs the verb; all answer with the relays in use.
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
-        let mut profile = context.profile()?;
+        let mut profile = match self.verb {
+            // A relay may want it before it takes back what it lost.
+            Some(Verb::Token { .. }) => context.any_profile()?,
+            _ => context.profile()?,
+        };
         match self.verb {
             None | Some(Verb::Show) => {}
             Some(Verb::Set { url, root }) => {

@@ -275,10 +275,10 @@ impl Exchange {
         path
     }
 
-    /// Says whether anybody has confirmed the device that opened a channel: until then it brings control alone.
-    pub fn set_unconfirmed(&mut self, channel: Channel, unconfirmed: bool) {
+    /// Says whether a channel brings control alone: nobody has confirmed who opened it, or content finds no room there.
+    pub fn set_control_alone(&mut self, channel: Channel, alone: bool) {
         if let Some(open) = self.channels.get_mut(&channel) {
-            open.peer.set_unconfirmed(unconfirmed);
+            open.peer.set_control_alone(alone);
         }
     }
 

@@ -18,11 +18,12 @@ use alliance_replica::{
         frame::{Ack, Channel, Code, Entries},
         state::Peer,
     },
-    id::{DeviceId, EntryId, ItemId, ReplicaKey, Secret, SpaceId},
+    id::{DeviceId, ItemId, ReplicaKey, Secret, SpaceId},
 };
 use zeroize::Zeroizing;
 
 pub use spaces::Arrivals;
+use spaces::Line;
 
 use super::{AppError, Hindrance, Profile, RelayInfo, World, presence::Room, seal::Came};
 use crate::domain::alliance;
@@ -147,6 +148,8 @@ pub struct Session {
     closed: BTreeMap<SpaceId, bool>,
     /// Those of them that the relay does not hold.
     absent: BTreeSet<SpaceId>,
+    /// Spaces that this person leaves though the relay has no room for all that they wrote.
+    full: BTreeSet<SpaceId>,
     rooms: BTreeMap<SpaceId, Room>,
     /// Milliseconds since the driver began; none unless it stays.
     now: Option<u64>,
@@ -154,19 +157,6 @@ pub struct Session {
     changed_here: bool,
     events: VecDeque<SessionEvent>,
     tallies: BTreeMap<SpaceId, Tally>,
-}
-
-/// One open channel.
-struct Line {
-    space: SpaceId,
-    /// The key that opened it; this device's if it was that of recovery words.
-    opener: DeviceId,
-    /// Set if that is not this device's: an invitation's, to bring the redemption to the relay, or one that was renewed.
-    invitation: bool,
-    /// True once what the relay has was compared with what it once acknowledged.
-    compared: bool,
-    /// Entries whose predecessor had not come when they did.
-    loose: BTreeSet<(DeviceId, EntryId)>,
 }
 
 impl Session {
@@ -189,6 +179,7 @@ impl Session {
             redeemed: BTreeSet::new(),
             closed: BTreeMap::new(),
             absent: BTreeSet::new(),
+            full: BTreeSet::new(),
             rooms: BTreeMap::new(),
             now: None,
             peer: None,
@@ -491,7 +482,8 @@ impl Session {
 
     fn pump_one(&mut self, profile: &mut Profile, channel: Channel, space: SpaceId) -> Result<bool, AppError> {
         let loaded = profile.space(&space)?;
-        self.exchange.set_unconfirmed(channel, loaded.log.fold().device(&loaded.device()).is_none());
+        let unconfirmed = loaded.log.fold().device(&loaded.device()).is_none();
+        self.exchange.set_control_alone(channel, unconfirmed || self.full.contains(&space));
         let Some(path) = self.exchange.pump(channel, &loaded.log) else { return Ok(false) };
         let entries = profile.bodies(&space, &path.ids)?;
         self.exchange.send(channel, path.device, path.chain, entries);

@@ -200,6 +200,11 @@ impl Space {
         self.log.after(prev)
     }
 
+    /// True if this person left and no relay was told so.
+    pub(super) fn has_unsaid_leave(&self) -> bool {
+        self.log.fold().left().contains(&self.row.member) && !self.has_said_it_left()
+    }
+
     /// True if this person left and a relay was told so.
     pub(super) fn has_said_it_left(&self) -> bool {
         let fold = self.log.fold();

@@ -58,8 +58,8 @@ pub struct Peer {
     /// Chains for which we gave back points.
     asked: BTreeSet<ChainName>,
     cursor: [usize; 2],
-    /// The peer takes no content from us: nobody has confirmed us yet.
-    unconfirmed: bool,
+    /// The peer takes no content from us: nobody has confirmed us yet, or it has no room.
+    control_alone: bool,
     in_flight: BTreeMap<EntryId, usize>,
     in_flight_bytes: usize,
     /// Arrived and not acknowledged: of each branch the last entry.
@@ -114,7 +114,7 @@ impl Peer {
 
     /// True once everything held here is with the peer or on its way there. Only after [`Peer::next_path`] found nothing.
     pub fn is_offered_all(&self, log: &Log) -> bool {
-        let content = (!self.unconfirmed).then_some(Chain::Content);
+        let content = (!self.control_alone).then_some(Chain::Content);
         [Some(Chain::Control), content]
             .iter()
             .flatten()
@@ -234,12 +234,13 @@ impl Peer {
         }
         self.follow_claims(log.chains());
         let control = self.path_of(log, Chain::Control);
-        if self.unconfirmed { control } else { control.or_else(|| self.path_of(log, Chain::Content)) }
+        if self.control_alone { control } else { control.or_else(|| self.path_of(log, Chain::Content)) }
     }
 
-    /// Sends control alone, or content too, from now on: a peer takes no content from a device that nobody has confirmed.
-    pub fn set_unconfirmed(&mut self, unconfirmed: bool) {
-        self.unconfirmed = unconfirmed;
+    /// Sends control alone, or content too, from now on: a peer takes no content from a device that nobody has confirmed, or
+    /// for which it has no room. Then a leave waits for none.
+    pub fn set_control_alone(&mut self, alone: bool) {
+        self.control_alone = alone;
     }
 
     /// True if all content is with the peer or on its way there.
@@ -257,6 +258,7 @@ impl Peer {
         // Whoever left is let in nowhere any more: what they wrote before comes first.
         let to_come = &arrivals[self.cursor[chain as usize]..];
         let early = chain == Chain::Control
+            && !self.control_alone
             && to_come.iter().any(|at| !self.is_known(*at) && leaves(*at))
             && !self.has_all_content(chains)
             && !planted::is(Bug::LeaveOvertakesContent);
@@ -424,11 +426,11 @@ mod tests {
         let log = forked(1);
         let mut peer = Peer::default();
         peer.on_have(&Have { channel: 1, ..Have::default() });
-        peer.set_unconfirmed(true);
+        peer.set_control_alone(true);
         assert_eq!(peer.next_path(&log).map(|path| path.chain), Some(Chain::Control));
         assert_eq!(peer.next_path(&log), None);
         assert!(peer.is_offered_all(&log));
-        peer.set_unconfirmed(false);
+        peer.set_control_alone(false);
         assert!(!peer.is_offered_all(&log));
         assert_eq!(peer.next_path(&log).map(|path| path.chain), Some(Chain::Content));
         assert!(peer.next_path(&log).is_none() && peer.is_offered_all(&log));

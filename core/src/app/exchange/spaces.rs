@@ -7,11 +7,11 @@ use alliance_replica::{
         frame::{Channel, Code},
         state::Peer,
     },
-    id::{DeviceId, SpaceId},
+    id::{DeviceId, EntryId, SpaceId},
     log::{control::SpaceKind, heads::Chain},
 };
 
-use super::{Line, Session, SessionError, SessionEvent};
+use super::{Session, SessionError, SessionEvent};
 use crate::{
     app::{AppError, Hindrance, Profile, Unsealed, World, space::Space},
     keys::DeviceSecret,
@@ -25,6 +25,19 @@ pub struct Arrivals {
     pub here: u64,
     /// Entries that it named. Forks of a chain count once.
     pub named: u64,
+}
+
+/// One open channel.
+pub(super) struct Line {
+    pub(super) space: SpaceId,
+    /// The key that opened it; this device's if it was that of recovery words.
+    pub(super) opener: DeviceId,
+    /// Set if that is not this device's: an invitation's, to bring the redemption to the relay, or one that was renewed.
+    pub(super) invitation: bool,
+    /// True once what the relay has was compared with what it once acknowledged.
+    pub(super) compared: bool,
+    /// Entries whose predecessor had not come when they did.
+    pub(super) loose: BTreeSet<(DeviceId, EntryId)>,
 }
 
 impl Session {
@@ -214,6 +227,11 @@ impl Session {
                 return profile.set_hindrance(&line.space, None);
             }
             self.events.push_back(SessionEvent::Hindered { space: line.space, why: Hindrance::Refused(code) });
+            if code == Code::Limit && profile.space(&line.space)?.has_unsaid_leave() && self.full.insert(line.space) {
+                // What found no room keeps nobody in an alliance.
+                self.closed.remove(&line.space);
+                self.open(profile, &line.space, None)?;
+            }
         }
         Ok(())
     }
