@@ -162,10 +162,18 @@ impl<S: Store> World<S> {
     /// If something fails.
     pub fn tend(&mut self, name: &str) {
         self.sync(name);
-        for invitation in self.act(name, |profile, world| profile.tend_computers(world)).ways {
-            self.join(name, invitation);
-        }
+        self.take_up(name);
         self.sync(name);
+    }
+
+    /// Takes up what somebody's other computers prepared for this one, where it is good; true if something was.
+    pub fn take_up(&mut self, name: &str) -> bool {
+        let ways = self.act(name, |profile, world| profile.tend_computers(world)).ways;
+        let mut took = false;
+        for ways in ways {
+            took |= ways.into_iter().any(|it| self.try_join(name, it).is_ok());
+        }
+        took
     }
 
     /// Closes and opens a person's profile, as another process would.

@@ -201,9 +201,7 @@ fn a_computer_that_was_put_back_comes_again_into_what_began_since() {
     // It has lost the key with which it was let in; it asks, and the other one answers.
     for _ in 0..2 {
         world.sync("Ben's tablet");
-        for invitation in world.act("Ben's tablet", |profile, outside| profile.tend_computers(outside)).ways {
-            _ = world.try_join("Ben's tablet", invitation);
-        }
+        world.take_up("Ben's tablet");
         world.sync("Ben's tablet");
         world.tend("Ben");
     }

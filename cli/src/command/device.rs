@@ -329,8 +329,8 @@ pub fn tend(
     let mut outside = context.outside();
     let tended = profile.tend_computers(&mut outside.world())?;
     let mut more = tended.wrote;
-    for invitation in tended.ways {
-        match runtime.block_on(take_up(context, profile, invitation)) {
+    for ways in tended.ways {
+        match runtime.block_on(take_up(context, profile, ways)) {
             Ok(()) => more = true,
             Err(error) => failures.add(error),
         }
@@ -338,8 +338,20 @@ pub fn tend(
     Ok(more)
 }
 
-/// Takes up one of the invitations that the person's other computers prepared.
-pub async fn take_up(context: &Context<'_>, profile: &mut Profile, invitation: Invitation) -> Result<(), CliError> {
+/// Takes up one of the invitations to an alliance that the person's other computers prepared, the first that is good; the
+/// failure is that of the first.
+pub async fn take_up(context: &Context<'_>, profile: &mut Profile, ways: Vec<Invitation>) -> Result<(), CliError> {
+    let mut failed = None;
+    for invitation in ways {
+        match take_up_one(context, profile, invitation).await {
+            Ok(()) => return Ok(()),
+            Err(error) => _ = failed.get_or_insert(error),
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+async fn take_up_one(context: &Context<'_>, profile: &mut Profile, invitation: Invitation) -> Result<(), CliError> {
     let url = join::relay(&invitation)?;
     let root = profile.relays()?.into_iter().find(|relay| relay.url == url.as_str()).and_then(|relay| relay.root);
     let way = Way { root, ..Way::to(url) };

@@ -9,7 +9,10 @@ mod lost;
 mod naming;
 mod said;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use alliance_replica::{
     id::{DeviceId, ItemId, SpaceId},
@@ -28,7 +31,7 @@ use super::{
     space::Space,
     status,
 };
-pub(super) use lost::{ends_with, open_doors};
+pub(super) use lost::{open_doors, to_cut};
 pub(super) use naming::name_other;
 use naming::{name_this, put};
 use said::{admissions, known, named, was_in_vain};
@@ -43,6 +46,9 @@ type Loaded = BTreeMap<SpaceId, Space>;
 
 /// Seconds for which a computer that is in the personal space already may be on its way into an alliance.
 const ADMISSION: u64 = 30 * 24 * 60 * 60;
+
+/// Seconds between two askings for another invitation into an alliance.
+const ASKING: i64 = 24 * 60 * 60;
 
 /// A computer of this person.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,8 +70,9 @@ pub struct Computer {
 /// What was done so that all computers of a person are in all their spaces.
 #[derive(Default)]
 pub struct Tended {
-    /// The invitations that this computer has to take up.
-    pub ways: Vec<Invitation>,
+    /// The invitations of which this computer has to take up one, for each alliance where it is to come in, the latest first:
+    /// nobody may have written the others into the log.
+    pub ways: Vec<Vec<Invitation>>,
     /// True if something was written here, for the other computers.
     pub wrote: bool,
 }
@@ -145,24 +152,24 @@ impl Profile {
         let Self { store, spaces, documents, .. } = self;
         let result = store.write(|tx| {
             let mut admissions = admissions(tx, &personal)?;
-            admissions.sort_by_key(|it| it.until);
+            admissions.sort_by_key(|it| Reverse(it.until));
             let open = |it: &&Admission| it.until >= now;
             let mine = keys_of(loaded(spaces, tx, &personal)?);
-            let mut ways: BTreeMap<SpaceId, Invitation> = BTreeMap::new();
-            // Of several the latest: the others were taken back.
+            let mut ways: BTreeMap<SpaceId, Vec<Invitation>> = BTreeMap::new();
+            let mut taken = BTreeSet::new();
             for admission in admissions.iter().filter(open).filter(|it| mine.contains(&it.whose)) {
                 let Ok(invitation) = Invitation::parse(&admission.invitation) else { continue };
                 let terms = invitation.terms();
                 let fits = terms.space == admission.space && terms.purpose == Purpose::OwnDevice;
-                let used = match tx.space(&admission.space)? {
-                    None => false,
-                    Some(_) => {
-                        let space = loaded(spaces, tx, &admission.space)?;
-                        !space.is_waiting() || keys_of(space).contains(&invitation.device_secret().id())
+                if tx.space(&admission.space)?.is_some() {
+                    let space = loaded(spaces, tx, &admission.space)?;
+                    // What is older than the one that was taken up is no better.
+                    if !space.is_waiting() || keys_of(space).contains(&invitation.device_secret().id()) {
+                        taken.insert(admission.space);
                     }
-                };
-                if fits && !used {
-                    ways.insert(admission.space, invitation);
+                }
+                if fits && !taken.contains(&admission.space) {
+                    ways.entry(admission.space).or_default().push(invitation);
                 }
             }
             let mut tended = Tended { ways: ways.into_values().collect(), wrote: false };
@@ -198,7 +205,7 @@ impl Profile {
                     if (is_there && asks.is_empty()) || is_offered || !is_in(here) {
                         continue;
                     }
-                    // Of several the latest is taken up.
+                    // Of several the latest is tried first.
                     let latest = offered.iter().map(|it| it.until.saturating_add(1)).max().unwrap_or(0);
                     let until = latest.max(now + ADMISSION);
                     let way = profile::offer(tx, spaces, Some(relay), (space, Purpose::OwnDevice, until), world)?;
@@ -228,6 +235,13 @@ impl Profile {
         let personal = self.personal()?.space;
         let Self { store, documents, .. } = self;
         let result = store.write(|tx| {
+            // A relay may say so for no reason, and each answer takes a place in the log.
+            let asked = format!("asked:{}", invitation.terms().space);
+            let last = tx.meta(&asked)?.and_then(|it| it.try_into().ok()).map(i64::from_be_bytes);
+            if last.is_some_and(|last| world.now < last.saturating_add(ASKING)) {
+                return Ok(());
+            }
+            tx.set_meta(&asked, &world.now.to_be_bytes())?;
             let reveals = |it: &Admission| it.invitation == *invitation.reveal();
             for admission in admissions(tx, &personal)?.into_iter().filter(reveals) {
                 let target = Target::existing(tx, &super::ItemRef { space: personal, item: admission.item })?;
@@ -335,7 +349,7 @@ impl Profile {
             let mut kept = Vec::new();
             for row in tx.spaces()? {
                 let loaded = loaded(spaces, tx, &row.space)?;
-                if profile::is_over(tx, &row.space)? {
+                if profile::is_ended(tx, &row.space)? {
                     continue;
                 }
                 if !is_in(loaded) {

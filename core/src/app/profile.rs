@@ -421,7 +421,13 @@ pub(super) fn check_open(tx: &Tx<'_>, space: &SpaceId) -> Result<(), AppError> {
 
 /// True if this person left an alliance, or this computer was cut off from it.
 pub(super) fn is_over(tx: &Tx<'_>, space: &SpaceId) -> Result<bool, AppError> {
-    Ok(tx.meta(&state_key(space))?.as_deref() == Some(b"ended") || parting::has_left(tx, space)?)
+    Ok(is_ended(tx, space)? || parting::has_left(tx, space)?)
+}
+
+/// True if the log of an alliance says that it is over for this computer. What decides who is in asks for this alone: the
+/// personal space is one computer's word.
+pub(super) fn is_ended(tx: &Tx<'_>, space: &SpaceId) -> Result<bool, AppError> {
+    Ok(tx.meta(&state_key(space))?.as_deref() == Some(b"ended"))
 }
 
 /// True while this device is not let into a space yet.

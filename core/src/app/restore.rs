@@ -38,7 +38,7 @@ use super::{
     space::Space,
 };
 use crate::{
-    document::Writer,
+    document::{DocId, Past, Scalar, Writer},
     domain::recovery,
     keys::{DeviceSecret, Words},
     store::{SpaceRow, Tx},
@@ -117,8 +117,10 @@ impl Profile {
                 continue;
             }
             let loaded = self.space(&space)?;
-            let is_live = loaded.log.fold().device(&key.id()).is_some_and(|it| it.live);
-            if is_live && loaded.is_open_to_words() {
+            let role = loaded.log.fold().device(&key.id()).filter(|it| it.live).map(|it| it.role);
+            let is_open = role.is_some_and(|role| role != Role::Invite) && loaded.is_open_to_words();
+            // Nobody but words makes a recovery key; an added key may be somebody else's, too.
+            if is_open && (role == Some(Role::Recovery) || !self.lent.contains_key(&space)) {
                 self.lent.insert(space, key);
             }
         }
@@ -263,7 +265,8 @@ impl Profile {
         })
     }
 
-    /// The recovery keys of alliances that the words open, as the personal space keeps them.
+    /// The recovery keys of alliances that the words open, as the personal space keeps them. Whoever had a computer may have
+    /// written something else over what was kept, so all counts that ever was there.
     pub(super) fn secrets(
         &mut self,
         words: &Words,
@@ -271,18 +274,27 @@ impl Profile {
     ) -> Result<Vec<(SpaceId, DeviceSecret)>, AppError> {
         let Self { store, documents, .. } = self;
         store.read(|tx| {
-            let mut secrets = Vec::new();
+            let mut secrets: BTreeMap<(SpaceId, DeviceId), DeviceSecret> = BTreeMap::new();
             for kept in tx.rows(personal, Some(recovery::KIND.name), usize::MAX)? {
                 let preimage = intent::read_preimage(tx, personal, &kept.item)?;
-                let row = intent::derive(tx, documents, personal, &preimage, kept.item)?;
-                let field = |name| row.text(Writer::Everyone, name);
-                if let Some((space, sealed)) = recovery::kept(field("space"), field("sealed"))
-                    && let Ok(secret) = words.open(&space, personal, &sealed)
-                {
-                    secrets.push((space, secret));
+                let doc = DocId { item: kept.item, writer: Writer::Everyone };
+                let document = documents.open(tx, personal, &preimage, doc)?;
+                for written in document.written() {
+                    let past = document.fields_at(&[written.hash]);
+                    let values = |name| match past.get(name) {
+                        Some(Past::Register(values)) => values.iter().filter_map(Scalar::text).collect(),
+                        _ => Vec::new(),
+                    };
+                    let (of, all) = (values("space"), values("sealed"));
+                    let pairs = of.iter().flat_map(|space| all.iter().map(move |sealed| recovery::kept(space, sealed)));
+                    for (space, sealed) in pairs.flatten() {
+                        if let Ok(secret) = words.open(&space, personal, &sealed) {
+                            secrets.insert((space, secret.id()), secret);
+                        }
+                    }
                 }
             }
-            Ok(secrets)
+            Ok(secrets.into_iter().map(|((space, _), secret)| (space, secret)).collect())
         })
     }
 

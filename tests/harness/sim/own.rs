@@ -176,11 +176,16 @@ impl Sim {
             Some(Ok(tended)) => tended,
         };
         let mut more = tended.wrote;
-        for invitation in tended.ways {
-            let joined = self.join(name, &invitation)?;
-            let space = invitation.terms().space;
-            self.say(format!("{name} takes up {space}: {joined:?}"));
-            more |= joined.is_ok();
+        for ways in tended.ways {
+            for invitation in ways {
+                let joined = self.join(name, &invitation)?;
+                let space = invitation.terms().space;
+                self.say(format!("{name} takes up {space}: {joined:?}"));
+                if joined.is_ok() {
+                    more = true;
+                    break;
+                }
+            }
         }
         Ok(more)
     }

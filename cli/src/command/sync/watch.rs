@@ -95,12 +95,9 @@ pub(super) async fn all(context: &Context<'_>, file: &Path) -> Result<(), CliErr
 /// before the next start.
 async fn tend(context: &Context<'_>, profile: &mut Profile, refused: &mut BTreeSet<SpaceId>) -> Result<(), CliError> {
     let mut outside = context.outside();
-    for invitation in profile.tend_computers(&mut outside.world())?.ways {
-        let space = invitation.terms().space;
-        if refused.contains(&space) {
-            continue;
-        }
-        if let Err(error) = device::take_up(context, profile, invitation).await {
+    for ways in profile.tend_computers(&mut outside.world())?.ways {
+        let Some(space) = ways.first().map(|it| it.terms().space).filter(|it| !refused.contains(it)) else { continue };
+        if let Err(error) = device::take_up(context, profile, ways).await {
             context.ui.talk(&format!("One of your alliances did not come here: {}.", error.report().message));
             refused.insert(space);
         }

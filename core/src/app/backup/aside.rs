@@ -259,9 +259,11 @@ impl Space {
     /// The devices that went on in the place of one, as they or it said: not those that took its work over.
     pub(in crate::app) fn heirs(&self, device: &DeviceId) -> BTreeSet<DeviceId> {
         let fold = self.log.fold();
-        let renewals = self.log.dag().entries().filter_map(|(entry, author, control)| match &control.record {
-            Record::AddDevice(it) if author != it.device.device && fold.valid(&entry) => {
-                Some((it.renews?, it.device.device))
+        let words = self.words();
+        let renewals = fold.standing().filter_map(|(_, author, _, control)| match &control.record {
+            // By the key that ends, or by words that let it in again; nobody else says it of a device.
+            Record::AddDevice(it) if author != it.device.device => {
+                it.renews.filter(|old| *old == author || words.contains(&author)).map(|old| (old, it.device.device))
             }
             _ => None,
         });

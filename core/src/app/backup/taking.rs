@@ -257,7 +257,11 @@ impl Profile {
             (SpaceKind::Alliance, Some(_)) => {
                 let lost = self.lost_alliances(words)?.into_iter().filter_map(|it| Some((it.space?, it.key)));
                 let all: Vec<_> = lost.chain(self.unsent_secrets(words)?).collect();
-                all.into_iter().filter(|it| it.0 == head.space).map(|it| it.1).find(|key| is_live(log, key))
+                let live =
+                    all.into_iter().filter(|it| it.0 == head.space).map(|it| it.1).filter(|key| is_live(log, key));
+                let is_added =
+                    |key: &DeviceSecret| log.fold().device(&key.id()).map(|it| it.role) != Some(Role::Recovery);
+                live.min_by_key(is_added)
             }
         };
         match key {

@@ -84,25 +84,41 @@ pub(super) fn close_doors(tx: &Tx<'_>, spaces: &mut Loaded) -> Result<bool, AppE
     Ok(ends)
 }
 
-/// What ends with a device of this person: the keys that renewed it meanwhile, and the words that it or one of these made,
-/// as whoever had it may have. The words by which this computer came are the person's.
+/// What ends with a device of this person, and lives: the keys that renewed it meanwhile, and the words that it or one of
+/// these made, as whoever had it may have, also by way of a key that was ended again. The words by which this computer came
+/// are the person's; an ordinary key is seen in the list of computers.
 pub(in crate::app) fn ends_with(space: &Space, device: &DeviceId) -> BTreeSet<DeviceId> {
     let (fold, words) = (space.log.fold(), space.words());
-    let added = space.log.dag().entries().filter_map(|(entry, author, control)| match &control.record {
-        Record::AddDevice(it) if fold.valid(&entry) => Some((author, it.device.device)),
-        _ => None,
-    });
-    let added: Vec<_> = added.collect();
-    let (mut mine, mut next) = (BTreeSet::new(), vec![space.device()]);
-    while let Some(device) = next.pop() {
-        let by = added.iter().filter(|(author, new)| *new == device && mine.insert(*author));
-        next.extend(by.map(|(author, _)| *author));
+    let mut introduced = Vec::new();
+    for (_, author, _, control) in fold.standing() {
+        match &control.record {
+            Record::AddDevice(it) => introduced.push((author, it.device.device)),
+            Record::Invite(it) => introduced.push((author, it.key.device)),
+            Record::Redeem(it) => introduced.push((author, it.device.device)),
+            _ => {}
+        }
     }
+    // Who was added once more was not let in by it.
+    let first = |device: &DeviceId| introduced.iter().find(|(_, new)| new == device).map(|(by, _)| *by);
+    let (mut mine, mut next) = (BTreeSet::new(), first(&space.device()));
+    while let Some(by) = next.filter(|by| mine.insert(*by)) {
+        next = first(&by);
+    }
+    let goes_on = |device: &DeviceId| {
+        let lives = |device: &DeviceId| fold.device(device).is_some_and(|it| it.live);
+        lives(device) || space.heirs(device).iter().any(lives)
+    };
     let mut ends = space.heirs(device);
-    let mut open: Vec<_> = fold.lineage(device).into_iter().chain(ends.iter().copied()).chain([*device]).collect();
+    let mut seen: BTreeSet<_> = fold.lineage(device).into_iter().chain(ends.iter().copied()).chain([*device]).collect();
+    let mut open: Vec<_> = seen.iter().copied().collect();
     while let Some(by) = open.pop() {
-        let made = added.iter().filter(|(author, new)| *author == by && words.contains(new) && !mine.contains(new));
-        open.extend(made.filter(|(_, new)| ends.insert(*new)).map(|(_, new)| *new));
+        for (_, new) in introduced.iter().filter(|(author, new)| *author == by && !mine.contains(new)) {
+            let is_words = words.contains(new);
+            if (is_words || !goes_on(new)) && seen.insert(*new) {
+                open.push(*new);
+                ends.extend(is_words.then_some(*new));
+            }
+        }
     }
     let may_end = |device: &DeviceId| {
         let state = fold.device(device);
@@ -111,6 +127,25 @@ pub(in crate::app) fn ends_with(space: &Space, device: &DeviceId) -> BTreeSet<De
     };
     ends.retain(may_end);
     ends
+}
+
+/// True if a cut of this device for a loss is in the log.
+fn is_cut_as_lost(space: &Space, device: &DeviceId) -> bool {
+    space.log.fold().standing().any(|(_, _, _, control)| match &control.record {
+        Record::Cut(cut) => cut.device == *device && matches!(cut.reason, Reason::Lost | Reason::Unsaid),
+        _ => false,
+    })
+}
+
+/// What is to be cut so that a device of this person is out: itself, unless it is by a cut for a loss, and what ends with it.
+pub(in crate::app) fn to_cut(space: &Space, device: &DeviceId) -> BTreeSet<DeviceId> {
+    let mut all = ends_with(space, device);
+    let lives = space.log.fold().device(device).is_some_and(|it| it.live);
+    // Others of this person go by what such a cut says.
+    if lives || !is_cut_as_lost(space, device) {
+        all.insert(*device);
+    }
+    all
 }
 
 /// The invitations that are open for another computer of this person.
@@ -125,15 +160,16 @@ fn is_ours(space: &Space, device: &DeviceState) -> bool {
     device.live && device.member == space.row.member
 }
 
-/// Has a device of this person end with the next exchange, if it is one and lives; true if nobody had said so.
+/// Has a device of this person end with the next exchange, if it is one and it, or what ends with it, lives; true if nobody
+/// had said so.
 pub(super) fn end_place(tx: &Tx<'_>, space: &mut Space, device: &DeviceId, reason: Reason) -> Result<bool, AppError> {
-    let is_other = *device != space.device();
-    let ends = is_other && space.log.fold().device(device).is_some_and(|it| is_ours(space, it));
+    let is_ours = space.log.fold().device(device).is_some_and(|it| it.member == space.row.member);
+    let ends = *device != space.device() && is_ours && !to_cut(space, device).is_empty();
     if ends { ends_now(tx, space, *device, reason) } else { Ok(false) }
 }
 
 fn goes_on(tx: &Tx<'_>, space: &Space) -> Result<bool, AppError> {
-    Ok(is_in(space) && !profile::is_over(tx, &space.id())?)
+    Ok(is_in(space) && !profile::is_ended(tx, &space.id())?)
 }
 
 /// A key is to end with the next exchange; true if nobody had said so.

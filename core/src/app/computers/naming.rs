@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_replica::{
     id::{DeviceId, ItemId, SpaceId},
-    log::control::SpaceKind,
+    log::control::{Reason, SpaceKind},
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
         intent::{self, Target},
         receive::loaded,
     },
-    Loaded, Named,
+    Loaded, Named, is_in, lost,
     said::named,
 };
 use crate::{
@@ -36,12 +36,21 @@ pub(super) fn name_this(
     let rows = tx.spaces()?;
     let Some(personal) = rows.iter().find(|row| row.kind == SpaceKind::Personal) else { return Ok(false) };
     let all = named(tx, &personal.space)?;
+    let mut ins = BTreeSet::new();
+    for row in &rows {
+        ins.extend(is_in(loaded(spaces, tx, &row.space)?).then_some(row.space));
+    }
     let space = loaded(spaces, tx, &personal.space)?;
     let before = all.iter().find(|it| it.device == personal.device);
     let old: BTreeSet<_> =
         all.iter().map(|it| it.device).filter(|it| space.heirs(it).contains(&personal.device)).collect();
     let before = before.or_else(|| all.iter().find(|it| old.contains(&it.device)));
-    let is_said = |row: &SpaceRow| before.is_some_and(|it| it.places.get(&row.space) == Some(&row.device));
+    let is_mine = before.map(|it| it.device);
+    // One that is out has nothing to say of where it is.
+    let is_out =
+        |row: &SpaceRow| before.is_some_and(|it| it.places.contains_key(&row.space)) && !ins.contains(&row.space);
+    let is_said =
+        |row: &SpaceRow| is_out(row) || before.is_some_and(|it| it.places.get(&row.space) == Some(&row.device));
     let said: Vec<_> = rows.iter().filter(|row| row.kind == SpaceKind::Alliance && !is_said(row)).collect();
     // Of several that were named at the same time all but one take another name.
     let has_it = |it: &Named, name: &str| it.name == name && it.device < personal.device && !old.contains(&it.device);
@@ -49,6 +58,15 @@ pub(super) fn name_this(
     let is_twin = before.is_some_and(|it| it.device == personal.device && is_twin(&it.name));
     if before.is_some_and(|it| it.device == personal.device) && said.is_empty() && !is_twin {
         return Ok(false);
+    }
+    for (row, old) in said.iter().filter_map(|row| Some((row, *before?.places.get(&row.space)?))) {
+        // The key that it had there before its profile was put back, or that of a copy: one of them goes on.
+        let is_anothers = all.iter().any(|it| it.places.get(&row.space) == Some(&old) && Some(it.device) != is_mine);
+        let space = loaded(spaces, tx, &row.space)?;
+        let lives = space.log.fold().device(&old).is_some_and(|it| it.live);
+        if lives && !is_anothers && is_in(space) {
+            lost::end_place(tx, space, &old, Reason::Renewed)?;
+        }
     }
     let places = said.iter().map(|row| (row.space, row.device)).collect();
     let was = |row: &&SpaceRow| Some((row.space, *before?.places.get(&row.space)?));

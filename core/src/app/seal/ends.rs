@@ -9,7 +9,7 @@ use alliance_replica::{
 use super::{
     super::{
         AppError,
-        computers::{ends_with, open_doors, renewal_key},
+        computers::{open_doors, renewal_key, to_cut},
     },
     Came, Gate, has_redemption,
 };
@@ -62,11 +62,11 @@ impl Gate<'_, '_, '_> {
         let space = self.space.id();
         for ending in self.tx.endings(&space)? {
             let Some(reason) = ending.reason else { continue };
-            if self.space.log.fold().device(&ending.device).is_some_and(|it| it.live) {
-                let with = ends_with(self.space, &ending.device);
-                for device in with.into_iter().chain([ending.device]) {
-                    self.record(Record::Cut(Cut { device, reason }))?;
-                }
+            let ends = to_cut(self.space, &ending.device);
+            for device in &ends {
+                self.record(Record::Cut(Cut { device: *device, reason }))?;
+            }
+            if !ends.is_empty() {
                 self.close_doors()?;
             }
             self.tx.remove_ending(&space, &ending.device)?;
@@ -98,6 +98,8 @@ impl Gate<'_, '_, '_> {
         if !self.is_renewing()? {
             return Ok(());
         }
+        // A copy knows them all.
+        self.close_doors()?;
         // Nobody but who made an invitation confirms it.
         let mine: Vec<_> = self.tx.invitations(&space)?.into_iter().filter(|it| it.mine && it.written).collect();
         for invited in mine {
