@@ -95,6 +95,17 @@ pub fn preimage(profile: &std::path::Path, item: &ItemId) -> Preimage {
     Preimage::decode(&bytes.expect("an item")).expect("a preimage")
 }
 
+/// The items of a kind that a profile has, in all its spaces.
+///
+/// # Panics
+/// If it cannot be read.
+pub fn items(profile: &std::path::Path, kind: &str) -> Vec<ItemId> {
+    let file = Connection::open(profile).expect("a profile");
+    let mut query = file.prepare("SELECT item FROM rows WHERE kind = ?1 ORDER BY item").expect("a query");
+    let all = query.query_map([kind], |row| row.get::<_, Vec<u8>>(0)).expect("a query");
+    all.map(|item| ItemId::from_slice(&item.expect("an item")).expect("16 bytes")).collect()
+}
+
 /// Somebody with the keys of a device of a space.
 pub struct Forger {
     /// The device.

@@ -2,10 +2,22 @@
 
 use alliance_core::{
     app::{AppError, Computer, Others, Place, SessionError, WhoseWords},
+    document::{Edit, Writer},
     keys::{Invitation, Words},
 };
-use alliance_replica::{id::SpaceId, log::control::Reason};
-use alliance_tests::{RELAY, START, World, note, words::Until};
+use alliance_replica::{
+    id::SpaceId,
+    log::{
+        control::{AddedRole, Cut, Reason, Record},
+        heads::Chain,
+    },
+};
+use alliance_tests::{
+    RELAY, START, World,
+    forge::{Forger, items, preimage},
+    note,
+    words::Until,
+};
 use rand_core::SeedableRng as _;
 
 const DAY: u64 = 86_400;
@@ -284,4 +296,88 @@ fn words_that_a_lost_computer_made_end_with_it_and_the_first_ones_work_again() {
     let back = world.bring_back("Ben again", &own, Others::Cut, Until::Done).expect("is back");
     assert_eq!(titles(&mut world, "Ben again", first), ["Afterwards", "With Anna"]);
     assert!(back.iter().any(|it| it.space == later), "{back:?}");
+}
+
+#[test]
+fn a_lost_computer_that_took_fresh_keys_meanwhile_is_out_as_well() {
+    let mut world = World::new(11);
+    let [first, second] = with_two(&mut world);
+    settle(&mut world);
+    let tablet = other(&mut world, "Ben");
+    // Whoever has it was quicker, and Ben has not heard of it.
+    world.act("Ben's tablet", |profile, _| profile.renew_computer());
+    world.sync("Ben's tablet");
+    world.act("Ben", |profile, _| profile.cut_computer(&tablet, Reason::Lost));
+    settle(&mut world);
+    for space in [first, second] {
+        world.add("Ben", space, note("Afterwards"));
+    }
+    keep_private(&mut world, "Ben", "Afterwards");
+    settle(&mut world);
+    for space in [first, second] {
+        assert!(!titles(&mut world, "Ben's tablet", space).contains(&"Afterwards".to_owned()), "it is out");
+    }
+    assert!(!private_titles(&mut world, "Ben's tablet").contains(&"Afterwards".to_owned()));
+    assert_eq!(titles(&mut world, "Anna", first), ["Afterwards", "With Anna"]);
+    let live = world.act("Ben", |profile, _| profile.computers()).into_iter().filter(|it| it.live);
+    assert_eq!(live.map(|it| it.this).collect::<Vec<_>>(), [true]);
+}
+
+/// Whoever has Ben's tablet, in his personal space.
+fn thief(world: &mut World) -> (SpaceId, Forger) {
+    let personal =
+        world.act("Ben", |profile, _| profile.status()).into_iter().find(|it| it.personal).expect("it").space;
+    (personal, Forger::steal(world, "Ben's tablet", personal))
+}
+
+#[test]
+fn words_that_a_lost_computer_made_by_another_key_end_with_it() {
+    let mut world = World::new(12);
+    with_two(&mut world);
+    settle(&mut world);
+    let lost = other(&mut world, "Ben");
+    let (personal, mut tablet) = thief(&mut world);
+    let words = Words::generate(&mut rand_chacha::ChaCha20Rng::from_seed([8; 32]));
+    let key = words.device_secret();
+    // A key that is nowhere to be seen any more makes them.
+    let (added, mut puppet) = tablet.add_device(77);
+    puppet.saw(added.head());
+    let made = puppet.control(Record::AddDevice(key.added(&personal, &tablet.member, AddedRole::Recovery, None)));
+    tablet.saw(made.head());
+    let ended = tablet.control(Record::Cut(Cut { device: puppet.device(), reason: Reason::Unsaid }));
+    let paths = [added, made, ended].map(|it| (it.device, Chain::Control, vec![it.entry.clone()]));
+    assert!(world.deliver("Ben", personal, paths.to_vec()).expect("it is taken"));
+    assert_eq!(world.act("Ben", |profile, _| profile.check_words(&words)), WhoseWords::Theirs, "they are the last");
+    world.act("Ben", |profile, _| profile.cut_computer(&lost, Reason::Lost));
+    settle(&mut world);
+    assert_eq!(world.act("Ben", |profile, _| profile.check_words(&words)), WhoseWords::Ended);
+    let own = world.words_of("Ben");
+    assert_eq!(world.act("Ben", |profile, _| profile.check_words(&own)), WhoseWords::Theirs);
+}
+
+#[test]
+fn what_is_written_over_the_keys_of_alliances_does_not_take_them_from_the_words() {
+    let mut world = World::new(13);
+    let [first, second] = with_two(&mut world);
+    settle(&mut world);
+    let (personal, mut tablet) = thief(&mut world);
+    let profile = world.people["Ben's tablet"].folder.path().join("profile.db");
+    let mut parts = Vec::new();
+    for item in items(&profile, "recovery") {
+        // Several at once, so that it is later than what is there.
+        let junk =
+            ["00", "01", "02", "03"].map(|junk| Edit::Put("sealed".into(), Some(junk.repeat(112).as_str().into())));
+        let edits = [&[Edit::Put("space".into(), Some(first.to_string().as_str().into()))], &junk[..]].concat();
+        parts.push(tablet.part(&preimage(&profile, &item), Writer::Everyone, tablet.device(), &edits));
+    }
+    assert!(parts.len() >= 2);
+    let entry = tablet.seal(tablet.tip(Chain::Content), parts);
+    let paths = vec![(entry.device, Chain::Content, vec![entry.entry.clone()])];
+    assert!(world.deliver("Ben", personal, paths).expect("it is taken"));
+    world.sync("Ben");
+    let own = world.words_of("Ben");
+    let back = world.bring_back("Ben again", &own, Others::Cut, Until::Done).expect("is back");
+    for space in [first, second] {
+        assert!(back.iter().any(|it| it.space == space), "{back:?}");
+    }
 }
