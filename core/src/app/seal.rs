@@ -179,7 +179,12 @@ impl Gate<'_, '_, '_> {
         if self.is_renewing()? {
             return Ok(());
         }
+        let now = u64::try_from(self.world.now).unwrap_or(0);
         for invited in self.tx.invitations(&self.space.id())?.into_iter().filter(|it| it.mine && !it.written) {
+            if invited.expires < now {
+                self.tx.remove_invitation(&self.space.id(), &invited.device)?;
+                continue;
+            }
             let key = DeviceSecret::from_bytes(&invited.secret).keys();
             let record = Record::Invite(Invite { key, purpose: invited.purpose, expires: invited.expires });
             self.record(record)?;
