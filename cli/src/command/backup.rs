@@ -118,12 +118,19 @@ pub struct Space {
     pub lacks_unsent: u64,
     /// Things of which something had not been sent.
     pub unsent: u64,
+    /// Those of them of which that is not here, and is not kept aside here either.
+    pub unsent_more: u64,
+    /// True if the computer that made the backup may still send them.
+    #[serde(skip)]
+    pub lives: bool,
 }
 
 impl From<BackedUp> for Space {
     fn from(it: BackedUp) -> Self {
-        let BackedUp { space, title, personal, here, entries, more, lacks, lacks_unsent, unsent, .. } = it;
-        Self { id: space.to_string(), title, personal, here, entries, more, lacks, lacks_unsent, unsent }
+        let BackedUp { space, title, personal, here, entries, more, lacks, lacks_unsent, .. } = it;
+        let BackedUp { unsent, unsent_more, lives, .. } = it;
+        let id = space.to_string();
+        Self { id, title, personal, here, entries, more, lacks, lacks_unsent, unsent, unsent_more, lives }
     }
 }
 

@@ -20,10 +20,14 @@ pub fn looked(looked: &Looked, page: &mut Page) {
     page.table(looked.spaces.iter().map(|it| if compared { beside(it) } else { held(it) }).collect());
     page.talk(&format!("The backup is whole: {}, {}.", whose(looked), bytes(looked.size)));
     if compared {
-        page.talk(match looked.spaces.iter().any(|it| it.more > 0) {
-            true => "Not all in it is here: `alliance backup restore` with it brings that in; nothing is lost by it.",
-            false => "All in it is here.",
-        });
+        match looked.spaces.iter().any(|it| it.more > 0) {
+            true => page.talk(
+                "Not all in it is here: `alliance backup restore` with it brings that in; nothing is lost by it.",
+            ),
+            false if unsent_more(looked) == 0 => page.talk("All in it is here."),
+            false => {}
+        }
+        only_there(looked, page);
         if looked.spaces.iter().any(is_older) {
             page.talk("Not all that is here is in it: `alliance backup create` makes a new one.");
         }
@@ -33,13 +37,20 @@ pub fn looked(looked: &Looked, page: &mut Page) {
 /// What a backup brought into a profile that was there.
 pub fn merged(merged: &Merged, page: &mut Page) {
     page.table(merged.looked.spaces.iter().map(beside).collect());
-    page.talk(&format!(
-        "Nothing that was here was lost or replaced; {}.",
-        match merged.new {
-            0 => "nothing in the backup is new here".to_owned(),
-            new => format!("{} came in", count(new, "entry", "entries")),
+    let unsent = unsent_more(&merged.looked);
+    let came = match (merged.new, unsent) {
+        (0, 0) if merged.aside.is_empty() => "nothing in the backup is new here".to_owned(),
+        (0, 0) => "what is not kept aside was here before".to_owned(),
+        (0, unsent) => format!("{} came with it", not_sent(unsent, &merged.looked)),
+        (new, 0) => format!("{} came in", count(new, "entry", "entries")),
+        (new, unsent) => {
+            format!("{} came in, and {}", count(new, "entry", "entries"), not_sent(unsent, &merged.looked))
         }
-    ));
+    };
+    page.talk(&format!("Nothing that was here was lost or replaced; {came}."));
+    if unsent > 0 && merged.aside.is_empty() {
+        page.talk("The next `alliance sync` sends what was not sent.");
+    }
     let strange = merged.looked.spaces.iter().filter(|it| !it.here).count() as u64;
     if strange > 0 {
         page.talk(&format!(
@@ -111,6 +122,37 @@ pub fn aside(kept: &[Kept], page: &mut Page) {
     }
 }
 
+/// What had not been sent, and is in the backup alone.
+fn only_there(looked: &Looked, page: &mut Page) {
+    let unsent = unsent_more(looked);
+    if unsent == 0 {
+        return;
+    }
+    let what = not_sent(unsent, looked);
+    let (are, them, come) = if unsent == 1 { ("is", "it", "it comes") } else { ("are", "them", "they come") };
+    let maker = maker(looked);
+    page.talk(&match looked.spaces.iter().any(|it| it.here && it.unsent_more > 0 && it.lives) {
+        true => format!(
+            "{what} {are} not here: {maker} may still send {them}. `alliance backup restore` with the file keeps {them} aside here; if {maker} is lost, {come} in once it is cut off. Keep the file until then."
+        ),
+        false => format!(
+            "{what} {are} only in this file: `alliance backup restore` with it, then `alliance sync`, brings {them} in. Keep the file until then."
+        ),
+    });
+}
+
+fn unsent_more(looked: &Looked) -> u64 {
+    looked.spaces.iter().filter(|it| it.here).map(|it| it.unsent_more).sum()
+}
+
+fn not_sent(changes: u64, looked: &Looked) -> String {
+    format!("{} that {} had not sent", count(changes, "change", "changes"), maker(looked))
+}
+
+fn maker(looked: &Looked) -> &str {
+    if looked.computer.is_empty() { "the computer that made it" } else { &looked.computer }
+}
+
 fn whose(looked: &Looked) -> String {
     let at = if looked.computer.is_empty() { String::new() } else { format!(" on {}", looked.computer) };
     format!("made for {}{at}, {}", super::name(&looked.name), looked.made)
@@ -130,6 +172,7 @@ fn beside(space: &Space) -> Vec<Cell> {
     let newer = newer.join(" and ");
     let is = match (space.here, space.more, newer.is_empty()) {
         (false, ..) => "not here".to_owned(),
+        (_, 0, _) if space.unsent_more > 0 => format!("{} not here", count(space.unsent_more, "change", "changes")),
         (_, 0, true) => "the same as here".to_owned(),
         (_, 0, false) => format!("older: {newer} came since"),
         (_, more, true) => format!("{more} not here"),
@@ -185,7 +228,19 @@ mod tests {
         let (id, here) = ("0101010101".to_owned(), title != "?");
         let personal = title.is_empty();
         let title = if here { title.to_owned() } else { String::new() };
-        Space { id, title, personal, here, entries: 120, more, lacks, lacks_unsent: lacks / 2, unsent }
+        Space {
+            id,
+            title,
+            personal,
+            here,
+            entries: 120,
+            more,
+            lacks,
+            lacks_unsent: lacks / 2,
+            unsent,
+            unsent_more: 0,
+            lives: true,
+        }
     }
 
     fn of(spaces: Vec<Space>) -> Looked {
@@ -211,6 +266,9 @@ mod tests {
         let aside = vec![kept("cut", 1), kept("cut", 2), kept("sync", 1), kept("more", 2)];
         let merged = Answer::Merged(Merged { looked: of(spaces.to_vec()), new: 4, aside });
         insta::assert_snapshot!("backup_merged", seen(&merged, Layout::Terminal));
+        let unsent = |lives| Space { unsent_more: 2, lives, ..space("Ben & Anna", 0, 0, 2) };
+        let looked = [true, false].map(|lives| seen(&Answer::BackupLooked(of(vec![unsent(lives)])), Layout::Terminal));
+        insta::assert_snapshot!("backup_only_there", looked.join("\n"));
     }
 
     #[test]
