@@ -72,3 +72,25 @@ fn what_is_only_in_a_backup_is_never_said_to_be_here() {
     assert!(looked.contains("All in it is here.") && !looked.contains("had not sent"), "{looked}");
     assert_eq!(more(&town.anna.json(&["backup", "verify", &file])), 0);
 }
+
+#[test]
+fn what_is_kept_aside_is_said_to_be_in_no_backup() {
+    let (town, _, laptop) = with_a_laptop();
+    laptop.ok(&["note", "add", "On the way"]);
+    let file = backup(&laptop, "all.backup");
+    town.anna.json(&["backup", "restore", &file]);
+    let own = town.anna.beside("own.backup").to_str().expect("text").to_owned();
+    let commands = [&["backup", "create", &own][..], &["backup", "verify", &own], &["backup", "drill"]];
+    for command in commands {
+        let told = said(&town.anna, command);
+        assert!(told.contains("1 change that Laptop had not sent is kept aside"), "{told}");
+        assert!(told.contains("No backup that is made here has what is kept aside"), "{told}");
+        assert_eq!(told.contains(", but for what is kept aside"), command[1] != "verify", "{told}");
+    }
+    assert_eq!(town.anna.json(&["backup", "drill"])["aside"][0]["waits_for"], "cut");
+    town.anna.json(&["device", "cut", "Laptop", "--yes"]);
+    town.meet();
+    for command in [&["backup", "create", &own, "--force"][..], &["backup", "verify", &own], &["backup", "drill"]] {
+        assert!(!said(&town.anna, command).contains("kept aside"), "{command:?}");
+    }
+}

@@ -95,6 +95,8 @@ pub struct Looked {
     pub made: Moment,
     /// A row a space, one's own last.
     pub spaces: Vec<Space>,
+    /// What of other computers is kept aside here: it is in no backup that is made here.
+    pub aside: Vec<Kept>,
 }
 
 /// What a backup holds of a space.
@@ -171,6 +173,8 @@ pub struct Tried {
     pub whole: bool,
     /// A row a space, one's own last.
     pub spaces: Vec<Row>,
+    /// What of other computers is kept aside here, and would not come back by it.
+    pub aside: Vec<Kept>,
 }
 
 /// What of a space would come back.
@@ -225,7 +229,7 @@ fn verify(file: PathBuf, words: bool, context: &Context<'_>) -> Result<Answer, C
     let mut profile = if home.holds(&name) { Some(context.profile()?) } else { None };
     let words = (words || profile.is_none()).then(|| recovery::read(context.ui)).transpose()?;
     let found = look(&file, profile.as_mut(), words.as_ref())?;
-    Ok(Answer::BackupLooked(looked(file, found, context)?))
+    Ok(Answer::BackupLooked(looked(file, found, profile.as_mut(), context)?))
 }
 
 /// Looks at all of a backup.
@@ -238,12 +242,18 @@ fn look(file: &Path, profile: Option<&mut Profile>, words: Option<&Words>) -> Re
     })
 }
 
-fn looked(file: PathBuf, found: Found, context: &Context<'_>) -> Result<Looked, CliError> {
+fn looked(
+    file: PathBuf,
+    found: Found,
+    profile: Option<&mut Profile>,
+    context: &Context<'_>,
+) -> Result<Looked, CliError> {
     let size = size(&file)?;
     let Found { name, role, computer, made, mut spaces } = found;
     spaces.sort_by_key(|it| it.personal);
     let spaces = spaces.into_iter().map(Space::from).collect();
-    Ok(Looked { file, size, name, role, computer, made: context.env.moment(made)?, spaces })
+    let aside = profile.map(aside).transpose()?.unwrap_or_default();
+    Ok(Looked { file, size, name, role, computer, made: context.env.moment(made)?, spaces, aside })
 }
 
 fn drill(file: Option<PathBuf>, words: bool, context: &Context<'_>) -> Result<Answer, CliError> {
@@ -268,7 +278,8 @@ fn drill(file: Option<PathBuf>, words: bool, context: &Context<'_>) -> Result<An
     let restored = scratch.path().join("profile.db");
     let spaces = profile.drill(open(&from)?, &restored, words.as_ref(), &mut outside.world())?;
     let spaces: Vec<_> = spaces.into_iter().map(Row::from).collect();
-    Ok(Answer::Drilled(Tried { file, whole: spaces.iter().all(|it| it.whole), spaces }))
+    let (whole, aside) = (spaces.iter().all(|it| it.whole), aside(&mut profile)?);
+    Ok(Answer::Drilled(Tried { file, whole, spaces, aside }))
 }
 
 /// Takes away what drills left behind that were killed. Those of today may still be going on.

@@ -3,15 +3,20 @@
 use super::{Cell, FAINT, Page, STRONG, cell, count, quoted, recovery, status::PRIVATE, styled};
 use crate::command::backup::{Kept, Looked, Made, Merged, RestoredFrom, Row, Space, Tried};
 
+/// What is said where not all that is here is in a backup.
+const BUT_ASIDE: &str = ", but for what is kept aside";
+
 /// A backup that was made.
 pub fn made(Made(made): &Made, page: &mut Page) {
     page.table(made.spaces.iter().map(held).collect());
     let file = quoted(&made.file.display().to_string());
-    page.talk(&format!("Everything that is here is in {file}, {}.", bytes(made.size)));
+    let but = if made.aside.is_empty() { "" } else { BUT_ASIDE };
+    page.talk(&format!("Everything that is here is in {file}, {}{but}.", bytes(made.size)));
     page.talk("Your 24 recovery words open it, and so do your computers; nobody else reads anything in it.");
     page.talk(
         "Keep it elsewhere than on this computer. `alliance backup drill` sees whether everything would come back.",
     );
+    left_out(&made.aside, page);
 }
 
 /// What a backup holds, and what of it is here.
@@ -28,6 +33,7 @@ pub fn looked(looked: &Looked, page: &mut Page) {
             false => {}
         }
         only_there(looked, page);
+        left_out(&looked.aside, page);
         if looked.spaces.iter().any(is_older) {
             page.talk("Not all that is here is in it: `alliance backup create` makes a new one.");
         }
@@ -39,7 +45,7 @@ pub fn merged(merged: &Merged, page: &mut Page) {
     page.table(merged.looked.spaces.iter().map(beside).collect());
     let unsent = unsent_more(&merged.looked);
     let came = match (merged.new, unsent) {
-        (0, 0) if merged.aside.is_empty() => "nothing in the backup is new here".to_owned(),
+        (0, 0) if merged.looked.aside.is_empty() => "nothing in the backup is new here".to_owned(),
         (0, 0) => "what is not kept aside was here before".to_owned(),
         (0, unsent) => format!("{} came with it", not_sent(unsent, &merged.looked)),
         (new, 0) => format!("{} came in", count(new, "entry", "entries")),
@@ -48,7 +54,7 @@ pub fn merged(merged: &Merged, page: &mut Page) {
         }
     };
     page.talk(&format!("Nothing that was here was lost or replaced; {came}."));
-    if unsent > 0 && merged.aside.is_empty() {
+    if unsent > 0 && merged.looked.aside.is_empty() {
         page.talk("The next `alliance sync` sends what was not sent.");
     }
     let strange = merged.looked.spaces.iter().filter(|it| !it.here).count() as u64;
@@ -58,7 +64,7 @@ pub fn merged(merged: &Merged, page: &mut Page) {
             count(strange, "alliance in it is", "alliances in it are")
         ));
     }
-    aside(&merged.aside, page);
+    left_out(&merged.looked.aside, page);
 }
 
 /// What a backup brought back where there was nothing.
@@ -85,7 +91,9 @@ pub fn tried(tried: &Tried, page: &mut Page) {
         all.push(format!("{unsent} not sent yet"));
     }
     if tried.whole {
-        return page.talk(&format!("Everything that is here would come back: {}.", all.join(", ")));
+        let but = if tried.aside.is_empty() { "" } else { BUT_ASIDE };
+        page.talk(&format!("Everything that is here would come back{but}: {}.", all.join(", ")));
+        return left_out(&tried.aside, page);
     }
     let (things, entries, unsent) = (sum(|it| it.things_lost), sum(|it| it.entries_lost), sum(|it| it.unsent_lost));
     let mut lost = Vec::new();
@@ -95,6 +103,15 @@ pub fn tried(tried: &Tried, page: &mut Page) {
     let lost = if lost.is_empty() { "some of what the program keeps for itself".to_owned() } else { lost.join(", ") };
     page.talk(&format!("Not everything would come back. Missing: {lost}."));
     page.talk("`alliance backup create` makes a new one.");
+    left_out(&tried.aside, page);
+}
+
+/// What is kept aside of other computers, and that it is in no backup of this one.
+fn left_out(kept: &[Kept], page: &mut Page) {
+    aside(kept, page);
+    if !kept.is_empty() {
+        page.talk("No backup that is made here has what is kept aside: keep the file that brought it until it is in.");
+    }
 }
 
 /// What is kept aside of other computers.
@@ -246,7 +263,8 @@ mod tests {
     fn of(spaces: Vec<Space>) -> Looked {
         let (name, role, computer) = ("Anna".to_owned(), "client".to_owned(), "Laptop".to_owned());
         let made = Moment::new(1_767_603_600, TimeZone::UTC);
-        Looked { file: "all.backup".into(), size: 1_234_567, name, role, computer, made, spaces }
+        let aside = Vec::new();
+        Looked { file: "all.backup".into(), size: 1_234_567, name, role, computer, made, spaces, aside }
     }
 
     fn kept(waits_for: &'static str, things: u64) -> Kept {
@@ -264,7 +282,7 @@ mod tests {
         let looked = Answer::BackupLooked(of(spaces.to_vec()));
         insta::assert_snapshot!("backup_looked", seen(&looked, Layout::Terminal));
         let aside = vec![kept("cut", 1), kept("cut", 2), kept("sync", 1), kept("more", 2)];
-        let merged = Answer::Merged(Merged { looked: of(spaces.to_vec()), new: 4, aside });
+        let merged = Answer::Merged(Merged { looked: Looked { aside, ..of(spaces.to_vec()) }, new: 4 });
         insta::assert_snapshot!("backup_merged", seen(&merged, Layout::Terminal));
         let unsent = |lives| Space { unsent_more: 2, lives, ..space("Ben & Anna", 0, 0, 2) };
         let looked = [true, false].map(|lives| seen(&Answer::BackupLooked(of(vec![unsent(lives)])), Layout::Terminal));
@@ -287,7 +305,8 @@ mod tests {
         };
         let tried = |lost| {
             let spaces = vec![row("Ben & Anna", lost), row("", 0)];
-            seen(&Answer::Drilled(Tried { file: None, whole: lost == 0, spaces }), Layout::Terminal)
+            let aside = if lost == 0 { vec![kept("cut", 1)] } else { Vec::new() };
+            seen(&Answer::Drilled(Tried { file: None, whole: lost == 0, spaces, aside }), Layout::Terminal)
         };
         insta::assert_snapshot!("drill_whole", tried(0));
         insta::assert_snapshot!("drill_not_whole", tried(1));

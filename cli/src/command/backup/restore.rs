@@ -55,8 +55,6 @@ pub struct Merged {
     pub looked: Looked,
     /// Entries that are new here.
     pub new: u64,
-    /// What other computers had not sent.
-    pub aside: Vec<Kept>,
 }
 
 /// What a backup brought back where there was nothing.
@@ -99,7 +97,7 @@ impl Restore {
         }
         let Came { backup, new } = profile.merge_backup(found, open(&self.file)?, words, &mut outside.world())?;
         let new = new.values().sum();
-        Ok(Answer::Merged(Merged { looked: looked(self.file, backup, context)?, new, aside: aside(&mut profile)? }))
+        Ok(Answer::Merged(Merged { looked: looked(self.file, backup, Some(&mut profile), context)?, new }))
     }
 
     fn bring_back(self, words: &Words, context: &Context<'_>) -> Result<Answer, CliError> {
