@@ -94,3 +94,71 @@ fn what_is_kept_aside_is_said_to_be_in_no_backup() {
         assert!(!said(&town.anna, command).contains("kept aside"), "{command:?}");
     }
 }
+
+#[test]
+fn words_that_bring_nothing_back_are_not_said_to() {
+    let (town, words, laptop) = with_a_laptop();
+    let everything = "they bring everything back";
+    let check = |person: &Person, words: &str| {
+        let ran = person.start_with(&["recovery", "check"], words).end();
+        assert_eq!(ran.code, Some(0), "{ran}");
+        ran.to_string()
+    };
+    let needs = |person: &Person, words: &str| {
+        person.start_with(&["recovery", "check", "--json"], words).end().data()["needs"].clone()
+    };
+    let dora = Person::new("dora");
+    let begun =
+        dora.json(&["init", "--name", "Dora", "--role", "client", "--alliance", "Eve & Dora", "--relay", &town.url()]);
+    let doras = begun["recovery_words"].as_str().expect("words");
+    let told = check(&dora, doras);
+    assert!(told.contains("until `alliance sync` has run") && !told.contains(everything), "{told}");
+    assert_eq!(needs(&dora, doras), "sync");
+    dora.ok(&["sync"]);
+    assert!(check(&dora, doras).contains(everything));
+    assert_eq!(needs(&dora, doras), Value::Null);
+
+    let file = dora.beside("words.txt");
+    dora.ok(&["recovery", "replace", "--recovery-file", file.to_str().expect("text")]);
+    let new = std::fs::read_to_string(&file).expect("words");
+    assert_eq!(needs(&dora, &new), "sync");
+    dora.ok(&["sync"]);
+    assert_eq!(needs(&dora, &new), Value::Null);
+    let dropped = dora.start_with(&["relay", "drop", "--own", "--yes"], doras).end();
+    assert_eq!(dropped.code, Some(0), "{dropped}");
+    let told = check(&dora, &new);
+    assert!(told.contains("no relay has what is yours") && !told.contains(everything), "{told}");
+    assert_eq!(needs(&dora, &new), "relay");
+
+    for person in [&town.anna, &laptop] {
+        assert!(check(person, &words).contains(everything), "also where they came by an invitation");
+    }
+    town.anna.json(&["device", "cut", "Laptop", "--yes"]);
+    assert_ne!(laptop.run(&["sync"]).code, Some(0));
+    let told = check(&laptop, &words);
+    assert!(told.contains("`alliance recovery check` on a computer of yours that is in") && !told.contains(everything));
+    assert_eq!(needs(&laptop, &words), "other-computer");
+    assert!(check(&town.anna, &words).contains(everything));
+}
+
+#[test]
+fn who_has_another_computer_is_not_told_that_there_is_only_one() {
+    let town = Town::together();
+    let word = town.anna.ok(&["invite", "--device"]).trim().to_owned();
+    town.sync(&[&town.anna]);
+    let reminded = |person: &Person, verb: &str| person.run(&[verb]).stderr.contains("Only this computer can open");
+    assert!(reminded(&town.anna, "status"), "nobody has come by it yet");
+    let laptop = Person::new("anna");
+    laptop.json(&["join", &word]);
+    for verb in ["status", "today"] {
+        assert!(!reminded(&laptop, verb), "{verb}");
+    }
+    for person in [&town.anna, &laptop, &town.anna, &laptop] {
+        town.sync(&[person]);
+    }
+    laptop.ok(&["device", "rename", "Laptop"]);
+    town.sync(&[&laptop, &town.anna]);
+    assert!(!reminded(&town.anna, "status"));
+    town.anna.json(&["device", "cut", "Laptop", "--yes"]);
+    assert!(reminded(&town.anna, "status"), "it is the only one again");
+}
