@@ -345,7 +345,7 @@ impl<'a> Context<'a> {
     pub fn space(&self, profile: &mut Profile) -> Result<SpaceId, CliError> {
         match &self.options.alliance {
             Some(name) => alliance::find(profile, name),
-            None => Ok(profile.current()?.ok_or(AppError::NoAlliance)?),
+            None => profile.current()?.map_or_else(|| Err(alliance::unchosen(profile)?), Ok),
         }
     }
 }

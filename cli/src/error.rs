@@ -257,6 +257,12 @@ pub enum CliError {
         /// Ids and titles.
         candidates: Vec<(String, String)>,
     },
+    /// Nobody chose one of several alliances on this computer.
+    #[error("you have {} alliances, and none is chosen on this computer", candidates.len())]
+    NoneChosen {
+        /// Ids and titles.
+        candidates: Vec<(String, String)>,
+    },
     /// A relay's address that cannot be used.
     #[error("the relay {url} cannot be used: {why}")]
     RelayUrl {

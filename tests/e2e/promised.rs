@@ -162,3 +162,41 @@ fn who_has_another_computer_is_not_told_that_there_is_only_one() {
     town.anna.json(&["device", "cut", "Laptop", "--yes"]);
     assert!(reminded(&town.anna, "status"), "it is the only one again");
 }
+
+#[test]
+fn no_alliance_is_meant_on_a_new_computer_until_one_is_chosen() {
+    let (town, words) = Town::with_words();
+    town.anna.ok(&["new", "Anna & Dora"]);
+    town.anna.ok(&["note", "add", "For Dora"]);
+    town.anna.ok(&["use", "Ben & Anna"]);
+    town.meet();
+    let word = town.anna.ok(&["invite", "--device"]).trim().to_owned();
+    town.sync(&[&town.anna]);
+    let file = backup(&town.anna, "all.backup");
+    let [joined, by_words, by_file] = [(); 3].map(|()| Person::new("anna"));
+    let told = [
+        joined.run(&["join", &word]),
+        by_words
+            .start_with(
+                &["recovery", "restore", "--relay", &town.url(), "--keep-others", "--name", "Anna", "--role", "x"],
+                &words,
+            )
+            .end(),
+        by_file.start_with(&["backup", "restore", &file, "--keep-others"], &words).end(),
+    ];
+    for (person, told) in [&joined, &by_words, &by_file].into_iter().zip(told) {
+        assert_eq!(told.code, Some(0), "{told}");
+        assert!(told.stderr.contains("You have 2 alliances: `alliance use <title>` chooses"), "{told}");
+        for arguments in [&["note", "add", "For whom?"][..], &["today"], &["goal", "list"]] {
+            let refused = person.refused(arguments);
+            assert_eq!((refused.exit, &*refused.code), (2, "ambiguous"), "{refused:?}");
+            assert!(refused.message.starts_with("you have 2 alliances"), "{refused:?}");
+            assert!(refused.hint.contains("`alliance use <title>`"), "{refused:?}");
+            assert!(refused.hint.contains("Ben & Anna") && refused.hint.contains("Anna & Dora"), "{refused:?}");
+        }
+        person.ok(&["note", "add", "Mine alone", "--private"]);
+        person.ok(&["--alliance", "Anna & Dora", "note", "add", "For Dora, too"]);
+        person.ok(&["use", "Ben & Anna"]);
+        person.ok(&["note", "add", "For Ben"]);
+    }
+}

@@ -1,6 +1,6 @@
 //! Recovery words, and what they brought back.
 
-use super::{Page, STRONG, cell, count, status::PRIVATE, styled};
+use super::{Page, STRONG, alliance, cell, count, status::PRIVATE, styled};
 use crate::command::{
     alliance::State,
     recovery::{Back, Checked, Replaced, Returned},
@@ -51,6 +51,8 @@ pub fn returned(returned: &Returned, page: &mut Page) {
             count(kept, "other computer of yours is", "other computers of yours are")
         ));
     }
+    let open = spaces.iter().filter(|it| !it.personal && it.state != Some(State::Ended)).count();
+    alliance::unchosen(open, page);
     if !missing.is_empty() {
         let named = missing.iter().map(|id| id[..8].to_owned()).collect::<Vec<_>>().join(", ");
         page.talk(&format!(
