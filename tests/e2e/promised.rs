@@ -200,3 +200,27 @@ fn no_alliance_is_meant_on_a_new_computer_until_one_is_chosen() {
         person.ok(&["note", "add", "For Ben"]);
     }
 }
+
+#[test]
+fn a_drill_tells_what_people_wrote_from_entries_about_keys() {
+    let (town, words) = Town::with_words();
+    town.anna.ok(&["note", "add", "Mine"]);
+    town.anna.ok(&["sync"]);
+    let file = backup(&town.anna, "all.backup");
+    let word = town.anna.ok(&["invite", "--device"]).trim().to_owned();
+    town.sync(&[&town.anna]);
+    let laptop = Person::new("anna");
+    laptop.json(&["join", &word]);
+    for person in [&laptop, &town.anna, &laptop, &town.anna] {
+        town.sync(&[person]);
+    }
+    let told = said(&town.anna, &["backup", "drill", &file]);
+    assert!(told.contains("All you wrote would come back: 1 alliance, 1 thing."), "{told}");
+    assert!(told.contains("came since, about keys and computers") && !told.contains("Not everything"), "{told}");
+    let tried = town.anna.start_with(&["backup", "drill", &file, "--words", "--json"], &words).end().data();
+    assert_eq!((&tried["written"], &tried["whole"]), (&true.into(), &false.into()), "{tried}");
+    town.anna.ok(&["new", "Anna & Dora"]);
+    let told = town.anna.run(&["backup", "drill", &file]);
+    assert_eq!(told.code, Some(1), "an alliance that is not in it: {told}");
+    assert!(told.stderr.contains("Not everything would come back"), "{told}");
+}

@@ -171,6 +171,8 @@ pub struct Tried {
     pub file: Option<PathBuf>,
     /// True if everything would.
     pub whole: bool,
+    /// True if all that people wrote would, though entries about keys or computers would not.
+    pub written: bool,
     /// A row a space, one's own last.
     pub spaces: Vec<Row>,
     /// What of other computers is kept aside here, and would not come back by it.
@@ -188,6 +190,8 @@ pub struct Row {
     pub personal: bool,
     /// True if all of it would.
     pub whole: bool,
+    /// True if all that people wrote would.
+    pub written: bool,
     /// Sealed entries that are here.
     pub entries: u64,
     /// Those that would not come back.
@@ -204,11 +208,11 @@ pub struct Row {
 
 impl From<Drilled> for Row {
     fn from(it: Drilled) -> Self {
-        let whole = it.is_whole();
+        let (whole, written) = (it.is_whole(), it.is_written());
         let Drilled { space, title, personal, entries, entries_lost, things, things_lost, unsent, unsent_lost, .. } =
             it;
         let id = space.to_string();
-        Self { id, title, personal, whole, entries, entries_lost, things, things_lost, unsent, unsent_lost }
+        Self { id, title, personal, whole, written, entries, entries_lost, things, things_lost, unsent, unsent_lost }
     }
 }
 
@@ -279,7 +283,8 @@ fn drill(file: Option<PathBuf>, words: bool, context: &Context<'_>) -> Result<An
     let spaces = profile.drill(open(&from)?, &restored, words.as_ref(), &mut outside.world())?;
     let spaces: Vec<_> = spaces.into_iter().map(Row::from).collect();
     let (whole, aside) = (spaces.iter().all(|it| it.whole), aside(&mut profile)?);
-    Ok(Answer::Drilled(Tried { file, whole, spaces, aside }))
+    let written = spaces.iter().all(|it| it.written);
+    Ok(Answer::Drilled(Tried { file, whole, written, spaces, aside }))
 }
 
 /// Takes away what drills left behind that were killed. Those of today may still be going on.

@@ -95,6 +95,16 @@ pub fn tried(tried: &Tried, page: &mut Page) {
         page.talk(&format!("Everything that is here would come back{but}: {}.", all.join(", ")));
         return left_out(&tried.aside, page);
     }
+    if tried.written {
+        let (but, entries) = (if tried.aside.is_empty() { "" } else { BUT_ASIDE }, sum(|it| it.entries_lost));
+        all.retain(|it| !it.contains("sealed"));
+        page.talk(&format!("All you wrote would come back{but}: {}.", all.join(", ")));
+        page.talk(&format!(
+            "{} came since, about keys and computers, or with what the backup has as not sent.",
+            count(entries, "sealed entry", "sealed entries")
+        ));
+        return left_out(&tried.aside, page);
+    }
     let (things, entries, unsent) = (sum(|it| it.things_lost), sum(|it| it.entries_lost), sum(|it| it.unsent_lost));
     let mut lost = Vec::new();
     lost.extend((things > 0).then(|| format!("{} as it is here", count(things, "thing", "things"))));
@@ -216,6 +226,7 @@ fn row(row: &Row) -> Vec<Cell> {
     let title = if row.personal { PRIVATE } else { &row.title };
     let back = match row.whole {
         true => "would come back".to_owned(),
+        false if row.written => "all you wrote would come back".to_owned(),
         false if row.things_lost > 0 => format!("{} would not come back as it is", row.things_lost),
         false => "would not come back whole".to_owned(),
     };
@@ -296,6 +307,7 @@ mod tests {
             title: title.to_owned(),
             personal: title.is_empty(),
             whole: lost == 0,
+            written: lost == 0,
             entries: 100,
             entries_lost: lost,
             things: 10,
@@ -306,7 +318,10 @@ mod tests {
         let tried = |lost| {
             let spaces = vec![row("Ben & Anna", lost), row("", 0)];
             let aside = if lost == 0 { vec![kept("cut", 1)] } else { Vec::new() };
-            seen(&Answer::Drilled(Tried { file: None, whole: lost == 0, spaces, aside }), Layout::Terminal)
+            seen(
+                &Answer::Drilled(Tried { file: None, whole: lost == 0, written: lost == 0, spaces, aside }),
+                Layout::Terminal,
+            )
         };
         insta::assert_snapshot!("drill_whole", tried(0));
         insta::assert_snapshot!("drill_not_whole", tried(1));
