@@ -249,6 +249,9 @@ pub enum CliError {
     /// The person was asked, and said no.
     #[error("nothing was shared")]
     Declined,
+    /// The person does not want other computers to be cut off by bringing everything back.
+    #[error("nothing was cut off, and not everything is brought back yet")]
+    NotCut,
     /// Several alliances are called so.
     #[error("“{name}” could mean several alliances")]
     ManyAlliances {

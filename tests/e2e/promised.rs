@@ -224,3 +224,14 @@ fn a_drill_tells_what_people_wrote_from_entries_about_keys() {
     assert_eq!(told.code, Some(1), "an alliance that is not in it: {told}");
     assert!(told.stderr.contains("Not everything would come back"), "{told}");
 }
+
+#[test]
+fn who_comes_back_is_told_by_name_what_was_cut_off() {
+    let (town, words, _laptop) = with_a_laptop();
+    let [by_words, by_file] = [(); 2].map(|()| Person::new("anna"));
+    let file = backup(&town.anna, "all.backup");
+    let told = by_words.start_with(&["recovery", "restore", "--relay", &town.url()], &words).end();
+    assert!(told.stderr.contains("computer 1 and Laptop were cut off"), "{told}");
+    let came = by_file.start_with(&["backup", "restore", &file, "--yes", "--json"], &words).end().data();
+    assert_eq!(came["cut_computers"].as_array().map(Vec::len), Some(1), "the one that came back before: {came}");
+}

@@ -203,6 +203,11 @@ impl CliError {
             Self::Unconfirmed { .. } => {
                 ("not_confirmed", Exit::Usage, Some("say --yes where nobody can be asked".to_owned()))
             }
+            Self::NotCut => (
+                "declined",
+                Exit::Cancelled,
+                Some("the same command with --keep-others, and with the same words, goes on and leaves them in".to_owned()),
+            ),
             Self::Declined => ("declined", Exit::Cancelled, Some("nothing was changed".to_owned())),
             Self::ManyAlliances { candidates, .. } => ("ambiguous", Exit::Usage, Some(one_of(candidates))),
             Self::NoneChosen { candidates } => {

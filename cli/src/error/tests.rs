@@ -212,6 +212,7 @@ fn every_own_error() -> Vec<CliError> {
         CliError::AllianceExists { title: "Ben & Anna".to_owned() },
         CliError::NotConfirmed { title: "Doubts".to_owned(), people: "you and Anna, in “Ben & Anna”".to_owned() },
         CliError::Declined,
+        CliError::NotCut,
         CliError::ManyAlliances { name: "b".to_owned(), candidates: pairs() },
         CliError::NoneChosen { candidates: pairs() },
         CliError::RelayUrl { url: "ftp://a".to_owned(), why: "a relay's address begins with https://".to_owned() },
