@@ -1,6 +1,8 @@
 //! What the program promises of backups, words and computers is so, with the real programs: each is said as it is in the
 //! cases in which it is easily said too well.
 
+use std::collections::BTreeSet;
+
 use alliance_tests::{program::Person, seen::titles, town::Town};
 use serde_json::Value;
 
@@ -231,7 +233,29 @@ fn who_comes_back_is_told_by_name_what_was_cut_off() {
     let [by_words, by_file] = [(); 2].map(|()| Person::new("anna"));
     let file = backup(&town.anna, "all.backup");
     let told = by_words.start_with(&["recovery", "restore", "--relay", &town.url()], &words).end();
-    assert!(told.stderr.contains("computer 1 and Laptop were cut off"), "{told}");
+    assert!(told.stderr.contains("Laptop and computer 1 were cut off"), "{told}");
     let came = by_file.start_with(&["backup", "restore", &file, "--yes", "--json"], &words).end().data();
     assert_eq!(came["cut_computers"].as_array().map(Vec::len), Some(1), "the one that came back before: {came}");
+}
+
+#[test]
+fn computers_that_were_named_at_the_same_time_end_with_names_of_their_own() {
+    let (town, words) = Town::with_words();
+    let file = backup(&town.anna, "all.backup");
+    let bare = [Person::new("anna"), Person::new("anna")];
+    for person in &bare {
+        _ = person.start_with(&["backup", "restore", &file, "--offline", "--json"], &words).end().data();
+        // Before it hears of the others.
+        person.ok(&["invite", "--device"]);
+        assert_eq!(person.json(&["device"])[0]["name"], "computer 2");
+    }
+    let all = [&bare[0], &bare[1], &town.anna];
+    all.iter().chain(&all).chain(&all).for_each(|person| town.sync(&[person]));
+    for person in all {
+        let devices = person.json(&["device"]);
+        let name = |it: &Value| it["name"].as_str().expect("text").to_owned();
+        let names: BTreeSet<_> = devices.as_array().expect("a list").iter().map(name).collect();
+        let expected: BTreeSet<_> = (1..=3).map(|n| format!("computer {n}")).collect();
+        assert_eq!(names, expected, "{devices}");
+    }
 }

@@ -163,7 +163,8 @@ impl<'a> Restoring<'a> {
             Others::Cut => profile.computers()?.into_iter().filter(|it| it.live && !it.this && is_there(it)).collect(),
             Others::Keep => Vec::new(),
         };
-        let names: Vec<_> = ends.iter().map(|it| device::called(&it.name).to_owned()).collect();
+        let mut names: Vec<_> = ends.iter().map(|it| device::called(&it.name).to_owned()).collect();
+        names.sort();
         if !names.is_empty() && !yes {
             let them = render::listed(&names);
             let about = format!(
