@@ -217,7 +217,7 @@ impl Answer {
             Self::Synced(synced) if synced.rows.iter().any(|row| row.why().is_some()) => Exit::Failed,
             Self::Verified(rows) if !rows.iter().all(|row| row.whole) => Exit::Failed,
             Self::WordsChecked(checked) if !checked.is_yours() => Exit::Failed,
-            Self::Drilled(tried) if !tried.whole => Exit::Failed,
+            Self::Drilled(tried) if !tried.written => Exit::Failed,
             Self::Checked(findings) => doctor::exit(findings),
             Self::Gone(rows) if rows.iter().any(|row| row.failed) => Exit::Failed,
             _ => Exit::Ok,
@@ -345,7 +345,7 @@ impl<'a> Context<'a> {
     pub fn space(&self, profile: &mut Profile) -> Result<SpaceId, CliError> {
         match &self.options.alliance {
             Some(name) => alliance::find(profile, name),
-            None => Ok(profile.current()?.ok_or(AppError::NoAlliance)?),
+            None => profile.current()?.map_or_else(|| Err(alliance::unchosen(profile)?), Ok),
         }
     }
 }

@@ -249,11 +249,20 @@ pub enum CliError {
     /// The person was asked, and said no.
     #[error("nothing was shared")]
     Declined,
+    /// The person does not want other computers to be cut off by bringing everything back.
+    #[error("nothing was cut off, and not everything is brought back yet")]
+    NotCut,
     /// Several alliances are called so.
     #[error("“{name}” could mean several alliances")]
     ManyAlliances {
         /// What was said.
         name: String,
+        /// Ids and titles.
+        candidates: Vec<(String, String)>,
+    },
+    /// Nobody chose one of several alliances on this computer.
+    #[error("you have {} alliances, and none is chosen on this computer", candidates.len())]
+    NoneChosen {
         /// Ids and titles.
         candidates: Vec<(String, String)>,
     },

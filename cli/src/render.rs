@@ -318,6 +318,15 @@ fn plain(text: &str) -> String {
     plain
 }
 
+/// Names, as they are said one after the other.
+pub fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;

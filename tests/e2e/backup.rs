@@ -481,25 +481,3 @@ fn a_drill_says_that_everything_would_come_back_and_what_would_not() {
     assert!(tried.stderr.contains("Not everything would come back. Missing: 1 thing as it is here"), "{tried}");
     assert_eq!(fs::read_dir(town.anna.home().join("default")).expect("a folder").count(), before, "nothing stays");
 }
-
-#[test]
-fn computers_that_were_named_at_the_same_time_end_with_names_of_their_own() {
-    let (town, words) = with_words();
-    let file = backup(&town.anna, "all.backup");
-    let bare = [Person::new("anna"), Person::new("anna")];
-    for person in &bare {
-        back(person, &file, &words, &["--offline"]);
-        // Before it hears of the others.
-        person.ok(&["invite", "--device"]);
-        assert_eq!(person.json(&["device"])[0]["name"], "computer 2");
-    }
-    let all = [&bare[0], &bare[1], &town.anna];
-    all.iter().chain(&all).chain(&all).for_each(|person| town.sync(&[person]));
-    for person in all {
-        let devices = person.json(&["device"]);
-        let name = |it: &Value| it["name"].as_str().expect("text").to_owned();
-        let names: BTreeSet<_> = devices.as_array().expect("a list").iter().map(name).collect();
-        let expected: BTreeSet<_> = (1..=3).map(|n| format!("computer {n}")).collect();
-        assert_eq!(names, expected, "{devices}");
-    }
-}

@@ -23,6 +23,7 @@ mod moving;
 mod operator;
 mod outages;
 mod profiles;
+mod promised;
 mod proxied;
 mod readme;
 mod recovery;

@@ -31,7 +31,9 @@ fn restore(person: &Person, relay: &str, words: &str, more: &[&str]) -> Running 
 }
 
 fn back(person: &Person, relay: &str, words: &str, more: &[&str]) -> Value {
-    restore(person, relay, words, more).end().data()
+    let came = restore(person, relay, words, more).end().data();
+    person.ok(&["use", "Ben & Anna"]);
+    came
 }
 
 fn notes(person: &Person) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! `alliance new` and `alliance use`: several alliances in one profile.
 
-use alliance_core::app::{AllianceInfo, AllianceState, Profile};
+use alliance_core::app::{AllianceInfo, AllianceState, AppError, Profile};
 use alliance_replica::id::SpaceId;
 use clap::Args;
 use serde::Serialize;
@@ -128,6 +128,15 @@ pub fn short(space: &SpaceId, all: &[AllianceInfo]) -> String {
     let others = |start: &str| all.iter().any(|it| it.space != *space && it.space.to_string().starts_with(start));
     let most = (OFFERED..id.len()).find(|most| !others(&id[..*most])).unwrap_or(id.len());
     id[..most].to_owned()
+}
+
+/// Why no alliance is meant: there is none, or nobody chose one of several on this computer.
+pub fn unchosen(profile: &mut Profile) -> Result<CliError, CliError> {
+    let all = profile.alliances()?;
+    if all.is_empty() {
+        return Ok(AppError::NoAlliance.into());
+    }
+    Ok(CliError::NoneChosen { candidates: all.iter().map(|it| (short(&it.space, &all), it.title.clone())).collect() })
 }
 
 /// The alliance that a person named: by its title, its id, or the beginning of either.

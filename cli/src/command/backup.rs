@@ -95,6 +95,8 @@ pub struct Looked {
     pub made: Moment,
     /// A row a space, one's own last.
     pub spaces: Vec<Space>,
+    /// What of other computers is kept aside here: it is in no backup that is made here.
+    pub aside: Vec<Kept>,
 }
 
 /// What a backup holds of a space.
@@ -118,12 +120,19 @@ pub struct Space {
     pub lacks_unsent: u64,
     /// Things of which something had not been sent.
     pub unsent: u64,
+    /// Those of them of which that is not here, and is not kept aside here either.
+    pub unsent_more: u64,
+    /// True if the computer that made the backup may still send them.
+    #[serde(skip)]
+    pub lives: bool,
 }
 
 impl From<BackedUp> for Space {
     fn from(it: BackedUp) -> Self {
-        let BackedUp { space, title, personal, here, entries, more, lacks, lacks_unsent, unsent, .. } = it;
-        Self { id: space.to_string(), title, personal, here, entries, more, lacks, lacks_unsent, unsent }
+        let BackedUp { space, title, personal, here, entries, more, lacks, lacks_unsent, .. } = it;
+        let BackedUp { unsent, unsent_more, lives, .. } = it;
+        let id = space.to_string();
+        Self { id, title, personal, here, entries, more, lacks, lacks_unsent, unsent, unsent_more, lives }
     }
 }
 
@@ -162,8 +171,12 @@ pub struct Tried {
     pub file: Option<PathBuf>,
     /// True if everything would.
     pub whole: bool,
+    /// True if all that people wrote would, though entries about keys or computers would not.
+    pub written: bool,
     /// A row a space, one's own last.
     pub spaces: Vec<Row>,
+    /// What of other computers is kept aside here, and would not come back by it.
+    pub aside: Vec<Kept>,
 }
 
 /// What of a space would come back.
@@ -177,6 +190,8 @@ pub struct Row {
     pub personal: bool,
     /// True if all of it would.
     pub whole: bool,
+    /// True if all that people wrote would.
+    pub written: bool,
     /// Sealed entries that are here.
     pub entries: u64,
     /// Those that would not come back.
@@ -193,11 +208,11 @@ pub struct Row {
 
 impl From<Drilled> for Row {
     fn from(it: Drilled) -> Self {
-        let whole = it.is_whole();
+        let (whole, written) = (it.is_whole(), it.is_written());
         let Drilled { space, title, personal, entries, entries_lost, things, things_lost, unsent, unsent_lost, .. } =
             it;
         let id = space.to_string();
-        Self { id, title, personal, whole, entries, entries_lost, things, things_lost, unsent, unsent_lost }
+        Self { id, title, personal, whole, written, entries, entries_lost, things, things_lost, unsent, unsent_lost }
     }
 }
 
@@ -218,7 +233,7 @@ fn verify(file: PathBuf, words: bool, context: &Context<'_>) -> Result<Answer, C
     let mut profile = if home.holds(&name) { Some(context.profile()?) } else { None };
     let words = (words || profile.is_none()).then(|| recovery::read(context.ui)).transpose()?;
     let found = look(&file, profile.as_mut(), words.as_ref())?;
-    Ok(Answer::BackupLooked(looked(file, found, context)?))
+    Ok(Answer::BackupLooked(looked(file, found, profile.as_mut(), context)?))
 }
 
 /// Looks at all of a backup.
@@ -231,12 +246,18 @@ fn look(file: &Path, profile: Option<&mut Profile>, words: Option<&Words>) -> Re
     })
 }
 
-fn looked(file: PathBuf, found: Found, context: &Context<'_>) -> Result<Looked, CliError> {
+fn looked(
+    file: PathBuf,
+    found: Found,
+    profile: Option<&mut Profile>,
+    context: &Context<'_>,
+) -> Result<Looked, CliError> {
     let size = size(&file)?;
     let Found { name, role, computer, made, mut spaces } = found;
     spaces.sort_by_key(|it| it.personal);
     let spaces = spaces.into_iter().map(Space::from).collect();
-    Ok(Looked { file, size, name, role, computer, made: context.env.moment(made)?, spaces })
+    let aside = profile.map(aside).transpose()?.unwrap_or_default();
+    Ok(Looked { file, size, name, role, computer, made: context.env.moment(made)?, spaces, aside })
 }
 
 fn drill(file: Option<PathBuf>, words: bool, context: &Context<'_>) -> Result<Answer, CliError> {
@@ -261,7 +282,9 @@ fn drill(file: Option<PathBuf>, words: bool, context: &Context<'_>) -> Result<An
     let restored = scratch.path().join("profile.db");
     let spaces = profile.drill(open(&from)?, &restored, words.as_ref(), &mut outside.world())?;
     let spaces: Vec<_> = spaces.into_iter().map(Row::from).collect();
-    Ok(Answer::Drilled(Tried { file, whole: spaces.iter().all(|it| it.whole), spaces }))
+    let (whole, aside) = (spaces.iter().all(|it| it.whole), aside(&mut profile)?);
+    let written = spaces.iter().all(|it| it.written);
+    Ok(Answer::Drilled(Tried { file, whole, written, spaces, aside }))
 }
 
 /// Takes away what drills left behind that were killed. Those of today may still be going on.

@@ -5,7 +5,7 @@ pub mod out;
 mod renew;
 
 use alliance_core::{
-    app::{AppError, Computer, Joining, Profile},
+    app::{AllianceState, AppError, Computer, Joining, Profile},
     keys::Invitation,
 };
 use alliance_replica::{id::SpaceId, log::control::Reason};
@@ -168,6 +168,9 @@ pub struct Came {
     pub title: String,
     /// Things in it.
     pub items: usize,
+    /// True if it is over.
+    #[serde(skip)]
+    pub ended: bool,
 }
 
 impl Device {
@@ -311,7 +314,8 @@ fn arrived(
     let mut alliances = Vec::new();
     for info in profile.alliances()? {
         let items = profile.count(info.space)?;
-        alliances.push(Came { id: info.space.to_string(), title: info.title, items });
+        let ended = info.state == AllianceState::Ended;
+        alliances.push(Came { id: info.space.to_string(), title: info.title, items, ended });
     }
     let name = profile.person().ok().map(|person| person.name);
     let (_, profile) = context.home()?;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use alliance_core::{
-    app::{Profile, WhoseWords},
+    app::{Profile, WhoseWords, WordsNeed},
     keys::Words,
 };
 use clap::{Args, Subcommand};
@@ -65,6 +65,9 @@ pub enum Verb {
 pub struct Checked {
     /// `yours`, `earlier`, `ended`, `void` or `not-yours`.
     pub words: &'static str,
+    /// What they need to bring everything back, if they do not: `sync`, `relay`, or `other-computer`, which alone can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs: Option<&'static str>,
 }
 
 /// New words, which were said before.
@@ -80,6 +83,9 @@ impl Checked {
     const ENDED: &str = "ended";
     const VOID: &str = "void";
     const NOT_YOURS: &str = "not-yours";
+    const SYNC: &str = "sync";
+    const RELAY: &str = "relay";
+    const OTHER_COMPUTER: &str = "other-computer";
 
     /// True if they are those of now.
     pub fn is_yours(self) -> bool {
@@ -89,6 +95,15 @@ impl Checked {
     /// What is said of them.
     pub fn said(self) -> &'static str {
         match self.words {
+            Self::YOURS if self.needs == Some(Self::SYNC) => {
+                "These are your words. They bring nothing back until `alliance sync` has run: no relay knows of them yet."
+            }
+            Self::YOURS if self.needs == Some(Self::RELAY) => {
+                "These are your words. They bring nothing back so far, because no relay has what is yours: `alliance relay set <url>`, then `alliance sync`, changes that, and `alliance backup create` makes a file that they open."
+            }
+            Self::YOURS if self.needs == Some(Self::OTHER_COMPUTER) => {
+                "These are your words, as far as this computer knows. The relay does not let it in any more, so it cannot tell whether they still bring everything back: `alliance recovery check` on a computer of yours that is in does. What this one had not sent they do not bring back."
+            }
             Self::YOURS => "These are your words: they bring everything back.",
             Self::EARLIER => {
                 "These are earlier words of yours. They still work; `alliance recovery replace` made newer ones."
@@ -112,14 +127,24 @@ impl Recovery {
             Verb::Check => {
                 let mut profile = context.profile()?;
                 let words = read(context.ui)?;
-                let words = match profile.check_words(&words)? {
+                let whose = profile.check_words(&words)?;
+                let need = match whose {
+                    WhoseWords::Theirs => profile.words_need(&words)?,
+                    _ => None,
+                };
+                let words = match whose {
                     WhoseWords::Theirs => Checked::YOURS,
                     WhoseWords::Earlier => Checked::EARLIER,
                     WhoseWords::Ended => Checked::ENDED,
                     WhoseWords::Void => Checked::VOID,
                     WhoseWords::NotTheirs => Checked::NOT_YOURS,
                 };
-                Ok(Answer::WordsChecked(Checked { words }))
+                let needs = need.map(|need| match need {
+                    WordsNeed::Sync => Checked::SYNC,
+                    WordsNeed::Relay => Checked::RELAY,
+                    WordsNeed::OtherComputer => Checked::OTHER_COMPUTER,
+                });
+                Ok(Answer::WordsChecked(Checked { words, needs }))
             }
             Verb::Replace { recovery_file } => replace(recovery_file, context),
         }

@@ -52,7 +52,7 @@ impl CliError {
                 let meant = |name: &ProfileName| Meant { id: name.to_string(), title: name.to_string(), private: None };
                 names.iter().map(meant).collect()
             }
-            Self::ManyAlliances { candidates, .. } => {
+            Self::ManyAlliances { candidates, .. } | Self::NoneChosen { candidates } => {
                 candidates.iter().cloned().map(|(id, title)| Meant { id, title, private: None }).collect()
             }
             _ => Vec::new(),
@@ -203,8 +203,18 @@ impl CliError {
             Self::Unconfirmed { .. } => {
                 ("not_confirmed", Exit::Usage, Some("say --yes where nobody can be asked".to_owned()))
             }
+            Self::NotCut => (
+                "declined",
+                Exit::Cancelled,
+                Some("the same command with --keep-others, and with the same words, goes on and leaves them in".to_owned()),
+            ),
             Self::Declined => ("declined", Exit::Cancelled, Some("nothing was changed".to_owned())),
             Self::ManyAlliances { candidates, .. } => ("ambiguous", Exit::Usage, Some(one_of(candidates))),
+            Self::NoneChosen { candidates } => {
+                let which = one_of(candidates);
+                let helps = format!("`alliance use <title>` chooses one, --alliance names one for this time; {which}");
+                ("ambiguous", Exit::Usage, Some(helps))
+            }
             Self::RelayUrl { .. } => {
                 ("relay_url", Exit::Failed, Some("`alliance relay set <url>` names another one".to_owned()))
             }

@@ -111,6 +111,13 @@ pub fn left(left: &Left, page: &mut Page) {
     }
 }
 
+/// What is said where several alliances came to a computer, on which nobody chose one.
+pub fn unchosen(alliances: usize, page: &mut Page) {
+    if alliances > 1 {
+        page.talk(&format!("You have {alliances} alliances: `alliance use <title>` chooses the one that commands mean on this computer."));
+    }
+}
+
 /// What a relay is about to forget.
 pub fn about_to_drop<'a>(relay: &str, titles: impl Iterator<Item = &'a str>, own: bool) -> String {
     let mut text = format!("{relay} forgets its copy, if nobody is in it any more:\n");

@@ -3,15 +3,20 @@
 use super::{Cell, FAINT, Page, STRONG, cell, count, quoted, recovery, status::PRIVATE, styled};
 use crate::command::backup::{Kept, Looked, Made, Merged, RestoredFrom, Row, Space, Tried};
 
+/// What is said where not all that is here is in a backup.
+const BUT_ASIDE: &str = ", but for what is kept aside";
+
 /// A backup that was made.
 pub fn made(Made(made): &Made, page: &mut Page) {
     page.table(made.spaces.iter().map(held).collect());
     let file = quoted(&made.file.display().to_string());
-    page.talk(&format!("Everything that is here is in {file}, {}.", bytes(made.size)));
+    let but = if made.aside.is_empty() { "" } else { BUT_ASIDE };
+    page.talk(&format!("Everything that is here is in {file}, {}{but}.", bytes(made.size)));
     page.talk("Your 24 recovery words open it, and so do your computers; nobody else reads anything in it.");
     page.talk(
         "Keep it elsewhere than on this computer. `alliance backup drill` sees whether everything would come back.",
     );
+    left_out(&made.aside, page);
 }
 
 /// What a backup holds, and what of it is here.
@@ -20,10 +25,15 @@ pub fn looked(looked: &Looked, page: &mut Page) {
     page.table(looked.spaces.iter().map(|it| if compared { beside(it) } else { held(it) }).collect());
     page.talk(&format!("The backup is whole: {}, {}.", whose(looked), bytes(looked.size)));
     if compared {
-        page.talk(match looked.spaces.iter().any(|it| it.more > 0) {
-            true => "Not all in it is here: `alliance backup restore` with it brings that in; nothing is lost by it.",
-            false => "All in it is here.",
-        });
+        match looked.spaces.iter().any(|it| it.more > 0) {
+            true => page.talk(
+                "Not all in it is here: `alliance backup restore` with it brings that in; nothing is lost by it.",
+            ),
+            false if unsent_more(looked) == 0 => page.talk("All in it is here."),
+            false => {}
+        }
+        only_there(looked, page);
+        left_out(&looked.aside, page);
         if looked.spaces.iter().any(is_older) {
             page.talk("Not all that is here is in it: `alliance backup create` makes a new one.");
         }
@@ -33,13 +43,20 @@ pub fn looked(looked: &Looked, page: &mut Page) {
 /// What a backup brought into a profile that was there.
 pub fn merged(merged: &Merged, page: &mut Page) {
     page.table(merged.looked.spaces.iter().map(beside).collect());
-    page.talk(&format!(
-        "Nothing that was here was lost or replaced; {}.",
-        match merged.new {
-            0 => "nothing in the backup is new here".to_owned(),
-            new => format!("{} came in", count(new, "entry", "entries")),
+    let unsent = unsent_more(&merged.looked);
+    let came = match (merged.new, unsent) {
+        (0, 0) if merged.looked.aside.is_empty() => "nothing in the backup is new here".to_owned(),
+        (0, 0) => "what is not kept aside was here before".to_owned(),
+        (0, unsent) => format!("{} came with it", not_sent(unsent, &merged.looked)),
+        (new, 0) => format!("{} came in", count(new, "entry", "entries")),
+        (new, unsent) => {
+            format!("{} came in, and {}", count(new, "entry", "entries"), not_sent(unsent, &merged.looked))
         }
-    ));
+    };
+    page.talk(&format!("Nothing that was here was lost or replaced; {came}."));
+    if unsent > 0 && merged.looked.aside.is_empty() {
+        page.talk("The next `alliance sync` sends what was not sent.");
+    }
     let strange = merged.looked.spaces.iter().filter(|it| !it.here).count() as u64;
     if strange > 0 {
         page.talk(&format!(
@@ -47,7 +64,7 @@ pub fn merged(merged: &Merged, page: &mut Page) {
             count(strange, "alliance in it is", "alliances in it are")
         ));
     }
-    aside(&merged.aside, page);
+    left_out(&merged.looked.aside, page);
 }
 
 /// What a backup brought back where there was nothing.
@@ -74,7 +91,19 @@ pub fn tried(tried: &Tried, page: &mut Page) {
         all.push(format!("{unsent} not sent yet"));
     }
     if tried.whole {
-        return page.talk(&format!("Everything that is here would come back: {}.", all.join(", ")));
+        let but = if tried.aside.is_empty() { "" } else { BUT_ASIDE };
+        page.talk(&format!("Everything that is here would come back{but}: {}.", all.join(", ")));
+        return left_out(&tried.aside, page);
+    }
+    if tried.written {
+        let (but, entries) = (if tried.aside.is_empty() { "" } else { BUT_ASIDE }, sum(|it| it.entries_lost));
+        all.retain(|it| !it.contains("sealed"));
+        page.talk(&format!("All you wrote would come back{but}: {}.", all.join(", ")));
+        page.talk(&format!(
+            "{} came since, about keys and computers, or with what the backup has as not sent.",
+            count(entries, "sealed entry", "sealed entries")
+        ));
+        return left_out(&tried.aside, page);
     }
     let (things, entries, unsent) = (sum(|it| it.things_lost), sum(|it| it.entries_lost), sum(|it| it.unsent_lost));
     let mut lost = Vec::new();
@@ -84,6 +113,15 @@ pub fn tried(tried: &Tried, page: &mut Page) {
     let lost = if lost.is_empty() { "some of what the program keeps for itself".to_owned() } else { lost.join(", ") };
     page.talk(&format!("Not everything would come back. Missing: {lost}."));
     page.talk("`alliance backup create` makes a new one.");
+    left_out(&tried.aside, page);
+}
+
+/// What is kept aside of other computers, and that it is in no backup of this one.
+fn left_out(kept: &[Kept], page: &mut Page) {
+    aside(kept, page);
+    if !kept.is_empty() {
+        page.talk("No backup that is made here has what is kept aside: keep the file that brought it until it is in.");
+    }
 }
 
 /// What is kept aside of other computers.
@@ -111,6 +149,37 @@ pub fn aside(kept: &[Kept], page: &mut Page) {
     }
 }
 
+/// What had not been sent, and is in the backup alone.
+fn only_there(looked: &Looked, page: &mut Page) {
+    let unsent = unsent_more(looked);
+    if unsent == 0 {
+        return;
+    }
+    let what = not_sent(unsent, looked);
+    let (are, them, come) = if unsent == 1 { ("is", "it", "it comes") } else { ("are", "them", "they come") };
+    let maker = maker(looked);
+    page.talk(&match looked.spaces.iter().any(|it| it.here && it.unsent_more > 0 && it.lives) {
+        true => format!(
+            "{what} {are} not here: {maker} may still send {them}. `alliance backup restore` with the file keeps {them} aside here; if {maker} is lost, {come} in once it is cut off. Keep the file until then."
+        ),
+        false => format!(
+            "{what} {are} only in this file: `alliance backup restore` with it, then `alliance sync`, brings {them} in. Keep the file until then."
+        ),
+    });
+}
+
+fn unsent_more(looked: &Looked) -> u64 {
+    looked.spaces.iter().filter(|it| it.here).map(|it| it.unsent_more).sum()
+}
+
+fn not_sent(changes: u64, looked: &Looked) -> String {
+    format!("{} that {} had not sent", count(changes, "change", "changes"), maker(looked))
+}
+
+fn maker(looked: &Looked) -> &str {
+    if looked.computer.is_empty() { "the computer that made it" } else { &looked.computer }
+}
+
 fn whose(looked: &Looked) -> String {
     let at = if looked.computer.is_empty() { String::new() } else { format!(" on {}", looked.computer) };
     format!("made for {}{at}, {}", super::name(&looked.name), looked.made)
@@ -130,6 +199,7 @@ fn beside(space: &Space) -> Vec<Cell> {
     let newer = newer.join(" and ");
     let is = match (space.here, space.more, newer.is_empty()) {
         (false, ..) => "not here".to_owned(),
+        (_, 0, _) if space.unsent_more > 0 => format!("{} not here", count(space.unsent_more, "change", "changes")),
         (_, 0, true) => "the same as here".to_owned(),
         (_, 0, false) => format!("older: {newer} came since"),
         (_, more, true) => format!("{more} not here"),
@@ -156,6 +226,7 @@ fn row(row: &Row) -> Vec<Cell> {
     let title = if row.personal { PRIVATE } else { &row.title };
     let back = match row.whole {
         true => "would come back".to_owned(),
+        false if row.written => "all you wrote would come back".to_owned(),
         false if row.things_lost > 0 => format!("{} would not come back as it is", row.things_lost),
         false => "would not come back whole".to_owned(),
     };
@@ -185,13 +256,26 @@ mod tests {
         let (id, here) = ("0101010101".to_owned(), title != "?");
         let personal = title.is_empty();
         let title = if here { title.to_owned() } else { String::new() };
-        Space { id, title, personal, here, entries: 120, more, lacks, lacks_unsent: lacks / 2, unsent }
+        Space {
+            id,
+            title,
+            personal,
+            here,
+            entries: 120,
+            more,
+            lacks,
+            lacks_unsent: lacks / 2,
+            unsent,
+            unsent_more: 0,
+            lives: true,
+        }
     }
 
     fn of(spaces: Vec<Space>) -> Looked {
         let (name, role, computer) = ("Anna".to_owned(), "client".to_owned(), "Laptop".to_owned());
         let made = Moment::new(1_767_603_600, TimeZone::UTC);
-        Looked { file: "all.backup".into(), size: 1_234_567, name, role, computer, made, spaces }
+        let aside = Vec::new();
+        Looked { file: "all.backup".into(), size: 1_234_567, name, role, computer, made, spaces, aside }
     }
 
     fn kept(waits_for: &'static str, things: u64) -> Kept {
@@ -209,8 +293,11 @@ mod tests {
         let looked = Answer::BackupLooked(of(spaces.to_vec()));
         insta::assert_snapshot!("backup_looked", seen(&looked, Layout::Terminal));
         let aside = vec![kept("cut", 1), kept("cut", 2), kept("sync", 1), kept("more", 2)];
-        let merged = Answer::Merged(Merged { looked: of(spaces.to_vec()), new: 4, aside });
+        let merged = Answer::Merged(Merged { looked: Looked { aside, ..of(spaces.to_vec()) }, new: 4 });
         insta::assert_snapshot!("backup_merged", seen(&merged, Layout::Terminal));
+        let unsent = |lives| Space { unsent_more: 2, lives, ..space("Ben & Anna", 0, 0, 2) };
+        let looked = [true, false].map(|lives| seen(&Answer::BackupLooked(of(vec![unsent(lives)])), Layout::Terminal));
+        insta::assert_snapshot!("backup_only_there", looked.join("\n"));
     }
 
     #[test]
@@ -220,6 +307,7 @@ mod tests {
             title: title.to_owned(),
             personal: title.is_empty(),
             whole: lost == 0,
+            written: lost == 0,
             entries: 100,
             entries_lost: lost,
             things: 10,
@@ -229,7 +317,11 @@ mod tests {
         };
         let tried = |lost| {
             let spaces = vec![row("Ben & Anna", lost), row("", 0)];
-            seen(&Answer::Drilled(Tried { file: None, whole: lost == 0, spaces }), Layout::Terminal)
+            let aside = if lost == 0 { vec![kept("cut", 1)] } else { Vec::new() };
+            seen(
+                &Answer::Drilled(Tried { file: None, whole: lost == 0, written: lost == 0, spaces, aside }),
+                Layout::Terminal,
+            )
         };
         insta::assert_snapshot!("drill_whole", tried(0));
         insta::assert_snapshot!("drill_not_whole", tried(1));

@@ -1,6 +1,6 @@
 //! A person's computers.
 
-use super::{FAINT, ID, Page, STRONG, backup, cell, count, field, plain, quoted, styled};
+use super::{FAINT, ID, Page, STRONG, alliance, backup, cell, count, field, plain, quoted, styled};
 use crate::{
     command::device::{
         self, Arrived, Came, Cut, Renewed, Row,
@@ -237,6 +237,7 @@ pub fn arrived(arrived: &Arrived, page: &mut Page) {
     for Came { title, items, .. } in &arrived.alliances {
         page.talk(&format!("“{title}” is here: {}.", count(*items as u64, "thing", "things")));
     }
+    alliance::unchosen(arrived.alliances.iter().filter(|it| !it.ended).count(), page);
     match arrived.synced {
         true => page.talk("Read or write right away; your other computer's next sync lets this one in, and what you write goes out after that."),
         false => page.talk("Not everything is here yet: `alliance sync` goes on where it stopped."),

@@ -1,6 +1,6 @@
 //! Recovery words, and what they brought back.
 
-use super::{Page, STRONG, cell, count, status::PRIVATE, styled};
+use super::{Page, STRONG, alliance, cell, count, listed, status::PRIVATE, styled};
 use crate::command::{
     alliance::State,
     recovery::{Back, Checked, Replaced, Returned},
@@ -24,7 +24,7 @@ pub fn replaced(replaced: Replaced, page: &mut Page) {
 
 /// What came back.
 pub fn returned(returned: &Returned, page: &mut Page) {
-    let Returned { name, spaces, missing, cut_others, .. } = returned;
+    let Returned { name, spaces, missing, cut_others, cut_computers, .. } = returned;
     page.talk(&format!("Welcome back, {name}."));
     let row = |back: &Back| {
         let title = if back.personal { PRIVATE } else { &back.title };
@@ -36,7 +36,11 @@ pub fn returned(returned: &Returned, page: &mut Page) {
     let most = |number: fn(&Back) -> usize| spaces.iter().map(number).max().unwrap_or(0) as u64;
     let (cut, kept, withdrawn) = (most(|it| it.cut), most(|it| it.kept), most(|it| it.withdrawn));
     if cut > 0 {
-        page.talk(&format!("{} cut off.", count(cut, "other computer of yours was", "other computers of yours were")));
+        page.talk(&match cut_computers.len() {
+            0 => format!("{} cut off.", count(cut, "other computer of yours was", "other computers of yours were")),
+            1 => format!("{} was cut off.", cut_computers[0]),
+            _ => format!("{} were cut off.", listed(cut_computers)),
+        });
         page.talk("What was on it stays readable to whoever has it; nothing written from now on is. If its disk was not locked, change what was written down in notes, such as passwords.");
     }
     if withdrawn > 0 {
@@ -51,6 +55,8 @@ pub fn returned(returned: &Returned, page: &mut Page) {
             count(kept, "other computer of yours is", "other computers of yours are")
         ));
     }
+    let open = spaces.iter().filter(|it| !it.personal && it.state != Some(State::Ended)).count();
+    alliance::unchosen(open, page);
     if !missing.is_empty() {
         let named = missing.iter().map(|id| id[..8].to_owned()).collect::<Vec<_>>().join(", ");
         page.talk(&format!(
@@ -85,6 +91,7 @@ mod tests {
                 name: "Anna".to_owned(),
                 role: "client".to_owned(),
                 cut_others: cut > 0,
+                cut_computers: vec!["Laptop".to_owned(); cut],
                 spaces: vec![back("Ben & Anna", cut), back("", cut)],
                 missing: vec!["0202020202020202".to_owned(); cut],
             })

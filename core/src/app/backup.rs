@@ -36,6 +36,7 @@ pub use taking::Merged;
 use super::{AppError, Profile, World, query, receive::loaded, space::Space};
 use crate::{
     document::{DocId, Form, Incoming, Preimage, Writer},
+    domain,
     keys::{
         DeviceSecret, EpochKey, Words,
         backup::{Error, Opener, Opening, Sealer},
@@ -93,6 +94,10 @@ pub struct BackedUp {
     pub lacks_unsent: u64,
     /// Things of which something had not been sent when it was made.
     pub unsent: u64,
+    /// Those of them of which that is not here, and is not kept aside here either.
+    pub unsent_more: u64,
+    /// True if the computer that made it may still send them.
+    pub lives: bool,
     /// The relays that it names.
     pub relays: Vec<String>,
 }
@@ -163,6 +168,8 @@ impl Profile {
                     lacks: 0,
                     lacks_unsent: 0,
                     unsent: things.len() as u64,
+                    unsent_more: 0,
+                    lives: true,
                     relays: urls,
                 });
                 signers.push((space, DeviceSecret::from_bytes(&row.secret)));
@@ -262,16 +269,18 @@ impl Checked {
             lacks: 0,
             lacks_unsent: 0,
             unsent: things.len() as u64,
-            relays: head.relays.into_iter().map(|it| it.url).collect(),
+            unsent_more: things.len() as u64,
+            lives: true,
+            relays: head.relays.iter().cloned().map(|it| it.url).collect(),
         };
         let Some(profile) = here else { return Ok(found) };
-        let held: BTreeSet<_> = unsent.iter().map(|it| &it.bytes).collect();
+        let held: BTreeSet<_> = unsent.iter().map(|it| it.bytes.as_slice()).collect();
         let known = profile.store.read::<_, AppError>(|tx| {
             if tx.space(&head.space)?.is_none() {
                 return Ok(None);
             }
             let mut newer = BTreeSet::new();
-            for change in tx.waiting(&head.space)?.into_iter().filter(|it| !held.contains(&it.bytes)) {
+            for change in tx.waiting(&head.space)?.into_iter().filter(|it| !held.contains(it.bytes.as_slice())) {
                 let preimage = tx.preimage(&head.space, &change.item)?;
                 newer.extend(preimage.is_some_and(|it| is_thing(&it)).then_some(change.item));
             }
@@ -282,6 +291,7 @@ impl Checked {
         let same = ids.iter().filter(|id| here.index(id).is_some()).count() as u64;
         (found.title, found.here, found.lacks_unsent) = (title, true, newer);
         (found.more, found.lacks) = (entries - same, here.len() as u64 - same);
+        (found.unsent_more, found.lives) = profile.look_for(&head, unsent)?;
         Ok(found)
     }
 }
@@ -334,6 +344,11 @@ fn check_unsent(
 /// True if people see an item as a thing of theirs.
 fn is_thing(preimage: &[u8]) -> bool {
     Preimage::decode(preimage).is_ok_and(|it| query::is_shown(it.kind.as_str()))
+}
+
+/// True if people write an item: a thing of theirs, or what an alliance is called and is for.
+fn is_written(preimage: &[u8]) -> bool {
+    Preimage::decode(preimage).is_ok_and(|it| !domain::is_for_programs(it.kind.as_str()))
 }
 
 fn chain_of(entry: &Entry) -> Result<Chain, BackupError> {

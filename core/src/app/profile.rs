@@ -217,7 +217,8 @@ impl Profile {
         })
     }
 
-    /// The alliance that commands mean: the one chosen last, else the first one.
+    /// The alliance that commands mean: the one chosen last on this computer, else the only one, or the only one that goes
+    /// on. None is guessed where there are several.
     pub fn current(&mut self) -> Result<Option<SpaceId>, AppError> {
         self.store.read(current)
     }
@@ -327,8 +328,20 @@ pub(super) fn set_person(tx: &Tx<'_>, person: &Person) -> Result<(), AppError> {
 pub(super) fn current(tx: &Tx<'_>) -> Result<Option<SpaceId>, AppError> {
     let chosen = tx.meta(CURRENT)?.and_then(|bytes| SpaceId::from_slice(&bytes));
     let rows = tx.spaces()?;
-    let alliances = || rows.iter().filter(|row| row.kind == SpaceKind::Alliance).map(|row| row.space);
-    Ok(alliances().find(|space| Some(*space) == chosen).or_else(|| alliances().next()))
+    let all: Vec<_> = rows.iter().filter(|row| row.kind == SpaceKind::Alliance).map(|row| row.space).collect();
+    if let Some(chosen) = all.iter().find(|space| Some(**space) == chosen) {
+        return Ok(Some(*chosen));
+    }
+    let mut open = Vec::new();
+    for space in &all {
+        if !is_over(tx, space)? {
+            open.push(*space);
+        }
+    }
+    Ok(match (&all[..], &open[..]) {
+        ([only], _) | (_, [only]) => Some(*only),
+        _ => None,
+    })
 }
 
 /// Founds a space: draws this device's keys, writes the genesis.

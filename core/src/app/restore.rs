@@ -200,8 +200,8 @@ impl Profile {
     }
 
     /// Gives the keys back once a relay knows of this computer in every space, and marks the profile as whole. The person
-    /// is called as in their alliances, or as is said here. Nobody knows which alliance commands meant: they mean the one
-    /// of two people that has most in it.
+    /// is called as in their alliances, or as is said here. Nobody knows which alliance commands meant: where there are
+    /// several, the person chooses.
     pub fn finish_restore(&mut self, said: Option<Person>) -> Result<(), AppError> {
         for row in self.store.read::<_, AppError>(|tx| Ok(tx.spaces()?))? {
             let space = self.space(&row.space)?;
@@ -220,14 +220,8 @@ impl Profile {
             Ok(_) => None,
             Err(_) => Some(self.called(&rows)?.or(said).ok_or(AppError::NotRestored(NotRestored::Nameless))?),
         };
-        let alliances = self.restored()?.into_iter().filter(|it| !it.personal);
-        let current = alliances.max_by_key(|it| (it.state == AllianceState::Together, it.items));
         self.store.write::<_, AppError>(|tx| {
-            let nobody_chose = tx.meta(profile::CURRENT)?.is_none();
             person.iter().try_for_each(|person| profile::set_person(tx, person))?;
-            if let Some(current) = current.filter(|_| nobody_chose) {
-                tx.set_meta(profile::CURRENT, current.space.as_bytes())?;
-            }
             Ok(tx.set_meta(RESTORING, &[])?)
         })?;
         self.lent.clear();

@@ -66,7 +66,14 @@ impl Profile {
     pub fn needs_second_holder(&mut self) -> Result<bool, AppError> {
         self.store.read(|tx| {
             let checked = tx.meta(CHECKED)?.is_some_and(|it| !it.is_empty());
-            let several = tx.meta(COMPUTERS)?.is_some_and(|it| it.first() > Some(&1));
+            let several = match tx.meta(COMPUTERS)? {
+                Some(it) => it.first() > Some(&1),
+                // Nothing came since it did: who let it in is another one.
+                None => {
+                    let own = tx.spaces()?.into_iter().find(|row| row.kind == SpaceKind::Personal);
+                    own.map(|row| tx.meta(&profile::by_own_key(&row.space))).transpose()?.flatten().is_some()
+                }
+            };
             Ok(!checked && !several)
         })
     }
@@ -152,7 +159,8 @@ impl Space {
 
 /// Keeps how many computers this person has.
 pub(super) fn note_computers(tx: &Tx<'_>, space: &Space) -> Result<(), AppError> {
-    let computers = u8::try_from(space.computers().count()).unwrap_or(u8::MAX);
+    // One that waits to be let in is one, too.
+    let computers = u8::try_from(space.computers().count() + usize::from(space.is_waiting())).unwrap_or(u8::MAX);
     Ok(tx.set_meta(COMPUTERS, &[computers])?)
 }
 

@@ -19,7 +19,7 @@ pub struct Made(pub Looked);
 pub(super) fn run(file: PathBuf, force: bool, context: &Context<'_>) -> Result<Answer, CliError> {
     let mut profile = context.profile()?;
     let found = write(&file, force, &mut profile, &mut context.outside())?;
-    Ok(Answer::BackedUp(Made(looked(file, found, context)?)))
+    Ok(Answer::BackedUp(Made(looked(file, found, Some(&mut profile), context)?)))
 }
 
 /// Writes a backup, readable by its owner only; a file that is there is replaced only if that is wished.

@@ -36,6 +36,9 @@ pub struct Restore {
     /// Cut nothing off: your other computers are all with you
     #[arg(long)]
     keep_others: bool,
+    /// Cut them off without being asked
+    #[arg(long)]
+    yes: bool,
     /// Your name, if neither an alliance nor the backup says it
     #[arg(long, value_parser = words, requires = "role")]
     name: Option<String>,
@@ -55,8 +58,6 @@ pub struct Merged {
     pub looked: Looked,
     /// Entries that are new here.
     pub new: u64,
-    /// What other computers had not sent.
-    pub aside: Vec<Kept>,
 }
 
 /// What a backup brought back where there was nothing.
@@ -99,7 +100,7 @@ impl Restore {
         }
         let Came { backup, new } = profile.merge_backup(found, open(&self.file)?, words, &mut outside.world())?;
         let new = new.values().sum();
-        Ok(Answer::Merged(Merged { looked: looked(self.file, backup, context)?, new, aside: aside(&mut profile)? }))
+        Ok(Answer::Merged(Merged { looked: looked(self.file, backup, Some(&mut profile), context)?, new }))
     }
 
     fn bring_back(self, words: &Words, context: &Context<'_>) -> Result<Answer, CliError> {
@@ -130,11 +131,11 @@ impl Restore {
         let mut restoring = Restoring::new(context, None, self.without, words, true)?;
         profile.lend(words)?;
         if offline {
-            profile.take_over(others, &mut context.outside().world())?;
+            restoring.take_over(&mut profile, others, self.yes)?;
             profile.finish_offline(said)?;
         } else {
             restoring.pull(&mut profile)?;
-            profile.take_over(others, &mut context.outside().world())?;
+            restoring.take_over(&mut profile, others, self.yes)?;
             restoring.exchange(&mut profile)?;
             match profile.finish_restore(said) {
                 Err(AppError::NotRestored(NotRestored::Unsent)) => return Err(CliError::BackupUnsent),

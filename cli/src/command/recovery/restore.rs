@@ -6,7 +6,9 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use alliance_core::{
-    app::{AppError, Inquiry as _, NotRestored, Others, Person, Profile, Restored, Seeking, SessionError, Wanted},
+    app::{
+        AppError, Computer, Inquiry as _, NotRestored, Others, Person, Profile, Restored, Seeking, SessionError, Wanted,
+    },
     keys::Words,
 };
 use alliance_replica::{exchange::frame::Code, id::ReplicaKey};
@@ -16,12 +18,13 @@ use tokio::runtime::Runtime;
 
 use crate::{
     args::words,
-    command::{Answer, Context, alliance::State, init::Birth, relay, sync},
+    command::{Answer, Context, alliance::State, device, init::Birth, relay, sync},
     error::CliError,
     net::{
         relay::{Asking, Way},
         url::RelayUrl,
     },
+    render,
 };
 
 /// How often what came may name more alliances.
@@ -36,6 +39,9 @@ pub struct Restore {
     /// Cut nothing off: your other computers are all with you
     #[arg(long)]
     keep_others: bool,
+    /// Cut them off without being asked
+    #[arg(long)]
+    yes: bool,
     /// Your name, if no alliance says it
     #[arg(long, value_parser = words, requires = "role")]
     name: Option<String>,
@@ -61,6 +67,8 @@ pub struct Returned {
     pub role: String,
     /// False if other computers were to be kept.
     pub cut_others: bool,
+    /// Other computers of theirs that were cut off, by their names.
+    pub cut_computers: Vec<String>,
     /// A row a space, one's own last.
     pub spaces: Vec<Back>,
     /// Alliances that no relay had, in hexadecimal.
@@ -112,7 +120,7 @@ impl Restore {
         profile.lend(restoring.words)?;
         restoring.pull(&mut profile)?;
         let others = if self.keep_others { Others::Keep } else { Others::Cut };
-        profile.take_over(others, &mut context.outside().world())?;
+        restoring.take_over(&mut profile, others, self.yes)?;
         restoring.exchange(&mut profile)?;
         let said = self.name.zip(self.role).map(|(name, role)| Person { name, role });
         profile.finish_restore(said)?;
@@ -130,6 +138,8 @@ pub struct Restoring<'a> {
     words: &'a Words,
     /// True if a backup is there as well.
     backed_up: bool,
+    /// The computers that were cut off now.
+    cut: Vec<String>,
 }
 
 impl<'a> Restoring<'a> {
@@ -141,7 +151,32 @@ impl<'a> Restoring<'a> {
         words: &'a Words,
         backed_up: bool,
     ) -> Result<Self, CliError> {
-        Ok(Self { context, runtime: sync::runtime()?, way, without, words, backed_up })
+        Ok(Self { context, runtime: sync::runtime()?, way, without, words, backed_up, cut: Vec::new() })
+    }
+
+    /// Lets this computer in, and cuts the others off unless they are to be kept; a person at a terminal is asked before.
+    pub fn take_over(&mut self, profile: &mut Profile, others: Others, yes: bool) -> Result<(), CliError> {
+        // One that has not said its name yet is a row of its own in each space; all are in one's own.
+        let own = profile.restored()?.into_iter().find(|it| it.personal).map(|it| it.space);
+        let is_there = |it: &Computer| own.is_none_or(|own| it.places.contains_key(&own));
+        let ends: Vec<_> = match others {
+            Others::Cut => profile.computers()?.into_iter().filter(|it| it.live && !it.this && is_there(it)).collect(),
+            Others::Keep => Vec::new(),
+        };
+        let mut names: Vec<_> = ends.iter().map(|it| device::called(&it.name).to_owned()).collect();
+        names.sort();
+        if !names.is_empty() && !yes {
+            let them = render::listed(&names);
+            let about = format!(
+                "This cuts off {them}: lost computers get nothing that is written from now on, and cannot come back as they are. Do you still have them? Then --keep-others.\n"
+            );
+            if self.context.ui.ask(&about, "Cut them off?") == Some(false) {
+                return Err(CliError::NotCut);
+            }
+        }
+        profile.take_over(others, &mut self.context.outside().world())?;
+        self.cut = names;
+        Ok(())
     }
 
     /// What came back, now that the profile is whole.
@@ -155,6 +190,7 @@ impl<'a> Restoring<'a> {
             name,
             role,
             cut_others,
+            cut_computers: self.cut.clone(),
             spaces: profile.restored()?.into_iter().map(Back::from).collect(),
             missing: missing.into_iter().collect(),
         })

@@ -13,7 +13,10 @@ use alliance_replica::{
     },
 };
 
-use super::is_thing;
+use super::{
+    SpaceHead, Unsent, is_written,
+    taking::{is_own, kept},
+};
 use crate::{
     app::{
         AppError, Computer, Profile,
@@ -77,7 +80,7 @@ impl Profile {
                 let mut things = BTreeSet::new();
                 for group in groups(tx.aside(&space, &device)?).values() {
                     if !is_known(tx, loaded, documents, group)? {
-                        things.extend(group.iter().filter(|it| is_thing(&it.preimage)).map(|it| it.item));
+                        things.extend(group.iter().filter(|it| is_written(&it.preimage)).map(|it| it.item));
                     }
                 }
                 let state = match is_gone(loaded, &device) {
@@ -92,6 +95,27 @@ impl Profile {
             }
             all.retain(|it| it.things > 0);
             Ok(all)
+        })
+    }
+
+    /// How many things a backup has of which something had not been sent and is not here, not even kept aside; and whether
+    /// the computer that made it may still send it.
+    pub(super) fn look_for(&mut self, head: &SpaceHead, unsent: Vec<Unsent>) -> Result<(u64, bool), AppError> {
+        let Self { store, spaces, documents, .. } = self;
+        store.read(|tx| {
+            let space = loaded(spaces, tx, &head.space)?;
+            let mut here = BTreeSet::new();
+            for device in tx.aside_devices(&head.space)? {
+                here.extend(tx.aside(&head.space, &device)?.into_iter().map(|it| it.hash));
+            }
+            let mut more = BTreeSet::new();
+            for change in unsent.into_iter().filter(|it| is_written(&it.preimage)) {
+                let kept = kept(change, 0)?;
+                if !here.contains(&kept.hash) && !is_known(tx, space, documents, std::slice::from_ref(&kept))? {
+                    more.insert(kept.item);
+                }
+            }
+            Ok((more.len() as u64, !is_own(space, head) && !is_gone(space, &head.device)))
         })
     }
 }

@@ -14,6 +14,7 @@ use alliance_replica::{
 use super::{enter, loaded, taking::How};
 use crate::{
     app::{AppError, Profile, World, query},
+    domain,
     keys::Words,
 };
 
@@ -38,6 +39,8 @@ pub struct Drilled {
     pub unsent: u64,
     /// Those of them of which that would not come back.
     pub unsent_lost: u64,
+    /// True if what is said of the space itself would come back: what an alliance is called and is for.
+    pub about: bool,
     /// True if what is kept for the program itself would come back as well.
     pub whole: bool,
 }
@@ -79,6 +82,8 @@ impl Profile {
                 things_lost: lost(&here.things, &there.things),
                 unsent: here.unsent.len() as u64,
                 unsent_lost: here.unsent.iter().filter(|item| !there.unsent.contains(*item)).count() as u64,
+                // One's own space says how its person is called, as the backup does.
+                about: row.kind == SpaceKind::Personal || lost(&here.about, &there.about) == 0,
                 whole: lost(&here.others, &there.others) == 0,
             });
         }
@@ -89,7 +94,13 @@ impl Profile {
 impl Drilled {
     /// True if all that is here would come back.
     pub fn is_whole(&self) -> bool {
-        self.whole && self.entries_lost + self.things_lost + self.unsent_lost == 0
+        self.is_written() && self.whole && self.entries_lost == 0
+    }
+
+    /// True if all that people wrote would come back: what lacks are entries about keys and computers, or entries with what
+    /// the backup has as not sent.
+    pub fn is_written(&self) -> bool {
+        self.about && self.things_lost + self.things_lost + self.unsent_lost == 0
     }
 }
 
@@ -98,6 +109,7 @@ impl Drilled {
 struct Held {
     entries: BTreeSet<EntryId>,
     things: Heads,
+    about: Heads,
     others: Heads,
     unsent: BTreeSet<ItemId>,
 }
@@ -112,14 +124,18 @@ impl Profile {
         let chains = self.space(space)?.log.chains();
         let all = [Chain::Control, Chain::Content].into_iter().flat_map(|it| chains.arrivals(it));
         let entries = all.map(|at| chains.at(*at).head.id).collect();
-        let (shown, unsent) = self.store.read::<_, AppError>(|tx| {
+        let (shown, inner, unsent) = self.store.read::<_, AppError>(|tx| {
             let rows = tx.rows(space, None, usize::MAX)?;
             let shown: Vec<_> = rows.iter().filter(|it| query::is_shown(&it.kind)).map(|it| it.item).collect();
+            let inner = rows.iter().filter(|it| domain::is_for_programs(&it.kind)).map(|it| it.item);
+            let inner: Vec<_> = inner.collect();
             let unsent = tx.waiting_items(space)?.into_iter().filter(|it| shown.contains(it)).collect();
-            Ok((shown, unsent))
+            Ok((shown, inner, unsent))
         })?;
-        let (things, others) = self.heads(*space)?.into_iter().partition(|(item, _)| shown.contains(item));
-        Ok(Held { entries, things, others, unsent })
+        let (things, rest): (Heads, Heads) =
+            self.heads(*space)?.into_iter().partition(|(item, _)| shown.contains(item));
+        let (others, about) = rest.into_iter().partition(|(item, _)| inner.contains(item));
+        Ok(Held { entries, things, about, others, unsent })
     }
 
     /// Takes in at once what was not sent, as nobody may who exchanges it.

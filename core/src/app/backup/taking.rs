@@ -344,11 +344,7 @@ impl Profile {
             }
             let first = tx.last_aside(&head.space, &head.device)? + 1;
             for change in unsent {
-                let read = Change::try_from(change.bytes.as_slice());
-                let hash = read.map_err(|_| StoreError::Damaged { what: "a change" })?.hash().0;
-                let Unsent { intent, item, writer, preimage, bytes } = change;
-                let aside = Aside { intent: first + i64::from(intent), item, writer, preimage, hash, bytes };
-                tx.insert_aside(&head.space, &head.device, &aside)?;
+                tx.insert_aside(&head.space, &head.device, &kept(change, first)?)?;
             }
             tidy(tx, space, documents, &head.device)?;
             if at_once || is_own(space, head) {
@@ -367,8 +363,16 @@ impl Profile {
 }
 
 /// True if changes of the device that made a backup are this one's to send.
-fn is_own(space: &Space, head: &SpaceHead) -> bool {
+pub(super) fn is_own(space: &Space, head: &SpaceHead) -> bool {
     space.device() == head.device || space.log.fold().lineage(&space.device()).contains(&head.device)
+}
+
+/// A change that was not sent, as it is kept; intents are counted from the first.
+pub(super) fn kept(change: Unsent, first: i64) -> Result<Aside, AppError> {
+    let read = Change::try_from(change.bytes.as_slice());
+    let hash = read.map_err(|_| StoreError::Damaged { what: "a change" })?.hash().0;
+    let Unsent { intent, item, writer, preimage, bytes } = change;
+    Ok(Aside { intent: first + i64::from(intent), item, writer, preimage, hash, bytes })
 }
 
 fn is_live(log: &Log, key: &DeviceSecret) -> bool {
