@@ -87,11 +87,12 @@ pub struct Knobs {
     pub computers: u64,
     /// Somebody leaves an alliance.
     pub leaves: u64,
-    /// Somebody takes another computer into use that is to have all they have, cuts one off, renews its keys, makes a
-    /// backup or takes one in, or takes in what came late.
+    /// Somebody takes another computer into use that is to have all they have, cuts one off, or renews its keys.
     pub own: u64,
-    /// Somebody has lost all computers, and comes back by their words; or makes new ones.
+    /// Somebody has lost all computers, and comes back by their words.
     pub words: u64,
+    /// Somebody makes a backup or takes one in, takes in what came late, or makes new words.
+    pub keeps: u64,
     /// Whether the relay keeps its entries in a real database.
     pub sqlite: bool,
 }
@@ -119,6 +120,7 @@ impl Knobs {
         leaves: 0,
         own: 0,
         words: 0,
+        keeps: 0,
         sqlite: false,
     };
 
@@ -149,8 +151,9 @@ impl Knobs {
             computers: knob(400, 40),
             disk_full: knob(250, 20),
             leaves: knob(150, 4),
-            own: knob(300, 80),
-            words: knob(200, 14),
+            own: knob(300, 40),
+            words: knob(200, 12),
+            keeps: 0,
         };
         if crowd { Self { computers: 80, relay_lies: 80, ..knobs } } else { knobs }
     }

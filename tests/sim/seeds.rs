@@ -15,6 +15,19 @@ fn number(name: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
 }
 
+/// Plays worlds in which people lose computers and keep what they may lose.
+#[test]
+fn worlds_of_backups_late_work_and_new_words_end_well() {
+    let first = number("ALLIANCE_SEED").unwrap_or(0);
+    let worlds = number("ALLIANCE_WORLDS").unwrap_or(16);
+    for seed in first..first + worlds {
+        let knobs = Knobs { keeps: 60, own: 30, kill: 10, partition: 10, latency: 500, ..Knobs::CALM };
+        if run(seed, knobs, 300).violation.is_some() {
+            panic!("{}", story(seed, knobs, 300));
+        }
+    }
+}
+
 /// Plays the worlds of one of the tests; tells the shortest story that goes wrong if one does.
 fn play(test: u64) {
     let steps = usize::try_from(number("ALLIANCE_STEPS").unwrap_or(300)).expect("not so many");

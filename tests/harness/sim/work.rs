@@ -86,6 +86,7 @@ impl Sim {
             knobs.thieves,
             knobs.own,
             knobs.words,
+            knobs.keeps,
         ];
         let rest = 1000 - faults.iter().sum::<u64>();
         let weights: Vec<_> = faults.into_iter().chain([rest]).collect();
@@ -114,15 +115,15 @@ impl Sim {
             14 => self.somebody_leaves()?,
             15 => self.fill_disk()?,
             16 => self.thieve()?,
-            17 => match self.dice.below(9) {
-                0..3 => self.own_comes()?,
-                3..5 => self.own_goes()?,
-                5 => self.backs_up()?,
-                6..8 => self.takes_backup_in()?,
-                _ => self.takes_late()?,
+            17 if self.dice.chance(500) => self.own_comes()?,
+            17 => self.own_goes()?,
+            18 => self.comes_back()?,
+            19 => match self.dice.below(8) {
+                0..2 => self.backs_up()?,
+                2..5 => self.takes_backup_in()?,
+                5..7 => self.takes_late()?,
+                _ => self.makes_words()?,
             },
-            18 if self.dice.chance(800) => self.comes_back()?,
-            18 => self.makes_words()?,
             _ if self.dice.chance(150) => self.come_or_go(),
             _ => self.somebody_writes()?,
         }
