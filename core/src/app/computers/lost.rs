@@ -87,7 +87,7 @@ pub(super) fn close_doors(tx: &Tx<'_>, spaces: &mut Loaded) -> Result<bool, AppE
 /// What ends with a device of this person, and lives: the keys that renewed it meanwhile, and the words that it or one of
 /// these made, as whoever had it may have, also by way of a key that was ended again. The words by which this computer came
 /// are the person's; an ordinary key is seen in the list of computers.
-pub(in crate::app) fn ends_with(space: &Space, device: &DeviceId) -> BTreeSet<DeviceId> {
+fn ends_with(space: &Space, device: &DeviceId) -> BTreeSet<DeviceId> {
     let (fold, words) = (space.log.fold(), space.words());
     let mut introduced = Vec::new();
     for (_, author, _, control) in fold.standing() {
@@ -137,12 +137,13 @@ fn is_cut_as_lost(space: &Space, device: &DeviceId) -> bool {
     })
 }
 
-/// What is to be cut so that a device of this person is out: itself, unless it is by a cut for a loss, and what ends with it.
-pub(in crate::app) fn to_cut(space: &Space, device: &DeviceId) -> BTreeSet<DeviceId> {
-    let mut all = ends_with(space, device);
+/// What is to be cut so that a key of this person is out: itself if it lives; and of a computer that the person gave up all
+/// that ends with it, and itself though it be dead, unless such a cut is in the log: their other computers go by that.
+pub(in crate::app) fn to_cut(space: &Space, device: &DeviceId, reason: Reason) -> BTreeSet<DeviceId> {
+    let is_given_up = matches!(reason, Reason::Lost | Reason::Unsaid);
+    let mut all = if is_given_up { ends_with(space, device) } else { BTreeSet::new() };
     let lives = space.log.fold().device(device).is_some_and(|it| it.live);
-    // Others of this person go by what such a cut says.
-    if lives || !is_cut_as_lost(space, device) {
+    if lives || (is_given_up && !is_cut_as_lost(space, device)) {
         all.insert(*device);
     }
     all
@@ -160,11 +161,10 @@ fn is_ours(space: &Space, device: &DeviceState) -> bool {
     device.live && device.member == space.row.member
 }
 
-/// Has a device of this person end with the next exchange, if it is one and it, or what ends with it, lives; true if nobody
-/// had said so.
+/// Has a device of this person end with the next exchange, if there is something of it to cut; true if nobody had said so.
 pub(super) fn end_place(tx: &Tx<'_>, space: &mut Space, device: &DeviceId, reason: Reason) -> Result<bool, AppError> {
     let is_ours = space.log.fold().device(device).is_some_and(|it| it.member == space.row.member);
-    let ends = *device != space.device() && is_ours && !to_cut(space, device).is_empty();
+    let ends = *device != space.device() && is_ours && !to_cut(space, device, reason).is_empty();
     if ends { ends_now(tx, space, *device, reason) } else { Ok(false) }
 }
 

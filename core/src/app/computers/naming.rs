@@ -59,18 +59,17 @@ pub(super) fn name_this(
     if before.is_some_and(|it| it.device == personal.device) && said.is_empty() && !is_twin {
         return Ok(false);
     }
-    for (row, old) in said.iter().filter_map(|row| Some((row, *before?.places.get(&row.space)?))) {
+    let was = |row: &&SpaceRow| Some((row.space, *before?.places.get(&row.space)?));
+    let not_places: Vec<_> = said.iter().filter_map(was).collect();
+    for (place, former) in &not_places {
         // The key that it had there before its profile was put back, or that of a copy: one of them goes on.
-        let is_anothers = all.iter().any(|it| it.places.get(&row.space) == Some(&old) && Some(it.device) != is_mine);
-        let space = loaded(spaces, tx, &row.space)?;
-        let lives = space.log.fold().device(&old).is_some_and(|it| it.live);
-        if lives && !is_anothers && is_in(space) {
-            lost::end_place(tx, space, &old, Reason::Renewed)?;
+        let is_anothers = all.iter().any(|it| it.places.get(place) == Some(former) && Some(it.device) != is_mine);
+        let space = loaded(spaces, tx, place)?;
+        if !is_anothers && is_in(space) {
+            lost::end_place(tx, space, former, Reason::Renewed)?;
         }
     }
     let places = said.iter().map(|row| (row.space, row.device)).collect();
-    let was = |row: &&SpaceRow| Some((row.space, *before?.places.get(&row.space)?));
-    let not_places = said.iter().filter_map(was).collect();
     // A copy of this computer may go on under the same name, under another key.
     let is_taken =
         |name: &str| all.iter().any(|it| it.name == name && it.device != personal.device && !old.contains(&it.device));

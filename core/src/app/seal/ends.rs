@@ -62,7 +62,7 @@ impl Gate<'_, '_, '_> {
         let space = self.space.id();
         for ending in self.tx.endings(&space)? {
             let Some(reason) = ending.reason else { continue };
-            let ends = to_cut(self.space, &ending.device);
+            let ends = to_cut(self.space, &ending.device, reason);
             for device in &ends {
                 self.record(Record::Cut(Cut { device: *device, reason }))?;
             }
