@@ -31,7 +31,7 @@ fn with_words() -> (Town, String) {
 }
 
 /// Anna's other computer, which is called so.
-fn with_a_laptop(town: &Town) -> Person {
+pub(crate) fn with_a_laptop(town: &Town) -> Person {
     let word = town.anna.ok(&["invite", "--device"]).trim().to_owned();
     town.sync(&[&town.anna]);
     let laptop = Person::new("anna");
@@ -44,7 +44,7 @@ fn with_a_laptop(town: &Town) -> Person {
     laptop
 }
 
-fn backup(person: &Person, name: &str) -> String {
+pub(crate) fn backup(person: &Person, name: &str) -> String {
     let file = person.beside(name).to_str().expect("text").to_owned();
     person.json(&["backup", "create", &file]);
     file

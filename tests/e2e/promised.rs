@@ -6,27 +6,15 @@ use std::collections::BTreeSet;
 use alliance_tests::{program::Person, seen::titles, town::Town};
 use serde_json::Value;
 
+use crate::backup::{self, backup};
+
 /// Ben and Anna together; Anna's words, and her other computer, which is called Laptop.
 fn with_a_laptop() -> (Town, String, Person) {
     let (town, words) = Town::with_words();
     town.ben.ok(&["note", "add", "From Ben"]);
     town.meet();
-    let word = town.anna.ok(&["invite", "--device"]).trim().to_owned();
-    town.sync(&[&town.anna]);
-    let laptop = Person::new("anna");
-    laptop.json(&["join", &word]);
-    for person in [&laptop, &town.anna, &laptop, &town.anna, &laptop] {
-        town.sync(&[person]);
-    }
-    laptop.ok(&["device", "rename", "Laptop"]);
-    town.sync(&[&laptop, &town.anna, &laptop]);
+    let laptop = backup::with_a_laptop(&town);
     (town, words, laptop)
-}
-
-fn backup(person: &Person, name: &str) -> String {
-    let file = person.beside(name).to_str().expect("text").to_owned();
-    person.json(&["backup", "create", &file]);
-    file
 }
 
 fn said(person: &Person, arguments: &[&str]) -> String {

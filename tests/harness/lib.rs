@@ -162,18 +162,19 @@ impl<S: Store> World<S> {
     /// If something fails.
     pub fn tend(&mut self, name: &str) {
         self.sync(name);
-        self.take_up(name);
+        assert!(self.take_up(name), "{name} is not let in");
         self.sync(name);
     }
 
-    /// Takes up what somebody's other computers prepared for this one, where it is good; true if something was.
+    /// Takes up what somebody's other computers prepared for this one; true unless there is an alliance to which no
+    /// invitation is good.
     pub fn take_up(&mut self, name: &str) -> bool {
         let ways = self.act(name, |profile, world| profile.tend_computers(world)).ways;
-        let mut took = false;
+        let mut all = true;
         for ways in ways {
-            took |= ways.into_iter().any(|it| self.try_join(name, it).is_ok());
+            all &= ways.into_iter().any(|it| self.try_join(name, it).is_ok());
         }
-        took
+        all
     }
 
     /// Closes and opens a person's profile, as another process would.

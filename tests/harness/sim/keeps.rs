@@ -12,12 +12,15 @@ use super::{Sim, Violation};
 const BACKUPS: usize = 4;
 
 impl Sim {
+    /// Any computer, unless it is one that is being brought back.
+    fn somebody(&mut self) -> Option<String> {
+        let name = self.anybody();
+        (!self.devices[&name].restoring).then_some(name)
+    }
+
     /// Somebody makes a backup.
     pub(crate) fn backs_up(&mut self) -> Result<(), Violation> {
-        let by = self.anybody();
-        if self.devices[&by].restoring {
-            return Ok(());
-        }
+        let Some(by) = self.somebody() else { return Ok(()) };
         let bytes = match self.call(&by, |profile, _, outside| profile.back_up(Vec::new(), outside))? {
             None => return Ok(()),
             Some(Err(error)) => return self.cannot(&by, error),
@@ -34,10 +37,10 @@ impl Sim {
 
     /// Somebody takes a backup of theirs in, on any computer.
     pub(crate) fn takes_backup_in(&mut self) -> Result<(), Violation> {
-        let by = self.anybody();
+        let Some(by) = self.somebody() else { return Ok(()) };
         let theirs = self.backups.iter().filter(|(person, _)| *person == self.devices[&by].person);
         let theirs: Vec<_> = theirs.map(|(_, bytes)| bytes.clone()).collect();
-        if self.devices[&by].restoring || theirs.is_empty() {
+        if theirs.is_empty() {
             return self.backs_up();
         }
         let bytes = self.dice.pick(&theirs).clone();
@@ -59,10 +62,7 @@ impl Sim {
 
     /// Somebody takes in what a computer of theirs wrote that was cut off.
     pub(crate) fn takes_late(&mut self) -> Result<(), Violation> {
-        let by = self.anybody();
-        if self.devices[&by].restoring {
-            return Ok(());
-        }
+        let Some(by) = self.somebody() else { return Ok(()) };
         let late = match self.call(&by, |profile, _, _| profile.late())? {
             None => return Ok(()),
             Some(Err(error)) => return self.cannot(&by, error),
@@ -81,10 +81,7 @@ impl Sim {
 
     /// Somebody makes new words; who comes back does so by the first ones, which end these.
     pub(crate) fn makes_words(&mut self) -> Result<(), Violation> {
-        let by = self.anybody();
-        if self.devices[&by].restoring {
-            return Ok(());
-        }
+        let Some(by) = self.somebody() else { return Ok(()) };
         let words = Words::generate(self.dice.rng());
         match self.call(&by, |profile, _, outside| profile.replace_words(&words, outside))? {
             None => return Ok(()),
