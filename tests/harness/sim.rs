@@ -153,7 +153,7 @@ impl Knobs {
             leaves: knob(150, 4),
             own: knob(300, 40),
             words: knob(200, 12),
-            keeps: 0,
+            keeps: knob(200, 60),
         };
         if crowd { Self { computers: 80, relay_lies: 80, ..knobs } } else { knobs }
     }

@@ -6,7 +6,7 @@ use alliance_replica::planted::{Bug, plant};
 use alliance_tests::sim::{Knobs, run};
 
 /// A fault, the seed from which on and the number of seeds within which it is found, and how it shows.
-const BUGS: [(Bug, u64, u64, &[&str]); 29] = [
+const BUGS: [(Bug, u64, u64, &[&str]); 30] = [
     (Bug::AckBeforeFsync, 0, 10, &["I1"]),
     (Bug::SealBeforePull, 0, 20, &["I2"]),
     (Bug::NoConfirmNeeded, 0, 20, &["I4"]),
@@ -35,6 +35,7 @@ const BUGS: [(Bug, u64, u64, &[&str]); 29] = [
     (Bug::RenewsNothing, 0, 20, &["I"]),
     (Bug::WordsKeepOthers, 0, 20, &["I4"]),
     (Bug::WordsOpenNothing, 0, 20, &["I"]),
+    (Bug::EpochsMergedForOwn, 14, 6, &["I3"]),
     (Bug::LaterAllianceForgotten, 0, 40, &["I3"]),
 ];
 
@@ -49,6 +50,7 @@ fn world(bug: Bug, seed: u64) -> Knobs {
         | Bug::RenewedKeyLives
         | Bug::RenewsNothing
         | Bug::LaterAllianceForgotten => Knobs { own: 80, invites: 20, ..Knobs::CALM },
+        Bug::EpochsMergedForOwn => Knobs { own: 80, computers: 40, latency: 2_000, ..Knobs::CALM },
         Bug::WriterCheckSkipped => Knobs { forges: 120, ..Knobs::CALM },
         Bug::WordsKeepOthers | Bug::WordsOpenNothing => Knobs { words: 30, ..Knobs::CALM },
         _ => Knobs::of(seed),

@@ -36,6 +36,7 @@ pub enum Bug {
     WordsOpenNothing,
     LaterAllianceForgotten,
     OwnBoundRaised,
+    EpochsMergedForOwn,
 }
 
 #[cfg(feature = "planted")]

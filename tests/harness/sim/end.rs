@@ -42,6 +42,7 @@ impl Sim {
         }
         for space in self.spaces.clone() {
             self.keys_are_for_the_living(space)?;
+            self.epochs_are_for_changes(space)?;
             self.what_ended_is_out(space)?;
             self.content_is_for_the_living(space)?;
             self.forks_are_told(space)?;
@@ -119,6 +120,20 @@ impl Sim {
             log.receive(&stored.device, Chain::Control, vec![stored.entry]);
         }
         log
+    }
+
+    /// I3: whoever comes or goes may make everybody mint an epoch, and nothing else does: computers that mint at the same
+    /// time come to an end of it.
+    fn epochs_are_for_changes(&mut self, space: SpaceId) -> Result<(), Violation> {
+        let log = self.membership(space);
+        let count = |is: fn(&Record) -> bool| log.dag().entries().filter(|(.., control)| is(&control.record)).count();
+        let epochs = count(|record| matches!(record, Record::Epoch(_)));
+        let changes = count(|record| !matches!(record, Record::Epoch(_) | Record::Grant(_)));
+        let most = changes * self.members(space).len().max(2);
+        if epochs > most {
+            return Err(Violation(format!("I3: {epochs} epochs in {space} for {changes} changes of who belongs to it")));
+        }
+        Ok(())
     }
 
     /// I4: an epoch is for nobody who was dead in its past, and no more than two people are together.

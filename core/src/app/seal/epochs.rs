@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alliance_replica::{
     id::{DeviceId, EntryId, EpochId},
     log::control::{Keys, Record},
+    planted::{self, Bug},
 };
 
 use super::Gate;
@@ -33,13 +34,14 @@ impl Gate<'_, '_, '_> {
             self.space.supplied = Some(self.space.keys_now());
         }
         let own = |keys: &Keys| fold.device(&keys.device).is_some_and(|it| it.member == mine);
-        let grants = matches!(heads.as_slice(), [head] if self.current(head).is_some());
+        let grants = matches!(heads.as_slice(), [head] if self.current(head, true).is_some());
         lacking.iter().any(|keys| grants || own(keys))
     }
 
     /// The key to seal under: of a usable epoch, of one that only needs granting, or a fresh one. Whoever lives can open
     /// all that was sealed before, once this is written: a device that is new has the key of the one head, and where
-    /// there are several a fresh epoch becomes their child.
+    /// there are several a fresh epoch becomes their child. A head that everybody has, only not by a device of this member,
+    /// is granted once more: if computers that mint at the same time merged each other's epochs, there would be no end.
     pub(super) fn epoch(&mut self) -> Result<EpochKey, AppError> {
         if self.space.supplied == Some(self.space.keys_now())
             && let Some(key) = self.space.usable_key()
@@ -47,18 +49,23 @@ impl Gate<'_, '_, '_> {
             return Ok(key);
         }
         let heads = self.open_heads();
-        if heads.iter().all(|head| self.lacking(head).is_empty()) {
-            if let Some(key) = self.space.usable_key() {
+        let lacking = heads.iter().map(|head| (head, self.lacking(head))).filter(|(_, lacking)| !lacking.is_empty());
+        let lacking: Vec<_> = lacking.collect();
+        let alone = heads.len() == 1;
+        let merged = !alone && planted::is(Bug::EpochsMergedForOwn);
+        let granted = |(head, lacking)| (!merged).then_some((self.current(head, alone)?, head, lacking));
+        let Some(grants) = lacking.into_iter().map(granted).collect::<Option<Vec<_>>>() else {
+            return self.merge(heads);
+        };
+        let is_supplied = grants.is_empty();
+        for (entry, head, lacking) in grants {
+            self.grant(entry, head, &lacking)?;
+        }
+        if let Some(key) = self.space.usable_key() {
+            if is_supplied {
                 self.space.supplied = Some(self.space.keys_now());
-                return Ok(key);
             }
-        } else if let [head] = heads.as_slice()
-            && let Some(entry) = self.current(head)
-        {
-            self.grant(entry, head, &self.lacking(head))?;
-            if let Some(key) = self.space.usable_key() {
-                return Ok(key);
-            }
+            return Ok(key);
         }
         self.merge(heads)
     }
@@ -119,11 +126,12 @@ impl Gate<'_, '_, '_> {
         fold.wrap_targets().into_iter().filter(|keys| !holds(keys)).collect()
     }
 
-    /// The entry of an epoch that may be used, at the latest once it is granted to those who lack it.
-    fn current(&self, epoch: &EpochId) -> Option<EntryId> {
+    /// The entry of an epoch that may be used; if nobody needs the key of another one, also of an epoch that may be once it
+    /// is granted to those who lack it.
+    fn current(&self, epoch: &EpochId, alone: bool) -> Option<EntryId> {
         let (fold, dag, me) = (self.space.log.fold(), self.space.log.dag(), self.space.device());
         let minted = |entry: &EntryId| dag.record(entry).is_some_and(|(_, control)| mints(&control.record, epoch));
-        let grantable = fold.grantable_epochs(&me).into_iter().map(|it| it.epoch);
+        let grantable = fold.grantable_epochs(&me).into_iter().filter(|_| alone).map(|it| it.epoch);
         fold.usable_epochs(&me).into_iter().chain(grantable).find(minted)
     }
 
