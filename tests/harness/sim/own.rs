@@ -287,7 +287,11 @@ impl Sim {
                     let fold = self.membership(space).fold();
                     let was_in =
                         |other: &&String| self.device_of(other, space).is_some_and(|it| fold.device(&it).is_some());
-                    if let Some(other) = names.iter().find(|other| !is_in.contains(other) && !was_in(other)) {
+                    // A copy is in what was begun later once it has a key of its own.
+                    let key = |name: &String| self.device_of(name, personal);
+                    let is_copy = |other: &&String| is_in.iter().any(|it| key(it) == key(other));
+                    let lacks = |other: &&String| !is_in.contains(other) && !was_in(other) && !is_copy(other);
+                    if let Some(other) = names.iter().find(lacks) {
                         return Ok(Some(format!("{other} is not in {space}, and {name} is")));
                     }
                 }
