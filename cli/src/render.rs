@@ -13,6 +13,7 @@ pub mod item;
 pub mod member;
 pub mod recovery;
 pub mod search;
+pub mod security;
 pub mod start;
 pub mod status;
 pub mod sync;
@@ -231,7 +232,7 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::Checked(findings) => doctor::findings(findings, page),
         Answer::Gone(rows) => alliance::gone(rows, page),
         Answer::Relays(relays) => alliance::relays(relays, page),
-        Answer::Security(lines) => status::security(lines, page),
+        Answer::Security(lines) => security::log(lines, page),
         // Both were printed while they ran.
         Answer::Played(_) | Answer::Said => {}
     }

@@ -147,6 +147,8 @@ fn who_is_cut_off_is_told_what_helps_and_brings_over_what_was_not_sent() {
         }
     }
     assert_eq!(tablet.json(&["status"])[0]["out"]["why"], "unknown");
+    let added = tablet.run(&["note", "add", "Nor this"]).to_string();
+    assert!(added.contains("For now it stays here") && !added.contains("alliance sync"), "{added}");
     let refused = tablet.start_with(&["device", "renew", "--yes", "--json"], &words).end().refusal();
     assert_eq!(refused.code, "cut_off", "{refused:?}");
     assert!(refused.hint.contains("backup create FILE") && refused.hint.contains("backup restore FILE"), "{refused:?}");
@@ -164,7 +166,7 @@ fn who_is_cut_off_is_told_what_helps_and_brings_over_what_was_not_sent() {
     town.anna.ok(&["backup", "restore", &file]);
     town.sync(&[&town.anna, &town.ben]);
     for person in [&town.anna, &town.ben] {
-        assert_eq!(notes(person), ["Not sent yet"], "{}", person.name);
+        assert_eq!(notes(person), ["Nor this", "Not sent yet"], "{}", person.name);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What commands of every kind of item have in common: rows, pages, and what a change answers.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Not};
 
 use alliance_core::{
     app::{self, AppError, ItemRef, Profile},
@@ -52,6 +52,9 @@ pub struct Done {
     pub alliance: Option<String>,
     /// False if everything was already as wanted.
     pub changed: bool,
+    /// True if it stays on this computer, because the relay does not let it in any more.
+    #[serde(skip_serializing_if = "Not::not")]
+    pub stays: bool,
     /// Fields whose several values were replaced by one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub replaced: Vec<conflict::Choice>,
@@ -89,7 +92,7 @@ impl From<app::AllianceInfo> for Audience {
 impl Done {
     /// What the façade did, under this verb.
     pub fn new(verb: &'static str, done: app::Done) -> Self {
-        let app::Done { item, short, kind, title, private, owner, alliance, replaced, changed } = done;
+        let app::Done { item, short, kind, title, private, owner, alliance, replaced, changed, stays } = done;
         Self {
             id: item.item.to_string(),
             short,
@@ -99,6 +102,7 @@ impl Done {
             owner: whose(owner),
             alliance: alliance.as_ref().map(|alliance| alliance.title.clone()),
             changed,
+            stays,
             replaced: conflict::shown(replaced),
             audience: alliance.map(Audience::from),
             verb,

@@ -9,7 +9,7 @@ use alliance_core::{
 use serde::Serialize;
 
 use super::{Answer, Context};
-use crate::{env::Moment, error::CliError};
+use crate::{env::Moment, error::CliError, render};
 
 /// A line of the security log.
 #[derive(Serialize, Debug)]
@@ -39,7 +39,7 @@ pub enum Of {
     Nothing,
     /// Oneself.
     You,
-    /// The other person.
+    /// The other person, by name.
     Them(String),
     /// An invitation.
     Invitation,
@@ -47,25 +47,62 @@ pub enum Of {
     Computer(String),
 }
 
+/// What was known of the security log.
+pub struct Heard {
+    lines: usize,
+    spaces: BTreeSet<String>,
+}
+
 /// Lists the security log.
 pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
-    let mut profile = context.profile()?;
+    Ok(Answer::Security(lines(&mut context.profile()?, context)?))
+}
+
+/// What is in the log by now.
+pub fn heard(profile: &mut Profile) -> Result<Heard, CliError> {
+    let events = profile.security()?;
+    Ok(Heard { lines: events.len(), spaces: events.into_iter().map(|it| it.space).collect() })
+}
+
+/// Says what came into the log since then, in the spaces that were known already: whoever is new somewhere is told
+/// nothing of what was before.
+pub fn tell(since: Heard, profile: &mut Profile, context: &Context<'_>) -> Result<Heard, CliError> {
+    let now = heard(profile)?;
+    if now.lines > since.lines {
+        let mut news = lines(profile, context)?.split_off(since.lines);
+        news.retain(|line| since.spaces.contains(&line.space));
+        render::security::news(&news).iter().for_each(|line| context.ui.talk(line));
+    }
+    Ok(now)
+}
+
+/// The lines of the log, with whom each is about as this person calls them.
+fn lines(profile: &mut Profile, context: &Context<'_>) -> Result<Vec<Line>, CliError> {
     let alliances = profile.alliances()?;
     let events = profile.security()?;
     let joined: BTreeSet<_> = events.iter().filter(|it| it.kind == "joined").map(|it| it.space.clone()).collect();
     let invitations = events.iter().filter(|it| ["invitation-made", "invitation-offered"].contains(&&*it.kind));
     let invitations: Vec<_> = invitations.map(|it| it.about["key"].clone()).collect();
-    let computers = computers(&mut profile, &alliances)?;
+    let known = Known::new(profile, &alliances)?;
     let lines = events.into_iter().enumerate().map(|(n, event)| {
         let SecurityEvent { at, space, kind, about } = event;
         let alliance = alliances.iter().find(|it| it.space.to_string() == space);
-        let device = about["device"].as_str().and_then(|device| computers.get(&(space.clone(), device.to_owned())));
-        let is_ones_own = about["for"] == "device";
+        let computer = || known.computers.get(&of(&space, &about["device"])?).cloned();
+        let person = || {
+            let is_ones_own = [&about["device"], &about["by"]].into_iter().filter_map(|it| of(&space, it));
+            let is_ones_own = is_ones_own.filter_map(|it| known.is_ones_own.get(&it)).next();
+            match (is_ones_own, alliance) {
+                (Some(true), _) | (_, None) => Some(Of::You),
+                (Some(false), Some(alliance)) => alliance.other.clone().map(Of::Them),
+                _ => None,
+            }
+        };
         let of = match (&*kind, alliance.and_then(|it| it.other.clone())) {
-            ("invitation-confirmed", _) if is_ones_own => device.cloned().map_or(Of::Nothing, Of::Computer),
-            ("invitation-confirmed", _) if joined.contains(&space) => Of::You,
-            ("invitation-confirmed", Some(other)) => Of::Them(other),
-            ("device-cut", _) if invitations.contains(&about["device"]) => Of::Invitation,
+            ("invitation-confirmed", _) if about["for"] == "device" => computer().map(Of::Computer),
+            ("invitation-confirmed", _) if joined.contains(&space) => Some(Of::You),
+            ("invitation-confirmed", Some(other)) => Some(Of::Them(other)),
+            ("device-cut", _) if invitations.contains(&about["device"]) => Some(Of::Invitation),
+            ("came-back-by-words" | "renewed-by-words" | "words-added" | "member-left", _) => person(),
             (
                 "device-added"
                 | "device-cut"
@@ -74,43 +111,58 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
                 | "wrote-after-cut"
                 | "late-taken",
                 _,
-            ) => device.cloned().map_or(Of::Nothing, Of::Computer),
-            _ => Of::Nothing,
+            ) => computer().map(Of::Computer),
+            _ => None,
         };
         let title = alliance.map(|it| it.title.clone());
-        Ok(Line { id: n + 1, at: context.env.moment(at)?, title, space, kind, about, of })
+        Ok(Line { id: n + 1, at: context.env.moment(at)?, title, space, kind, about, of: of.unwrap_or_default() })
     });
-    Ok(Answer::Security(lines.collect::<Result<_, CliError>>()?))
+    lines.collect()
 }
 
-/// How each device of each space, both in hexadecimal, is called here.
-fn computers(
-    profile: &mut Profile,
-    alliances: &[AllianceInfo],
-) -> Result<BTreeMap<(String, String), String>, CliError> {
-    let mut named = BTreeMap::new();
-    for AllianceInfo { space, other, .. } in alliances {
-        let whose = other.as_deref().map_or_else(|| "the other person".to_owned(), str::to_owned);
-        let devices = profile.devices(*space)?;
-        let mine = devices.iter().find(|it| it.this).map(|it| it.member);
-        for it in devices {
-            // Also under a key that it had before.
-            let called = match mine == Some(it.member) {
-                true => "a computer of yours".to_owned(),
-                false => format!("a computer of {whose}"),
+/// A device of a space, both in hexadecimal.
+type Name = (String, String);
+
+fn of(space: &str, device: &serde_json::Value) -> Option<Name> {
+    Some((space.to_owned(), device.as_str()?.to_owned()))
+}
+
+/// The devices that are known here.
+struct Known {
+    /// How each is called.
+    computers: BTreeMap<Name, String>,
+    /// Whether it is this person's.
+    is_ones_own: BTreeMap<Name, bool>,
+}
+
+impl Known {
+    fn new(profile: &mut Profile, alliances: &[AllianceInfo]) -> Result<Self, CliError> {
+        let (mut computers, mut is_ones_own) = (BTreeMap::new(), BTreeMap::new());
+        for AllianceInfo { space, other, .. } in alliances {
+            let whose = other.as_deref().map_or_else(|| "the other person".to_owned(), str::to_owned);
+            let devices = profile.devices(*space)?;
+            let mine = devices.iter().find(|it| it.this).map(|it| it.member);
+            for it in devices {
+                // Also under a key that it had before.
+                let called = match mine == Some(it.member) {
+                    true => "a computer of yours".to_owned(),
+                    false => format!("a computer of {whose}"),
+                };
+                let name = (space.to_string(), it.device.to_string());
+                is_ones_own.insert(name.clone(), mine == Some(it.member));
+                computers.insert(name, called);
+            }
+        }
+        for computer in profile.computers()? {
+            let called = match (computer.this, computer.name.as_str()) {
+                (true, _) => "this computer".to_owned(),
+                (false, "") => "a computer of yours".to_owned(),
+                (false, name) => format!("your computer “{name}”"),
             };
-            named.insert((space.to_string(), it.device.to_string()), called);
+            for (space, device) in &computer.places {
+                computers.insert((space.to_string(), device.to_string()), called.clone());
+            }
         }
+        Ok(Self { computers, is_ones_own })
     }
-    for computer in profile.computers()? {
-        let called = match (computer.this, computer.name.as_str()) {
-            (true, _) => "this computer".to_owned(),
-            (false, "") => "a computer of yours".to_owned(),
-            (false, name) => format!("your computer “{name}”"),
-        };
-        for (space, device) in &computer.places {
-            named.insert((space.to_string(), device.to_string()), called.clone());
-        }
-    }
-    Ok(named)
 }

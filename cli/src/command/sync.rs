@@ -20,6 +20,7 @@ use super::{
     Answer, Context,
     device::{self, late, out::Out},
     item::Named,
+    security,
     status::Held,
 };
 use crate::{
@@ -159,7 +160,8 @@ pub fn everything(
     runtime: &Runtime,
     profile: &mut Profile,
 ) -> Result<(Vec<Traffic>, Failures), CliError> {
-    let (mut rounds, late) = (Rounds::default(), late::heard(profile)?);
+    let mut rounds = Rounds::default();
+    let (late, log) = (late::heard(profile)?, security::heard(profile)?);
     while rounds.goes_on(&profile.relays()?) {
         rounds.begin();
         while let Some(relay) = rounds.next(&profile.relays()?) {
@@ -176,6 +178,7 @@ pub fn everything(
         }
     }
     late::tell(late, profile, context)?;
+    security::tell(log, profile, context)?;
     Ok((rounds.rows, rounds.failures))
 }
 

@@ -25,10 +25,14 @@ pub fn done(done: &Done, page: &mut Page) {
     let article = if kind == "feedback" { "" } else { "a " };
     page.talk(&match &done.audience {
         None => format!("{verb}{said}: {article}{kind} that only you have."),
+        Some(audience) if done.stays => format!("{verb}{said}: {}.", seen_by(verb, kind, done.owner, audience)),
         Some(audience) => {
             format!("{verb}{said}: {}. `alliance sync` exchanges it.", seen_by(verb, kind, done.owner, audience))
         }
     });
+    if done.stays {
+        page.talk("For now it stays here: the relay does not let this computer in. `alliance status` says what helps.");
+    }
     done.next.iter().for_each(|next| page.talk(next));
     for choice in &done.replaced {
         let value = |value: &Value| {
@@ -352,9 +356,11 @@ mod tests {
             alliance: None,
             replaced: Vec::new(),
             changed: true,
+            stays: false,
         };
         let answer = |done| Answer::Done(item::Done::new("Added", done));
         insta::assert_snapshot!("done", seen(&answer(done.clone()), Layout::Plain));
+        insta::assert_snapshot!("done_stays", seen(&answer(app::Done { stays: true, ..done.clone() }), Layout::Plain));
         insta::assert_snapshot!(
             "done_unchanged",
             seen(&answer(app::Done { changed: false, ..done.clone() }), Layout::Plain)

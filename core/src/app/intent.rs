@@ -13,7 +13,7 @@ use super::{
     documents::Documents,
     find, profile,
     query::{self, Seen},
-    seal,
+    renewal, seal,
     space::Space,
     undo::{self, Wrote},
 };
@@ -67,6 +67,8 @@ pub struct Done {
     pub replaced: Vec<Choice>,
     /// False if everything was so already.
     pub changed: bool,
+    /// True if it stays on this computer, because the relay does not let it in any more.
+    pub stays: bool,
 }
 
 /// An item to write to, and who writes.
@@ -412,6 +414,7 @@ pub(super) fn done(tx: &Tx<'_>, item: &ItemRef, changed: bool) -> Result<Done, A
         alliance: if row.private { None } else { Some(query::alliance(tx, &item.space, None)?) },
         replaced: Vec::new(),
         changed,
+        stays: renewal::is_refused(tx, &item.space)?,
     })
 }
 

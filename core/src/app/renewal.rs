@@ -244,7 +244,7 @@ fn needs_words(tx: &Tx<'_>, space: &Space) -> Result<bool, AppError> {
 }
 
 /// True if a relay said that this computer does not belong to a space.
-fn is_refused(tx: &Tx<'_>, space: &SpaceId) -> Result<bool, AppError> {
+pub(super) fn is_refused(tx: &Tx<'_>, space: &SpaceId) -> Result<bool, AppError> {
     Ok(relays::hindrance(tx, space)? == Some(Hindrance::Refused(Code::NotMember)))
 }
 

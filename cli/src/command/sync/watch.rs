@@ -24,6 +24,7 @@ use crate::{
     command::{
         Context,
         device::{self, late},
+        security,
     },
     error::CliError,
     net::{
@@ -47,12 +48,14 @@ pub(super) async fn all(context: &Context<'_>, file: &Path) -> Result<(), CliErr
     let mut watching = FuturesUnordered::new();
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut version, mut refused, mut late) = (None, BTreeSet::new(), late::heard(&mut profile)?);
+    let (mut version, mut refused) = (None, BTreeSet::new());
+    let (mut late, mut log) = (late::heard(&mut profile)?, security::heard(&mut profile)?);
     loop {
         let now = profile.version()?;
         if version != Some(now) || watching.is_empty() {
             version = Some(now);
             late = late::tell(late, &mut profile, context)?;
+            log = security::tell(log, &mut profile, context)?;
             tend(context, &mut profile, &mut refused).await?;
             for relay in profile.relays()? {
                 if watched.borrow_mut().insert(relay.url.clone()) {
