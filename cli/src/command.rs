@@ -131,6 +131,8 @@ pub enum Answer {
     Alliance(alliance::Chosen),
     /// An invitation was made.
     Invited(invite::Invited),
+    /// Invitations that were taken back.
+    Withdrawn(invite::Withdrawn),
     /// An item was changed, or already was as wanted.
     Done(item::Done),
     /// Items of a kind.

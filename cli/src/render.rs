@@ -192,6 +192,7 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::Joined(joined) => start::joined(joined, page),
         Answer::Alliance(chosen) => alliance::chosen(chosen, page),
         Answer::Invited(invited) => start::invited(invited, page),
+        Answer::Withdrawn(withdrawn) => start::withdrawn(withdrawn, page),
         Answer::Done(done) => item::done(done, page),
         Answer::Items(list) => item::list(list, page),
         Answer::Item(whole) => item::item(whole, page),

@@ -285,7 +285,7 @@ pub enum NotInvited {
     #[error("the relay does not know the invitation yet")]
     Unknown,
     /// Somebody has used it.
-    #[error("the invitation was used")]
+    #[error("the invitation was used, or taken back")]
     Used,
     /// Too late.
     #[error("the invitation has run out")]

@@ -69,6 +69,35 @@ fn another_computer_has_everything_at_once_and_what_it_writes_reaches_all() {
 }
 
 #[test]
+fn what_was_taken_back_lets_nobody_in() {
+    let town = Town::with_ben();
+    let told = town.ben.run(&["invite"]).to_string();
+    assert!(told.contains("alliance invite --withdraw"), "{told}");
+    let word = town.invitation();
+    // One of them waits here, the other is at the relay.
+    let computers = [town.ben.ok(&["invite", "--device"]), town.ben.ok(&["invite", "--device"])];
+    town.sync(&[&town.ben]);
+    let taken = town.ben.json(&["invite", "--withdraw"]);
+    assert_eq!((&taken["count"], &taken["done"]), (&2.into(), &true.into()), "{taken}");
+    let unsent = town.ben.ok(&["invite", "--device"]);
+    let taken = town.ben.json(&["invite", "--device", "--withdraw"]);
+    assert_eq!((&taken["count"], &taken["done"]), (&3.into(), &true.into()), "{taken}");
+    assert!(town.ben.run(&["invite", "--withdraw"]).to_string().contains("No invitation for the other person is open"));
+    for word in computers.iter().chain([&unsent]) {
+        let refused = Person::new("ben").refused(&["join", word.trim()]);
+        assert!(["invitation_used", "invitation_unknown"].contains(&&*refused.code), "{refused:?}");
+    }
+    let refused = town.anna.refused(&["join", &word, "--name", "Anna", "--role", "client"]);
+    assert_eq!(refused.code, "invitation_used", "{refused:?}");
+    // What is made later works.
+    let word = town.invitation();
+    town.sync(&[&town.ben]);
+    town.anna.json(&["join", &word, "--name", "Anna", "--role", "client"]);
+    town.meet();
+    assert_eq!(town.ben.json(&["member", "list"]).as_array().map(Vec::len), Some(2));
+}
+
+#[test]
 fn a_computer_that_is_stopped_on_its_way_goes_on_with_the_same_command() {
     let mut town = Town::together();
     town.ben.ok(&["note", "add", "For both"]);

@@ -151,7 +151,7 @@ fn a_wiped_relay_that_wants_a_token_holds_up_no_cut() {
     town.anna.ok(&["relay", "token", &token]);
     town.sync(&[&town.anna]);
     let said = without_token(&tablet);
-    assert!(said.contains("“only yours”") && !said.contains("“Ben & Anna”"), "{said}");
+    assert!(said.contains("“only yours”") && !said.contains("all of “Ben & Anna”"), "{said}");
     town.sync(&[&town.anna]);
     assert_eq!(notes(&town.anna), ["For both", "Written meanwhile"]);
     assert!(town.anna.ok(&["security"]).contains("a computer of Ben was cut off as lost"));
@@ -192,7 +192,7 @@ fn who_comes_back_by_words_and_a_backup_heals_a_wiped_relay_that_wants_a_token()
     assert_eq!((&came["offline"], &came["spaces"][0]["cut"]), (&false.into(), &1.into()), "{came}");
     town.sync(&[&bare]);
     let said = without_token(&town.ben);
-    assert!(!said.contains("“Ben & Anna”"), "what is only his is his to bring: {said}");
+    assert!(!said.contains("all of “Ben & Anna”"), "what is only his is his to bring: {said}");
     assert_eq!(notes(&bare), ["From Anna", "Mine alone"]);
     let refused = town.anna.run(&["sync"]);
     assert!(refused.stderr.contains("The relay does not let this computer in"), "the lost one is out: {refused}");

@@ -238,11 +238,7 @@ fn cut(profile: &mut Profile, text: &str, yes: bool, context: &Context<'_>) -> R
     profile.cut_computer(meant, Reason::Lost)?;
     let (id, name) = (meant.short(), meant.name.clone());
     // It is decided and on disk; the relay hears of it now or with the next sync.
-    let runtime = sync::runtime()?;
-    let failures = sync::everything(context, &runtime, profile)?.1;
-    if let Some(error) = failures.worst(context) {
-        context.ui.talk(&format!("The relay does not know it yet: {}.", error.report().message));
-    }
+    sync::hear(context, profile)?;
     let done = !profile.awaits_cuts()?;
     let left = profile.computers()?.iter().filter(|it| it.live && !it.ends).count();
     Ok(Answer::Cut(Cut { id, name, done, left }))

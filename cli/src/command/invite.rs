@@ -1,10 +1,11 @@
 //! `alliance invite`: the one word that lets the other person in, or another computer of one's own.
 
+use alliance_core::app::Profile;
 use clap::Args;
 use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use super::{Answer, Context};
+use super::{Answer, Context, sync};
 use crate::{args::Lifetime, env::Moment, error::CliError};
 
 /// Arguments of `invite`.
@@ -16,6 +17,20 @@ pub struct Invite {
     /// How long it can be used: 30m, 12h, 7d, 2w
     #[arg(long, value_name = "TIME", default_value = "7d")]
     pub expires: Lifetime,
+    /// Take back what nobody has used yet: every word for the other person, or with --device for computers of yours
+    #[arg(long, conflicts_with = "expires")]
+    pub withdraw: bool,
+}
+
+/// Invitations that were taken back.
+#[derive(Serialize, Debug)]
+pub struct Withdrawn {
+    /// How many.
+    pub count: usize,
+    /// True if they were for computers of the same person.
+    pub device: bool,
+    /// False if that is not at the relay yet.
+    pub done: bool,
 }
 
 /// An invitation.
@@ -57,6 +72,9 @@ impl Invite {
     /// Makes an invitation. It works once this profile has synced.
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
         let mut profile = context.profile()?;
+        if self.withdraw {
+            return withdraw(self.device, &mut profile, context);
+        }
         let end = context.env.now().saturating_add_unsigned(self.expires.seconds());
         let expires = context.env.moment(end)?;
         let (end, mut outside, device) = (end.max(0).cast_unsigned(), context.outside(), self.device);
@@ -70,4 +88,15 @@ impl Invite {
         let id = invitation.terms().space.to_string();
         Ok(Answer::Invited(Invited { id, invitation: Link(invitation.reveal()), expires, device }))
     }
+}
+
+/// Takes back the invitations that nobody has used.
+fn withdraw(device: bool, profile: &mut Profile, context: &Context<'_>) -> Result<Answer, CliError> {
+    let space = if device { None } else { Some(context.space(profile)?) };
+    let count = profile.take_back_invitations(space)?;
+    if count > 0 {
+        // It is decided and on disk; the relay hears of it now or with the next sync.
+        sync::hear(context, profile)?;
+    }
+    Ok(Answer::Withdrawn(Withdrawn { count, device, done: !profile.awaits_cuts()? }))
 }

@@ -47,10 +47,7 @@ impl Leave {
             context.confirm(&about, &format!("Leave “{title}”?"), &format!("leaving “{title}”"))?;
         }
         profile.leave(space)?;
-        let (_, failures) = sync::everything(context, &sync::runtime()?, &mut profile)?;
-        if let Some(error) = failures.worst(context) {
-            context.ui.talk(&format!("The relay does not know it yet: {}.", error.report().message));
-        }
+        sync::hear(context, &mut profile)?;
         let done = !profile.is_leaving(space)?;
         Ok(Answer::Left(Left { id: space.to_string(), title, other, done, empty }))
     }

@@ -182,6 +182,15 @@ pub fn everything(
     Ok((rounds.rows, rounds.failures))
 }
 
+/// Exchanges everything after something was decided that others have to hear of; says why if that cannot be, and returns whether it was.
+pub fn hear(context: &Context<'_>, profile: &mut Profile) -> Result<bool, CliError> {
+    let worst = everything(context, &runtime()?, profile)?.1.worst(context);
+    if let Some(error) = &worst {
+        context.ui.talk(&format!("The relay does not know it yet: {}.", error.report().message));
+    }
+    Ok(worst.is_none())
+}
+
 /// A sync with several relays: each is visited, also one that is only learned of on the way; what one of them brought is
 /// taken to those that were visited before.
 #[derive(Default)]

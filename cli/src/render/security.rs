@@ -63,9 +63,11 @@ pub fn words(line: &Line) -> (String, bool) {
         ("came-back-by-words", Of::Them(name)) => {
             (format!("{name} came back on a new computer, by their recovery words"), true)
         }
-        ("renewed-by-words", Of::You) => ("you went on with a new key, by your recovery words".to_owned(), true),
+        ("renewed-by-words", Of::You) => {
+            ("a computer of yours goes on with a new key, by your recovery words".to_owned(), true)
+        }
         ("renewed-by-words", Of::Them(name)) => {
-            (format!("{name} went on with a new key, by their recovery words"), true)
+            (format!("{name} goes on with a new key, by their recovery words"), true)
         }
         ("words-added", Of::You) => ("new recovery words of yours became valid".to_owned(), true),
         ("words-added", Of::Them(name)) => (format!("new recovery words of {name} became valid"), true),

@@ -1,9 +1,9 @@
 //! Beginnings: a profile, an invitation, an alliance that was joined.
 
-use super::{ID, Page, STRONG, cell, styled};
+use super::{ID, Page, STRONG, cell, count, styled};
 use crate::command::{
     init::{Recovery, Started},
-    invite::Invited,
+    invite::{Invited, Withdrawn},
     join::Joined,
 };
 
@@ -54,6 +54,21 @@ pub fn invited(invited: &Invited, page: &mut Page) {
     page.line([styled(invited.invitation.as_str(), ID)]);
     let before = if invited.device { "that" } else { "they do" };
     page.talk(&format!("It can be used until {}. Run `alliance sync` before {before}.", invited.expires));
+    let device = if invited.device { " --device" } else { "" };
+    page.talk(&format!("`alliance invite{device} --withdraw` takes it back for as long as nobody has used it."));
+}
+
+/// That invitations were taken back.
+pub fn withdrawn(withdrawn: &Withdrawn, page: &mut Page) {
+    let whom = if withdrawn.device { "a computer of yours" } else { "the other person" };
+    if withdrawn.count == 0 {
+        return page.talk(&format!("No invitation for {whom} is open."));
+    }
+    let taken = count(withdrawn.count as u64, "invitation", "invitations");
+    page.talk(&match withdrawn.done {
+        true => format!("{taken} for {whom} taken back: nobody comes in by it any more."),
+        false => format!("{taken} for {whom} to be taken back. The relay does not know it yet: `alliance sync` tries again."),
+    });
 }
 
 /// The words that bring everything back.

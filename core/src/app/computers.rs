@@ -340,6 +340,16 @@ impl Profile {
         })
     }
 
+    /// Takes back the invitations that nobody has taken up, with the next exchange: those for the other person of this
+    /// alliance, or without one those for computers of this person. Returns how many there were.
+    pub fn take_back_invitations(&mut self, alliance: Option<SpaceId>) -> Result<usize, AppError> {
+        let Self { store, spaces, .. } = self;
+        store.write(|tx| match alliance {
+            Some(space) => lost::uninvite(tx, spaces, &space),
+            None => lost::close_doors(tx, spaces),
+        })
+    }
+
     /// Has this computer go on under fresh keys, with the next exchange: what a copy of it has opens nothing that is written
     /// then, and what the copy writes is set aside. Returns the alliances that keep their key: nobody else is in them yet,
     /// and only the key that made an alliance invites.

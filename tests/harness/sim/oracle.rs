@@ -103,7 +103,7 @@ impl Sim {
         if people.len() > 1 || by_words || owners.iter().any(|name| self.devices[name].forks) {
             return Ok(());
         }
-        Err(Violation(format!("I2: the log of {owners:?} forked at {} {:?}", head.seq, head.chain)))
+        Err(Violation(format!("I2: the log of {owners:?} forked at {} {:?} in {space}", head.seq, head.chain)))
     }
 
     /// I1: what a computer said is on its disk is there after a crash.

@@ -348,8 +348,13 @@ impl Sim {
         for personal in self.personal.clone() {
             let fold = self.membership(personal).fold();
             let names = self.members(personal);
+            let unsure = self.seen.lied || self.seen.forgot.is_some();
             for name in self.devices.keys().cloned().collect::<Vec<_>>() {
                 let Some(device) = self.device_of(&name, personal) else { continue };
+                // Of two that come by the same words nobody knows which key of an alliance is whose, unless they hear of it.
+                if unsure && self.devices[&name].by_words {
+                    continue;
+                }
                 if fold.device(&device).is_none_or(|it| it.live) || self.devices[&name].back.is_some() {
                     continue;
                 }

@@ -110,11 +110,7 @@ pub fn take(profile: &mut Profile, text: &str, yes: bool, context: &Context<'_>)
     }
     let taken = profile.take_late(&shown, &context.outside().world())?;
     // It counts here and is on disk; the others hear of it now or with the next sync.
-    let failures = sync::everything(context, &sync::runtime()?, profile)?.1;
-    let done = !profile.awaits_taking()? && failures.is_empty();
-    if let Some(error) = failures.worst(context) {
-        context.ui.talk(&format!("The relay does not know it yet: {}.", error.report().message));
-    }
+    let done = sync::hear(context, profile)? && !profile.awaits_taking()?;
     let things = taken.things.into_iter().map(|it| it.thing.into()).collect();
     Ok(Answer::TookIn(TookIn { id, name, things, closed: taken.closed, done }))
 }

@@ -29,10 +29,7 @@ pub(super) fn run(profile: &mut Profile, yes: bool, context: &Context<'_>) -> Re
         return with_words(profile, context);
     }
     let kept = profile.renew_computer()?;
-    let (_, failures) = sync::everything(context, &sync::runtime()?, profile)?;
-    if let Some(error) = failures.worst(context) {
-        context.ui.talk(&format!("The relay does not know it yet: {}.", error.report().message));
-    }
+    sync::hear(context, profile)?;
     let titles = profile.alliances()?.into_iter().filter(|it| kept.contains(&it.space)).map(|it| it.title).collect();
     Ok(Answer::Renewed(Renewed { id: id(profile)?, done: !profile.awaits_renewal()?, kept: titles, by_words }))
 }

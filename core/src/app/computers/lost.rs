@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use alliance_replica::{
     id::{DeviceId, SpaceId},
     log::{
-        control::{Purpose, Reason, Record},
+        control::{Purpose, Reason, Record, SpaceKind},
         membership::{DeviceState, Role},
     },
     planted::{self, Bug},
@@ -46,7 +46,7 @@ pub(super) fn end(tx: &Tx<'_>, spaces: &mut Loaded, personal: &SpaceId) -> Resul
     if before.as_ref() != Some(&lost) {
         // Whoever comes later has heard of no invitation that a lost computer knew.
         if before.is_some_and(|before| !lost.is_subset(&before)) {
-            ends |= close_doors(tx, spaces)?;
+            ends |= close_doors(tx, spaces)? > 0;
         }
         tx.set_meta(KNOWN, &lost.iter().flat_map(|device| *device.as_bytes()).collect::<Vec<_>>())?;
     }
@@ -65,23 +65,38 @@ pub(super) fn end(tx: &Tx<'_>, spaces: &mut Loaded, personal: &SpaceId) -> Resul
 }
 
 /// Has every invitation end that is open for a computer of this person, in every space: a lost one may know its secret.
-pub(super) fn close_doors(tx: &Tx<'_>, spaces: &mut Loaded) -> Result<bool, AppError> {
-    let mut ends = false;
+/// Returns how many there were in their own.
+pub(super) fn close_doors(tx: &Tx<'_>, spaces: &mut Loaded) -> Result<usize, AppError> {
+    let mut ended = 0;
     for row in tx.spaces()? {
         let loaded = loaded(spaces, tx, &row.space)?;
-        if !goes_on(tx, loaded)? {
-            continue;
-        }
-        for key in open_doors(loaded) {
-            ends |= ends_now(tx, loaded, key, Reason::Withdrawn)?;
-        }
-        let unwritten = tx.invitations(&row.space)?.into_iter();
-        let is_own = |it: &Invited| it.mine && !it.written && it.purpose == Purpose::OwnDevice;
-        for it in unwritten.filter(is_own).filter(|_| !planted::is(Bug::DoorsLeftOpen)) {
-            tx.remove_invitation(&row.space, &it.device)?;
+        if goes_on(tx, loaded)? {
+            let here = take_back(tx, loaded, Purpose::OwnDevice)?;
+            ended += if row.kind == SpaceKind::Personal { here } else { 0 };
         }
     }
-    Ok(ends)
+    Ok(ended)
+}
+
+/// Has every invitation end that this person made for the other one of an alliance; how many there were.
+pub(super) fn uninvite(tx: &Tx<'_>, spaces: &mut Loaded, space: &SpaceId) -> Result<usize, AppError> {
+    profile::check_open(tx, space)?;
+    take_back(tx, loaded(spaces, tx, space)?, Purpose::Member)
+}
+
+/// Has every invitation of this person end in a space that is open for such a purpose; how many there were.
+fn take_back(tx: &Tx<'_>, space: &mut Space, purpose: Purpose) -> Result<usize, AppError> {
+    let mut ended = 0;
+    for key in open_invitations(space, purpose) {
+        ended += usize::from(ends_now(tx, space, key, Reason::Withdrawn)?);
+    }
+    let unwritten = tx.invitations(&space.id())?.into_iter();
+    let is_meant = |it: &Invited| it.mine && !it.written && it.purpose == purpose;
+    for it in unwritten.filter(is_meant).filter(|_| !planted::is(Bug::DoorsLeftOpen)) {
+        tx.remove_invitation(&space.id(), &it.device)?;
+        ended += 1;
+    }
+    Ok(ended)
 }
 
 /// What ends with a device of this person, and lives: the keys that renewed it meanwhile, and the words that it or one of
@@ -151,9 +166,13 @@ pub(in crate::app) fn to_cut(space: &Space, device: &DeviceId, reason: Reason) -
 
 /// The invitations that are open for another computer of this person.
 pub(in crate::app) fn open_doors(space: &Space) -> BTreeSet<DeviceId> {
+    open_invitations(space, Purpose::OwnDevice)
+}
+
+fn open_invitations(space: &Space, purpose: Purpose) -> BTreeSet<DeviceId> {
     let fold = space.log.fold();
-    let own = fold.invitations().into_iter().filter(|it| it.invite.purpose == Purpose::OwnDevice);
-    let open = own.map(|it| it.invite.key.device).filter(|_| !planted::is(Bug::DoorsLeftOpen));
+    let meant = fold.invitations().into_iter().filter(|it| it.invite.purpose == purpose);
+    let open = meant.map(|it| it.invite.key.device).filter(|_| !planted::is(Bug::DoorsLeftOpen));
     open.filter(|key| fold.device(key).is_some_and(|it| is_ours(space, it))).collect()
 }
 

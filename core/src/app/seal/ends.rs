@@ -66,8 +66,10 @@ impl Gate<'_, '_, '_> {
             for device in &ends {
                 self.record(Record::Cut(Cut { device: *device, reason }))?;
             }
-            if !ends.is_empty() {
-                self.close_doors()?;
+            match reason {
+                Reason::Withdrawn => self.tx.remove_invitation(&space, &ending.device)?,
+                _ if ends.is_empty() => {}
+                _ => self.close_doors()?,
             }
             self.tx.remove_ending(&space, &ending.device)?;
         }
