@@ -70,7 +70,8 @@ fn words_and_the_relay_bring_everything_back_and_the_lost_computer_is_out() {
     bare.ok(&["note", "add", "From Anna again"]);
     town.sync(&[&bare]);
     let heard = town.ben.run(&["sync"]).stderr;
-    for said in ["Anna came back on a new computer, by their recovery words", "a computer of Anna was cut off as lost"] {
+    for said in ["Anna came back on a new computer, by their recovery words", "a computer of Anna was cut off as lost"]
+    {
         assert_eq!(heard.matches(said).count(), 1, "{said}: {heard}");
     }
     assert!(!town.ben.run(&["sync"]).stderr.contains("Anna"), "it is said once");

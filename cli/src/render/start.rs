@@ -67,7 +67,9 @@ pub fn withdrawn(withdrawn: &Withdrawn, page: &mut Page) {
     let taken = count(withdrawn.count as u64, "invitation", "invitations");
     page.talk(&match withdrawn.done {
         true => format!("{taken} for {whom} taken back: nobody comes in by it any more."),
-        false => format!("{taken} for {whom} to be taken back. The relay does not know it yet: `alliance sync` tries again."),
+        false => {
+            format!("{taken} for {whom} to be taken back. The relay does not know it yet: `alliance sync` tries again.")
+        }
     });
 }
 

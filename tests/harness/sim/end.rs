@@ -131,7 +131,9 @@ impl Sim {
         let changes = count(|record| !matches!(record, Record::Epoch(_) | Record::Grant(_)));
         let most = changes * self.members(space).len().max(2);
         if epochs > most {
-            return Err(Violation(format!("I3: {epochs} epochs in {space} for {changes} changes of who belongs to it")));
+            return Err(Violation(format!(
+                "I3: {epochs} epochs in {space} for {changes} changes of who belongs to it"
+            )));
         }
         Ok(())
     }
