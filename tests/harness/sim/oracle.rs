@@ -140,6 +140,8 @@ impl Sim {
     pub(crate) fn relay_forgot(&mut self) {
         self.seen.stored.clear();
         self.seen.forgot = Some(self.clock);
+        // Where a relay refuses the key that somebody was put back to, they hear of nothing.
+        self.devices.values_mut().for_each(|device| device.forks |= device.back.is_some());
         // What they had sealed, nobody need know any more.
         for name in self.may_fork() {
             self.record.forgive(&name, 0, |_| false);
