@@ -140,11 +140,25 @@ impl Sim {
     pub(crate) fn relay_forgot(&mut self) {
         self.seen.stored.clear();
         self.seen.forgot = Some(self.clock);
-        // Where a relay refuses the key that somebody was put back to, they hear of nothing.
-        self.devices.values_mut().for_each(|device| device.forks |= device.back.is_some());
         // What they had sealed, nobody need know any more.
         for name in self.may_fork() {
             self.record.forgive(&name, 0, |_| false);
+        }
+    }
+
+    /// Where the relay refuses the key that somebody was put back to, they have not met it either. Asked before it forgets.
+    pub(crate) fn refused_may_fork(&mut self) {
+        let back: Vec<_> =
+            self.devices.iter().filter(|(_, it)| it.back.is_some()).map(|(name, _)| name.clone()).collect();
+        for name in back {
+            for space in self.spaces.iter().chain(&self.personal).copied().collect::<Vec<_>>() {
+                let fold = self.membership(space).fold();
+                let key = self.device_of(&name, space);
+                if key.is_some_and(|key| fold.device(&key).is_some_and(|it| !it.live)) {
+                    self.devices.get_mut(&name).expect("a computer").forks = true;
+                    self.record.forgive(&name, 0, |word| word.item.space != space);
+                }
+            }
         }
     }
 

@@ -271,6 +271,7 @@ impl Sim {
             self.node.keep();
             return;
         }
+        self.refused_may_fork();
         let how = self.node.lose();
         self.strike("relay loses", how.to_owned());
         self.drop_lines();
@@ -279,6 +280,7 @@ impl Sim {
 
     fn relay_lies(&mut self) {
         if self.dice.chance(350) {
+            self.refused_may_fork();
             let how = self.node.turn();
             self.strike("relay forks", how.to_owned());
             self.seen.lied = true;
