@@ -4,7 +4,7 @@ use clap::Args;
 use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use super::{Answer, Context};
+use super::{Answer, Context, sync};
 use crate::{args::Lifetime, env::Moment, error::CliError};
 
 /// Arguments of `invite`.
@@ -29,6 +29,9 @@ pub struct Invited {
     pub expires: Moment,
     /// True if it is for another computer of the same person.
     pub device: bool,
+    /// True if it leads to this computer and to no relay.
+    #[serde(skip)]
+    pub direct: bool,
 }
 
 /// An invitation's text, wiped when dropped, and never in a debug output.
@@ -57,6 +60,9 @@ impl Invite {
     /// Makes an invitation. It works once this profile has synced.
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
         let mut profile = context.profile()?;
+        if profile.relays()?.is_empty() {
+            sync::runtime()?.block_on(sync::direct::look(context, &mut profile))?;
+        }
         let end = context.env.now().saturating_add_unsigned(self.expires.seconds());
         let expires = context.env.moment(end)?;
         let (end, mut outside, device) = (end.max(0).cast_unsigned(), context.outside(), self.device);
@@ -67,7 +73,7 @@ impl Invite {
                 profile.invite(space, end, &mut outside.world())?
             }
         };
-        let id = invitation.terms().space.to_string();
-        Ok(Answer::Invited(Invited { id, invitation: Link(invitation.reveal()), expires, device }))
+        let (id, direct) = (invitation.terms().space.to_string(), invitation.terms().relay.is_none());
+        Ok(Answer::Invited(Invited { id, invitation: Link(invitation.reveal()), expires, device, direct }))
     }
 }
