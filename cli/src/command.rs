@@ -19,6 +19,7 @@ pub mod join;
 pub mod leave;
 pub mod member;
 pub mod note;
+pub mod peer;
 pub mod recovery;
 pub mod relay;
 pub mod search;
@@ -89,7 +90,7 @@ pub enum Command {
     Leave(leave::Leave),
     /// What waits here and what has arrived
     Status,
-    /// Exchange with the other person through the relay
+    /// Exchange with the other person, through the relay or directly
     Sync(sync::Sync),
     /// The 24 words that bring everything back
     Recovery(recovery::Recovery),
@@ -97,6 +98,8 @@ pub enum Command {
     Backup(backup::Backup),
     /// The relay through which you exchange
     Relay(relay::Relay),
+    /// How other computers come to this one without a relay
+    Peer(peer::Peer),
     /// Look whether the relay really holds what it said it has
     Verify,
     /// Look whether all is well here, and say what to do if not
@@ -195,6 +198,8 @@ pub enum Answer {
     Verified(Vec<verify::Found>),
     /// How everything is.
     Checked(Vec<doctor::Finding>),
+    /// How another computer reaches this one.
+    Ticket(peer::Ticket),
     /// What a relay was to forget.
     Gone(Vec<relay::Gone>),
     /// The relays in use.
@@ -252,6 +257,7 @@ pub fn run(command: Option<Command>, context: &Context<'_>) -> Result<Answer, Cl
         Command::Recovery(recovery) => recovery.run(context),
         Command::Backup(backup) => backup.run(context),
         Command::Relay(relay) => relay.run(context),
+        Command::Peer(peer) => peer.run(context),
         Command::Verify => verify::run(context),
         Command::Doctor => doctor::run(context),
         Command::Security => security::run(context),

@@ -4,18 +4,25 @@
 
 mod advice;
 mod message;
+mod peer;
 mod report;
 
 use std::{io, path::PathBuf, process::ExitCode};
 
 use alliance_core::{
     app::{AppError, NotInvited, Person, SessionError},
-    keys::recovery::BadWords,
+    keys::{recovery::BadWords, route},
 };
 
 use self::message::{one, within};
 pub use self::report::{Meant, Report};
-use crate::{config::ProfileName, net::relay::NetError};
+use crate::{
+    config::ProfileName,
+    net::{
+        peer::PeerError,
+        relay::{NetError, TalkError},
+    },
+};
 
 /// How the program ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -292,6 +299,18 @@ pub enum CliError {
         /// The relay.
         url: String,
     },
+    /// A ticket that cannot be used.
+    #[error("the ticket cannot be used: {0}")]
+    Ticket(#[source] route::Error),
+    /// Another computer could not be reached.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+    /// An exchange with another computer ended early.
+    #[error("the exchange with the other computer ended early")]
+    PeerTalk(#[source] Box<TalkError>),
+    /// Two computers that have no alliance and no person in common.
+    #[error("you share nothing with the computer of this ticket")]
+    Strangers,
     /// An invitation that leads to no relay.
     #[error("the invitation names no relay")]
     NoRelayInInvitation,

@@ -235,6 +235,7 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::Relays(relays) => alliance::relays(relays, page),
         Answer::Security(lines) => security::log(lines, page),
         // Both were printed while they ran.
+        Answer::Ticket(ticket) => start::ticket(ticket, page),
         Answer::Played(_) | Answer::Said => {}
     }
 }

@@ -31,6 +31,7 @@ mod receive;
 mod relays;
 mod renewal;
 mod restore;
+mod routes;
 mod seal;
 mod search;
 mod space;

@@ -421,7 +421,9 @@ impl<S: Store> Relay<S> {
             Event::Refused(error) => self.leave(id, error.channel),
             Event::Closed(_) => self.close(id, Code::Closing),
             Event::Drop(space, device) => self.on_drop(id, space, device),
-            Event::Found(_) | Event::Dropped(_) => self.close(id, Code::Frame),
+            Event::Found(_) | Event::Dropped(_) | Event::Names(_) | Event::Opened { .. } | Event::Quiet { .. } => {
+                self.close(id, Code::Frame);
+            }
         }
     }
 

@@ -22,6 +22,7 @@ mod live;
 mod moving;
 mod operator;
 mod outages;
+mod peers;
 mod profiles;
 mod promised;
 mod proxied;

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use alliance_cli::net::relay::Patience;
+use alliance_cli::net::talk::Patience;
 use alliance_tests::{
     program::{Person, until},
     proxy::{Authority, Tunnel},

@@ -3,6 +3,7 @@
 //! Everything is the real code; only the wires are queues and time stands still until a test moves it.
 
 pub mod believable;
+pub mod direct;
 pub mod disk;
 pub mod forge;
 pub mod fuzz;

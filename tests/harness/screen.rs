@@ -15,9 +15,10 @@ use std::{
 use alliance_cli::{
     env::{Env, Outside},
     net::{
-        relay::{Link, NetError, Patience, Talk, TalkError, Way, converse},
+        relay::{Link, NetError, TalkError, Way},
         stay::Stay,
         stop::Stop,
+        talk::{Patience, Talk, converse},
     },
 };
 use alliance_core::{

@@ -6,6 +6,7 @@ mod backups;
 mod byzantine;
 mod computers;
 mod copied;
+mod direct;
 mod exchange;
 mod family;
 mod forwarded;

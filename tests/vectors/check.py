@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from fold import History
-from forms import CONTENT, LIMITS, PLACE, PREIMAGE, TERMS, WHISPER, Refused, read_control, read_frame, read_header, whole
+from forms import CONTENT, LIMITS, PLACE, PREIMAGE, ROUTE, TERMS, WHISPER, Refused, read_control, read_frame, read_header, whole
 from primitives import blake3, blake3_derive_key, public_key, sign, verify
 from sealing import hkdf, open_hpke, open_xchacha, x25519
 
@@ -101,7 +101,7 @@ class Responder:
             if not signed(frame["device"], "open", frame["proof"], self.transcript, channel, frame["space"]):
                 raise Refused("proof")
             self.channels.add(frame["channel"])
-        elif kind in ("hello", "prove", "open") or not self.proven:
+        elif kind in ("hello", "prove", "open", "names", "opened", "quiet") or not self.proven:
             raise Refused("frame")
 
 
@@ -298,6 +298,10 @@ def check_people():
         check_derived(vector["name"], derived, vector)
     for vector in people["not_invitations"]:
         equal(vector["name"], refusal(read_invitation, vector["text"]), vector["refusal"])
+    for vector in people["tickets"]:
+        equal(vector["name"], refusal(read_ticket, vector["text"]), vector["refusal"])
+        if vector["refusal"] == "none":
+            equal(f"{vector['name']}: says", read_ticket(vector["text"]), vector["says"])
     words = people["recovery"]
     check_derived("words", hkdf(raw(words["entropy"]), b"alliance/1 recovery", 64), words)
     info = b"alliance/1 recovery secret" + raw(words["alliance"], words["personal"])
@@ -325,6 +329,18 @@ def read_invitation(text):
     if public[0] != 1:
         raise Refused("newer")
     return whole(TERMS, public[1:], 2048), secret[:-4]
+
+
+def read_ticket(text):
+    text = "".join(text.split())
+    if text[:14].lower() != "alliance-peer:":
+        raise Refused("foreign")
+    data = unbase64(text[14:])
+    if name("ticket checksum", data[:-4].hex())[:8] != data[-4:].hex():
+        raise Refused("mistyped")
+    if data[0] != 1:
+        raise Refused("newer")
+    return whole(ROUTE, data[1:-4], 1024)
 
 
 def unbase64(text):
@@ -447,8 +463,35 @@ def check_whispers():
         equal(f"{where}: says", whole(WHISPER, words, 4096), vector["says"])
 
 
+def check_direct(direct):
+    """Two laptops up to a space of which both have proven that they are in it."""
+    frames = direct["frames"]
+    for vector in frames:
+        frame = dict(kind=vector["kind"], frame=vector["frame"])
+        equal(f"direct: {vector['kind']}", read_frame(raw(vector["bytes"])), frame)
+    first, second = (vector["bytes"] for vector in frames[:2])
+    length = (len(first) // 2).to_bytes(4, "big").hex()
+    transcript = name("direct transcript", length, first, second, direct["binding"])
+    equal("direct transcript", transcript, direct["transcript"])
+    space = direct["space"]
+    for vector in frames:
+        fields, role = vector["frame"], dict(initiator="00", responder="01")[vector["from"]]
+        if vector["kind"] == "prove":
+            made = sign(raw(direct[vector["from"] + "_seed"]), b"alliance/1 prove" + raw(role, transcript)).hex()
+            equal(f"direct: prove of {vector['from']}", made, fields["signature"])
+        elif vector["kind"] == "names":
+            names = fields["names"]
+            equal(f"direct: named by {vector['from']}", name("space name", role, transcript, space) in names, True)
+            equal(f"direct: order and number of {vector['from']}", (sorted(names), len(names) % 16), (names, 0))
+        elif vector["kind"] in ("open", "opened"):
+            channel = fields["channel"].to_bytes(4, "big").hex()
+            good = signed(fields["device"], vector["kind"], fields["proof"], transcript, channel, space)
+            equal(f"direct: proof of {vector['kind']}", good, True)
+
+
 def check_handshake():
     handshake = load("handshake")
+    check_direct(handshake["direct"])
     frames = handshake["frames"]
     for vector in frames:
         frame = dict(kind=vector["kind"], frame=vector["frame"])

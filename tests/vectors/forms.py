@@ -223,6 +223,9 @@ FRAMES = [
     ("error", map_of(code=CODES, channel=[number(32)], entry=[ID])),
     ("drop", map_of(space=SHORT, device=ID, proof=SIGNATURE)),
     ("dropped", map_of(space=SHORT, code=[CODES])),
+    ("names", map_of(names=list_of(ID, LIMITS["channels"]))),
+    ("opened", map_of(channel=number(32), device=ID, proof=SIGNATURE)),
+    ("quiet", map_of(channel=number(32))),
 ]
 
 
@@ -236,8 +239,20 @@ CONTENT = map_of(
 )
 KIND = text(allowed=set("abcdefghijklmnopqrstuvwxyz-"), most=32)
 PREIMAGE = map_of(kind=KIND, owner=[SHORT], creator=ID, nonce=SHORT)
+
+
+def ADDRESS(reader):
+    """Four or sixteen bytes and a port of two."""
+    value = bytes_of()(reader)
+    if len(value) not in (12, 36):
+        raise Refused("not well formed")
+    return value
+
+
+ROUTE = map_of(endpoint=ID, addresses=list_of(ADDRESS, 12))
 TERMS = map_of(
     space=SHORT, purpose=one_of("member", "own device"), expires=number(64), relay=[map_of(url=text(), key=[ID])],
+    route=[ROUTE],
 )
 
 

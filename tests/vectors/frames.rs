@@ -1,7 +1,9 @@
 //! One example of every kind of frame that is not in the handshake's file, and of every error code.
 
 use alliance_replica::{
-    exchange::frame::{Ack, BackPoints, Code, Dropped, Entries, Error, Floor, Found, Frame, Have, HeldHead, Whisper},
+    exchange::frame::{
+        Ack, BackPoints, Code, Dropped, Entries, Error, Floor, Found, Frame, Have, HeldHead, Quiet, Whisper,
+    },
     id::Signature,
     log::heads::Chain,
 };
@@ -85,6 +87,7 @@ fn all() -> Vec<(String, Frame)> {
                 signature: Signature(filler("signature", 1)),
             }),
         ),
+        ("nothing is left to say", Frame::Quiet(Quiet { channel: 1 })),
         ("of a later version", Frame::Unknown(200)),
     ];
     frames.into_iter().map(|(name, frame)| (name.to_owned(), frame)).collect()

@@ -1,8 +1,11 @@
 //! Two replicas that meet: every frame up to an opened space, and what its signatures cover.
 
 use alliance_replica::{
-    exchange::{Event, Exchange, Role, frame::Frame},
-    id::hash,
+    exchange::{
+        Event, Exchange, Role,
+        frame::{Frame, SpaceName},
+    },
+    id::{SpaceId, hash},
     log::Log,
 };
 use serde_json::{Value, json};
@@ -10,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     json::{self, hex},
     story::history,
-    world::{ANNA, ANNA_WORDS, Holder, RELAY, filler},
+    world::{ANNA, ANNA_WORDS, BEN, Holder, RELAY, filler},
 };
 
 /// Laptop and relay, after their Hellos and Proves.
@@ -22,6 +25,7 @@ pub(crate) struct Met {
 }
 
 const CONNECTION: Holder = Holder { name: "laptop's key for this connection", seed: 9 };
+const OTHER_CONNECTION: Holder = Holder { name: "other laptop's key for this connection", seed: 19 };
 
 /// Plays a handshake with fixed keys and nonces.
 pub(crate) fn meet() -> Met {
@@ -74,6 +78,61 @@ pub(crate) fn vectors() -> Value {
             shown("initiator", &find),
             shown("initiator", &drop),
         ],
+        "direct": direct(),
+    })
+}
+
+/// Two laptops: every frame up to a space of which both have proven that they are in it.
+fn direct() -> Value {
+    let (space, binding) = (history().space, filler("binding", 1));
+    let mut anna = Exchange::direct(Role::Initiator, CONNECTION.secret(), filler("nonce", 1), binding);
+    let mut ben = Exchange::direct(Role::Responder, OTHER_CONNECTION.secret(), filler("nonce", 2), binding);
+    let mut frames = Vec::new();
+    for _ in 0..2 {
+        let [said, answered] = [&mut anna, &mut ben].map(|side| side.poll_transmit().expect("a handshake"));
+        anna.handle(&answered).expect("taken");
+        ben.handle(&said).expect("taken");
+        frames.extend([shown("initiator", &said), shown("responder", &answered)]);
+    }
+    let bytes = |at: usize| {
+        let text = frames[at]["bytes"].as_str().expect("a text").as_bytes().chunks(2);
+        text.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).expect("ASCII"), 16).expect("a byte")).collect()
+    };
+    let (first, second): (Vec<u8>, Vec<u8>) = (bytes(0), bytes(1));
+    let length = u32::try_from(first.len()).expect("short").to_be_bytes();
+    let transcript = hash("alliance/1 direct transcript", &[&length, &first, &second, &binding]);
+
+    let mut seed = 0;
+    let mut fresh = || {
+        seed += 1;
+        SpaceName(filler("another name", seed))
+    };
+    anna.name_spaces(&[space, SpaceId::new([9; 16])], &mut fresh);
+    let named = anna.poll_transmit().expect("names");
+    let Some(Event::Names(names)) = ben.handle(&named).expect("taken") else { panic!("names") };
+    ben.answer_names(&ben.shared(&names, &[space]), names.len(), &mut fresh);
+    let answered = ben.poll_transmit().expect("names");
+    let Some(Event::Names(names)) = anna.handle(&answered).expect("taken") else { panic!("names") };
+    assert_eq!(anna.shared(&names, &[space, SpaceId::new([9; 16])]), [space]);
+    let channel = anna.knock(space, &ANNA.secret()).expect("proven");
+    let open = anna.poll_transmit().expect("an Open");
+    ben.handle(&open).expect("taken");
+    ben.show(channel, &BEN.secret());
+    let opened = ben.poll_transmit().expect("an Opened");
+    assert_eq!(anna.handle(&opened).expect("taken"), Some(Event::Opened { channel, device: BEN.device() }));
+    frames.extend([
+        shown("initiator", &named),
+        shown("responder", &answered),
+        shown("initiator", &open),
+        shown("responder", &opened),
+    ]);
+    json!({
+        "initiator_seed": hex(&[CONNECTION.seed; 32]),
+        "responder_seed": hex(&[OTHER_CONNECTION.seed; 32]),
+        "binding": hex(&binding),
+        "space": space.to_string(),
+        "transcript": hex(&transcript),
+        "frames": frames,
     })
 }
 

@@ -1,11 +1,11 @@
 //! Records and frames in readable form, by the names of `docs/protocol.md`. Bytes are hexadecimal, numbers are numbers,
 //! and what is absent is left out.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, net::SocketAddr};
 
 use alliance_core::{
     document::Preimage,
-    keys::{Content, Form, Part, invitation::Terms},
+    keys::{Content, Form, Part, Route, invitation::Terms, route::Address},
 };
 use alliance_replica::{
     exchange::frame::{Code, Frame, HeldHead},
@@ -190,6 +190,18 @@ pub(crate) fn frame(frame: &Frame) -> Value {
         Frame::Dropped(dropped) => {
             ("dropped", json!({ "space": dropped.space.to_string(), "code": dropped.code.map(code) }))
         }
+        Frame::Names(names) => {
+            ("names", json!({ "names": names.names.iter().map(|name| hex(&name.0)).collect::<Vec<_>>() }))
+        }
+        Frame::Opened(opened) => (
+            "opened",
+            json!({
+                "channel": opened.channel,
+                "device": opened.device.to_string(),
+                "proof": hex(&opened.proof.0),
+            }),
+        ),
+        Frame::Quiet(quiet) => ("quiet", json!({ "channel": quiet.channel })),
         Frame::Unknown(kind) => ("unknown", json!({ "kind": kind })),
     };
     json!({ "kind": name, "frame": present(fields) })
@@ -291,7 +303,17 @@ pub(crate) fn terms(terms: &Terms) -> Value {
         "relay": terms.relay.as_ref().map(|relay| {
             present(json!({ "url": relay.url, "key": relay.key.map(|key| key.to_string()) }))
         }),
+        "route": terms.route.as_ref().map(route),
     }))
+}
+
+pub(crate) fn route(route: &Route) -> Value {
+    let address = |address: &Address| match address.0 {
+        SocketAddr::V4(it) => hex(&[&it.ip().octets()[..], &it.port().to_be_bytes()].concat()),
+        SocketAddr::V6(it) => hex(&[&it.ip().octets()[..], &it.port().to_be_bytes()].concat()),
+    };
+    let addresses: Vec<_> = route.addresses.iter().map(address).collect();
+    json!({ "endpoint": route.endpoint.to_string(), "addresses": addresses })
 }
 
 fn purpose(purpose: Purpose) -> &'static str {
@@ -302,7 +324,7 @@ fn purpose(purpose: Purpose) -> &'static str {
 }
 
 /// The fields without those that are absent.
-fn present(mut fields: Value) -> Value {
+pub(crate) fn present(mut fields: Value) -> Value {
     if let Value::Object(fields) = &mut fields {
         fields.retain(|_, value| !value.is_null());
     }

@@ -1,9 +1,9 @@
 //! Invitations, recovery words, sealed recovery secrets and safety words.
 
 use alliance_core::keys::{
-    Invitation, Words,
+    Invitation, Route, Words,
     invitation::{Error, Relay, Terms},
-    recovery, safety,
+    recovery, route, safety,
 };
 use alliance_replica::{
     id::{ReplicaKey, SpaceId},
@@ -18,12 +18,37 @@ use crate::{
 };
 
 pub(crate) fn vectors() -> Value {
-    json!({ "invitations": invitations(), "not_invitations": refused(), "recovery": recovery(), "safety": safety() })
+    json!({ "invitations": invitations(), "not_invitations": refused(), "tickets": tickets(), "recovery": recovery(), "safety": safety() })
 }
 
 fn terms(relay: Option<(&str, Option<ReplicaKey>)>, purpose: Purpose) -> Terms {
     let relay = relay.map(|(url, key)| Relay { url: url.to_owned(), key });
-    Terms { space: story::history().space, purpose, expires: 1_800_000_000, relay }
+    Terms { space: story::history().space, purpose, expires: 1_800_000_000, relay, route: None }
+}
+
+fn route() -> Route {
+    let addresses = ["192.0.2.7:4433", "[2001:db8::7]:65535"].map(|it| it.parse().expect("an address"));
+    Route::new(RELAY.secret().public(), addresses)
+}
+
+/// Where a laptop is dialled, as text, and texts that say no such thing.
+fn tickets() -> Vec<Value> {
+    let right = route().ticket();
+    let mistyped = right.replace("alliance-peer:A", "alliance-peer:B");
+    let texts = [("a ticket that is right", right.clone()), ("another-scheme", right.replace("peer", "pear"))];
+    let vector = |(name, text): (&str, String)| {
+        let refusal = match Route::parse(&text) {
+            Ok(_) => "none",
+            Err(route::Error::Foreign) => "foreign",
+            Err(route::Error::Mistyped) => "mistyped",
+            Err(route::Error::Newer(_)) => "newer",
+            Err(route::Error::Malformed) => "malformed",
+        };
+        let says = Route::parse(&text).ok().map(|it| json::route(&it));
+        json::present(json!({ "name": name, "text": text, "refusal": refusal, "says": says }))
+    };
+    let cut = ("cut", right[..right.len() - 2].to_owned());
+    texts.into_iter().chain([("mistyped", mistyped), cut]).map(vector).collect()
 }
 
 fn invitations() -> Vec<Value> {
@@ -35,6 +60,7 @@ fn invitations() -> Vec<Value> {
         ),
         ("by a relay that was not met yet", terms(Some(("http://127.0.0.1:8787", None)), Purpose::Member)),
         ("for an own device, without a relay", terms(None, Purpose::OwnDevice)),
+        ("at the laptop of whoever made it", Terms { route: Some(route()), ..terms(None, Purpose::Member) }),
     ];
     let vector = |(name, terms): (&str, Terms)| {
         let invitation = Invitation::generate(terms, &mut rng(2)).expect("the terms are right");

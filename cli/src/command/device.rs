@@ -17,7 +17,8 @@ use super::{
     Answer, Context,
     backup::{self, Kept},
     init::Birth,
-    join, sync,
+    join::{self, Lead},
+    sync,
 };
 use crate::{args::words, error::CliError, net::relay::Way};
 
@@ -250,11 +251,11 @@ pub fn called(name: &str) -> &str {
 }
 
 /// Makes this a computer of somebody who has one: everything they have comes here.
-pub fn arrive(invitation: Invitation, way: &Way, context: &Context<'_>) -> Result<Answer, CliError> {
+pub fn arrive(invitation: Invitation, way: &Lead, context: &Context<'_>) -> Result<Answer, CliError> {
     let space = invitation.terms().space;
     let runtime = sync::runtime()?;
     if let Some(mut profile) = begun(&invitation, context)? {
-        return arrived(space, &mut profile, &runtime, context);
+        return arrived(space, &mut profile, (&runtime, way), context);
     }
     let birth = Birth::prepare(context, None)?;
     let mut outside = context.outside();
@@ -266,14 +267,12 @@ pub fn arrive(invitation: Invitation, way: &Way, context: &Context<'_>) -> Resul
         born.undo();
         return Err(of_own(error.into()));
     }
-    if way.root.is_some() {
-        profile.set_relay_root(way.url.as_str(), way.root.clone())?;
-    }
+    way.keep_root(&mut profile)?;
     drop(profile);
     let mut profile = Profile::open(&born.settle(context)?)?;
     // From here on this computer is on its way in, whatever the network does: the next sync goes on, and so does the same
     // command.
-    arrived(space, &mut profile, &runtime, context)
+    arrived(space, &mut profile, (&runtime, way), context)
 }
 
 /// Of an invitation that this person made themselves.
@@ -299,10 +298,17 @@ fn begun(invitation: &Invitation, context: &Context<'_>) -> Result<Option<Profil
 fn arrived(
     space: SpaceId,
     profile: &mut Profile,
-    runtime: &Runtime,
+    (runtime, way): (&Runtime, &Lead),
     context: &Context<'_>,
 ) -> Result<Answer, CliError> {
-    let failures = sync::everything(context, runtime, profile)?.1;
+    let mut failures = sync::Failures::default();
+    match way {
+        Lead::Relay(_) => failures = sync::everything(context, runtime, profile)?.1,
+        Lead::Computer(route) => match runtime.block_on(sync::direct::with_ticket(context, profile, route)) {
+            Ok(_) => {}
+            Err(error) => failures.add(error),
+        },
+    }
     let whole = failures.is_empty();
     if let Some(error) = failures.worst(context) {
         context.ui.talk(&format!("Not everything could be fetched: {}.", error.report().message));
@@ -354,7 +360,7 @@ pub async fn take_up(context: &Context<'_>, profile: &mut Profile, ways: Vec<Inv
 async fn take_up_one(context: &Context<'_>, profile: &mut Profile, invitation: Invitation) -> Result<(), CliError> {
     let url = join::relay(&invitation)?;
     let root = profile.relays()?.into_iter().find(|relay| relay.url == url.as_str()).and_then(|relay| relay.root);
-    let way = Way { root, ..Way::to(url) };
+    let way = Lead::Relay(Way { root, ..Way::to(url) });
     let mut outside = context.outside();
     let joining: Joining = join::knock(context, invitation, &way, &mut outside).await?;
     Ok(joining.finish(profile, &mut outside.world())?)

@@ -44,6 +44,9 @@ pub struct Invited {
     pub expires: Moment,
     /// True if it is for another computer of the same person.
     pub device: bool,
+    /// True if it leads to this computer and to no relay.
+    #[serde(skip)]
+    pub direct: bool,
 }
 
 /// An invitation's text, wiped when dropped, and never in a debug output.
@@ -75,6 +78,9 @@ impl Invite {
         if self.withdraw {
             return withdraw(self.device, &mut profile, context);
         }
+        if profile.relays()?.is_empty() {
+            sync::runtime()?.block_on(sync::direct::look(context, &mut profile))?;
+        }
         let end = context.env.now().saturating_add_unsigned(self.expires.seconds());
         let expires = context.env.moment(end)?;
         let (end, mut outside, device) = (end.max(0).cast_unsigned(), context.outside(), self.device);
@@ -85,8 +91,8 @@ impl Invite {
                 profile.invite(space, end, &mut outside.world())?
             }
         };
-        let id = invitation.terms().space.to_string();
-        Ok(Answer::Invited(Invited { id, invitation: Link(invitation.reveal()), expires, device }))
+        let (id, direct) = (invitation.terms().space.to_string(), invitation.terms().relay.is_none());
+        Ok(Answer::Invited(Invited { id, invitation: Link(invitation.reveal()), expires, device, direct }))
     }
 }
 

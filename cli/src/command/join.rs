@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use alliance_core::{
     app::{AppError, Joining, NotInvited, Person, Profile},
-    keys::Invitation,
+    keys::{Invitation, Route},
 };
 use alliance_replica::{id::SpaceId, log::control::Purpose};
 use clap::Args;
@@ -15,10 +15,7 @@ use crate::{
     args::words,
     env::Outside,
     error::CliError,
-    net::{
-        relay::{Asking, Way},
-        url::RelayUrl,
-    },
+    net::{peer::Port, relay::Way, talk::Asking, url::RelayUrl},
 };
 
 /// Arguments of `join`.
@@ -65,7 +62,7 @@ impl Join {
         let invitation = Invitation::parse(&self.invitation).map_err(AppError::from)?;
         let (space, purpose) = (invitation.terms().space, invitation.terms().purpose);
         let root = self.root.as_deref().map(super::relay::read_root).transpose()?;
-        let way = Way { root, ..Way::to(relay(&invitation)?) };
+        let way = Lead::of(&invitation, root)?;
         if purpose == Purpose::OwnDevice {
             if self.name.is_some() || self.role.is_some() || self.recovery_file.is_some() {
                 return Err(CliError::SamePerson);
@@ -91,16 +88,14 @@ impl Join {
             }
             return Err(error.into());
         }
-        if way.root.is_some() {
-            profile.set_relay_root(way.url.as_str(), way.root.clone())?;
-        }
+        way.keep_root(&mut profile)?;
         let is_new = born.is_some();
         if let Some(born) = born {
             drop(profile);
             profile = Profile::open(&born.settle(context)?)?;
         }
         // From here on the alliance is joined, whatever the network does: the next sync fetches what is missing.
-        let synced = runtime.block_on(fetch(context, &mut profile, space));
+        let synced = runtime.block_on(fetch(context, &mut profile, space, &way));
         let info = profile.alliances()?.into_iter().find(|info| info.space == space);
         let (title, other) = info.map_or_else(Default::default, |info| (info.title, info.other));
         let (_, name) = context.home()?;
@@ -138,20 +133,59 @@ impl Whose {
     }
 }
 
-/// Asks the relay whether the invitation is good. Nothing is written anywhere.
+/// Where an invitation leads.
+pub enum Lead {
+    /// To a relay.
+    Relay(Way),
+    /// To the computer of whoever made it, which has to be there.
+    Computer(Route),
+}
+
+impl Lead {
+    /// Where an invitation leads; to a relay if it names one, whose certificate an authority of one's own may sign.
+    pub fn of(invitation: &Invitation, root: Option<Vec<u8>>) -> Result<Self, CliError> {
+        match &invitation.terms().route {
+            Some(route) if invitation.terms().relay.is_none() => Ok(Self::Computer(route.clone())),
+            _ => Ok(Self::Relay(Way { root, ..Way::to(relay(invitation)?) })),
+        }
+    }
+
+    /// Keeps the authority that signs the relay's certificate.
+    pub fn keep_root(&self, profile: &mut Profile) -> Result<(), CliError> {
+        if let Self::Relay(Way { url, root: Some(root), .. }) = self {
+            profile.set_relay_root(url.as_str(), Some(root.clone()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Asks the relay, or whoever made it, whether the invitation is good. Nothing is written anywhere.
 pub async fn knock(
     context: &Context<'_>,
     invitation: Invitation,
-    way: &Way,
+    way: &Lead,
     outside: &mut Outside<'_>,
 ) -> Result<Joining, CliError> {
+    let way = match way {
+        Lead::Relay(way) => way,
+        Lead::Computer(route) => {
+            let port = Port::nameless().await?;
+            let joining = sync::direct::knock(context, invitation, (&port, route)).await;
+            port.close().await;
+            return joining;
+        }
+    };
     let mut knock = Asking(Joining::new(invitation, &mut outside.world()));
     sync::say(&sync::progress(context, way), way, &mut knock).await?;
     Ok(knock.0)
 }
 
-/// Brings the redemption to the relay and fetches what is there; false if that has to wait for the next sync.
-async fn fetch(context: &Context<'_>, profile: &mut Profile, space: SpaceId) -> bool {
+/// Brings the redemption to where the invitation leads and fetches what is there; false if that has to wait for the next
+/// sync.
+async fn fetch(context: &Context<'_>, profile: &mut Profile, space: SpaceId, way: &Lead) -> bool {
+    if let Lead::Computer(route) = way {
+        return sync::direct::with_ticket(context, profile, route).await.is_ok();
+    }
     let relays = profile.relays().unwrap_or_default();
     let Some(relay) = relays.iter().find(|relay| relay.keeps(&space)) else { return false };
     sync::once(context, profile, relay).await.is_ok()

@@ -1,5 +1,6 @@
 //! `alliance sync`: bring this profile and the relay up to date, once or for as long as one likes.
 
+pub mod direct;
 mod exchange;
 mod notices;
 mod refusal;
@@ -7,7 +8,10 @@ mod watch;
 
 use std::{collections::BTreeSet, mem};
 
-use alliance_core::app::{AppError, Hindrance, Profile, RelayInfo, SessionError};
+use alliance_core::{
+    app::{AppError, Hindrance, Profile, RelayInfo, SessionError},
+    keys::Route,
+};
 use alliance_replica::exchange::frame::Code;
 use clap::Args;
 use serde::Serialize;
@@ -26,8 +30,9 @@ use super::{
 use crate::{
     error::CliError,
     net::{
-        relay::{End, Link, Talk, TalkError, Way, converse},
+        relay::{Link, TalkError, Way},
         stop::Stop,
+        talk::{End, Talk, converse},
     },
     ui::Progress,
 };
@@ -38,6 +43,15 @@ pub struct Sync {
     /// Stay connected: send what you write and take what arrives, until Ctrl-C
     #[arg(long)]
     pub watch: bool,
+    /// Exchange with the computer that shows this ticket, without a relay: see `alliance peer ticket`
+    #[arg(long, value_name = "TICKET", conflicts_with_all = ["watch", "no_p2p"])]
+    pub peer: Option<String>,
+    /// Exchange through the relay alone, and answer no other computer
+    #[arg(long)]
+    pub no_p2p: bool,
+    /// Ask no relay: exchange from computer to computer alone
+    #[arg(long, conflicts_with = "no_p2p")]
+    pub no_relay: bool,
 }
 
 /// What came and went.
@@ -63,8 +77,8 @@ pub struct Traffic {
     pub current: bool,
     /// True if it is one's own, private space.
     pub personal: bool,
-    /// Where it is exchanged.
-    pub relay: String,
+    /// The relay through which it was exchanged; none if that was from computer to computer.
+    pub relay: Option<String>,
     /// What came.
     pub received: u64,
     /// What went.
@@ -130,15 +144,24 @@ pub struct Both {
 impl Sync {
     /// Exchanges with every relay of the profile.
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
+        let route = self.peer.as_deref().map(Route::parse).transpose().map_err(CliError::Ticket)?;
         let mut profile = context.profile()?;
-        if profile.relays()?.is_empty() {
-            return Err(AppError::NoRelay.into());
-        }
         let runtime = runtime()?;
+        if let Some(route) = route {
+            let rows = runtime.block_on(direct::with_ticket(context, &mut profile, &route))?;
+            return Ok(Answer::Synced(Synced { rows, over: true }));
+        }
         if self.watch {
-            drop(profile);
-            runtime.block_on(watch::all(context, &context.file()?))?;
+            let mut relays = !self.no_relay;
+            relays &= self.no_p2p || !profile.relays()?.is_empty();
+            if relays && profile.relays()?.is_empty() {
+                return Err(AppError::NoRelay.into());
+            }
+            runtime.block_on(direct::stay(context, profile, (relays, !self.no_p2p)))?;
             return Ok(Answer::Said);
+        }
+        if self.no_relay || profile.relays()?.is_empty() {
+            return Err(AppError::NoRelay.into());
         }
         let (rows, failures) = everything(context, &runtime, &mut profile)?;
         match failures.worst(context) {

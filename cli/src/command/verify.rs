@@ -4,7 +4,7 @@ use alliance_core::app::{AppError, Held, Profile, RelayInfo, Verify as Look};
 use serde::Serialize;
 
 use super::{Answer, Context, sync};
-use crate::{error::CliError, net::relay::Asking};
+use crate::{error::CliError, net::talk::Asking};
 
 /// What a relay holds of one alliance, or of one's own space.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]

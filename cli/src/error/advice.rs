@@ -383,7 +383,7 @@ pub(super) fn net(error: &NetError) -> Advice {
         NetError::Unreachable { .. } => "relay_unreachable",
         NetError::Untrusted { .. } => "relay_untrusted",
         NetError::NotARelay { .. } | NetError::Scheme { .. } => "not_a_relay",
-        NetError::Broke(_) | NetError::Closed => "relay_gone",
+        NetError::Broke(_) | NetError::Closed | NetError::TooLong => "relay_gone",
         NetError::Silent | NetError::Slept => "relay_silent",
     };
     let hint = match error {

@@ -37,7 +37,9 @@ pub(super) fn message(error: &CliError) -> String {
         error => error.to_string(),
     };
     // What the other side says in the words of a protocol helps nobody.
-    let mut cause = if matches!(error, CliError::Net(NetError::NotARelay { .. })) { None } else { error.source() };
+    let is_foreign =
+        matches!(error, CliError::Net(NetError::NotARelay { .. }) | CliError::Peer(_) | CliError::PeerTalk(_));
+    let mut cause = if is_foreign { None } else { error.source() };
     while let Some(next) = cause {
         // The number is for programs; the words before it say the same.
         let said = system(next).map_or_else(|| next.to_string(), str::to_owned);

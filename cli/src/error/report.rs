@@ -11,6 +11,7 @@ use super::{
         BEGIN, RESTORE, app, elsewhere, is_of_the_other, list, net, one_of, own_invitation, session, some_of, untouched,
     },
     message::{message, quoted},
+    peer,
 };
 use crate::config::ProfileName;
 
@@ -63,7 +64,7 @@ impl CliError {
     pub fn helps_there(&self) -> bool {
         match self {
             Self::App(error) => is_of_the_other(error),
-            Self::NoRelayInInvitation | Self::OwnInvitation(_) => true,
+            Self::NoRelayInInvitation | Self::OwnInvitation(_) | Self::Ticket(_) => true,
             Self::Untouched(error) => error.helps_there(),
             _ => false,
         }
@@ -225,6 +226,14 @@ impl CliError {
             Self::TokenInClear { .. } => {
                 ("token", Exit::Usage, Some("use the relay's https:// address; nothing was kept".to_owned()))
             }
+            Self::Ticket(error) => peer::ticket(error),
+            Self::Peer(error) => peer::reached(error),
+            Self::PeerTalk(_) => ("peer_gone", Exit::NotReached, Some(peer::AGAIN.to_owned())),
+            Self::Strangers => (
+                "peer_stranger",
+                Exit::Failed,
+                Some("nothing was said; see whether it is the ticket of the right person".to_owned()),
+            ),
             Self::NoRelayInInvitation => (
                 "no_relay",
                 Exit::Failed,

@@ -1,28 +1,23 @@
 //! A relay over a WebSocket: one binary message is one frame.
-//!
-//! [`converse`] pumps frames between a socket and a [`Talk`], which says what they mean. It reads and writes in turns, so
-//! that two sides that both have much to send never wait for each other, and takes all frames at hand before it lets the
-//! other side take them in at once.
 
 mod error;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    future::{pending, poll_fn},
+    future::poll_fn,
     io,
     task::{Context, Poll},
     time::Duration,
 };
 
-use alliance_core::app::{Inquiry, SessionError};
 use alliance_replica::limits;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use jiff::fmt::rfc2822;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
@@ -40,14 +35,16 @@ use tokio_tungstenite::{
 use zeroize::Zeroizing;
 
 pub use self::error::{NetError, TalkError};
-use super::{stop::Stop, tls, url::RelayUrl, wake::Wake};
+use super::{
+    talk::{Carrier, PART, Patience, Step},
+    tls,
+    url::RelayUrl,
+};
 
 /// How long reaching a relay may take.
 const CONNECT: Duration = Duration::from_secs(12);
 /// How long it may take to see what is spoken at an address that is no relay's.
 const LOOK: Duration = Duration::from_secs(3);
-/// How long a parting word may take.
-const PART: Duration = Duration::from_secs(1);
 
 /// How a relay is reached.
 #[derive(Clone)]
@@ -84,80 +81,6 @@ trait Wire: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Wire for T {}
 
-/// How a conversation ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum End {
-    /// All was said.
-    Over,
-    /// The person wished to end.
-    Stopped,
-}
-
-/// What is said to a relay.
-pub trait Talk {
-    /// How long until [`Talk::tick`] is to be called, counted from when it was called last.
-    fn pace(&self) -> Duration {
-        Duration::from_secs(1)
-    }
-
-    /// Returns once [`Talk::tick`] is to be called at once.
-    fn roused(&self) -> impl Future<Output = ()> {
-        pending()
-    }
-
-    /// True if the conversation goes on when there is nothing to say.
-    fn lasts(&self) -> bool {
-        false
-    }
-
-    /// The next frame to send.
-    fn transmit(&mut self) -> Result<Option<Vec<u8>>, SessionError>;
-
-    /// Takes a frame; returns true if no more should be read before [`Talk::flush`].
-    fn handle(&mut self, frame: &[u8]) -> Result<bool, SessionError>;
-
-    /// Takes in what was handled.
-    fn flush(&mut self) -> Result<(), SessionError> {
-        Ok(())
-    }
-
-    /// True if all was said. Asked when there is nothing to send.
-    fn is_over(&mut self) -> Result<bool, SessionError>;
-
-    /// Looks whether there is something new to say.
-    fn tick(&mut self) -> Result<(), SessionError> {
-        Ok(())
-    }
-
-    /// Does what nobody waits for; called when everything that there was to say is on its way.
-    fn tidy(&mut self) -> Result<(), SessionError> {
-        Ok(())
-    }
-
-    /// Has a last word before the person ends it; nothing, unless somebody would miss it.
-    fn part(&mut self) -> Result<(), SessionError> {
-        Ok(())
-    }
-}
-
-/// An inquiry, as [`converse`] pumps it.
-pub struct Asking<T>(pub T);
-
-impl<T: Inquiry> Talk for Asking<T> {
-    fn transmit(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
-        Ok(self.0.poll_transmit())
-    }
-
-    fn handle(&mut self, frame: &[u8]) -> Result<bool, SessionError> {
-        self.0.handle(frame)?;
-        Ok(false)
-    }
-
-    fn is_over(&mut self) -> Result<bool, SessionError> {
-        Ok(self.0.is_done())
-    }
-}
-
 /// A connection to a relay.
 pub struct Link {
     socket: WebSocketStream<Box<dyn Wire>>,
@@ -168,29 +91,6 @@ pub struct Link {
     moved: Instant,
     asked: bool,
     date: Option<i64>,
-}
-
-/// How much silence of a relay is borne; what stands between may hold a connection that carries nothing any more.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Patience {
-    /// After how much of it the relay is asked whether it is there.
-    pub ask: Duration,
-    /// After how much of it the relay is taken to be gone.
-    pub gone: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self { ask: Duration::from_secs(20), gone: Duration::from_secs(45) }
-    }
-}
-
-enum Step {
-    Frame(Bytes),
-    Other,
-    Writable,
-    /// Not of the socket: somebody here has something to say.
-    Roused,
 }
 
 impl Link {
@@ -247,22 +147,6 @@ impl Link {
         self.date
     }
 
-    /// Reads a message, or makes room to write one, whichever comes first; the two in turns if both can be done.
-    async fn step(&mut self, wants_to_write: bool) -> Result<Step, NetError> {
-        self.write_first = !self.write_first;
-        let write_first = self.write_first;
-        poll_fn(|cx| {
-            if write_first && let Poll::Ready(step) = self.poll_write(cx, wants_to_write) {
-                return Poll::Ready(step);
-            }
-            if let Poll::Ready(message) = self.socket.poll_next_unpin(cx) {
-                return Poll::Ready(self.take(message));
-            }
-            if write_first { Poll::Pending } else { self.poll_write(cx, wants_to_write) }
-        })
-        .await
-    }
-
     fn poll_write(&mut self, cx: &mut Context<'_>, wants_to_write: bool) -> Poll<Result<Step, NetError>> {
         if wants_to_write {
             return self.socket.poll_ready_unpin(cx).map(|ready| ready.map(|()| Step::Writable).map_err(broke));
@@ -273,11 +157,6 @@ impl Link {
             return flushed.map(|flushed| flushed.map(|()| Step::Other).map_err(broke));
         }
         Poll::Pending
-    }
-
-    /// A message that has arrived already.
-    fn at_hand(&mut self) -> Result<Option<Step>, NetError> {
-        self.socket.next().now_or_never().map(|message| self.take(message)).transpose()
     }
 
     fn take(&mut self, message: Option<Result<Message, tungstenite::Error>>) -> Result<Step, NetError> {
@@ -298,14 +177,45 @@ impl Link {
     }
 
     /// Gives the socket a message; only after it was writable.
-    fn send(&mut self, message: Message) -> Result<(), NetError> {
+    fn give(&mut self, message: Message) -> Result<(), NetError> {
         self.unflushed = true;
         self.moved = Instant::now();
         self.socket.start_send_unpin(message).map_err(broke)
     }
+}
 
-    /// Asks a silent relay whether it is there. Fails if it has not answered for long, or if no frame has moved for long
-    /// although there is something left to say.
+impl Carrier for Link {
+    fn is_flushed(&self) -> bool {
+        !self.unflushed
+    }
+
+    async fn step(&mut self, wants_to_write: bool) -> Result<Step, NetError> {
+        self.write_first = !self.write_first;
+        let write_first = self.write_first;
+        poll_fn(|cx| {
+            if write_first && let Poll::Ready(step) = self.poll_write(cx, wants_to_write) {
+                return Poll::Ready(step);
+            }
+            if let Poll::Ready(message) = self.socket.poll_next_unpin(cx) {
+                return Poll::Ready(self.take(message));
+            }
+            if write_first { Poll::Pending } else { self.poll_write(cx, wants_to_write) }
+        })
+        .await
+    }
+
+    fn at_hand(&mut self) -> Result<Option<Step>, NetError> {
+        self.socket.next().now_or_never().map(|message| self.take(message)).transpose()
+    }
+
+    fn send(&mut self, frame: Bytes) -> Result<(), NetError> {
+        self.give(Message::Binary(frame))
+    }
+
+    async fn deliver(&mut self, frame: Bytes) -> Result<(), NetError> {
+        self.socket.send(Message::Binary(frame)).await.map_err(broke)
+    }
+
     fn watch(&mut self, lasts: bool, waits_to_write: bool) -> Result<(), NetError> {
         let silence = self.heard.elapsed();
         let Patience { ask, gone } = self.patience;
@@ -314,7 +224,7 @@ impl Link {
         }
         if silence > ask && lasts && !self.asked && !waits_to_write {
             self.asked = true;
-            self.send(Message::Ping(Bytes::new()))?;
+            self.give(Message::Ping(Bytes::new()))?;
         }
         Ok(())
     }
@@ -323,80 +233,6 @@ impl Link {
         // The relay notices a connection that ends without a word as well.
         let _ = timeout(PART, self.socket.close(None)).await;
     }
-
-    /// Says what is left to be said, as far as that goes quickly, and parts.
-    async fn say_and_part(mut self, talk: &mut impl Talk, begun: Option<Message>) {
-        let saying = async {
-            if let Some(message) = begun {
-                self.socket.send(message).await?;
-            }
-            // Whatever fails now is said at the next exchange, or was for the moment only.
-            if talk.part().is_ok() {
-                while let Ok(Some(frame)) = talk.transmit() {
-                    self.socket.send(Message::Binary(frame.into())).await?;
-                }
-            }
-            Ok::<(), tungstenite::Error>(())
-        };
-        let _ = timeout(PART, saying).await;
-        self.part().await;
-    }
-}
-
-/// Talks until all was said or the person wishes to end.
-pub async fn converse(mut link: Link, talk: &mut impl Talk, stop: &mut Stop) -> Result<End, TalkError> {
-    let mut ticked = Instant::now();
-    let mut outgoing: Option<Message> = None;
-    let mut wake = Wake::default();
-    loop {
-        if outgoing.is_none() {
-            outgoing = talk.transmit()?.map(|frame| Message::Binary(frame.into()));
-        }
-        if outgoing.is_none() && !link.unflushed {
-            talk.tidy()?;
-            if !talk.lasts() && talk.is_over()? {
-                link.part().await;
-                return Ok(End::Over);
-            }
-        }
-        let step = tokio::select! {
-            biased;
-            () = stop.wished() => {
-                link.say_and_part(talk, outgoing).await;
-                return Ok(End::Stopped);
-            }
-            () = sleep_until(ticked + talk.pace()) => None,
-            () = talk.roused() => Some(Step::Roused),
-            step = link.step(outgoing.is_some()) => Some(step?),
-        };
-        match step {
-            None => {
-                if talk.lasts() && wake.has_slept() {
-                    return Err(NetError::Slept.into());
-                }
-                link.watch(talk.lasts(), outgoing.is_some())?;
-                talk.tick()?;
-                ticked = Instant::now();
-            }
-            Some(Step::Roused) => talk.tick()?,
-            Some(Step::Frame(frame)) => take_all(&mut link, talk, &frame)?,
-            Some(Step::Writable) => outgoing.take().map_or(Ok(()), |message| link.send(message))?,
-            Some(Step::Other) => {}
-        }
-    }
-}
-
-/// Takes a frame and all that are at hand, then lets them be taken in together.
-fn take_all(link: &mut Link, talk: &mut impl Talk, first: &[u8]) -> Result<(), TalkError> {
-    let mut full = talk.handle(first)?;
-    while !full {
-        match link.at_hand()? {
-            Some(Step::Frame(frame)) => full = talk.handle(&frame)?,
-            Some(_) => {}
-            None => break,
-        }
-    }
-    Ok(talk.flush()?)
 }
 
 fn scheme(url: &RelayUrl, why: &'static str) -> NetError {

@@ -24,7 +24,7 @@ const LIVELINESS: Duration = Duration::from_secs(3);
 /// How often spaces are tried again that the relay refused.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// A session with a relay and what it needs of the world.
+/// A session and what it needs of the world.
 pub struct Stay<'a> {
     /// Whose.
     pub profile: &'a mut Profile,
@@ -44,8 +44,14 @@ pub struct Stay<'a> {
 impl<'a> Stay<'a> {
     /// Begins a session with a relay.
     pub fn new(profile: &'a mut Profile, relay: &RelayInfo, mut outside: Outside<'a>) -> Self {
+        let session = Session::new(relay, &mut outside.world());
+        Self::with(profile, session, outside)
+    }
+
+    /// Goes on with a session that began.
+    pub fn with(profile: &'a mut Profile, session: Session, outside: Outside<'a>) -> Self {
         Self {
-            session: Session::new(relay, &mut outside.world()),
+            session,
             profile,
             outside,
             roused: Arc::default(),

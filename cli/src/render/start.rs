@@ -5,6 +5,7 @@ use crate::command::{
     init::{Recovery, Started},
     invite::{Invited, Withdrawn},
     join::Joined,
+    peer::Ticket,
 };
 
 /// Words a row on a terminal.
@@ -52,6 +53,13 @@ pub fn invited(invited: &Invited, page: &mut Page) {
         false => page.talk("Give this word to the other person, by a way that only they read. It lets one person in, once."),
     }
     page.line([styled(invited.invitation.as_str(), ID)]);
+    if invited.direct {
+        page.talk(&format!(
+            "It can be used until {}, while this computer answers: `alliance sync --watch`.",
+            invited.expires
+        ));
+        return;
+    }
     let before = if invited.device { "that" } else { "they do" };
     page.talk(&format!("It can be used until {}. Run `alliance sync` before {before}.", invited.expires));
     let device = if invited.device { " --device" } else { "" };
@@ -71,6 +79,13 @@ pub fn withdrawn(withdrawn: &Withdrawn, page: &mut Page) {
             format!("{taken} for {whom} to be taken back. The relay does not know it yet: `alliance sync` tries again.")
         }
     });
+}
+
+/// How another computer reaches this one, while the command waits for it.
+pub fn ticket(ticket: &Ticket, page: &mut Page) {
+    page.talk("On the other computer, type `alliance sync --peer` and after it this ticket. It opens nothing to anybody who is not in an alliance with you.");
+    page.talk("This computer answers as long as this goes on; Ctrl-C ends it.");
+    page.line([styled(&ticket.ticket, ID)]);
 }
 
 /// The words that bring everything back.

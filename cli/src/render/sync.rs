@@ -28,6 +28,9 @@ pub fn synced(synced: &Synced, page: &mut Page) {
         if let Some(why) = row.why().filter(|_| row.out.is_none()) {
             let title = if row.personal { PRIVATE } else { &row.title };
             let (happened, why) = match why {
+                Why::Refused(why) if row.relay.is_none() => {
+                    (format!("The other computer does not exchange “{title}” with this one"), why)
+                }
                 Why::Refused(why) => (format!("The relay did not take all of “{title}”"), why),
                 Why::Unsealed(why) => (format!("What waits in “{title}” could not be sealed on this computer"), why),
             };
@@ -40,6 +43,9 @@ pub fn synced(synced: &Synced, page: &mut Page) {
     waiting.iter().filter(|_| synced.over).for_each(|it| page.talk(&status::held(it)));
     if synced.over && waiting.is_empty() && synced.rows.iter().all(|row| row.why().is_none()) {
         page.talk("Up to date.");
+    }
+    if synced.over && synced.rows.iter().any(|row| row.relay.is_none()) {
+        page.talk("That went from computer to computer, without a relay.");
     }
     met(&synced.rows, page);
     if synced.over {
@@ -188,7 +194,7 @@ mod tests {
             title: title.to_owned(),
             current: true,
             personal: title.is_empty(),
-            relay: "http://127.0.0.1:8787".to_owned(),
+            relay: Some("http://127.0.0.1:8787".to_owned()),
             received,
             sent: 0,
             changed: received,

@@ -6,16 +6,22 @@
 //! [`Exchange::pump`] says which path to send next, and the driver, which has the bodies, calls [`Exchange::send`].
 //! Everything that arrived and is on disk is acknowledged with [`Exchange::acknowledge`].
 //!
+//! Two laptops meet by [`Exchange::direct`] instead, and a space is opened in more steps: see there.
+//!
 //! The exchange knows nothing of disks, sockets, clocks or keys of spaces.
 
+pub mod admission;
+mod direct;
 pub mod frame;
 pub mod live;
 pub mod state;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use direct::Direct;
 use frame::{
-    Ack, Channel, Code, DropSpace, Dropped, Entries, Error, Find, Found, Frame, Have, Hello, Open, Prove, Whisper,
+    Ack, Channel, Code, DropSpace, Dropped, Entries, Error, Find, Found, Frame, Have, Hello, Open, Prove, Quiet,
+    SpaceName, Whisper,
 };
 use state::{Path, Peer};
 
@@ -59,8 +65,22 @@ pub enum Event {
         /// The device.
         device: DeviceId,
     },
+    /// The other laptop names its spaces, or answers with those that are here and there: see [`Exchange::shared`].
+    Names(Vec<SpaceName>),
+    /// The other laptop has proven which device it is in the space of a channel that this one opened. Accept or refuse.
+    Opened {
+        /// The channel.
+        channel: Channel,
+        /// The other laptop's device.
+        device: DeviceId,
+    },
     /// The peer said what it has; there may be something to send.
     Have {
+        /// The channel.
+        channel: Channel,
+    },
+    /// The other laptop has nothing left to say on a channel, as far as it has taken in what was said.
+    Quiet {
         /// The channel.
         channel: Channel,
     },
@@ -128,7 +148,8 @@ pub struct Exchange {
     secret: Secret,
     hello: Vec<u8>,
     handshake: Handshake,
-    channels: BTreeMap<Channel, Opened>,
+    direct: Option<Direct>,
+    channels: BTreeMap<Channel, Slot>,
     next_channel: Channel,
     out: VecDeque<Vec<u8>>,
 }
@@ -140,9 +161,11 @@ enum Handshake {
 }
 
 /// A channel: its space, the device that opened it, and what the peer has.
-struct Opened {
+struct Slot {
     space: SpaceId,
     device: DeviceId,
+    /// The peer has proven that it is a device of the space; a relay never does, and need not.
+    proven: bool,
     accepted: bool,
     peer: Peer,
 }
@@ -163,6 +186,7 @@ impl Exchange {
             out: VecDeque::from([hello.clone()]),
             hello,
             handshake: Handshake::AwaitHello,
+            direct: None,
             channels: BTreeMap::new(),
             next_channel: 1,
         }
@@ -199,7 +223,7 @@ impl Exchange {
         self.next_channel += 1;
         let proof = device.sign(OPEN, &[transcript, &channel.to_be_bytes(), space.as_bytes()]);
         let device = device.public();
-        self.channels.insert(channel, Opened { space, device, accepted: true, peer: Peer::default() });
+        self.channels.insert(channel, Slot { space, device, proven: true, accepted: true, peer: Peer::default() });
         self.push(&Frame::Open(Open { channel, space, device, proof }));
         self.say_have(channel, log);
         Some(channel)
@@ -346,7 +370,10 @@ impl Exchange {
             Role::Responder => (bytes, self.hello.as_slice()),
         };
         let length = u32::try_from(first.len()).unwrap_or(u32::MAX).to_be_bytes();
-        let transcript = hash("alliance/1 transcript", &[&length, first, second]);
+        let transcript = match &self.direct {
+            None => hash("alliance/1 transcript", &[&length, first, second]),
+            Some(direct) => hash("alliance/1 direct transcript", &[&length, first, second, &direct.binding]),
+        };
         let signature = self.secret.sign(PROVE, &[&[self.role as u8], &transcript]);
         self.push(&Frame::Prove(Prove { signature }));
         self.handshake = Handshake::AwaitProve { peer: hello.key, transcript };
@@ -354,11 +381,7 @@ impl Exchange {
     }
 
     fn on_prove(&mut self, peer: ReplicaKey, transcript: [u8; 32], prove: &Prove) -> Result<Event, Broken> {
-        let role = match self.role {
-            Role::Initiator => Role::Responder,
-            Role::Responder => Role::Initiator,
-        };
-        if !peer.verify(PROVE, &[&[role as u8], &transcript], &prove.signature) {
+        if !peer.verify(PROVE, &[&[self.role.other() as u8], &transcript], &prove.signature) {
             return Err(Broken::Proof);
         }
         self.handshake = Handshake::Proven { transcript };
@@ -366,7 +389,11 @@ impl Exchange {
     }
 
     fn on_frame(&mut self, transcript: &[u8; 32], frame: Frame) -> Result<Option<Event>, Broken> {
+        self.check_direct(&frame)?;
         match frame {
+            Frame::Names(names) => self.on_names(names).map(Some),
+            Frame::Opened(opened) => self.on_opened(transcript, &opened),
+            Frame::Quiet(Quiet { channel }) => Ok(self.with(channel, |_| ()).map(|()| Event::Quiet { channel })),
             Frame::Open(open) => self.on_open(transcript, &open).map(Some),
             Frame::Have(have) => {
                 Ok(self.with(have.channel, |peer| peer.on_have(&have)).map(|()| Event::Have { channel: have.channel }))
@@ -400,7 +427,7 @@ impl Exchange {
             return Err(Broken::Proof);
         }
         let (channel, space, device) = (open.channel, open.space, open.device);
-        self.channels.insert(channel, Opened { space, device, accepted: false, peer: Peer::default() });
+        self.channels.insert(channel, Slot { space, device, proven: true, accepted: false, peer: Peer::default() });
         Ok(Event::Opening { channel, space, device })
     }
 
@@ -425,76 +452,4 @@ impl Exchange {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{
-        frame::{BackPoints, HeldHead},
-        *,
-    };
-    use crate::log::{chain::State, entry::Place, heads::Head};
-
-    fn secret(seed: u8) -> Secret {
-        Secret::from_seed(&[seed; 32])
-    }
-
-    /// Both sides of a connection, proven.
-    fn meet() -> [Exchange; 2] {
-        let mut sides = [Role::Initiator, Role::Responder].map(|role| Exchange::new(role, secret(role as u8), [1; 32]));
-        for _ in 0..2 {
-            let frames = sides.each_mut().map(|side| side.poll_transmit().expect("a handshake"));
-            sides[0].handle(&frames[1]).expect("is right");
-            sides[1].handle(&frames[0]).expect("is right");
-        }
-        sides
-    }
-
-    /// A log with a content chain of two entries for each of so many devices, of which the second differs by body.
-    fn chains(devices: u8, body: &[u8]) -> Log {
-        let mut log = Log::new(SpaceId::new([1; 16]));
-        for author in (1..=devices).map(secret) {
-            let mut prev = None;
-            for (seq, body) in [(1, b"first".as_slice()), (2, body)] {
-                let place = Place { version: 1, chain: Chain::Content, seq, prev, epoch: Some([5; 8]) };
-                let entry = Entry::sign(&log.space(), &author, &place, body.to_vec());
-                prev = Some(entry.id);
-                log.restore(&entry.device, entry.entry, State::Applied).expect("links");
-            }
-        }
-        log
-    }
-
-    #[test]
-    fn the_largest_have_fits_into_a_frame() {
-        let head = Head { device: secret(1).public(), chain: Chain::Content, seq: u64::MAX, id: EntryId::new([1; 32]) };
-        let held = HeldHead { head, low: u64::MAX };
-        let back = BackPoints { device: head.device, chain: head.chain, points: vec![held; limits::BACK_POINTS] };
-        let heads = vec![held; limits::HEADS];
-        let have = Have { channel: u32::MAX, heads, floor: Vec::new(), back: vec![back; BACK_CHAINS] };
-        let size = Frame::Have(have).encode().len();
-        assert!(size <= limits::FRAME, "{size} bytes");
-    }
-
-    #[test]
-    fn many_forked_chains_are_explained_in_several_frames() {
-        let devices = 20;
-        let [mut laptop, mut relay] = meet();
-        let (left, right) = (chains(devices, b"left"), chains(devices, b"right"));
-        let channel = laptop.open(&left, &secret(1)).expect("is proven");
-        while let Some(frame) = laptop.poll_transmit() {
-            if let Some(Event::Opening { .. }) = relay.handle(&frame).expect("is right") {
-                relay.accept(channel, &right);
-            }
-        }
-        while relay.poll_transmit().is_some() {}
-        relay.pump(channel, &right);
-        let mut explained = Vec::new();
-        while let Some(frame) = relay.poll_transmit() {
-            let Ok(Frame::Have(have)) = Frame::decode(&frame) else { panic!("a Have") };
-            assert_eq!(have.heads.len(), usize::from(devices), "each is complete");
-            assert!(have.back.len() <= BACK_CHAINS);
-            explained.extend(have.back.into_iter().map(|back| back.device));
-        }
-        explained.sort_unstable();
-        explained.dedup();
-        assert_eq!(explained.len(), usize::from(devices));
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! One connection of a profile: the exchange of every space that uses a relay. Sans-IO.
+//! One connection of a profile: the exchange of every space that uses a relay, or that another laptop has too. Sans-IO.
 //!
 //! Order of calls: every frame that arrives goes to [`Session::handle`]; when no more are at hand, [`Session::flush`]
 //! takes what arrived in one transaction, acknowledges it, seals what waits here and says what changed; then every frame
@@ -6,7 +6,10 @@
 //! that stays calls [`Session::attend`] now and then, and [`Session::part`] before it goes.
 //! The exchange pulls before it seals, and everything it sends is on this disk before.
 
+mod direct;
+mod event;
 mod spaces;
+mod stored;
 mod whispers;
 mod withheld;
 
@@ -14,14 +17,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alliance_replica::{
     exchange::{
-        Broken, Event, Exchange, Role,
-        frame::{Ack, Channel, Code, Entries},
-        state::Peer,
+        Event, Exchange, Role,
+        frame::{Ack, Channel, Entries},
     },
-    id::{DeviceId, ItemId, ReplicaKey, Secret, SpaceId},
+    id::{DeviceId, ReplicaKey, Secret, SpaceId},
 };
 use zeroize::Zeroizing;
 
+use direct::Direct;
+pub(super) use direct::name;
+pub use event::{Met, SessionError, SessionEvent, Tally};
 pub use spaces::Arrivals;
 use spaces::Line;
 
@@ -37,104 +42,23 @@ const FRAMES: usize = 1024;
 /// First byte of the frame that ends a channel, or the connection.
 const ERROR: u8 = 9;
 
-/// Why a connection ends.
-#[derive(Debug, thiserror::Error)]
-pub enum SessionError {
-    /// The peer broke the protocol.
-    #[error("the relay does not speak as it should")]
-    Broken(#[from] Broken),
-    /// The relay's key is not the one that is known.
-    #[error("the relay at {url} has another key than before")]
-    OtherRelay {
+/// Whom a connection leads to.
+enum Counterpart {
+    /// A relay, which keeps everything and reads nothing.
+    Relay {
         /// Its address.
         url: String,
+        /// Its key, once known.
+        pinned: Option<ReplicaKey>,
     },
-    /// The peer ended the connection.
-    #[error("the relay ended the connection ({0:?})")]
-    Closed(Code),
-    /// Something went wrong here.
-    #[error(transparent)]
-    App(#[from] AppError),
-}
-
-/// What a driver may show.
-#[derive(Debug, PartialEq, Eq)]
-pub enum SessionEvent {
-    /// The relay proved its key; `first` is true if it was not known before.
-    Connected {
-        /// Whether the key is pinned from now on.
-        first: bool,
-    },
-    /// Entries came or went.
-    Progress,
-    /// The relay does not let this device into a space or refused an entry, or what waits could not be sealed here.
-    Hindered {
-        /// The space.
-        space: SpaceId,
-        /// Why.
-        why: Hindrance,
-    },
-    /// What is kept of a space here is damaged; all others go on.
-    Damaged {
-        /// The space.
-        space: SpaceId,
-    },
-    /// The relay had lost something of a space that it once had; it gets it again.
-    Lost {
-        /// The space.
-        space: SpaceId,
-    },
-    /// A space is exchanged elsewhere from now on, because the alliance says so.
-    Moved {
-        /// The space.
-        space: SpaceId,
-    },
-    /// The other person is here now, or not any more.
-    Here {
-        /// The alliance.
-        space: SpaceId,
-        /// Whether they are.
-        here: bool,
-    },
-    /// Something of this space changed here, because something arrived.
-    Changed {
-        /// The space.
-        space: SpaceId,
-        /// Which items.
-        items: BTreeSet<ItemId>,
-        /// Where it met what this person had written.
-        met: BTreeSet<Met>,
-    },
-}
-
-/// A field in which something arrived that was written without knowing of what this person wrote there, nor this person
-/// of it.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Met {
-    /// The item.
-    pub item: ItemId,
-    /// The field.
-    pub field: String,
-    /// True if there are several values now, from which somebody may choose; false if a text has both.
-    pub is_choice: bool,
-}
-
-/// What came and went in one space.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Tally {
-    /// Entries that came.
-    pub received: u64,
-    /// Entries that went: the relay says that they are on its disk.
-    pub sent: u64,
-    /// Items that changed here because of what came.
-    pub changed: u64,
+    /// Another laptop of this person's, or of somebody with whom they share an alliance. What it has is on no relay.
+    Laptop(Direct),
 }
 
 /// A connection's state.
 pub struct Session {
     exchange: Exchange,
-    url: String,
-    pinned: Option<ReplicaKey>,
+    with: Counterpart,
     spaces: Vec<SpaceId>,
     channels: BTreeMap<Channel, Line>,
     connected: bool,
@@ -162,14 +86,16 @@ pub struct Session {
 impl Session {
     /// Begins a connection to a relay for all spaces that use it.
     pub fn new(relay: &RelayInfo, world: &mut World<'_>) -> Self {
-        let (mut seed, mut nonce) = (Zeroizing::new([0; 32]), [0; 32]);
-        world.rng.fill_bytes(&mut *seed);
-        world.rng.fill_bytes(&mut nonce);
+        let with = Counterpart::Relay { url: relay.url.clone(), pinned: relay.key };
+        let (secret, nonce) = fresh(world);
+        Self { spaces: relay.spaces.clone(), ..Self::with(Exchange::new(Role::Initiator, secret, nonce), with) }
+    }
+
+    fn with(exchange: Exchange, with: Counterpart) -> Self {
         Self {
-            exchange: Exchange::new(Role::Initiator, Secret::from_seed(&seed), nonce),
-            url: relay.url.clone(),
-            pinned: relay.key,
-            spaces: relay.spaces.clone(),
+            exchange,
+            with,
+            spaces: Vec::new(),
             channels: BTreeMap::new(),
             connected: false,
             inbox: Vec::new(),
@@ -199,16 +125,26 @@ impl Session {
             Some(Event::Proven { peer }) => self.on_proven(profile, peer, world)?,
             Some(Event::Have { channel }) => {
                 self.heard.insert(channel);
+                self.disturb(channel);
             }
             Some(Event::Entries(entries)) => {
                 self.inbox_bytes +=
                     entries.entries.iter().map(alliance_replica::log::entry::Entry::size).sum::<usize>();
+                self.disturb(entries.channel);
                 self.inbox.push(entries);
             }
-            Some(Event::Acked(ack)) => self.acks.push(ack),
+            Some(Event::Acked(ack)) => {
+                self.disturb(ack.channel);
+                self.acks.push(ack);
+            }
             Some(Event::Refused(error)) => self.on_refused(profile, error.channel, error.code)?,
             Some(Event::Closed(error)) => return Err(SessionError::Closed(error.code)),
-            Some(Event::Opening { channel, .. }) => self.exchange.refuse(channel, Code::NotMember, None),
+            Some(Event::Names(names)) => self.on_names(profile, &names, world)?,
+            Some(Event::Opening { channel, space, device }) => {
+                self.on_opening(profile, channel, (space, device), world)?;
+            }
+            Some(Event::Opened { channel, device }) => self.on_opened(profile, channel, device, world.now)?,
+            Some(Event::Quiet { channel }) => self.on_quiet(channel),
             Some(Event::Whisper(whisper)) => self.overhear(profile, &whisper)?,
             None | Some(Event::Find(_) | Event::Found(_) | Event::Drop(..) | Event::Dropped(_)) => {}
         }
@@ -242,7 +178,7 @@ impl Session {
             if let Some(frame) = self.exchange.poll_transmit() {
                 return Ok(Some(frame));
             }
-            if !self.pump(profile)? {
+            if !self.pump(profile)? && !self.fall_quiet(profile)? {
                 return Ok(None);
             }
         }
@@ -261,21 +197,36 @@ impl Session {
     /// True if both sides have all that the other had: everything named was pulled, everything sealed was acknowledged,
     /// and nothing waits that could be sealed. A one-shot exchange may end.
     pub fn is_settled(&self, profile: &mut Profile) -> Result<bool, AppError> {
-        let arrived = !self.inbox.is_empty() || !self.acks.is_empty() || !self.redeemed.is_empty();
-        if !self.connected || arrived || self.changed_here {
+        if !self.connected || self.is_busy() {
             return Ok(false);
         }
+        if let Counterpart::Laptop(direct) = &self.with {
+            return Ok(self.is_said(direct));
+        }
         for (channel, line) in &self.channels {
-            let space = profile.space(&line.space)?;
-            let Some(peer) = self.exchange.peer(*channel) else { continue };
-            let (log, fold) = (&space.log, space.log.fold());
-            let own = |device: &DeviceId| fold.device(device).is_some_and(|it| it.member == space.row.member);
-            let quiet = peer.is_pulled(log) && peer.is_offered_all(log) && !peer.awaits_acks(log, own);
-            if !quiet || line.invitation && !space.redemption_is_relayed() {
+            if !self.is_quiet(profile, *channel)?
+                || line.invitation && !profile.space(&line.space)?.redemption_is_relayed()
+            {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// True while something is to be taken in here.
+    fn is_busy(&self) -> bool {
+        !self.inbox.is_empty() || !self.acks.is_empty() || !self.redeemed.is_empty() || self.changed_here
+    }
+
+    /// True if everything that was named on a channel was pulled, and everything sealed was offered and acknowledged.
+    fn is_quiet(&self, profile: &mut Profile, channel: Channel) -> Result<bool, AppError> {
+        let (Some(line), Some(peer)) = (self.channels.get(&channel), self.exchange.peer(channel)) else {
+            return Ok(true);
+        };
+        let space = profile.space(&line.space)?;
+        let (log, fold) = (&space.log, space.log.fold());
+        let own = |device: &DeviceId| fold.device(device).is_some_and(|it| it.member == space.row.member);
+        Ok(peer.is_pulled(log) && peer.is_offered_all(log) && !peer.awaits_acks(log, own))
     }
 
     fn on_proven(
@@ -284,9 +235,10 @@ impl Session {
         peer: ReplicaKey,
         world: &mut World<'_>,
     ) -> Result<(), SessionError> {
-        let Some(first) = profile.meet_relay(&self.url, self.pinned.as_ref(), &peer, world)? else {
+        let Counterpart::Relay { url, pinned } = &self.with else { return self.name_spaces(profile, world) };
+        let Some(first) = profile.meet_relay(url, pinned.as_ref(), &peer, world)? else {
             profile.note_other_relay(&self.spaces, &peer, world.now)?;
-            return Err(SessionError::OtherRelay { url: self.url.clone() });
+            return Err(SessionError::OtherRelay { url: url.clone() });
         };
         self.connected = true;
         self.events.push_back(SessionEvent::Connected { first });
@@ -313,7 +265,8 @@ impl Session {
         for channel in busy {
             let Some(line) = self.channels.get_mut(&channel) else { continue };
             let (space, opener) = (line.space, line.opener);
-            line.invitation |= profile.space(&space).is_ok_and(|loaded| loaded.device() != opener);
+            let began = self.with.began();
+            line.invitation |= began && profile.space(&space).is_ok_and(|loaded| loaded.device() != opener);
             let invitation = line.invitation;
             let entries = arrived.remove(&channel).unwrap_or_default();
             let acks: Vec<_> = acks.iter().filter(|ack| ack.channel == channel).collect();
@@ -347,8 +300,13 @@ impl Session {
         }
         let received = self.take(profile, channel, space, entries, world)?;
         self.note_stored(profile, channel, space, acks, received, world)?;
+        if !self.review(profile, channel, world.now)? {
+            return Ok(());
+        }
         if !invitation {
             self.seal(profile, channel, space, received, world)?;
+            // What was sealed may have ended whoever this is.
+            self.review(profile, channel, world.now)?;
         } else if profile.space(&space)?.redemption_is_relayed() {
             self.redeemed.insert(space);
         }
@@ -371,7 +329,7 @@ impl Session {
         let loaded = profile.space(&space)?;
         self.exchange.received(channel, &loaded.log, taken.heads);
         self.exchange.acknowledge(channel);
-        if taken.passed_over || !taken.loose.is_empty() {
+        if (taken.passed_over || !taken.loose.is_empty()) && self.is_told(channel) {
             self.exchange.say_have(channel, &loaded.log);
         }
         let own = loaded.log.fold().founder().map(|founder| alliance::preimage(founder).id());
@@ -398,57 +356,6 @@ impl Session {
         Ok(taken.new > 0)
     }
 
-    /// Notes which entries are on the relay's disk, and whether it lost some that it once had.
-    fn note_stored(
-        &mut self,
-        profile: &mut Profile,
-        channel: Channel,
-        space: SpaceId,
-        acks: &[&Ack],
-        received: bool,
-        world: &World<'_>,
-    ) -> Result<(), AppError> {
-        let loaded = profile.space(&space)?;
-        let spoken = self.exchange.peer(channel).is_some_and(Peer::has_spoken);
-        let Some(line) = self.channels.get_mut(&channel) else { return Ok(()) };
-        if !spoken || line.compared && acks.is_empty() && !received {
-            return Ok(());
-        }
-        let mut stored: Vec<_> = acks.iter().flat_map(|ack| self.exchange.durable(&loaded.log, ack)).collect();
-        if !stored.is_empty() {
-            self.tallies.entry(space).or_default().sent += stored.len() as u64;
-            self.events.push_back(SessionEvent::Progress);
-        }
-        stored.extend(self.exchange.claimed(channel, &loaded.log));
-        // Whether the relay lost something can be told once every head that it names is here.
-        let peer = self.exchange.peer(channel);
-        let tells = !line.compared && peer.is_some_and(|peer| peer.is_pulled(&loaded.log));
-        line.compared |= tells;
-        let (mut changed, mut lost) = (Vec::new(), 0);
-        if tells {
-            for (id, was) in &loaded.relayed {
-                let is = self.exchange.stores(channel, &loaded.log, id);
-                if is != *was {
-                    changed.push((*id, is));
-                }
-                // Also if it has it again meanwhile.
-                lost += u64::from(*was && !self.exchange.had(channel, &loaded.log, id));
-            }
-        } else {
-            stored.retain(|id| loaded.relayed.get(id) == Some(&false));
-            changed.extend(stored.into_iter().map(|id| (id, true)));
-        }
-        // What another relay holds is not lost where it never was.
-        if lost > 0 && profile.is_between_relays(&space)? {
-            changed.retain(|(_, is)| *is);
-            lost = 0;
-        }
-        if lost > 0 {
-            self.events.push_back(SessionEvent::Lost { space });
-        }
-        profile.set_relayed(&space, &changed, lost, world.now)
-    }
-
     /// Seals what waits, if this connection allows it.
     fn seal(
         &mut self,
@@ -460,6 +367,9 @@ impl Session {
     ) -> Result<(), AppError> {
         let loaded = profile.space(&space)?;
         let device = loaded.device();
+        if !self.is_mutual(channel) {
+            return Ok(());
+        }
         let Some(peer) = self.exchange.peer(channel).filter(|peer| peer.may_seal(&loaded.log, &device)) else {
             return Ok(());
         };
@@ -483,10 +393,23 @@ impl Session {
     fn pump_one(&mut self, profile: &mut Profile, channel: Channel, space: SpaceId) -> Result<bool, AppError> {
         let loaded = profile.space(&space)?;
         let unconfirmed = loaded.log.fold().device(&loaded.device()).is_none();
-        self.exchange.set_control_alone(channel, unconfirmed || self.full.contains(&space));
+        let alone = match self.with {
+            Counterpart::Relay { .. } => unconfirmed || self.full.contains(&space),
+            Counterpart::Laptop(_) => !self.is_mutual(channel),
+        };
+        self.exchange.set_control_alone(channel, alone);
         let Some(path) = self.exchange.pump(channel, &loaded.log) else { return Ok(false) };
         let entries = profile.bodies(&space, &path.ids)?;
         self.exchange.send(channel, path.device, path.chain, entries);
+        self.speak(channel);
         Ok(true)
     }
+}
+
+/// A replica's key for one connection, and a nonce.
+pub(super) fn fresh(world: &mut World<'_>) -> (Secret, [u8; 32]) {
+    let (mut seed, mut nonce) = (Zeroizing::new([0; 32]), [0; 32]);
+    world.rng.fill_bytes(&mut *seed);
+    world.rng.fill_bytes(&mut nonce);
+    (Secret::from_seed(&seed), nonce)
 }

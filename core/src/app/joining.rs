@@ -7,9 +7,9 @@
 use alliance_replica::{
     exchange::{
         Event, Exchange, Role,
-        frame::{Channel, Code},
+        frame::{Channel, Code, SpaceName},
     },
-    id::{MemberId, ReplicaKey, Secret},
+    id::{MemberId, ReplicaKey},
     log::{
         Log,
         chain::State,
@@ -20,10 +20,9 @@ use alliance_replica::{
     },
 };
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use super::{
-    AppError, Inquiry, NotInvited, Profile, SessionError, World, membership, profile, relays::relay_address,
+    AppError, Inquiry, NotInvited, Profile, SessionError, World, exchange, membership, profile, relays::relay_address,
     space::Space,
 };
 use crate::{
@@ -33,6 +32,9 @@ use crate::{
 
 /// Most bytes of control entries that a joining device takes before it knows whom it deals with.
 const MOST: usize = 16 * 1024 * 1024;
+
+/// Names among which the space's is hidden.
+const NAMES: usize = 16;
 
 /// An invitation being taken up.
 pub struct Joining {
@@ -45,6 +47,8 @@ pub struct Joining {
     relay_key: Option<ReplicaKey>,
     refused: Option<Code>,
     bytes: usize,
+    /// At the laptop of whoever made the invitation, and not at a relay: the names among which the space is hidden.
+    hidden_among: Option<Vec<SpaceName>>,
 }
 
 impl Profile {
@@ -67,34 +71,60 @@ impl Profile {
 impl Joining {
     /// Begins a connection to the invitation's relay.
     pub fn new(invitation: Invitation, world: &mut World<'_>) -> Self {
-        let (mut seed, mut nonce) = (Zeroizing::new([0; 32]), [0; 32]);
-        world.rng.fill_bytes(&mut *seed);
-        world.rng.fill_bytes(&mut nonce);
+        let (secret, nonce) = exchange::fresh(world);
+        Self::with(invitation, Exchange::new(Role::Initiator, secret, nonce), None)
+    }
+
+    /// Begins a connection to the laptop of whoever made the invitation. `binding` is what both ends can derive from the
+    /// connection itself.
+    pub fn at_laptop(invitation: Invitation, binding: [u8; 32], world: &mut World<'_>) -> Self {
+        let (secret, nonce) = exchange::fresh(world);
+        let names = std::iter::repeat_with(|| exchange::name(world)).take(NAMES).collect();
+        Self::with(invitation, Exchange::direct(Role::Initiator, secret, nonce, binding), Some(names))
+    }
+
+    fn with(invitation: Invitation, exchange: Exchange, hidden_among: Option<Vec<SpaceName>>) -> Self {
         Self {
             key: invitation.device_secret(),
             log: Log::new(invitation.terms().space),
-            exchange: Exchange::new(Role::Initiator, Secret::from_seed(&seed), nonce),
+            exchange,
             channel: None,
             control: Vec::new(),
             relay_key: None,
             refused: None,
             bytes: 0,
+            hidden_among,
             invitation,
         }
+    }
+
+    fn on_proven(&mut self, peer: ReplicaKey) -> Result<(), SessionError> {
+        let space = self.log.space();
+        if let Some(names) = &mut self.hidden_among {
+            let mut names = names.drain(..);
+            self.exchange.name_spaces(&[space], || names.next().unwrap_or(SpaceName([0; 32])));
+            return Ok(());
+        }
+        let pinned = self.invitation.terms().relay.as_ref().and_then(|relay| relay.key);
+        if pinned.is_some_and(|pinned| pinned != peer) {
+            return Err(AppError::NotInvited(NotInvited::OtherRelay).into());
+        }
+        self.relay_key = Some(peer);
+        self.channel = self.exchange.open(&self.log, self.key.signing());
+        Ok(())
     }
 }
 
 impl Inquiry for Joining {
     fn handle(&mut self, frame: &[u8]) -> Result<(), SessionError> {
         match self.exchange.handle(frame)? {
-            Some(Event::Proven { peer }) => {
-                let pinned = self.invitation.terms().relay.as_ref().and_then(|relay| relay.key);
-                if pinned.is_some_and(|pinned| pinned != peer) {
-                    return Err(AppError::NotInvited(NotInvited::OtherRelay).into());
-                }
-                self.relay_key = Some(peer);
-                self.channel = self.exchange.open(&self.log, self.key.signing());
-            }
+            Some(Event::Proven { peer }) => self.on_proven(peer)?,
+            Some(Event::Names(names)) => match self.exchange.shared(&names, &[self.log.space()])[..] {
+                [space] => self.channel = self.exchange.knock(space, self.key.signing()),
+                _ => self.refused = Some(Code::UnknownSpace),
+            },
+            // Whose device it is can be told once its log has come; nothing is said of what is here, for nothing is.
+            Some(Event::Opened { channel, .. }) => self.exchange.accept(channel, &self.log),
             // Content comes after control and is fetched by the exchange that follows.
             Some(Event::Entries(entries)) if entries.chain == Chain::Control => {
                 self.bytes += entries.entries.iter().map(Entry::size).sum::<usize>();

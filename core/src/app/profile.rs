@@ -20,6 +20,7 @@ use super::{
     parting, query,
     receive::loaded,
     relays::{RelayInfo, copy_relays, relay_address, use_relay},
+    routes,
     space::Space,
     words,
 };
@@ -242,12 +243,18 @@ impl Profile {
         store.write(|tx| offer(tx, spaces, relay, (&space, purpose, expires), world))
     }
 
-    /// The key of the invitation that brought this device in, while the relay does not have the redemption.
-    pub(super) fn unsent_redemption(&mut self, space: &SpaceId) -> Result<Option<DeviceSecret>, AppError> {
+    /// The key of the invitation that brought this device in, while the relay does not have the redemption; at another
+    /// laptop, while nobody has let this device in.
+    pub(super) fn unsent_redemption(
+        &mut self,
+        space: &SpaceId,
+        at_relay: bool,
+    ) -> Result<Option<DeviceSecret>, AppError> {
         let used = self.store.read::<_, AppError>(|tx| Ok(tx.invitations(space)?.into_iter().find(|it| !it.mine)))?;
         let Some(used) = used else { return Ok(None) };
-        let relayed = self.space(space)?.redemption_is_relayed();
-        Ok((!relayed).then(|| DeviceSecret::from_bytes(&used.secret)))
+        let loaded = self.space(space)?;
+        let is_sent = if at_relay { loaded.redemption_is_relayed() } else { !loaded.is_waiting() };
+        Ok((!is_sent).then(|| DeviceSecret::from_bytes(&used.secret)))
     }
 
     /// A space, loaded and as the file has it.
@@ -305,9 +312,10 @@ pub(super) fn offer(
         return Err(AppError::NotFounder);
     }
     check_open(tx, space)?;
-    let relay = relay.ok_or(AppError::NoRelay)?;
-    let relay = Relay { url: relay.url.clone(), key: relay.key };
-    let terms = Terms { space: *space, purpose, expires, relay: Some(relay) };
+    let relay = relay.map(|relay| Relay { url: relay.url.clone(), key: relay.key });
+    // With a relay nobody has to be there when it is taken up.
+    let route = if relay.is_none() { Some(routes::own(tx)?.ok_or(AppError::NoRelay)?) } else { None };
+    let terms = Terms { space: *space, purpose, expires, relay, route };
     let invitation = Invitation::generate(terms, world.rng)?;
     let secret = invitation.device_secret();
     tx.insert_invitation(

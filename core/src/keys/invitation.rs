@@ -16,7 +16,7 @@ use minicbor::{CborLen, Decode, Encode};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::{device::DeviceSecret, primitives};
+use super::{Route, device::DeviceSecret, primitives};
 
 /// Most bytes of an invitation's text.
 pub const LONGEST: usize = 2048;
@@ -49,6 +49,9 @@ pub struct Terms {
     /// Where the space is kept; none if only from device to device.
     #[n(3)]
     pub relay: Option<Relay>,
+    /// Where the laptop is that made it; none if only a relay is asked.
+    #[n(4)]
+    pub route: Option<Route>,
 }
 
 /// A relay, and the key by which to know it.
@@ -188,6 +191,7 @@ mod tests {
             purpose: Purpose::Member,
             expires: 1_800_000_000,
             relay: Some(Relay { url: url.to_owned(), key: Some(ReplicaKey::new([2; 32])) }),
+            route: None,
         }
     }
 

@@ -4,64 +4,17 @@
 //! The policy has a word only where a space is not held: new, or lost.
 
 use alliance_replica::{
-    exchange::frame::{Channel, Code, Entries},
-    id::{DeviceId, SpaceId},
-    log::{
-        Log,
-        control::{Record, Redeem},
-        heads::Chain,
-        membership::{Fold, Invitation, Role},
+    exchange::{
+        admission::{Standing, Verdict, judge},
+        frame::{Channel, Code},
     },
+    id::{DeviceId, SpaceId},
+    log::Log,
 };
 use tracing::{debug, info};
 
 use super::{ConnectionId, Now, Reason, Relay, connection::Seat};
 use crate::{error, policy::Admission, store::Store};
-
-/// What an admitted device may do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Standing {
-    /// Pull and append.
-    Full,
-    /// Pull, and bring control entries of others: it redeemed an invitation and waits to be confirmed.
-    Joining,
-}
-
-/// What the membership says about a device.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Verdict {
-    Admitted(Standing),
-    /// Nothing is known of it.
-    Unknown,
-    /// It is out, for this reason.
-    Out(Code),
-}
-
-/// Judges a device by the membership of a space.
-pub(super) fn judge(log: &Log, device: &DeviceId, now: Now) -> Verdict {
-    let fold = log.fold();
-    match fold.device(device) {
-        Some(state) if !state.live && state.role == Role::Invite => Verdict::Out(Code::Expired),
-        Some(state) if !state.live => Verdict::Out(Code::NotMember),
-        Some(state) if state.role == Role::Invite && has_expired(&fold, device, now) => Verdict::Out(Code::Expired),
-        Some(_) => Verdict::Admitted(Standing::Full),
-        None if is_joining(log, &fold, device) => Verdict::Admitted(Standing::Joining),
-        None => Verdict::Unknown,
-    }
-}
-
-/// The devices that are live in a space, for whoever asks where a key is.
-pub(super) fn live(log: &Log) -> Vec<DeviceId> {
-    let fold = log.fold();
-    fold.devices().filter(|(_, state)| state.live).map(|(device, _)| *device).collect()
-}
-
-impl Standing {
-    /// True if a device of this standing may bring these entries.
-    pub(super) fn may_bring(self, device: &DeviceId, entries: &Entries) -> bool {
-        self == Self::Full || entries.chain == Chain::Control && entries.device != *device
-    }
-}
 
 impl<S: Store> Relay<S> {
     /// A device wants to open a space, and has proven that it is that device.
@@ -80,7 +33,7 @@ impl<S: Store> Relay<S> {
             tracing::error!(space = ?space, reason = error::chain(&problem), "space cannot be read");
             return self.end(id, channel, Code::Storage, None);
         }
-        match self.spaces.get(&space).map(|it| judge(&it.log, &device, now)) {
+        match self.spaces.get(&space).map(|it| judge(&it.log, &device, now.unix)) {
             Some(Verdict::Admitted(standing)) => {
                 debug!(connection = id.0, space = ?space, "space is opened");
                 self.seat_at(id, channel, space, device, standing);
@@ -139,7 +92,7 @@ impl<S: Store> Relay<S> {
             let Some(here) = self.spaces.get(space) else { return };
             let seat = self.connections.get_mut(&id).and_then(|connection| connection.seats.get_mut(&channel));
             let Some(Seat::Seated { device, standing, .. }) = seat else { continue };
-            let code = match judge(&here.log, device, now) {
+            let code = match judge(&here.log, device, now.unix) {
                 Verdict::Admitted(now) => {
                     *standing = now;
                     continue;
@@ -158,20 +111,8 @@ impl<S: Store> Relay<S> {
     }
 }
 
-/// True if every invitation with this key has run out.
-fn has_expired(fold: &Fold, key: &DeviceId, now: Now) -> bool {
-    let mut invitations = fold.invitations().into_iter().filter(|it| it.invite.key.device == *key);
-    invitations.all(|it| it.invite.has_expired(now.unix))
-}
-
-/// True if the device redeemed an invitation that is neither confirmed nor taken back.
-fn is_joining(log: &Log, fold: &Fold, device: &DeviceId) -> bool {
-    let waits =
-        |it: &Invitation| it.confirmations.is_empty() && fold.device(&it.invite.key.device).is_some_and(|key| !key.cut);
-    let joins = |it: Invitation| {
-        it.redemptions.iter().filter_map(|redeem| log.dag().record(redeem)).any(|(_, control)| {
-            matches!(&control.record, Record::Redeem(Redeem { device: keys, .. }) if keys.device == *device)
-        })
-    };
-    fold.invitations().into_iter().filter(waits).any(joins)
+/// The devices that are live in a space, for whoever asks where a key is.
+pub(super) fn live(log: &Log) -> Vec<DeviceId> {
+    let fold = log.fold();
+    fold.devices().filter(|(_, state)| state.live).map(|(device, _)| *device).collect()
 }

@@ -11,7 +11,10 @@ use std::{
 };
 
 use alliance_replica::{
-    exchange::frame::{Channel, Code, Entries},
+    exchange::{
+        admission::{Standing, Verdict, judge},
+        frame::{Channel, Code, Entries},
+    },
     id::{DeviceId, EntryId, SpaceId},
     log::{
         Log, Received,
@@ -22,11 +25,7 @@ use alliance_replica::{
 };
 use tracing::{info, warn};
 
-use super::{
-    ConnectionId, Now, Reason, Relay, Seat,
-    admission::{Standing, Verdict, judge},
-    space::Space,
-};
+use super::{ConnectionId, Now, Reason, Relay, Seat, space::Space};
 use crate::{
     error,
     policy::{Address, Policy},
@@ -241,7 +240,7 @@ impl<S: Store> Relay<S> {
             candidate.log.receive(&entries.device, entries.chain, entries.entries);
         candidate.held.extend(new);
         let space = candidate.space;
-        let verdict = judge(&candidate.log, &candidate.device, now);
+        let verdict = judge(&candidate.log, &candidate.device, now.unix);
         if let Some((entry, refusal)) = refused {
             return self.refuse(id, channel, &space, entry, &refusal);
         }
@@ -275,7 +274,7 @@ impl<S: Store> Relay<S> {
             Some((_, Control { record: Record::Redeem(redeem), .. })) => redeem.device.device == candidate.device,
             _ => false,
         };
-        let is_open = |key: &DeviceId| judge(&here.log, key, now) == Verdict::Admitted(Standing::Full);
+        let is_open = |key: &DeviceId| judge(&here.log, key, now.unix) == Verdict::Admitted(Standing::Full);
         candidate.held.iter().filter(redeems).any(|entry| is_open(&entry.device))
     }
 
@@ -310,7 +309,7 @@ impl<S: Store> Relay<S> {
             received.refused = received.refused.or(one.refused);
         }
         let why = if is_full { Reason::Quota } else { Code::NotMember.into() };
-        match judge(&here.log, &device, now) {
+        match judge(&here.log, &device, now.unix) {
             Verdict::Admitted(standing) => self.seat_at(id, channel, space, device, standing),
             _ if is_new => {
                 self.spaces.remove(&space);
@@ -333,7 +332,7 @@ impl<S: Store> Relay<S> {
         // What cannot be read is here, too.
         let is_here = self.load(&space).is_err() || self.spaces.contains_key(&space);
         let Some(Seat::Candidate(candidate)) = self.seat(id, channel) else { return };
-        let code = match judge(&candidate.log, &candidate.device, now) {
+        let code = match judge(&candidate.log, &candidate.device, now.unix) {
             Verdict::Out(code) => code,
             Verdict::Unknown if is_here || !candidate.held.is_empty() => Code::NotMember,
             Verdict::Admitted(_) if is_here => Code::NotMember,

@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use alliance_replica::{
-    exchange::{Exchange, frame::Channel},
+    exchange::{Exchange, admission::Standing, frame::Channel},
     id::{DeviceId, EntryId, SpaceId},
 };
 
-use super::{Origin, Reason, admission::Standing, candidate::Candidate};
+use super::{Origin, Reason, candidate::Candidate};
 use crate::policy::{Address, TokenHash};
 
 /// Bytes that may wait for a connection before no more entries are fetched for it.

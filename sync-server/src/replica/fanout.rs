@@ -2,6 +2,7 @@
 
 use alliance_replica::{
     exchange::{
+        admission::Standing,
         frame::{Channel, Code, Whisper},
         state::Path,
     },
@@ -10,7 +11,7 @@ use alliance_replica::{
 };
 use tracing::error;
 
-use super::{ConnectionId, Relay, Seat, admission::Standing};
+use super::{ConnectionId, Relay, Seat};
 use crate::store::{Store, StoreError};
 
 /// Most sealed bytes of a whisper that are handed on.

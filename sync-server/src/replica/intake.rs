@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use alliance_replica::{
-    exchange::frame::{Channel, Code, Entries},
+    exchange::{
+        admission::{Verdict, judge},
+        frame::{Channel, Code, Entries},
+    },
     id::{DeviceId, EntryId, SpaceId},
     limits,
     log::{
@@ -15,11 +18,7 @@ use alliance_replica::{
 };
 use tracing::{debug, info, warn};
 
-use super::{
-    ConnectionId, Now, Reason, Relay, Seat,
-    account::Share,
-    admission::{Verdict, judge},
-};
+use super::{ConnectionId, Now, Reason, Relay, Seat, account::Share};
 use crate::{error, store::Store};
 
 /// Frames in a row that may fail to link before the channel ends.
@@ -35,7 +34,7 @@ impl<S: Store> Relay<S> {
         };
         let Some(here) = self.spaces.get_mut(&space) else { return };
         // Time goes by: an invitation may have run out since the channel was opened.
-        if let Verdict::Out(code) = judge(&here.log, &device, now) {
+        if let Verdict::Out(code) = judge(&here.log, &device, now.unix) {
             return self.end(id, entries.channel, code, None);
         }
         if !standing.may_bring(&device, &entries) {

@@ -3,7 +3,7 @@
 use alliance_replica::{
     exchange::{
         Broken, Exchange, Role,
-        frame::{Code, Entries, Error, Frame, Hello, Open, Prove},
+        frame::{Code, Entries, Error, Frame, Hello, Names, Open, Prove},
     },
     id::Secret,
     limits,
@@ -119,6 +119,7 @@ pub(super) fn handshakes() -> Vec<Value> {
         ("proof-by-another-device", ready(), changed(&|open| open.device = BEN.device())),
         ("channel-opened-twice", [ready(), vec![right.clone()]].concat(), right),
         ("a frame for a channel that is not open", ready(), path),
+        ("names-to-a-relay", ready(), Frame::Names(Names { names: Vec::new() }).encode()),
     ];
     let vector = |(name, before, last): Case| {
         let mut relay = Exchange::new(Role::Responder, Secret::from_seed(&[8; 32]), filler("nonce", 2));

@@ -15,8 +15,9 @@ use crate::{
     command::{Context, sync},
     error::CliError,
     net::{
-        relay::{End, Link, NetError, Talk, converse},
+        relay::{Link, NetError},
         stop::Stop,
+        talk::{End, Talk, converse},
     },
 };
 

@@ -20,10 +20,7 @@ use crate::{
     args::words,
     command::{Answer, Context, alliance::State, device, init::Birth, relay, sync},
     error::CliError,
-    net::{
-        relay::{Asking, Way},
-        url::RelayUrl,
-    },
+    net::{relay::Way, talk::Asking, url::RelayUrl},
     render,
 };
 

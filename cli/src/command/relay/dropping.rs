@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::{
     command::{Answer, Context, recovery, sync},
     error::CliError,
-    net::{relay::Asking, url::RelayUrl},
+    net::{talk::Asking, url::RelayUrl},
     render,
 };
 

@@ -1,4 +1,4 @@
-//! An exchange with one relay, as [`converse`](crate::net::relay::converse) pumps it.
+//! An exchange with one relay or one other computer, as [`converse`](crate::net::talk::converse) pumps it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,19 +6,24 @@ use std::{
 };
 
 use alliance_core::app::{
-    AllianceInfo, AllianceState, Arrivals, ItemRef, Met, Profile, RelayInfo, SessionError, SessionEvent, Tally,
+    AllianceInfo, AllianceState, Arrivals, ItemRef, Met, Profile, RelayInfo, Session, SessionError, SessionEvent, Tally,
 };
-use alliance_replica::id::{ItemId, SpaceId};
+use alliance_replica::{
+    exchange::frame::Code,
+    id::{ItemId, SpaceId},
+};
 
-use super::{Both, Came, Synced, Traffic, Why, notices::Notices, why};
+use super::{Both, Came, Synced, Traffic, Why, notices::Notices, refusal::refused_by_computer, why};
 use crate::{
     command::{Answer, Context, device::out::Out, item::Named, status::Held},
     error::CliError,
-    net::{relay::Talk, stay::Stay},
+    net::{stay::Stay, talk::Talk},
     render::status::PRIVATE,
     ui::Progress,
 };
 
+/// How long another computer may take until it has shown that it belongs here.
+const PATIENCE: Duration = Duration::from_secs(12);
 /// Letters of a title that are shown while something comes.
 const LONGEST: usize = 40;
 
@@ -30,11 +35,38 @@ pub(super) enum Mode<'a> {
     Watch(&'a Notices),
 }
 
-/// An exchange with a relay, as `converse` pumps it.
+/// Whom an exchange is with.
+#[derive(Clone, Copy)]
+pub(super) enum With<'a> {
+    /// A relay.
+    Relay(&'a RelayInfo),
+    /// Another computer, by this name of the connection.
+    Computer(&'a str),
+}
+
+impl<'a> With<'a> {
+    /// What the connection is called among all others.
+    fn name(self) -> &'a str {
+        match self {
+            Self::Relay(relay) => &relay.url,
+            Self::Computer(name) => name,
+        }
+    }
+
+    /// The relay, if it is one.
+    fn relay(self) -> Option<&'a RelayInfo> {
+        match self {
+            Self::Relay(relay) => Some(relay),
+            Self::Computer(_) => None,
+        }
+    }
+}
+
+/// An exchange, as `converse` pumps it.
 pub(super) struct Exchange<'a> {
     context: &'a Context<'a>,
     stay: Stay<'a>,
-    relay: &'a RelayInfo,
+    with: With<'a>,
     mode: Mode<'a>,
     hindered: BTreeMap<SpaceId, Why>,
     said: BTreeMap<SpaceId, Tally>,
@@ -57,20 +89,37 @@ impl<'a> Exchange<'a> {
         relay: &'a RelayInfo,
         mode: Mode<'a>,
     ) -> Self {
+        let mut outside = context.outside();
+        let session = Session::new(relay, &mut outside.world());
+        Self::with(context, profile, session, (With::Relay(relay), mode))
+    }
+
+    /// Goes on with a session that began.
+    pub(super) fn with(
+        context: &'a Context<'a>,
+        profile: &'a mut Profile,
+        session: Session,
+        (with, mode): (With<'a>, Mode<'a>),
+    ) -> Self {
         // A profile that cannot be read says so as soon as something arrives.
         let states = profile.alliances().unwrap_or_default().into_iter().map(|it| (it.space, it.state)).collect();
-        let stay = Stay::new(profile, relay, context.outside());
+        let stay = Stay::with(profile, session, context.outside());
         Self {
             stay,
             states,
             context,
-            relay,
+            with,
             mode,
             hindered: BTreeMap::new(),
             said: BTreeMap::new(),
             news: BTreeMap::new(),
             damaged: false,
         }
+    }
+
+    /// True if the two computers have no space in common, or none into which either lets the other.
+    pub(super) fn is_between_strangers(&self) -> bool {
+        self.stay.session.shares_nothing()
     }
 
     /// What came and went so far, a row a space of the relay.
@@ -80,7 +129,8 @@ impl<'a> Exchange<'a> {
             // It says what.
             self.stay.profile.status()?;
         }
-        let mut tallies: BTreeMap<_, _> = self.relay.spaces.iter().map(|space| (*space, Tally::default())).collect();
+        let spaces = self.with.relay().map(|relay| relay.spaces.clone()).unwrap_or_default();
+        let mut tallies: BTreeMap<_, _> = spaces.into_iter().map(|space| (space, Tally::default())).collect();
         tallies.extend(self.stay.session.tallies());
         self.rows(&tallies)
     }
@@ -104,7 +154,11 @@ impl<'a> Exchange<'a> {
                 None => None,
             };
             // Another computer of this person said that they left, just after the relay let nobody in.
-            if why.is_some() && out.is_none() && alliance.is_some_and(|it| it.state == AllianceState::Ended) {
+            if why.is_some()
+                && self.with.relay().is_some()
+                && out.is_none()
+                && alliance.is_some_and(|it| it.state == AllianceState::Ended)
+            {
                 profile.set_hindrance(&space, None)?;
                 why = None;
             }
@@ -122,7 +176,7 @@ impl<'a> Exchange<'a> {
                 title: alliance.map(|it| it.title.clone()).unwrap_or_default(),
                 current: alliance.is_some_and(|it| it.current),
                 personal: alliance.is_none(),
-                relay: self.relay.url.clone(),
+                relay: self.with.relay().map(|relay| relay.url.clone()),
                 received: tally.received,
                 sent: tally.sent,
                 changed: tally.changed,
@@ -180,7 +234,7 @@ impl<'a> Exchange<'a> {
         let Mode::Watch(notices) = &self.mode else { return };
         let alliances = self.stay.profile.alliances().unwrap_or_default();
         let name = alliances.into_iter().find(|it| it.space == space).and_then(|it| it.other);
-        notices.here(self.context.ui, space, &self.relay.url, here.then_some(name).flatten());
+        notices.here(self.context.ui, space, self.with.name(), here.then_some(name).flatten());
     }
 
     /// Says what is new since it was said last.
@@ -200,11 +254,15 @@ impl<'a> Exchange<'a> {
                 SessionEvent::Here { space, here } => self.here(space, here),
                 SessionEvent::Hindered { space, why: hindrance } => {
                     new = true;
+                    let Some(relay) = self.with.relay() else {
+                        self.hindered.insert(space, refused_by_computer(hindrance));
+                        continue;
+                    };
                     // A relay that was left may do as it likes.
-                    if !self.relay.left.contains(&space) {
+                    if !relay.left.contains(&space) {
                         self.stay.profile.set_hindrance(&space, Some(hindrance))?;
                         let is_held = self.is_held(space);
-                        self.hindered.insert(space, why(hindrance, self.relay, is_held));
+                        self.hindered.insert(space, why(hindrance, relay, is_held));
                     }
                 }
                 SessionEvent::Lost { space } => self.lost(space),
@@ -240,7 +298,9 @@ impl<'a> Exchange<'a> {
                     if rows.is_empty() {
                         return Ok(());
                     }
-                    notices.carries(self.context.ui, &self.relay.url);
+                    if let Some(relay) = self.with.relay() {
+                        notices.carries(self.context.ui, &relay.url);
+                    }
                     self.context.ui.answer(&Answer::Synced(Synced { rows, over: false }))
                 });
                 // Whoever reads the output may be gone; the exchange goes on.
@@ -330,13 +390,17 @@ impl Talk for Exchange<'_> {
     }
 
     fn tick(&mut self) -> Result<(), SessionError> {
+        if matches!(self.with, With::Computer(_)) && !self.stay.session.has_company() && self.stay.elapsed() > PATIENCE
+        {
+            return Err(SessionError::Closed(Code::Slow));
+        }
         if self.lasts() { self.stay.tick() } else { Ok(()) }
     }
 
     fn tidy(&mut self) -> Result<(), SessionError> {
         self.show()?;
         if let Mode::Watch(notices) = &self.mode {
-            notices.stays_connected(self.context.ui, &self.relay.url, self.stay.elapsed());
+            notices.stays_connected(self.context.ui, self.with.name(), self.stay.elapsed());
         }
         if self.lasts() { self.stay.tidy() } else { Ok(()) }
     }

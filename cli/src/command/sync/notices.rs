@@ -72,6 +72,11 @@ impl Notices {
         }
     }
 
+    /// A connection of which nobody was told ended.
+    pub(super) fn gone(&self, name: &str) {
+        self.0.borrow_mut().here.values_mut().for_each(|names| _ = names.remove(name));
+    }
+
     /// True if a space was not hindered by this before.
     pub(super) fn is_news(&self, space: SpaceId, why: Why) -> bool {
         self.0.borrow_mut().hindered.insert(space, why) != Some(why)

@@ -67,18 +67,39 @@ pub fn refusal(code: Code) -> &'static str {
     }
 }
 
-/// Why something of a space is not on its relay.
-pub(super) fn why(hindrance: Hindrance, relay: &RelayInfo, is_held: bool) -> Why {
+/// Why another computer does not exchange a space.
+pub(super) fn refused_by_computer(hindrance: Hindrance) -> Why {
     match hindrance {
-        Hindrance::Refused(code) => Why::Refused(refusal_of(code, relay, is_held)),
+        Hindrance::Refused(Code::NotMember) => Why::Refused(
+            "this computer does not belong there any more, or the other one has not heard of it yet: a sync with the other \
+             person, or with another computer of yours, tells",
+        ),
+        Hindrance::Refused(Code::Expired) => Why::Refused("the invitation was used or has run out"),
+        Hindrance::Refused(Code::Entry | Code::Limit) => Why::Refused("it refused something that was written"),
+        Hindrance::Refused(Code::Internal | Code::Storage) => Why::Refused("something went wrong there"),
+        Hindrance::Refused(_) => Why::Refused("it did not understand this program"),
+        Hindrance::Unsealed(_) => unsealed(hindrance),
+    }
+}
+
+fn unsealed(hindrance: Hindrance) -> Why {
+    match hindrance {
         Hindrance::Unsealed(Unsealed::Records) => Why::Unsealed(
             "too many computers, keys and invitations were changed in it; `alliance new` starts another alliance, and this one \
              stays readable",
         ),
-        Hindrance::Unsealed(Unsealed::Keys) => Why::Unsealed(
+        _ => Why::Unsealed(
             "a key is missing, or something does not fit; `alliance sync` tries again, `alliance doctor` and `alliance \
              security` show what happened",
         ),
+    }
+}
+
+/// Why something of a space is not on its relay.
+pub(super) fn why(hindrance: Hindrance, relay: &RelayInfo, is_held: bool) -> Why {
+    match hindrance {
+        Hindrance::Refused(code) => Why::Refused(refusal_of(code, relay, is_held)),
+        Hindrance::Unsealed(_) => unsealed(hindrance),
     }
 }
 

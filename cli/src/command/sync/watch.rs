@@ -8,6 +8,7 @@ use std::{
     cell::RefCell,
     collections::BTreeSet,
     path::Path,
+    pin::Pin,
     time::{Duration, Instant},
 };
 
@@ -29,8 +30,9 @@ use crate::{
     error::CliError,
     net::{
         backoff::Backoff,
-        relay::{End, Link, TalkError, converse},
+        relay::{Link, TalkError},
         stop::Stop,
+        talk::{End, converse},
         wake::Wake,
     },
 };
@@ -40,10 +42,16 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long a connection holds that shows that the relay is well.
 const WELL: Duration = Duration::from_secs(10);
 
-/// Stays in exchange with all relays of the profile until the person wishes to end.
-pub(super) async fn all(context: &Context<'_>, file: &Path) -> Result<(), CliError> {
+/// Stays in exchange with all relays of the profile, if that is wanted, and with whoever is served, until the person wishes
+/// to end.
+pub(super) async fn all(
+    context: &Context<'_>,
+    file: &Path,
+    notices: &Notices,
+    (relays, direct, mut serving): (bool, bool, Pin<&mut impl Future<Output = Result<(), CliError>>>),
+) -> Result<(), CliError> {
     let mut profile = Profile::open(file)?;
-    let (notices, watched) = (Notices::default(), RefCell::new(BTreeSet::new()));
+    let watched = RefCell::new(BTreeSet::new());
     let mut stop = Stop::new().map_err(CliError::Runtime)?;
     let mut watching = FuturesUnordered::new();
     let mut look = interval(LOOK);
@@ -52,14 +60,14 @@ pub(super) async fn all(context: &Context<'_>, file: &Path) -> Result<(), CliErr
     let (mut late, mut log) = (late::heard(&mut profile)?, security::heard(&mut profile)?);
     loop {
         let now = profile.version()?;
-        if version != Some(now) || watching.is_empty() {
+        if version != Some(now) || watching.is_empty() && relays {
             version = Some(now);
             late = late::tell(late, &mut profile, context)?;
             log = security::tell(log, &mut profile, context)?;
-            tend(context, &mut profile, &mut refused).await?;
-            for relay in profile.relays()? {
+            tend(context, &mut profile, &mut refused, relays).await?;
+            for relay in profile.relays()?.into_iter().filter(|_| relays) {
                 if watched.borrow_mut().insert(relay.url.clone()) {
-                    let (notices, watched) = (&notices, &watched);
+                    let watched = &watched;
                     watching.push(async move {
                         let ended = one(context, file, &relay.url, notices).await;
                         watched.borrow_mut().remove(&relay.url);
@@ -75,13 +83,14 @@ pub(super) async fn all(context: &Context<'_>, file: &Path) -> Result<(), CliErr
                 while let Some(ended) = watching.next().await {
                     ended.map_err(|(_, error)| error)?;
                 }
-                return Ok(());
+                return if direct { serving.await } else { Ok(()) };
             }
+            ended = &mut serving => return ended,
             Some(ended) = watching.next() => match ended {
                 Ok(Ended::Stopped) => return finish(watching).await,
                 Ok(Ended::NotNeeded) => {}
                 // One relay that is not what it was stops no other.
-                Err((url, error)) if !watching.is_empty() => {
+                Err((url, error)) if !watching.is_empty() || direct => {
                     let left = known(&mut profile, &url)?.filter(RelayInfo::is_left);
                     let given_up = || format!("The relay {url} is given up: {}.", error.report().message);
                     context.ui.talk(&left.map_or_else(given_up, |relay| of_left(&relay, &error)));
@@ -96,9 +105,16 @@ pub(super) async fn all(context: &Context<'_>, file: &Path) -> Result<(), CliErr
 
 /// Sees to it that all computers of the person are everywhere they belong. What did not let this one in is not tried again
 /// before the next start.
-async fn tend(context: &Context<'_>, profile: &mut Profile, refused: &mut BTreeSet<SpaceId>) -> Result<(), CliError> {
+async fn tend(
+    context: &Context<'_>,
+    profile: &mut Profile,
+    refused: &mut BTreeSet<SpaceId>,
+    relays: bool,
+) -> Result<(), CliError> {
     let mut outside = context.outside();
-    for ways in profile.tend_computers(&mut outside.world())?.ways {
+    for mut ways in profile.tend_computers(&mut outside.world())?.ways {
+        // Where only another computer can let this one in, `sync --peer` goes there.
+        ways.retain(|it| relays && it.terms().relay.is_some());
         let Some(space) = ways.first().map(|it| it.terms().space).filter(|it| !refused.contains(it)) else { continue };
         if let Err(error) = device::take_up(context, profile, ways).await {
             context.ui.talk(&format!("One of your alliances did not come here: {}.", error.report().message));

@@ -52,6 +52,9 @@ pub enum NetError {
     /// The relay closed it.
     #[error("the relay closed the connection")]
     Closed,
+    /// What comes is longer than any frame.
+    #[error("what came is longer than anything that is said here")]
+    TooLong,
     /// The relay says nothing any more.
     #[error("the relay does not answer any more")]
     Silent,

@@ -6,7 +6,13 @@ use tokio::{
     runtime::Builder,
 };
 
+use alliance_core::app::SessionError;
+
 use super::*;
+use crate::net::{
+    stop::Stop,
+    talk::{Talk, converse},
+};
 
 /// Somebody who only listens.
 struct Quiet;

@@ -99,6 +99,49 @@ pub struct BackPoints {
     pub points: Vec<HeldHead>,
 }
 
+/// Keyed hash of a space, with which two laptops find out what they share: see [`super::Exchange::shared`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode, CborLen)]
+#[cbor(transparent)]
+pub struct SpaceName(
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    pub [u8; 32],
+);
+
+/// The spaces of a laptop, or those of them that both have, among random names.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, CborLen)]
+#[cbor(map)]
+pub struct Names {
+    /// In the order of their bytes.
+    #[n(0)]
+    #[cbor(decode_with = "wire::list::<_, _, { limits::CHANNELS }>")]
+    pub names: Vec<SpaceName>,
+}
+
+/// Answer to [`Open`] between two laptops: as which device the other one is in the space.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, CborLen)]
+#[cbor(map)]
+pub struct Opened {
+    /// The channel that was opened.
+    #[n(0)]
+    pub channel: Channel,
+    /// The answering device.
+    #[n(1)]
+    pub device: DeviceId,
+    /// By that device, over transcript, channel and space.
+    #[n(2)]
+    pub proof: Signature,
+}
+
+/// Between two laptops: nothing is left to say on a channel, after all that came on it was taken in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, CborLen)]
+#[cbor(map)]
+pub struct Quiet {
+    /// The channel.
+    #[n(0)]
+    pub channel: Channel,
+}
+
 /// What the sender has of a space.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode, CborLen)]
 #[cbor(map)]
@@ -317,6 +360,12 @@ pub enum Frame {
     Drop(DropSpace),
     /// See [`Dropped`].
     Dropped(Dropped),
+    /// See [`Names`].
+    Names(Names),
+    /// See [`Opened`].
+    Opened(Opened),
+    /// See [`Quiet`].
+    Quiet(Quiet),
     /// A kind from a later version, to be passed over.
     Unknown(u8),
 }
@@ -337,6 +386,9 @@ impl Frame {
             Self::Error(frame) => (9, wire::encode(frame)),
             Self::Drop(frame) => (10, wire::encode(frame)),
             Self::Dropped(frame) => (11, wire::encode(frame)),
+            Self::Names(frame) => (12, wire::encode(frame)),
+            Self::Opened(frame) => (13, wire::encode(frame)),
+            Self::Quiet(frame) => (14, wire::encode(frame)),
             Self::Unknown(kind) => (*kind, Vec::new()),
         };
         let mut bytes = Vec::with_capacity(1 + body.len());
@@ -364,6 +416,9 @@ impl Frame {
             9 => Self::Error(read("error", body)?),
             10 => Self::Drop(read("drop", body)?),
             11 => Self::Dropped(read("dropped", body)?),
+            12 => Self::Names(read("names", body)?),
+            13 => Self::Opened(read("opened", body)?),
+            14 => Self::Quiet(read("quiet", body)?),
             kind => Self::Unknown(*kind),
         })
     }

@@ -11,7 +11,7 @@ use alliance_replica::{
     log::{control::SpaceKind, heads::Chain},
 };
 
-use super::{Session, SessionError, SessionEvent};
+use super::{Counterpart, Session, SessionError, SessionEvent};
 use crate::{
     app::{AppError, Hindrance, Profile, Unsealed, World, space::Space},
     keys::DeviceSecret,
@@ -38,6 +38,27 @@ pub(super) struct Line {
     pub(super) compared: bool,
     /// Entries whose predecessor had not come when they did.
     pub(super) loose: BTreeSet<(DeviceId, EntryId)>,
+    /// The device that another laptop has proven to be; a relay has none.
+    pub(super) other: Option<DeviceId>,
+    /// It was said to the other laptop that nothing is left to say.
+    pub(super) said_quiet: bool,
+    /// The other laptop said so.
+    pub(super) heard_quiet: bool,
+}
+
+impl Line {
+    pub(super) fn new(space: SpaceId, opener: DeviceId, invitation: bool) -> Self {
+        Self {
+            space,
+            opener,
+            invitation,
+            compared: false,
+            loose: BTreeSet::new(),
+            other: None,
+            said_quiet: false,
+            heard_quiet: false,
+        }
+    }
 }
 
 impl Session {
@@ -67,7 +88,7 @@ impl Session {
     pub(super) fn stands_back(&mut self, profile: &mut Profile, channel: Channel) -> Result<bool, AppError> {
         let Some(line) = self.channels.get(&channel) else { return Ok(false) };
         let space = line.space;
-        if !self.exchange.peer(channel).is_some_and(has_nothing) {
+        if self.with.url().is_none() || !self.exchange.peer(channel).is_some_and(has_nothing) {
             return Ok(false);
         }
         if profile.is_done_with(&space)? {
@@ -86,7 +107,7 @@ impl Session {
     /// True while an alliance that a relay once had, and of which this one has nothing, waits for the personal space.
     fn waits_for_personal(&self, profile: &mut Profile, channel: Channel) -> Result<bool, AppError> {
         let Some(line) = self.channels.get(&channel) else { return Ok(false) };
-        if !self.exchange.peer(channel).is_some_and(has_nothing) {
+        if self.with.url().is_none() || !self.exchange.peer(channel).is_some_and(has_nothing) {
             return Ok(false);
         }
         let loaded = profile.space(&line.space)?;
@@ -124,9 +145,9 @@ impl Session {
         ready
     }
 
-    /// True while any space is exchanged here.
+    /// True while any space is exchanged here, or may come to be.
     pub fn has_spaces(&self) -> bool {
-        !self.spaces.is_empty()
+        self.with.url().is_none() || !self.spaces.is_empty()
     }
 
     /// Tries spaces again that the relay refused, or that were damaged here.
@@ -140,12 +161,13 @@ impl Session {
     /// Takes note that all is settled: what the relay kept to itself is said, and relays that nobody needs any more are
     /// forgotten.
     pub fn note_settled(&mut self, profile: &mut Profile, world: &World<'_>) -> Result<(), AppError> {
+        let Some(url) = self.with.url().map(str::to_owned) else { return Ok(()) };
         self.note_withheld(profile, world)?;
         let open: Vec<_> = self.channels.values().filter(|line| !line.invitation).map(|line| line.space).collect();
         let never: Vec<_> = self.closed.iter().filter(|(_, never)| **never).map(|(space, _)| *space).collect();
         open.iter().try_for_each(|space| profile.set_hindrance(space, None))?;
-        profile.note_absent(&self.url, &self.absent)?;
-        profile.note_exchanged(&self.url, &open, &never)
+        profile.note_absent(&url, &self.absent)?;
+        profile.note_exchanged(&url, &open, &never)
     }
 
     /// Opens every space that is not open.
@@ -154,8 +176,9 @@ impl Session {
             if self.closed.contains_key(&space) || self.channels.values().any(|line| line.space == space) {
                 continue;
             }
+            let at_relay = self.with.url().is_some();
             let opened = profile
-                .unsent_redemption(&space)
+                .unsent_redemption(&space, at_relay)
                 .and_then(|invitation| self.open(profile, &space, invitation.as_ref()));
             opened.or_else(|error| self.fail(profile, None, space, error))?;
         }
@@ -164,11 +187,12 @@ impl Session {
 
     /// Opens the spaces that came to this relay since, and closes those that went.
     pub(super) fn follow(&mut self, profile: &mut Profile, world: &mut World<'_>) -> Result<(), SessionError> {
+        let Counterpart::Relay { url, .. } = &self.with else { return self.follow_spaces(profile, world) };
         let Some(peer) = self.peer else { return Ok(()) };
-        let relay = profile.relays()?.into_iter().find(|relay| relay.url == self.url);
+        let relay = profile.relays()?.into_iter().find(|relay| relay.url == *url);
         // Whoever named the address again is content with the relay that is there.
         if relay.as_ref().is_some_and(|relay| relay.key.is_none()) {
-            profile.pin_relay(&self.url, &peer, world)?;
+            profile.pin_relay(url, &peer, world)?;
         }
         self.spaces = relay.map(|relay| relay.spaces).unwrap_or_default();
         let gone = |line: &Line| !self.spaces.contains(&line.space);
@@ -213,6 +237,9 @@ impl Session {
         code: Code,
     ) -> Result<(), AppError> {
         let Some(line) = channel.and_then(|channel| self.channels.remove(&channel)) else { return Ok(()) };
+        if self.with.url().is_none() {
+            return self.on_turned_away(profile, &line, code);
+        }
         if line.invitation || profile.space(&line.space).is_ok_and(|loaded| loaded.device() != line.opener) {
             // Once redeemed, or renewed, that key is dead: this device may come in its own name.
             self.redeemed.insert(line.space);
@@ -250,15 +277,12 @@ impl Session {
         let key = invitation.or(lent.get(space)).unwrap_or(&loaded.secret);
         // Words stand for this device: what they open stays open once it is in.
         let opener = invitation.map_or_else(|| loaded.device(), DeviceSecret::id);
-        if let Some(channel) = self.exchange.open(&loaded.log, key.signing()) {
-            let line = Line {
-                space: *space,
-                opener,
-                invitation: invitation.is_some(),
-                compared: false,
-                loose: BTreeSet::new(),
-            };
-            self.channels.insert(channel, line);
+        let channel = match self.with {
+            Counterpart::Relay { .. } => self.exchange.open(&loaded.log, key.signing()),
+            Counterpart::Laptop(_) => self.exchange.knock(*space, key.signing()),
+        };
+        if let Some(channel) = channel {
+            self.channels.insert(channel, Line::new(*space, opener, invitation.is_some()));
         }
         Ok(())
     }

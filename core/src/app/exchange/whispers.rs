@@ -60,7 +60,7 @@ impl Session {
     ) -> Result<(), AppError> {
         for (channel, line) in &self.channels {
             let spoken = self.exchange.peer(*channel).is_some_and(Peer::has_spoken);
-            if line.invitation || !spoken {
+            if line.invitation || !spoken || !self.is_told(*channel) {
                 continue;
             }
             let room = self.rooms.entry(line.space).or_insert_with(|| {

@@ -1,0 +1,205 @@
+//! Another laptop over QUIC: one endpoint a profile, one connection and one stream a meeting.
+//!
+//! Nothing is published to anybody or asked of anybody: whoever dials knows the endpoint's key and its addresses. On the
+//! stream each frame follows its length in 4 bytes. The connection knows both endpoints' keys; who somebody is in a space
+//! is proven by the exchange, bound to the connection by what [`Caller::binding`] derives from it.
+
+mod error;
+mod link;
+mod lock;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
+
+use alliance_core::{
+    app::{Profile, World},
+    keys::Route,
+};
+use alliance_replica::id::ReplicaKey;
+use iroh::{
+    Endpoint, EndpointAddr, PublicKey, RelayMode, SecretKey, TransportAddr, Watcher as _,
+    endpoint::{BindOpts, Connection, IdleTimeout, Incoming, QuicTransportConfig, VarInt, presets},
+};
+use tokio::time::timeout;
+
+pub use self::{error::PeerError, link::PeerLink, lock::Lock};
+
+/// What is spoken on a connection.
+const ALPN: &[u8] = b"alliance/1";
+/// How long reaching another laptop may take, and how long whoever dials may take to say something.
+const CONNECT: Duration = Duration::from_secs(12);
+/// How long it may take to learn one's own addresses.
+const LOOK: Duration = Duration::from_secs(2);
+/// After how much silence a connection is taken to be gone.
+const GONE: Duration = Duration::from_secs(40);
+/// How often a silent connection is asked for a sign of life.
+const ASK: Duration = Duration::from_secs(10);
+
+/// Where an endpoint listens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Listen {
+    /// Everywhere, at the port that it had before if that is free.
+    Everywhere,
+    /// Everywhere, at a port that nobody is told.
+    Anywhere,
+    /// At one address.
+    At(SocketAddr),
+}
+
+/// This laptop's endpoint. While it lives no other program has one for the same profile.
+pub struct Port {
+    endpoint: Endpoint,
+    _lock: Option<Lock>,
+}
+
+/// A connection to another laptop, as its driver begins an exchange.
+pub struct Caller {
+    /// What the frames go over.
+    pub link: PeerLink,
+    /// What both ends can derive from the connection, and nobody between them.
+    pub binding: [u8; 32],
+    /// The key of the other endpoint.
+    pub endpoint: ReplicaKey,
+}
+
+impl Port {
+    /// Opens the endpoint of a profile whose file is at `file`. `what` says to other programs what it is for.
+    pub async fn open(
+        profile: &mut Profile,
+        file: &Path,
+        (listen, what): (Listen, &str),
+        world: &mut World<'_>,
+    ) -> Result<Self, PeerError> {
+        let lock = Lock::take(file, what)?;
+        let seed = profile.endpoint(world)?;
+        let before = profile.route()?.and_then(|route| route.addresses.first().map(|it| it.0.port()));
+        let ports: Vec<_> = match listen {
+            Listen::Everywhere => before.into_iter().chain([0]).collect(),
+            Listen::Anywhere => vec![0],
+            Listen::At(address) => vec![address.port()],
+        };
+        let mut failed = None;
+        for port in ports {
+            match bind(SecretKey::from_bytes(&seed), listen, port).await {
+                Ok(endpoint) => return Ok(Self { endpoint, _lock: Some(lock) }),
+                Err(error) => failed = Some(error),
+            }
+        }
+        Err(failed.unwrap_or(PeerError::NoAddress))
+    }
+
+    /// An endpoint of nobody, to ask something before there is a profile.
+    pub async fn nameless() -> Result<Self, PeerError> {
+        Ok(Self { endpoint: bind(SecretKey::generate(), Listen::Anywhere, 0).await?, _lock: None })
+    }
+
+    /// Where others dial this laptop now, as far as it can tell.
+    pub async fn route(&self) -> Result<Route, PeerError> {
+        let mut addresses = self.endpoint.watch_addr();
+        let look = async {
+            loop {
+                let known = addresses.get();
+                if known.ip_addrs().next().is_some() || addresses.updated().await.is_err() {
+                    return known;
+                }
+            }
+        };
+        let known = timeout(LOOK, look).await.unwrap_or_else(|_| self.endpoint.addr());
+        let mut addresses: Vec<_> = known.ip_addrs().copied().filter(is_dialled).collect();
+        // Those that lead furthest go first, and where there are too many the rest is left out.
+        addresses.sort_by_key(|address| (address.is_ipv6(), *address));
+        if addresses.is_empty() {
+            return Err(PeerError::NoAddress);
+        }
+        Ok(Route::new(ReplicaKey::new(*self.endpoint.id().as_bytes()), addresses))
+    }
+
+    /// Dials another laptop.
+    pub async fn dial(&self, route: &Route) -> Result<Caller, PeerError> {
+        let id = PublicKey::from_bytes(route.endpoint.as_bytes()).map_err(|_| PeerError::NoKey)?;
+        if id == self.endpoint.id() {
+            return Err(PeerError::Itself);
+        }
+        let addresses = route.addresses.iter().map(|address| TransportAddr::Ip(address.0));
+        let dial = async {
+            let connection = self.endpoint.connect(EndpointAddr::from_parts(id, addresses), ALPN).await?;
+            let (send, receive) = connection.open_bi().await?;
+            Ok::<_, PeerError>((connection, send, receive))
+        };
+        let (connection, send, receive) = timeout(CONNECT, dial).await.map_err(|_| PeerError::Unreachable)??;
+        Caller::new(connection, send, receive)
+    }
+
+    /// Waits until another laptop dials; nothing once the endpoint is closed. What came is answered by [`answer`], so that
+    /// nobody waits for somebody else.
+    pub async fn accept(&self) -> Option<Incoming> {
+        self.endpoint.accept().await
+    }
+
+    /// Closes all connections.
+    pub async fn close(self) {
+        self.endpoint.close().await;
+    }
+}
+
+/// Answers another laptop that dials.
+pub async fn answer(incoming: Incoming) -> Result<Caller, PeerError> {
+    let answer = async {
+        let connection = incoming.accept()?.await?;
+        let (send, receive) = connection.accept_bi().await?;
+        Ok::<_, PeerError>((connection, send, receive))
+    };
+    let (connection, send, receive) = timeout(CONNECT, answer).await.map_err(|_| PeerError::Unreachable)??;
+    Caller::new(connection, send, receive)
+}
+
+impl Caller {
+    fn new(
+        connection: Connection,
+        send: iroh::endpoint::SendStream,
+        receive: iroh::endpoint::RecvStream,
+    ) -> Result<Self, PeerError> {
+        let mut binding = [0; 32];
+        connection.export_keying_material(&mut binding, ALPN, &[]).map_err(|_| PeerError::Unbound)?;
+        let endpoint = ReplicaKey::new(*connection.remote_id().as_bytes());
+        Ok(Self { link: PeerLink::new(connection, send, receive), binding, endpoint })
+    }
+}
+
+async fn bind(secret: SecretKey, listen: Listen, port: u16) -> Result<Endpoint, PeerError> {
+    let transport = QuicTransportConfig::builder()
+        .max_idle_timeout(IdleTimeout::try_from(GONE).ok())
+        .keep_alive_interval(ASK)
+        .max_concurrent_bidi_streams(VarInt::from_u32(1))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .build();
+    let builder = Endpoint::builder(presets::Minimal)
+        .secret_key(secret)
+        .alpns(vec![ALPN.to_vec()])
+        .relay_mode(RelayMode::Disabled)
+        .transport_config(transport)
+        .clear_ip_transports();
+    let builder = match listen {
+        Listen::At(address) => builder.bind_addr(address)?,
+        Listen::Everywhere | Listen::Anywhere => {
+            builder.bind_addr(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))?.bind_addr_with_opts(
+                SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),
+                BindOpts::default().set_is_required(false),
+            )?
+        }
+    };
+    Ok(builder.bind().await?)
+}
+
+/// True if somebody else can dial the address.
+fn is_dialled(address: &SocketAddr) -> bool {
+    match address {
+        SocketAddr::V4(it) => !it.ip().is_unspecified() && it.port() != 0,
+        SocketAddr::V6(it) => !it.ip().is_unspecified() && !it.ip().is_unicast_link_local() && it.port() != 0,
+    }
+}

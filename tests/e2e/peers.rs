@@ -1,0 +1,124 @@
+//! Two people with no relay at all, with the real programs: what is on one computer reaches the other directly.
+
+use alliance_tests::{
+    program::{Person, until},
+    watcher::Watcher,
+};
+
+use crate::computers::notes;
+
+/// A computer that shows its ticket and answers.
+fn answers(person: &Person, name: &str) -> (Watcher, String) {
+    let watcher = Watcher::of(person.command(&["peer", "ticket", "--listen", "127.0.0.1:0"]), person.beside(name));
+    let ticket =
+        until("a ticket", || watcher.said().lines().find(|it| it.starts_with("alliance-peer:")).map(str::to_owned));
+    (watcher, ticket)
+}
+
+/// Ben, who answers, and Anna, whom he invited; there is no relay. Both have synced.
+fn together() -> (Person, Person) {
+    let (ben, anna) = (Person::new("ben"), Person::new("anna"));
+    ben.ok(&["init", "--name", "Ben", "--role", "coach", "--alliance", "Ben & Anna", "--recovery-file", &file(&ben)]);
+    let (watcher, ticket) = answers(&ben, "invites");
+    let word = ben.ok(&["invite"]).trim().to_owned();
+    let joined = anna.json(&["join", &word, "--name", "Anna", "--role", "client", "--recovery-file", &file(&anna)]);
+    assert_eq!((&joined["title"], &joined["synced"]), (&"Ben & Anna".into(), &true.into()), "{joined}");
+    anna.ok(&["sync", "--peer", &ticket]);
+    assert_eq!(watcher.stop(), Some(0));
+    (ben, anna)
+}
+
+fn file(person: &Person) -> String {
+    person.beside("words").display().to_string()
+}
+
+#[test]
+fn what_both_wrote_with_no_relay_anywhere_is_with_both_after_one_sync() {
+    let (ben, anna) = together();
+    ben.ok(&["note", "add", "Ben's", "-m", "A text that both change.\nIts end."]);
+    let (watcher, ticket) = answers(&ben, "first");
+    anna.ok(&["sync", "--peer", &ticket]);
+    assert_eq!(watcher.stop(), Some(0));
+    ben.ok(&["note", "edit", "Ben's", "-m", "A text that both have changed.\nIts end."]);
+    anna.ok(&["note", "edit", "Ben's", "-m", "A text that both change.\nAnother end."]);
+    anna.ok(&["note", "add", "Anna's"]);
+    let (watcher, ticket) = answers(&ben, "second");
+    let synced = anna.json(&["sync", "--peer", &ticket]);
+    let shared = synced.as_array().expect("a list").iter().find(|it| it["personal"] == false).expect("the alliance");
+    assert!(shared["relay"].is_null() && shared["received"].as_u64() > Some(0), "{synced}");
+    assert_eq!(watcher.stop(), Some(0));
+    for person in [&ben, &anna] {
+        assert_eq!(notes(person), ["Anna's", "Ben's"]);
+        let text = person.json(&["note", "show", "Ben's"])["body"].as_str().expect("a text").to_owned();
+        assert_eq!(text, "A text that both have changed.\nAnother end.");
+    }
+    // No relay has any of it.
+    let status = anna.json(&["status"]);
+    assert_eq!((&status[0]["kept"], &status[0]["relay"]), (&false.into(), &serde_json::Value::Null), "{status}");
+}
+
+#[test]
+fn a_stranger_with_the_ticket_is_told_nothing_and_the_next_one_is_served() {
+    let (ben, anna) = together();
+    let carl = Person::new("carl");
+    carl.ok(&["init", "--name", "Carl", "--role", "peer", "--alliance", "Carl's", "--recovery-file", &file(&carl)]);
+    ben.ok(&["note", "add", "Ben's"]);
+    let (watcher, ticket) = answers(&ben, "answers");
+    let refused = carl.refused(&["sync", "--peer", &ticket]);
+    assert_eq!((refused.exit, &*refused.code), (1, "peer_stranger"), "{refused:?}");
+    assert!(notes(&carl).is_empty());
+    anna.ok(&["sync", "--peer", &ticket]);
+    assert_eq!(notes(&anna), ["Ben's"]);
+    // Nobody tells Ben of a stranger.
+    assert!(!watcher.said().contains("Carl"), "{}", watcher.said());
+    assert_eq!(watcher.stop(), Some(0));
+    let gone = anna.refused(&["sync", "--peer", &ticket]);
+    assert_eq!((gone.exit, &*gone.code), (7, "peer_unreachable"), "{gone:?}");
+}
+
+#[test]
+fn a_ticket_that_is_none_is_told_from_one_that_was_cut() {
+    let (ben, anna) = together();
+    let (_watcher, ticket) = answers(&ben, "answers");
+    for (text, code) in [
+        (&ticket[..ticket.len() - 3], "ticket_mistyped"),
+        ("http://127.0.0.1:1", "not_a_ticket"),
+        ("alliance:abc#def", "not_a_ticket"),
+    ] {
+        let refused = anna.refused(&["sync", "--peer", text]);
+        assert_eq!((refused.exit, &*refused.code), (1, code), "{refused:?}");
+    }
+    let own = ben.refused(&["sync", "--peer", &ticket]);
+    assert_eq!((own.exit, &*own.code), (1, "peer_held"), "{own:?}");
+}
+
+#[test]
+fn a_computer_that_is_killed_in_the_middle_has_it_all_the_next_time() {
+    let (ben, anna) = together();
+    let text = "A long text of many words. ".repeat(4_000);
+    for number in 0..20 {
+        ben.ok(&["note", "add", &format!("Note {number}"), "-m", &format!("{number} {text}")]);
+    }
+    for round in 0..3 {
+        let (watcher, ticket) = answers(&ben, &format!("round {round}"));
+        let syncing = anna.start(&["sync", "--peer", &ticket]);
+        match round {
+            0 => drop(syncing.kill()),
+            1 => watcher.signal("KILL"),
+            _ => assert_eq!(syncing.end().code, Some(0)),
+        }
+    }
+    assert_eq!(notes(&anna).len(), 20);
+}
+
+#[test]
+fn who_watches_answers_as_well_and_says_what_came() {
+    let (ben, anna) = together();
+    let watcher = Watcher::start(&ben, "watches");
+    watcher.says("answers others directly", 1);
+    let refused = ben.refused(&["peer", "ticket"]);
+    assert_eq!((refused.exit, &*refused.code), (1, "peer_held"), "{refused:?}");
+    assert!(refused.message.contains("alliance sync --watch"), "{refused:?}");
+    drop(anna);
+    assert_eq!(watcher.stop(), Some(0));
+}
