@@ -1,7 +1,9 @@
 //! Two people with no relay at all, with the real programs: what is on one computer reaches the other directly.
 
+use alliance_core::{app::Profile, keys::Route};
 use alliance_tests::{
     program::{Person, until},
+    town::Town,
     watcher::Watcher,
 };
 
@@ -26,6 +28,16 @@ fn together() -> (Person, Person) {
     anna.ok(&["sync", "--peer", &ticket]);
     assert_eq!(watcher.stop(), Some(0));
     (ben, anna)
+}
+
+/// A computer that watches by all ways.
+fn watches(person: &Person, name: &str) -> Watcher {
+    Watcher::of(person.command(&["sync", "--watch"]), person.beside(name))
+}
+
+/// Where a person's computer knows others to be.
+fn routes(person: &Person) -> Vec<Route> {
+    Profile::open(&person.profile()).and_then(|mut profile| profile.routes()).expect("a profile")
 }
 
 fn file(person: &Person) -> String {
@@ -112,13 +124,65 @@ fn a_computer_that_is_killed_in_the_middle_has_it_all_the_next_time() {
 }
 
 #[test]
-fn who_watches_answers_as_well_and_says_what_came() {
-    let (ben, anna) = together();
-    let watcher = Watcher::start(&ben, "watches");
+fn one_program_of_a_profile_answers_and_another_one_is_told_which() {
+    let (ben, _anna) = together();
+    let watcher = watches(&ben, "watches");
     watcher.says("answers others directly", 1);
     let refused = ben.refused(&["peer", "ticket"]);
     assert_eq!((refused.exit, &*refused.code), (1, "peer_held"), "{refused:?}");
     assert!(refused.message.contains("alliance sync --watch"), "{refused:?}");
-    drop(anna);
     assert_eq!(watcher.stop(), Some(0));
+}
+
+#[test]
+fn who_met_once_meets_again_without_a_ticket() {
+    let (ben, anna) = together();
+    let refused = anna.refused(&["sync"]);
+    assert_eq!((refused.exit, &*refused.code), (1, "no_relay"), "nobody is there: {refused:?}");
+    let watcher = watches(&ben, "watches");
+    watcher.says("answers others directly", 1);
+    ben.ok(&["note", "add", "Ben's"]);
+    anna.ok(&["note", "add", "Anna's"]);
+    let synced = anna.json(&["sync"]);
+    assert!(synced.as_array().expect("a list").iter().all(|row| row["relay"].is_null()), "{synced}");
+    until("Ben's note", || (notes(&anna) == ["Anna's", "Ben's"]).then_some(()));
+    assert_eq!(notes(&ben), ["Anna's", "Ben's"]);
+    let refused = anna.refused(&["sync", "--no-p2p"]);
+    assert_eq!(&*refused.code, "no_relay", "{refused:?}");
+    assert_eq!(watcher.stop(), Some(0));
+}
+
+#[test]
+fn two_who_watch_find_each_other_and_what_one_writes_is_there_at_once() {
+    let (ben, anna) = together();
+    let watchers = [watches(&ben, "watches"), watches(&anna, "watches")];
+    watchers.iter().for_each(|it| it.says("answers others directly", 1));
+    watchers[0].says("Anna is here now.", 1);
+    watchers[1].says("Ben is here now.", 1);
+    ben.ok(&["note", "add", "Ben's"]);
+    anna.ok(&["note", "add", "Anna's"]);
+    for person in [&ben, &anna] {
+        until("both notes", || (notes(person) == ["Anna's", "Ben's"]).then_some(()));
+    }
+    watchers.into_iter().for_each(|it| assert_eq!(it.stop(), Some(0)));
+}
+
+#[test]
+fn when_the_relay_goes_away_what_is_written_goes_on_directly() {
+    let mut town = Town::together();
+    let watchers = [watches(&town.ben, "watches"), watches(&town.anna, "watches")];
+    watchers[0].says("Anna is here now.", 1);
+    watchers[1].says("Ben is here now.", 1);
+    // Each has heard through the relay where the other one is.
+    for person in [&town.ben, &town.anna] {
+        until("a route", || (!routes(person).is_empty()).then_some(()));
+    }
+    town.kill_relay();
+    let (ben, anna) = (&town.ben, &town.anna);
+    watchers.iter().for_each(|it| it.says("Not connected", 1));
+    ben.ok(&["note", "add", "Ben's, with no relay"]);
+    until("his note", || notes(anna).contains(&"Ben's, with no relay".to_owned()).then_some(()));
+    let status = ben.json(&["status"]);
+    assert!(status[0]["unsent"].as_u64() > Some(0), "no relay has it: {status}");
+    watchers.into_iter().for_each(|it| assert_eq!(it.stop(), Some(0)));
 }

@@ -15,12 +15,12 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Lets a person watch; what is said goes to a file of this name beside their home.
+    /// Lets a person watch through their relay alone; what is said goes to a file of this name beside their home.
     ///
     /// # Panics
     /// If it does not start.
     pub fn start(person: &Person, name: &str) -> Self {
-        Self::of(person.command(&["sync", "--watch"]), person.beside(name))
+        Self::of(person.command(&["sync", "--watch", "--no-p2p"]), person.beside(name))
     }
 
     /// Starts a command that watches; what it says goes to a file.

@@ -229,7 +229,6 @@ FRAMES = [
 ]
 
 
-WHISPER = map_of(kind=number(32), name=SHORT, hears=list_of(SHORT, 12))
 PART = map_of(
     item=SHORT, writer=[SHORT], preimage=[bytes_of()], form=one_of("changes", "snapshot"), length=number(32),
     packed=bytes_of(),
@@ -250,6 +249,7 @@ def ADDRESS(reader):
 
 
 ROUTE = map_of(endpoint=ID, addresses=list_of(ADDRESS, 12))
+WHISPER = map_of(kind=number(32), name=SHORT, hears=list_of(SHORT, 12), route=[ROUTE])
 TERMS = map_of(
     space=SHORT, purpose=one_of("member", "own device"), expires=number(64), relay=[map_of(url=text(), key=[ID])],
     route=[ROUTE],

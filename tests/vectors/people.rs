@@ -26,7 +26,7 @@ fn terms(relay: Option<(&str, Option<ReplicaKey>)>, purpose: Purpose) -> Terms {
     Terms { space: story::history().space, purpose, expires: 1_800_000_000, relay, route: None }
 }
 
-fn route() -> Route {
+pub(crate) fn route() -> Route {
     let addresses = ["192.0.2.7:4433", "[2001:db8::7]:65535"].map(|it| it.parse().expect("an address"));
     Route::new(RELAY.secret().public(), addresses)
 }

@@ -160,10 +160,22 @@ impl Sync {
             runtime.block_on(direct::stay(context, profile, (relays, !self.no_p2p)))?;
             return Ok(Answer::Said);
         }
+        let (mut rows, mut failures) = (Vec::new(), Failures::default());
         if self.no_relay || profile.relays()?.is_empty() {
-            return Err(AppError::NoRelay.into());
+            failures.add(AppError::NoRelay.into());
+        } else {
+            (rows, failures) = everything(context, &runtime, &mut profile)?;
         }
-        let (rows, failures) = everything(context, &runtime, &mut profile)?;
+        if !failures.is_empty() && !self.no_p2p {
+            // Where no relay is reached, the others may be.
+            let came = runtime.block_on(direct::with_known(context, &mut profile))?;
+            if !came.is_empty() {
+                let told = failures.worst(context).filter(|error| !matches!(error, CliError::App(AppError::NoRelay)));
+                told.into_iter().for_each(|error| context.ui.talk(&format!("{}.", error.report().message)));
+                rows.extend(came);
+                return Ok(Answer::Synced(Synced { rows, over: true }));
+            }
+        }
         match failures.worst(context) {
             None => Ok(Answer::Synced(Synced { rows, over: true })),
             Some(error) => {

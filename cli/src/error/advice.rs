@@ -93,7 +93,10 @@ pub(super) fn app(error: &AppError) -> Advice {
             Some("`alliance new <title>` starts one, `alliance join <invite>` takes up an invitation".to_owned()),
         ),
         AppError::UnknownSpace => ("not_found", Exit::NotFound, Some("`alliance use` shows your alliances".to_owned())),
-        AppError::NoRelay => failed("no_relay", "`alliance relay set <url>` names one; until then all is saved here"),
+        AppError::NoRelay => failed(
+            "no_relay",
+            "`alliance relay set <url>` names one, `alliance peer ticket` goes without; until then all is saved here",
+        ),
         AppError::NotFounder => {
             failed("not_founder", "run `alliance invite` where `alliance init` or `alliance new` was run")
         }

@@ -98,6 +98,11 @@ impl Port {
         Ok(Self { endpoint: bind(SecretKey::generate(), Listen::Anywhere, 0).await?, _lock: None })
     }
 
+    /// The key by which others know it.
+    pub fn endpoint(&self) -> ReplicaKey {
+        ReplicaKey::new(*self.endpoint.id().as_bytes())
+    }
+
     /// Where others dial this laptop now, as far as it can tell.
     pub async fn route(&self) -> Result<Route, PeerError> {
         let mut addresses = self.endpoint.watch_addr();
@@ -116,7 +121,7 @@ impl Port {
         if addresses.is_empty() {
             return Err(PeerError::NoAddress);
         }
-        Ok(Route::new(ReplicaKey::new(*self.endpoint.id().as_bytes()), addresses))
+        Ok(Route::new(self.endpoint(), addresses))
     }
 
     /// Dials another laptop.

@@ -75,6 +75,8 @@ pub struct Session {
     /// Spaces that this person leaves though the relay has no room for all that they wrote.
     full: BTreeSet<SpaceId>,
     rooms: BTreeMap<SpaceId, Room>,
+    /// What this laptop whispers says where it is dialled.
+    is_dialled: bool,
     /// Milliseconds since the driver began; none unless it stays.
     now: Option<u64>,
     peer: Option<ReplicaKey>,
@@ -107,6 +109,7 @@ impl Session {
             absent: BTreeSet::new(),
             full: BTreeSet::new(),
             rooms: BTreeMap::new(),
+            is_dialled: false,
             now: None,
             peer: None,
             changed_here: true,

@@ -10,13 +10,13 @@ use std::collections::{BTreeMap, VecDeque};
 use alliance_replica::{
     exchange::frame::{Channel, Whisper},
     id::{DeviceId, SpaceId},
-    log::membership::Role,
+    log::membership::{DeviceState, Role},
     wire,
 };
 use minicbor::{CborLen, Decode, Encode};
 
 use super::{AppError, Profile, World, space::Space};
-use crate::keys::whisper;
+use crate::keys::{Route, whisper};
 
 /// Milliseconds between two whispers when nothing is to be answered.
 const BEAT: u64 = 15_000;
@@ -26,6 +26,8 @@ const BREATH: u64 = 1_000;
 const GONE: u64 = 40_000;
 /// Names of the moment that are known at once, and those that a whisper carries.
 const NAMES: usize = 12;
+/// Names of the moment of one's own computers that are remembered.
+const OWN: usize = 3;
 /// Names of the moment that are remembered after they went.
 const GRAVES: usize = 64;
 
@@ -47,6 +49,9 @@ pub(super) struct Words {
     #[n(2)]
     #[cbor(decode_with = "wire::list::<_, _, { NAMES }>")]
     hears: Vec<Heard>,
+    /// Where one is dialled, if one may be.
+    #[n(3)]
+    route: Option<Route>,
 }
 
 type Name = [u8; 16];
@@ -66,6 +71,8 @@ pub(super) struct Room {
     counter: u64,
     said: Option<u64>,
     answer: bool,
+    /// Names of one's own other computers, which are nobody's company.
+    own: VecDeque<Name>,
     others: BTreeMap<(DeviceId, Name), Other>,
     /// Who went, and how far they had counted: what a relay plays again brings nobody back.
     graves: VecDeque<((DeviceId, Name), u64)>,
@@ -81,7 +88,15 @@ struct Other {
 
 impl Room {
     pub(super) fn new(name: Name) -> Self {
-        Self { name, counter: 0, said: None, answer: false, others: BTreeMap::new(), graves: VecDeque::new() }
+        Self {
+            name,
+            counter: 0,
+            said: None,
+            answer: false,
+            own: VecDeque::new(),
+            others: BTreeMap::new(),
+            graves: VecDeque::new(),
+        }
     }
 
     /// Somebody else whispered. Times are milliseconds of one clock that does not go back.
@@ -113,6 +128,20 @@ impl Room {
         self.others.insert(who, Other { counter, heard: now, hears_us });
     }
 
+    /// Another computer of the same person whispered: it is answered, so that it knows that it is heard.
+    pub(super) fn answer(&mut self, words: &Words) {
+        if words.kind != HERE || words.name == self.name {
+            return;
+        }
+        let hears_us = words.hears.iter().any(|heard| heard.0 == self.name);
+        self.answer |= !hears_us || !self.own.contains(&words.name);
+        self.own.retain(|name| *name != words.name);
+        self.own.push_back(words.name);
+        if self.own.len() > OWN {
+            self.own.pop_front();
+        }
+    }
+
     /// What to whisper now, and under which counter, if anything.
     pub(super) fn speak(&mut self, now: u64) -> Option<(u64, Words)> {
         let silent = self.others.iter().filter(|(_, other)| now.saturating_sub(other.heard) >= GONE);
@@ -133,6 +162,11 @@ impl Room {
         (!self.others.is_empty()).then(|| self.words(LEAVES))
     }
 
+    /// Where somebody says that they are, if they say it now and not in an echo: they hear us.
+    pub(super) fn route_of<'w>(&self, words: &'w Words) -> Option<&'w Route> {
+        words.route.as_ref().filter(|_| words.hears.iter().any(|heard| heard.0 == self.name))
+    }
+
     /// True if somebody is here.
     pub(super) fn is_somebody_here(&self) -> bool {
         self.others.values().any(|other| other.hears_us)
@@ -150,8 +184,9 @@ impl Room {
 
     fn words(&mut self, kind: u32) -> (u64, Words) {
         self.counter += 1;
-        let hears = self.others.keys().map(|(_, name)| Heard(*name)).collect();
-        (self.counter, Words { kind, name: self.name, hears })
+        let others = self.others.keys().map(|(_, name)| Heard(*name));
+        let hears = self.own.iter().map(|name| Heard(*name)).chain(others).take(NAMES).collect();
+        (self.counter, Words { kind, name: self.name, hears, route: None })
     }
 }
 
@@ -161,27 +196,41 @@ impl Profile {
         &mut self,
         space: &SpaceId,
         channel: Channel,
-        (counter, words): (u64, Words),
+        (counter, mut words): (u64, Words),
+        is_dialled: bool,
         world: &mut World<'_>,
     ) -> Result<Option<Whisper>, AppError> {
+        if is_dialled {
+            words.route = self.route()?;
+        }
         let space = self.space(space)?;
         let fold = space.log.fold();
-        let Some(key) = space.usable_key().filter(|_| fold.devices().any(|(device, _)| is_other(space, device))) else {
-            return Ok(None);
-        };
+        let listens = |device: &DeviceId| is_other(space, device) || is_dialled && is_own(space, device);
+        let listens = fold.devices().any(|(device, _)| listens(device));
+        let Some(key) = space.usable_key().filter(|_| listens) else { return Ok(None) };
         let words = wire::encode(&words);
         Ok(whisper::seal(&key, &space.id(), &space.secret, channel, counter, &words, world.rng).ok())
     }
 
-    /// The words of a whisper, if it is by a device of the other person that lives.
-    pub(super) fn overhear(&mut self, space: &SpaceId, heard: &Whisper) -> Result<Option<Words>, AppError> {
+    /// The words of a whisper, if it is by a device of the other person that lives, or by another computer of this one, and
+    /// whether it is by the other person.
+    pub(super) fn overhear(&mut self, space: &SpaceId, heard: &Whisper) -> Result<Option<(Words, bool)>, AppError> {
         let space = self.space(space)?;
-        if !is_other(space, &heard.device) {
+        let is_other = is_other(space, &heard.device);
+        if !is_other && !is_own(space, &heard.device) {
             return Ok(None);
         }
         let opened = whisper::open(&space.keyring, heard).ok();
-        Ok(opened.and_then(|words| wire::decode("whisper", &words, whisper::LARGEST).ok()))
+        let words = opened.and_then(|words| wire::decode("whisper", &words, whisper::LARGEST).ok());
+        Ok(words.map(|words| (words, is_other)))
     }
+}
+
+/// True of another computer of the same person.
+fn is_own(space: &Space, device: &DeviceId) -> bool {
+    let fold = space.log.fold();
+    let is_own = |it: &DeviceState| it.live && it.role == Role::Ordinary && it.member == space.row.member;
+    *device != space.device() && fold.device(device).is_some_and(is_own)
 }
 
 fn is_other(space: &Space, device: &DeviceId) -> bool {
@@ -271,7 +320,7 @@ mod tests {
         for n in 0_u64..1_000 {
             let mut name = [9; 16];
             name[..8].copy_from_slice(&n.to_be_bytes());
-            ben.hear(ANNA, 1, &Words { kind: HERE, name, hears: Vec::new() }, n);
+            ben.hear(ANNA, 1, &Words { kind: HERE, name, hears: Vec::new(), route: None }, n);
         }
         assert!(ben.others.len() <= NAMES && ben.graves.len() <= GRAVES);
         assert!(ben.is_somebody_here());
@@ -281,7 +330,7 @@ mod tests {
 
     #[test]
     fn words_have_the_form_of_the_vectors() {
-        let words = Words { kind: LEAVES, name: [2; 16], hears: vec![Heard([3; 16])] };
+        let words = Words { kind: LEAVES, name: [2; 16], hears: vec![Heard([3; 16])], route: None };
         let bytes = [&[0xa3, 0, 1, 1, 0x50][..], &[2; 16], &[2, 0x81, 0x50], &[3; 16]].concat();
         assert_eq!(wire::encode(&words), bytes);
         assert_eq!(wire::decode::<Words>("whisper", &bytes, whisper::LARGEST).expect("decodes"), words);
@@ -290,9 +339,10 @@ mod tests {
     #[test]
     fn words_that_are_not_known_are_passed_over() {
         let mut ben = Room::new([1; 16]);
-        ben.hear(ANNA, 1, &Words { kind: 7, name: [2; 16], hears: vec![Heard([1; 16])] }, 0);
+        ben.hear(ANNA, 1, &Words { kind: 7, name: [2; 16], hears: vec![Heard([1; 16])], route: None }, 0);
         assert!(!ben.is_somebody_here());
-        let bytes = wire::encode(&Words { kind: HERE, name: [2; 16], hears: vec![Heard([0; 16]); NAMES + 1] });
+        let bytes =
+            wire::encode(&Words { kind: HERE, name: [2; 16], hears: vec![Heard([0; 16]); NAMES + 1], route: None });
         assert!(wire::decode::<Words>("whisper", &bytes, whisper::LARGEST).is_err());
     }
 }

@@ -1,6 +1,14 @@
-//! Where this laptop is dialled, and as whom: what a driver needs to open an endpoint, and what it learned from one.
+//! Where this laptop is dialled, and as whom: what a driver needs to open an endpoint, and what it learned from one. And
+//! where other laptops are, as they said themselves, sealed for the space, or as this one reached them.
 
-use alliance_replica::id::Secret;
+use std::collections::BTreeMap;
+
+use alliance_replica::{
+    id::{DeviceId, ReplicaKey, Secret, SpaceId},
+    log::membership::Role,
+    wire,
+};
+use minicbor::{CborLen, Decode, Encode};
 use zeroize::Zeroizing;
 
 use super::{AppError, Profile, World};
@@ -13,6 +21,33 @@ use crate::{
 const ENDPOINT: &str = "endpoint";
 /// Where this laptop was reached last.
 const ROUTE: &str = "route";
+/// Where others are.
+const OTHERS: &str = "routes";
+/// Others whose routes are kept.
+const MOST: usize = 64;
+/// Most bytes of all that.
+const LONGEST: usize = 64 * 1024;
+
+/// Where a device was reached last, or said that it is.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, CborLen)]
+#[cbor(map)]
+struct Known {
+    #[n(0)]
+    space: SpaceId,
+    #[n(1)]
+    device: DeviceId,
+    #[n(2)]
+    route: Route,
+}
+
+/// The latest last.
+#[derive(Debug, Default, Encode, Decode, CborLen)]
+#[cbor(map)]
+struct All {
+    #[n(0)]
+    #[cbor(decode_with = "wire::list::<_, _, { MOST }>")]
+    known: Vec<Known>,
+}
 
 impl Profile {
     /// The seed of the Ed25519 key of this profile's endpoint, which is drawn when it is asked for first. It names a
@@ -43,6 +78,42 @@ impl Profile {
         let kept = self.store.read::<_, AppError>(|tx| Ok(tx.meta(ROUTE)?))?;
         if kept.as_ref() == Some(&route) { Ok(()) } else { self.store.write(|tx| Ok(tx.set_meta(ROUTE, &route)?)) }
     }
+
+    /// Keeps where a device is.
+    pub fn keep_route(&mut self, space: &SpaceId, device: &DeviceId, route: &Route) -> Result<(), AppError> {
+        let known = Known { space: *space, device: *device, route: route.clone() };
+        if self.store.read(all)?.known.contains(&known) {
+            return Ok(());
+        }
+        self.store.note(|tx| {
+            let mut all = all(tx)?;
+            all.known.retain(|it| (it.space, it.device) != (known.space, known.device));
+            all.known.push(known.clone());
+            let more = all.known.len().saturating_sub(MOST);
+            all.known.drain(..more);
+            Ok(tx.set_meta(OTHERS, &wire::encode(&all))?)
+        })
+    }
+
+    /// Where the laptops are that still belong to a space of this profile, the latest that is known of each.
+    pub fn routes(&mut self) -> Result<Vec<Route>, AppError> {
+        let own = self.route()?.map(|route| route.endpoint);
+        let mut routes: BTreeMap<ReplicaKey, Route> = BTreeMap::new();
+        for known in self.store.read(all)?.known {
+            let Ok(space) = self.space(&known.space) else { continue };
+            let me = space.device();
+            let lives = space.log.fold().device(&known.device).is_some_and(|it| it.live && it.role == Role::Ordinary);
+            if lives && known.device != me && Some(known.route.endpoint) != own {
+                routes.insert(known.route.endpoint, known.route);
+            }
+        }
+        Ok(routes.into_values().collect())
+    }
+}
+
+/// What is known of others; nothing if it cannot be read, for it is learned again.
+fn all(tx: &Tx<'_>) -> Result<All, AppError> {
+    Ok(tx.meta(OTHERS)?.and_then(|kept| wire::decode("routes", &kept, LONGEST).ok()).unwrap_or_default())
 }
 
 /// See [`Profile::route`].

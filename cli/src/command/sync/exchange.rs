@@ -5,8 +5,12 @@ use std::{
     time::Duration,
 };
 
-use alliance_core::app::{
-    AllianceInfo, AllianceState, Arrivals, ItemRef, Met, Profile, RelayInfo, Session, SessionError, SessionEvent, Tally,
+use alliance_core::{
+    app::{
+        AllianceInfo, AllianceState, Arrivals, ItemRef, Met, Profile, RelayInfo, Session, SessionError, SessionEvent,
+        Tally,
+    },
+    keys::Route,
 };
 use alliance_replica::{
     exchange::frame::Code,
@@ -115,6 +119,16 @@ impl<'a> Exchange<'a> {
             news: BTreeMap::new(),
             damaged: false,
         }
+    }
+
+    /// Says to others where this computer is dialled, or does not.
+    pub(super) fn set_dialled(&mut self, is_dialled: bool) {
+        self.stay.session.set_dialled(is_dialled);
+    }
+
+    /// Keeps where the other computer was reached.
+    pub(super) fn keep_route(&mut self, route: &Route) -> Result<(), CliError> {
+        Ok(self.stay.session.keep_route(self.stay.profile, route)?)
     }
 
     /// True if the two computers have no space in common, or none into which either lets the other.

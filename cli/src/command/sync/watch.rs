@@ -69,7 +69,7 @@ pub(super) async fn all(
                 if watched.borrow_mut().insert(relay.url.clone()) {
                     let watched = &watched;
                     watching.push(async move {
-                        let ended = one(context, file, &relay.url, notices).await;
+                        let ended = one(context, file, &relay.url, (notices, direct)).await;
                         watched.borrow_mut().remove(&relay.url);
                         ended.map_err(|error| (relay.url, error))
                     });
@@ -143,7 +143,12 @@ enum Ended {
 }
 
 /// Stays in exchange with one relay; one that cannot be reached is tried again.
-async fn one(context: &Context<'_>, file: &Path, url: &str, notices: &Notices) -> Result<Ended, CliError> {
+async fn one(
+    context: &Context<'_>,
+    file: &Path,
+    url: &str,
+    (notices, direct): (&Notices, bool),
+) -> Result<Ended, CliError> {
     let mut profile = Profile::open(file)?;
     let mut stop = Stop::new().map_err(CliError::Runtime)?;
     let mut backoff = Backoff::default();
@@ -160,6 +165,7 @@ async fn one(context: &Context<'_>, file: &Path, url: &str, notices: &Notices) -
                 notices.connected(context.ui, url);
                 let since = Instant::now();
                 let mut exchange = Exchange::new(context, &mut profile, &relay, Mode::Watch(notices));
+                exchange.set_dialled(direct);
                 let ended = converse(link, &mut exchange, &mut stop).await;
                 if since.elapsed() >= WELL {
                     backoff.reset();

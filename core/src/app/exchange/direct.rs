@@ -16,7 +16,10 @@ use alliance_replica::{
 };
 
 use super::{Counterpart, Hindrance, Session, SessionError, SessionEvent, fresh, spaces::Line};
-use crate::app::{AppError, Profile, World, seal::Came};
+use crate::{
+    app::{AppError, Profile, World, seal::Came},
+    keys::Route,
+};
 
 /// What is special about a connection to another laptop.
 pub(super) struct Direct {
@@ -39,6 +42,16 @@ impl Session {
     /// True if this is no relay, it is known what both have, and that is nothing.
     pub fn shares_nothing(&self) -> bool {
         matches!(&self.with, Counterpart::Laptop(direct) if direct.matched) && self.spaces.is_empty()
+    }
+
+    /// Keeps where the other laptop is, which was reached there, for each space into which this side has let it.
+    pub fn keep_route(&self, profile: &mut Profile, route: &Route) -> Result<(), AppError> {
+        for (channel, line) in &self.channels {
+            if let Some(other) = line.other.filter(|_| self.exchange.is_accepted(*channel)) {
+                profile.keep_route(&line.space, &other, route)?;
+            }
+        }
+        Ok(())
     }
 
     /// True if this side has let the other laptop into a space.

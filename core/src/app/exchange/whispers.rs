@@ -22,6 +22,11 @@ impl Session {
         self.whisper(profile, world, |room| room.speak(now))
     }
 
+    /// Says, with the same words, where this laptop is dialled, as long as it is.
+    pub fn set_dialled(&mut self, is_dialled: bool) {
+        self.is_dialled = is_dialled;
+    }
+
     /// Says to the others that one leaves.
     pub fn part(&mut self, profile: &mut Profile, world: &mut World<'_>) -> Result<(), AppError> {
         self.whisper(profile, world, Room::part)
@@ -34,9 +39,16 @@ impl Session {
             Ok(words) => words,
             Err(error) => return self.fail(profile, Some(whisper.channel), space, error),
         };
-        if let (Some(words), Some(room)) = (words, self.rooms.get_mut(&space)) {
+        if let (Some((words, is_other)), Some(room)) = (words, self.rooms.get_mut(&space)) {
+            if let Some(route) = room.route_of(&words) {
+                profile.keep_route(&space, &whisper.device, route)?;
+            }
             let before = room.is_somebody_here();
-            room.hear(whisper.device, whisper.counter, &words, now);
+            match is_other {
+                true => room.hear(whisper.device, whisper.counter, &words, now),
+                // One's own computers are nobody's company; they are answered all the same.
+                false => room.answer(&words),
+            }
             note_here(&mut self.events, space, before, room);
         }
         Ok(())
@@ -72,7 +84,7 @@ impl Session {
             let words = say(room);
             note_here(&mut self.events, line.space, before, room);
             if let Some(words) = words
-                && let Some(whisper) = profile.whisper(&line.space, *channel, words, world)?
+                && let Some(whisper) = profile.whisper(&line.space, *channel, words, self.is_dialled, world)?
             {
                 self.exchange.whisper(whisper);
             }
