@@ -2,7 +2,9 @@
 
 pub mod about;
 pub mod alliance;
+pub mod archive;
 pub mod backup;
+pub mod commitment;
 pub mod completions;
 pub mod config;
 pub mod conflict;
@@ -70,8 +72,16 @@ pub enum Command {
     Goal(goal::Goal),
     /// Notes: shared, or private to you
     Note(note::Note),
+    /// Commitments: what one offers, and only its owner accepts, dates and ends
+    Commitment(commitment::Commitment),
+    /// Say that a commitment of yours is kept
+    Done(commitment::Close),
     /// Feedback in both directions: keep, more of, less of, noticed
     Feedback(feedback::Feedback),
+    /// Put something where lists leave it out; without an id, what is there
+    Archive(archive::Archive),
+    /// Take something out of the archive
+    Unarchive(archive::Unarchive),
     /// Find words in everything you can see
     Search(search::Search),
     /// What was written by whom, by day
@@ -243,6 +253,10 @@ pub fn run(command: Option<Command>, context: &Context<'_>) -> Result<Answer, Cl
         Command::Join(join) => join.run(context),
         Command::Goal(goal) => goal.run(context),
         Command::Note(note) => note.run(context),
+        Command::Commitment(commitment) => commitment.run(context),
+        Command::Done(done) => done.run(context, "kept", "Kept").map(Answer::Done),
+        Command::Archive(archive) => archive.run(context),
+        Command::Unarchive(unarchive) => unarchive.run(context),
         Command::Feedback(feedback) => feedback.run(context),
         Command::Search(search) => search.run(context),
         Command::History(history) => history.run(context),

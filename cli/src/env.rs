@@ -13,7 +13,11 @@ use alliance_core::app::World;
 use alliance_replica::limits;
 use etcetera::BaseStrategy as _;
 use getrandom::SysRng;
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{
+    Timestamp,
+    civil::{Date, DateTime},
+    tz::TimeZone,
+};
 use rand_core::UnwrapErr;
 use serde::{Serialize, Serializer};
 
@@ -58,8 +62,13 @@ impl Env {
 
     /// The day that it is where the person is.
     pub fn today(&self) -> Result<Date, CliError> {
+        Ok(self.clock()?.date())
+    }
+
+    /// Day and time where the person is.
+    pub fn clock(&self) -> Result<DateTime, CliError> {
         let at = Timestamp::from_second(self.now()).unwrap_or(Timestamp::MAX);
-        Ok(at.to_zoned(self.zone()?).date())
+        Ok(at.to_zoned(self.zone()?).datetime())
     }
 
     /// The folder of all profiles: `ALLIANCE_HOME`, else `alliance` in the folder where this system keeps data.

@@ -6,6 +6,7 @@
 pub mod alliance;
 pub mod backup;
 mod cell;
+pub mod commitment;
 pub mod device;
 pub mod doctor;
 pub mod history;
@@ -14,6 +15,7 @@ pub mod member;
 pub mod recovery;
 pub mod search;
 pub mod security;
+pub mod spoken;
 pub mod start;
 pub mod status;
 pub mod sync;
@@ -287,6 +289,14 @@ pub fn field(name: &str) -> String {
     match name {
         "body" => "text".to_owned(),
         "thanked" => "thanks".to_owned(),
+        "if-then" => "if … then".to_owned(),
+        "support" => "what helps".to_owned(),
+        "learning" => "what was learned".to_owned(),
+        "accepted-as" => "accepted as".to_owned(),
+        "links" => "for".to_owned(),
+        "muted" => "wants not to be asked".to_owned(),
+        "check-ins" => "how it went".to_owned(),
+        "withdrawn" => "taken back".to_owned(),
         name => match name.strip_prefix("level").filter(|level| level.parse::<i8>().is_ok()) {
             Some(level) => format!("level {level}"),
             None => name.to_owned(),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use jiff::{
     Span, ToSpan as _,
-    civil::{Date, Weekday},
+    civil::{Date, DateTime, Time, Weekday},
 };
 
 use crate::{env::Env, error::CliError};
@@ -59,10 +59,101 @@ pub fn shown(day: Date) -> String {
     day.strftime("%a %-d %b %Y").to_string()
 }
 
+/// Fields in which a day may stand, or a day and a time.
+const DATED: [&str; 5] = ["horizon", "review", "due", "back", "when"];
+
 /// The value of a field as people read it: where a day may stand, a day in full.
 pub fn said(field: &str, value: &str) -> String {
-    let day = ["horizon", "review"].contains(&field).then(|| value.parse().ok()).flatten();
-    day.map_or_else(|| value.to_owned(), shown)
+    let moment = DATED.contains(&field).then(|| split(value)).flatten();
+    moment.map_or_else(|| value.to_owned(), |(day, time)| in_full(day, time))
+}
+
+/// A day and a time as they are kept: `2026-11-27`, or `2026-11-27 09:00`.
+fn split(value: &str) -> Option<(Date, Option<Time>)> {
+    match value.split_once(' ') {
+        Some((day, time)) => Some((iso(day)?, Some(time.parse().ok()?))),
+        None => Some((iso(value)?, None)),
+    }
+}
+
+fn in_full(day: Date, time: Option<Time>) -> String {
+    time.map_or_else(|| shown(day), |time| format!("{}, {}", shown(day), time.strftime("%H:%M")))
+}
+
+/// True if a day as it is kept is before today.
+pub fn is_past(value: &str, today: Date) -> bool {
+    split(value).is_some_and(|(day, _)| day < today)
+}
+
+/// By when, as it is kept, and what was understood: a day, and a time if one was said. `never` and nothing take it away.
+pub fn due(env: &Env, typed: &str) -> Result<(String, String), CliError> {
+    if ["", "never", "no date", "none"].contains(&typed.trim().to_lowercase().as_str()) {
+        return Ok((String::new(), "without a date".to_owned()));
+    }
+    let now = env.clock()?;
+    let (day, time) = moment(typed, now).ok_or_else(|| CliError::NotADay { text: typed.to_owned() })?;
+    let kept = time.map_or_else(|| day.to_string(), |time| format!("{day} {}", time.strftime("%H:%M")));
+    Ok((kept, format!("by {}", in_full(day, time))))
+}
+
+/// The day that is meant, and the time if one was said: `fri`, `tomorrow 9am`, `in 2 hours`, `18:30`.
+pub fn moment(text: &str, now: DateTime) -> Option<(Date, Option<Time>)> {
+    let words: Vec<_> = text.split_whitespace().collect();
+    if let ["in", number, unit] = words[..]
+        && let Some(span) = of_the_clock(number, unit)
+    {
+        let then = now.checked_add(span).ok()?;
+        return Some((then.date(), Some(then.time())));
+    }
+    let (last, rest) = words.split_last()?;
+    let Some(time) = time(last) else { return day(text, now.date()).map(|day| (day, None)) };
+    let rest = match rest {
+        [rest @ .., "at"] => rest,
+        rest => rest,
+    };
+    let day = match rest {
+        [] if time > now.time() => now.date(),
+        [] => now.date().tomorrow().ok()?,
+        rest => day(&rest.join(" "), now.date())?,
+    };
+    Some((day, Some(time)))
+}
+
+fn of_the_clock(number: &str, unit: &str) -> Option<Span> {
+    let number: i64 = if ["a", "an", "one"].contains(&number) { 1 } else { number.parse().ok()? };
+    let number = Some(number).filter(|number| (0..=10_000).contains(number))?;
+    match unit.strip_suffix('s').unwrap_or(unit) {
+        "hour" => Some(number.hours()),
+        "minute" => Some(number.minutes()),
+        _ => None,
+    }
+}
+
+/// `9am`, `9:30pm`, `14:00`, `noon`.
+fn time(word: &str) -> Option<Time> {
+    let word = word.to_lowercase();
+    if word == "noon" {
+        return Time::new(12, 0, 0, 0).ok();
+    }
+    let (digits, half) = match (word.strip_suffix("am"), word.strip_suffix("pm")) {
+        (Some(digits), _) => (digits, Some(0)),
+        (_, Some(digits)) => (digits, Some(12)),
+        _ => (word.as_str(), None),
+    };
+    let (hour, minute) = digits.split_once(':').map_or((digits, None), |(hour, minute)| (hour, Some(minute)));
+    // A bare number is no time.
+    if half.is_none() && minute.is_none() {
+        return None;
+    }
+    let hour: i8 = hour.parse().ok()?;
+    let minute: i8 =
+        minute.filter(|it| it.len() == 2).map_or(Some(0).filter(|_| minute.is_none()), |it| it.parse().ok())?;
+    let hour = match half {
+        Some(half) if (1..=12).contains(&hour) => hour % 12 + half,
+        Some(_) => return None,
+        None => hour,
+    };
+    Time::new(hour, minute, 0, 0).ok()
 }
 
 /// Until or on when, as it is kept: a day in its one form, other words as they are; and what was understood, after
@@ -239,6 +330,42 @@ mod tests {
         ] {
             assert_eq!(day(text, today), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_time_of_day_is_understood_with_a_day_or_alone() {
+        // A Sunday, at noon.
+        let now = Date::new(2026, 11, 22).expect("a day").at(12, 0, 0, 0);
+        let said = |text: &str| {
+            let (day, time) = moment(text, now)?;
+            Some(time.map_or_else(|| day.to_string(), |time| format!("{day} {}", time.strftime("%H:%M"))))
+        };
+        for (text, meant) in [
+            ("fri", "2026-11-27"),
+            ("tomorrow 9am", "2026-11-23 09:00"),
+            ("tomorrow at 9:30pm", "2026-11-23 21:30"),
+            ("12am", "2026-11-23 00:00"),
+            ("12:30", "2026-11-22 12:30"),
+            ("11:00", "2026-11-23 11:00"),
+            ("27 nov noon", "2026-11-27 12:00"),
+            ("2027-05-01 18:05", "2027-05-01 18:05"),
+            ("in 3 hours", "2026-11-22 15:00"),
+            ("in 3 days", "2026-11-25"),
+        ] {
+            assert_eq!(said(text).as_deref(), Some(meant), "{text}");
+        }
+        for text in ["", "soon", "25:00", "13pm", "9:3", "fri soon 9am", "9"] {
+            assert_eq!(said(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_day_with_a_time_is_shown_in_full_and_past_once_the_day_is() {
+        assert_eq!(super::said("due", "2026-11-27 09:00"), "Fri 27 Nov 2026, 09:00");
+        assert_eq!(super::said("due", "2026-11-27"), "Fri 27 Nov 2026");
+        assert_eq!(super::said("due", "soon"), "soon");
+        let day = Date::new(2026, 11, 27).expect("a day");
+        assert!(!is_past("2026-11-27 09:00", day) && is_past("2026-11-26", day) && !is_past("soon", day));
     }
 
     #[test]

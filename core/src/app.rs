@@ -34,6 +34,7 @@ mod restore;
 mod routes;
 mod seal;
 mod search;
+mod seen;
 mod space;
 mod status;
 mod today;
@@ -56,12 +57,12 @@ pub use exchange::{Arrivals, Met, Session, SessionError, SessionEvent, Tally};
 pub use find::SHORTEST_PART;
 pub use history::{Calendar, Chapter};
 pub use inquiry::Inquiry;
-pub use intent::{Done, Intent, Place};
+pub use intent::{Done, Place};
 pub use joining::Joining;
 pub use late::{Late, LateThing};
 pub use live::Typed;
 pub use profile::{AllianceInfo, AllianceState, Person};
-pub use query::{Choice, ChoiceValue, Item, Owner, Progress, Summary, Who};
+pub use query::{Archived, Choice, ChoiceValue, Item, Owner, Progress, Said, Summary, Who};
 pub use reach::WordsNeed;
 pub use relays::{Hindrance, RelayInfo, Unsealed};
 pub use renewal::{CutBy, Out};
@@ -71,6 +72,8 @@ pub use status::{DeviceStatus, Member, Members, SpaceStatus};
 pub use today::Today;
 pub use verify::{Held, Verify};
 pub use words::WhoseWords;
+
+pub use crate::domain::Intent;
 
 use crate::{
     document::{EditError, UndoError},

@@ -6,166 +6,159 @@
 
 pub mod admission;
 pub mod alliance;
+pub mod archive;
+pub mod commitment;
 pub mod computer;
+pub mod copy;
 pub mod feedback;
 pub mod goal;
+mod kind;
 pub mod note;
 pub mod parting;
 pub mod recovery;
+mod rule;
 pub mod typing;
 
 use std::collections::BTreeMap;
 
-use alliance_replica::{id::MemberId, limits};
+use alliance_replica::id::MemberId;
 
-use crate::document::{Document, Edit, Preimage, Scalar, Schema, Shape, TextEdit, Writer};
+use self::rule::{day, elements, line, mine, put, put_or_clear, text};
+pub use self::{
+    kind::{Field, Holds, Kind, Own},
+    rule::RuleError,
+};
+use crate::document::{Document, Edit, Preimage, Scalar, Schema, Writer};
 
 /// Most characters of a title.
 pub const TITLE: usize = 200;
+/// The set of items that an item is about, by their ids, whatever its kind.
+pub const LINKS: &str = "links";
 /// Most characters of any other line, such as a tag or a name.
 pub const LINE: usize = 100;
 
-/// The kinds that this program knows.
-pub const KINDS: [&Kind; 8] = [
-    &alliance::KIND,
-    &feedback::KIND,
-    &goal::KIND,
-    &note::KIND,
-    &recovery::KIND,
-    &admission::KIND,
-    &computer::KIND,
-    &parting::KIND,
-];
+/// Fields of every kind's shared facet, also of kinds that are not known.
+pub const COMMON: &[Field] = &[Field::register(archive::ARCHIVED).inner(), Field::register(copy::COPIES).inner()];
+
+/// Kinds that programs keep for themselves, in the personal space, and show nowhere.
+const FOR_PROGRAMS: [&Kind; 4] = [&recovery::KIND, &admission::KIND, &computer::KIND, &parting::KIND];
+
+/// Registers kinds: a line each, with the name of the intent and the module that says everything else.
+macro_rules! kinds {
+    ($($name:ident in $module:ident,)+) => {
+        /// The kinds that people write.
+        pub const KINDS: &[&Kind] = &[$(&$module::KIND,)+];
+
+        /// What a person does, a kind.
+        #[derive(Clone, PartialEq, Debug)]
+        pub enum Intent {
+            $(
+                #[doc = concat!("To an item of the kind in `", stringify!($module), "`.")]
+                $name($module::Intent),
+            )+
+        }
+
+        impl Intent {
+            /// The kind of its item.
+            pub fn kind(&self) -> &'static Kind {
+                match self {
+                    $(Self::$name(_) => &$module::KIND,)+
+                }
+            }
+
+            fn act(&self) -> &dyn Act {
+                match self {
+                    $(Self::$name(intent) => intent,)+
+                }
+            }
+        }
+
+        $(
+            impl From<$module::Intent> for Intent {
+                fn from(intent: $module::Intent) -> Self {
+                    Self::$name(intent)
+                }
+            }
+        )+
+    };
+}
+
+kinds! {
+    Alliance in alliance,
+    Commitment in commitment,
+    Feedback in feedback,
+    Goal in goal,
+    Note in note,
+}
 
 /// The facets of an item that exist here.
 pub type Facets<'d> = BTreeMap<Writer, &'d Document>;
 
-/// What a field holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Holds {
-    /// One value; several if they were written at the same time.
-    Register,
-    /// A text that several people may type in.
-    Text,
-    /// A set of short texts.
-    Set,
-    /// A list that only grows.
-    List,
+/// By whom an intent is carried out, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct At<'a> {
+    /// Whose the item is; none if it belongs to both.
+    pub owner: Option<MemberId>,
+    /// Who does it.
+    pub me: MemberId,
+    /// What the item says; nothing of a new one.
+    pub facets: &'a Facets<'a>,
 }
 
-/// A field of a kind.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Field {
-    /// Its key in the facet.
-    pub name: &'static str,
-    /// What it holds.
-    pub holds: Holds,
-    /// Which fixed change makes its container: the genesis is 0. What was frozen once is never moved.
-    pub since: u8,
-    /// True for what programs keep beside people's words: it is neither shown nor found nor chosen.
-    pub inner: bool,
+/// What every kind says of its intents.
+trait Act {
+    /// Whose a new item is, made by `me` beside `other`, if there is anybody else.
+    fn owner(&self, me: MemberId, other: Option<MemberId>) -> Result<Option<MemberId>, RuleError>;
+
+    /// The edits that carry it out.
+    fn plan(&self, at: &At<'_>) -> Result<Plan, RuleError>;
 }
 
-impl Field {
-    const fn new(name: &'static str, holds: Holds) -> Self {
-        Self { name, holds, since: 0, inner: false }
+impl Intent {
+    /// Whose a new item is, made by `me` beside `other`, if there is anybody else; none if it is of both.
+    pub fn owner(&self, me: MemberId, other: Option<MemberId>) -> Result<Option<MemberId>, RuleError> {
+        self.act().owner(me, other)
     }
 
-    const fn register(name: &'static str) -> Self {
-        Self::new(name, Holds::Register)
-    }
-
-    const fn text(name: &'static str) -> Self {
-        Self::new(name, Holds::Text)
-    }
-
-    const fn set(name: &'static str) -> Self {
-        Self::new(name, Holds::Set)
-    }
-
-    const fn list(name: &'static str) -> Self {
-        Self::new(name, Holds::List)
-    }
-
-    /// The same field, made by a fixed change after the genesis.
-    const fn since(self, since: u8) -> Self {
-        Self { since, ..self }
-    }
-
-    /// The same field, for programs alone.
-    const fn inner(self) -> Self {
-        Self { inner: true, ..self }
-    }
-
-    fn container(&self) -> Option<(&'static str, Shape)> {
-        let shape = match self.holds {
-            Holds::Register => return None,
-            Holds::Text => Shape::Text,
-            Holds::Set => Shape::Set,
-            Holds::List => Shape::List,
-        };
-        Some((self.name, shape))
-    }
-}
-
-/// In whose own facet fields lie.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Own {
-    /// The owner's. If the item belongs to both, these fields are shared.
-    Owner,
-    /// That of whoever does not own it.
-    Other,
-    /// Each member's.
-    EachMember,
-}
-
-/// A kind of item.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Kind {
-    /// Its name in preimages, and for commands.
-    pub name: &'static str,
-    /// Fields that every member writes.
-    pub shared: &'static [Field],
-    /// Fields of own facets.
-    pub own: &'static [(Own, &'static [Field])],
-    /// Fields that say what it is called: the first that has words.
-    pub titles: &'static [&'static str],
-}
-
-impl Kind {
-    /// The fields of one facet of an item of this kind; none if the kind does not give this member one.
-    pub fn fields(&self, owner: Option<MemberId>, writer: Writer) -> Vec<Field> {
-        let shared = if writer == Writer::Everyone { self.shared } else { &[] };
-        let has = |whose: Own| match (whose, writer, owner) {
-            (Own::Owner, Writer::Everyone, owner) => owner.is_none(),
-            (_, Writer::Everyone, _) => false,
-            (Own::Owner, Writer::Only(member), owner) => owner == Some(member),
-            (Own::Other, Writer::Only(member), owner) => owner.is_some_and(|owner| owner != member),
-            (Own::EachMember, Writer::Only(_), _) => true,
-        };
-        let own = self.own.iter().filter(|(whose, _)| has(*whose)).flat_map(|(_, fields)| fields.iter());
-        shared.iter().chain(own).copied().collect()
-    }
-
-    /// Every field, whoever's.
-    pub fn all_fields(&self) -> impl Iterator<Item = &'static Field> {
-        self.shared.iter().chain(self.own.iter().flat_map(|(_, fields)| fields.iter()))
+    /// The edits that carry it out.
+    pub fn plan(&self, at: &At<'_>) -> Result<Plan, RuleError> {
+        self.act().plan(at)
     }
 }
 
 /// The kind with this name, if this program knows it.
 pub fn kind(name: &str) -> Option<&'static Kind> {
-    KINDS.into_iter().find(|kind| kind.name == name)
+    KINDS.iter().chain(&FOR_PROGRAMS).copied().find(|kind| kind.name == name)
 }
 
 /// True for kinds that programs keep for themselves, in the personal space, and show nowhere.
 pub fn is_for_programs(kind: &str) -> bool {
-    [recovery::KIND, admission::KIND, computer::KIND, parting::KIND].iter().any(|it| it.name == kind)
+    FOR_PROGRAMS.iter().any(|it| it.name == kind)
 }
 
 /// True for a field of a kind that is for programs alone.
 pub fn is_inner(kind_name: &str, field: &str) -> bool {
-    kind(kind_name).is_some_and(|kind| kind.all_fields().any(|it| it.inner && it.name == field))
+    let common = COMMON.iter().any(|it| it.name == field);
+    common || kind(kind_name).is_some_and(|kind| kind.all_fields().any(|it| it.inner && it.name == field))
+}
+
+/// What a field of a kind holds, if this program knows it.
+pub fn holds(kind_name: &str, field: &str) -> Option<Holds> {
+    Some(kind(kind_name)?.all_fields().find(|it| it.name == field)?.holds)
+}
+
+/// The day on which something in a list was said, and the words.
+pub fn dated(element: &str) -> (Option<&str>, &str) {
+    let (first, rest) = element.split_once(char::is_whitespace).unwrap_or((element, ""));
+    if day("day", first).is_ok() { (Some(first), rest) } else { (None, element) }
+}
+
+/// How an item stands, by what its status field says, if it has one.
+pub fn stands(kind: &str, facets: &Facets<'_>, status: Option<String>) -> Option<String> {
+    match kind == commitment::KIND.name {
+        true => Some(commitment::stands(facets, status)),
+        false => status,
+    }
 }
 
 /// The fixed containers of a facet of an item; none for a kind that this program does not know.
@@ -192,87 +185,6 @@ impl Plan {
     }
 }
 
-/// Why an intent cannot be carried out.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum RuleError {
-    /// A field that needs words has none.
-    #[error("{} is empty", spoken(field))]
-    Empty {
-        /// The field.
-        field: &'static str,
-    },
-    /// Too many characters.
-    #[error("{} is longer than {most} characters", spoken(field))]
-    TooLong {
-        /// The field.
-        field: &'static str,
-        /// The most it may have.
-        most: usize,
-    },
-    /// A text that does not fit.
-    #[error("{} has {size} bytes, more than {most}", spoken(field))]
-    TooLarge {
-        /// The field.
-        field: &'static str,
-        /// Its bytes.
-        size: usize,
-        /// The most it may have.
-        most: usize,
-    },
-    /// Several lines, or control characters, where one line belongs.
-    #[error("{} has line breaks, tabs or other control characters in it", spoken(field))]
-    NotALine {
-        /// The field.
-        field: &'static str,
-    },
-    /// Not one of the values that a field may have.
-    #[error("{field} is one of {}", .allowed.join(", "))]
-    NotAllowed {
-        /// The field.
-        field: &'static str,
-        /// What it may be.
-        allowed: &'static [&'static str],
-    },
-    /// Only its owner may do that.
-    #[error("only its owner may do that")]
-    NotYours {
-        /// The owner.
-        owner: MemberId,
-    },
-    /// Only the one who does not own it may do that.
-    #[error("only the person whom it is for may do that")]
-    ForTheOther,
-    /// An answer to what is no request.
-    #[error("that is no request for feedback")]
-    NoRequest,
-    /// Not a day.
-    #[error("{field} is not a day as 2026-11-22")]
-    NotADay {
-        /// The field.
-        field: &'static str,
-    },
-    /// Nothing in a list, or not one thing alone, is what was said.
-    #[error("{field} “{text}” is not one of those there are")]
-    NoneSuch {
-        /// The field.
-        field: &'static str,
-        /// What was said.
-        text: String,
-    },
-    /// A value that this program can only show.
-    #[error("that value was written by a newer program and can only be shown")]
-    OnlyShown,
-}
-
-/// What a field is called when people read of it.
-fn spoken(field: &str) -> &str {
-    match field {
-        "body" => "the text",
-        "tags" => "a tag",
-        field => field,
-    }
-}
-
 /// Writes a value over all values of a register, which ends a conflict.
 pub fn keep(writer: Writer, field: &str, value: &Scalar, me: MemberId) -> Result<Plan, RuleError> {
     mine(writer, me)?;
@@ -280,64 +192,6 @@ pub fn keep(writer: Writer, field: &str, value: &Scalar, me: MemberId) -> Result
         return Err(RuleError::OnlyShown);
     }
     Ok(Plan([(writer, vec![Edit::Put(field.to_owned(), Some(value.clone()))])].into()))
-}
-
-fn mine(writer: Writer, me: MemberId) -> Result<(), RuleError> {
-    match writer {
-        Writer::Only(owner) if owner != me => Err(RuleError::NotYours { owner }),
-        _ => Ok(()),
-    }
-}
-
-/// One line of words without white space around it.
-fn line(field: &'static str, text: &str, most: usize) -> Result<String, RuleError> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(RuleError::Empty { field });
-    }
-    if text.chars().any(char::is_control) {
-        return Err(RuleError::NotALine { field });
-    }
-    if text.chars().nth(most).is_some() {
-        return Err(RuleError::TooLong { field, most });
-    }
-    Ok(text.to_owned())
-}
-
-fn put(field: &'static str, text: &str, most: usize) -> Result<Edit, RuleError> {
-    Ok(Edit::Put(field.to_owned(), Some(line(field, text, most)?.into())))
-}
-
-/// A line that may be taken away by saying nothing.
-fn put_or_clear(field: &'static str, text: &str, most: usize) -> Result<Edit, RuleError> {
-    if text.trim().is_empty() { Ok(Edit::Put(field.to_owned(), None)) } else { put(field, text, most) }
-}
-
-fn text(field: &'static str, edit: &TextEdit) -> Result<Edit, RuleError> {
-    let (size, most) = (edit.text.len(), limits::TEXT);
-    if size > most {
-        return Err(RuleError::TooLarge { field, size, most });
-    }
-    Ok(Edit::Text(field.to_owned(), edit.clone()))
-}
-
-/// Edits that add and remove elements of a set.
-fn elements(field: &'static str, add: &[String], remove: &[String]) -> Result<Vec<Edit>, RuleError> {
-    let edit = |make: fn(String, String) -> Edit| {
-        move |element: &String| Ok(make(field.to_owned(), line(field, element, LINE)?))
-    };
-    remove.iter().map(edit(Edit::Remove)).chain(add.iter().map(edit(Edit::Add))).collect()
-}
-
-/// A day as people's calendars write it in files: `2026-11-22`.
-fn day(field: &'static str, text: &str) -> Result<String, RuleError> {
-    let formed = text.len() == 10
-        && text
-            .bytes()
-            .enumerate()
-            .all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
-    let within = || ("01"..="12").contains(&&text[5..7]) && ("01"..="31").contains(&&text[8..]);
-    if formed && within() { Ok(text.to_owned()) } else { Err(RuleError::NotADay { field }) }
 }
 
 #[cfg(test)]
@@ -431,23 +285,6 @@ pub(crate) mod tests {
             assert_eq!(bytes, frozen, "{preimage:?} {writer:?}");
         }
         assert!(schema(&preimage("alliance", None), Writer::Only(anna)).changes().is_empty());
-    }
-
-    #[test]
-    fn a_line_is_trimmed_and_bounded() {
-        assert_eq!(line("title", "  a b ", 3), Ok("a b".into()));
-        assert_eq!(line("title", " ", 3), Err(RuleError::Empty { field: "title" }));
-        assert_eq!(line("title", "ä€üß", 3), Err(RuleError::TooLong { field: "title", most: 3 }));
-        assert_eq!(line("title", "a\nb", 3), Err(RuleError::NotALine { field: "title" }));
-    }
-
-    #[test]
-    fn a_day_has_one_form() {
-        assert_eq!(day("date", "2026-11-22"), Ok("2026-11-22".into()));
-        for bad in ["", "2026-13-01", "2026-00-01", "2026-01-32", "2026-1-1", "22.11.2026", "2026-11-2ä", "2026/11/22"]
-        {
-            assert_eq!(day("date", bad), Err(RuleError::NotADay { field: "date" }), "{bad}");
-        }
     }
 
     #[test]

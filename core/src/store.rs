@@ -22,7 +22,7 @@ pub use gates::Tx;
 pub use journal::Act;
 pub use logs::{Kept, StoredEntry, StoredState};
 pub use relays::{RelayRow, RelayTerms, Stage};
-pub use rows::StoredRow;
+pub use rows::{ARCHIVED, StoredRow};
 pub use search::Hit;
 pub use secrets::{Ending, EpochRow, Invited, SpaceRow};
 pub use security::SecurityEvent;

@@ -11,4 +11,4 @@ pub mod row;
 pub use conflicts::{Choice, Conflict};
 pub use history::{Became, Grain, Stretch, became, stretches};
 pub use progress::{Progress, is_progress, progress};
-pub use row::{Device, MemberFields, Row, Shown, derive};
+pub use row::{Archived, Device, MemberFields, Row, Shown, derive};

@@ -4,6 +4,7 @@
 
 mod answers;
 mod backup;
+mod coaching;
 mod computers;
 mod copied;
 mod copies;

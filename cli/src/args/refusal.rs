@@ -10,14 +10,29 @@ use clap::{
 use super::Args;
 
 /// A whole command for each that does not go without arguments.
-const EXAMPLES: [&str; 40] = [
+const EXAMPLES: &[&str] = &[
     "backup create ~/alliance.backup",
     "backup restore ~/alliance.backup",
     "backup verify ~/alliance.backup",
+    "commitment accept c3k --due fri --if-then 'If I come home, I put on my shoes first'",
+    "commitment add Run on Tuesday --due tue",
+    "commitment ask c3k",
+    "commitment check-in c3k well -m 'Twice this week'",
+    "commitment edit c3k --confidence 7",
+    "commitment keep c3k",
+    "commitment let-go c3k -m 'It was not mine'",
+    "commitment move c3k fri",
+    "commitment mute c3k",
+    "commitment offer Write down three good moments a day",
+    "commitment partly c3k -m 'Two of three'",
+    "commitment renegotiate c3k --due 'in 2 weeks'",
+    "commitment show c3k",
+    "commitment withdraw c3k",
     "completions bash",
     "config set editor nano",
     "conflict keep g3k 2",
     "demo --headless",
+    "done c3k",
     "feedback ask My questions in the last session",
     "feedback give keep Your silences give me time",
     "feedback respond f3k --thanks",
@@ -51,14 +66,17 @@ const EXAMPLES: [&str; 40] = [
     "relay set https://relay.example",
     "relay token -",
     "search half marathon",
+    "unarchive n3k",
 ];
 
 /// What somebody may have typed for an option that is called otherwise.
-const OPTIONS: [(&str, &str); 10] = [
+const OPTIONS: [(&str, &str); 12] = [
     ("--day", "--on"),
     ("--date", "--on"),
     ("--when", "--on"),
     ("--due", "--horizon"),
+    ("--until", "--due"),
+    ("--by", "--due"),
     ("--until", "--horizon"),
     ("--text", "--message"),
     ("--body", "--message"),
@@ -68,7 +86,7 @@ const OPTIONS: [(&str, &str); 10] = [
 ];
 
 /// What somebody may type who wants to take something away.
-const REMOVALS: [&str; 6] = ["delete", "del", "remove", "rm", "archive", "trash"];
+const REMOVALS: [&str; 6] = ["delete", "del", "remove", "rm", "erase", "trash"];
 
 /// Letters of a word that has to begin as another one to be taken for it.
 const STEM: usize = 3;
@@ -122,7 +140,7 @@ impl Refusal {
                 let hint = match (option, said(ContextKind::SuggestedArg)) {
                     (Some((_, option)), _) => format!("did you mean {option}?"),
                     (None, _) if typed == "--private" => {
-                        "only notes can be private: `alliance note add <title> --private`".to_owned()
+                        "that cannot be private; a note can: `alliance note add <title> --private`".to_owned()
                     }
                     // clap takes almost any word for another one.
                     (None, Some(like)) if typed.starts_with("--") && !begins_alike(&typed[2..], &like) => {
@@ -143,13 +161,14 @@ fn instead_of_removing(path: &[String], typed: &str) -> Option<String> {
         return None;
     }
     let helps = match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => "`alliance goal release <id>` lets go of a goal; ",
-        ["goal"] => "`alliance goal release <id>` lets go of it, and lists leave it out; ",
-        ["note"] => "`alliance note edit <id>` changes it; ",
+        [] => "`alliance archive <id>` puts it where lists leave it out; ",
+        ["goal"] => "`alliance goal release <id>` lets go of it, `alliance archive <id>` puts it out of sight; ",
+        ["commitment"] => "`alliance commitment let-go <id>` lets go of it, `withdraw <id>` takes back an offer; ",
+        ["note" | "feedback"] => "`alliance archive <id>` puts it where lists leave it out; ",
         ["goal", "milestone"] => return Some("did you mean `alliance goal milestone remove`?".to_owned()),
         _ => return None,
     };
-    Some(format!("{helps}nothing that was made can be taken away yet"))
+    Some(format!("{helps}nothing that was made is ever gone"))
 }
 
 /// The names of the command that was typed, without its arguments.
@@ -175,7 +194,7 @@ fn at(path: &[String]) -> Command {
 
 fn example(path: &[String]) -> Option<&'static str> {
     let path = path.join(" ");
-    EXAMPLES.into_iter().find(|example| example.strip_prefix(&path).is_some_and(|rest| rest.starts_with(' ')))
+    EXAMPLES.iter().copied().find(|example| example.strip_prefix(&path).is_some_and(|rest| rest.starts_with(' ')))
 }
 
 /// Commands that may be meant by a word, those first that lie where it was typed.
@@ -237,7 +256,7 @@ mod tests {
                 || command.get_groups().any(clap::ArgGroup::is_required_set);
             assert!(!needs || example(&words).is_some(), "{words:?} has no example");
         }
-        for example in EXAMPLES {
+        for example in EXAMPLES.iter().copied() {
             let words = iter::once("alliance").chain(example.split(' ')).map(|word| word.trim_matches('\''));
             // Words in quotation marks are one; that does not matter to commands that take several.
             let parsed = Args::try_parse_from(words);
@@ -273,12 +292,12 @@ mod tests {
         let hint = |line| refused(line).map(|(_, hint)| hint).unwrap_or_default();
         assert_eq!(
             hint("goal delete g3k"),
-            "`alliance goal release <id>` lets go of it, and lists leave it out; nothing that was made can be taken away yet"
+            "`alliance goal release <id>` lets go of it, `alliance archive <id>` puts it out of sight; nothing that was made is ever gone"
         );
-        for line in ["note remove n3k", "note archive n3k", "rm n3k", "delete n3k"] {
-            assert!(hint(line).contains("nothing that was made can be taken away yet"), "{line}: {}", hint(line));
+        for line in ["note remove n3k", "note trash n3k", "rm n3k", "delete n3k"] {
+            assert!(hint(line).contains("nothing that was made is ever gone"), "{line}: {}", hint(line));
         }
-        assert!(hint("note delete n3k").starts_with("`alliance note edit <id>` changes it; "));
+        assert!(hint("note delete n3k").starts_with("`alliance archive <id>` puts it"));
         assert_eq!(hint("goal milestone delete g3k 1"), "did you mean `alliance goal milestone remove`?");
     }
 
@@ -289,7 +308,7 @@ mod tests {
         let hint = |line| refused(line).map(|(_, hint)| hint).unwrap_or_default();
         assert_eq!(hint("goal list --day fri"), "", "clap says nothing false");
         assert_eq!(hint("history --since fri"), "`alliance history --help` shows what it takes");
-        assert!(hint("goal add Run --private").starts_with("only notes can be private"));
+        assert!(hint("goal add Run --private").starts_with("that cannot be private"));
         assert_eq!(hint("goal add Run --horizn may"), "", "clap says that");
     }
 }

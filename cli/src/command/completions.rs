@@ -204,7 +204,7 @@ fn place(typed: &[String]) -> Option<Place> {
             _ => None,
         }
     };
-    let kind = alliance_core::domain::KINDS.map(|kind| kind.name).into_iter().find(|kind| noun == Some(kind));
+    let kind = alliance_core::domain::KINDS.iter().map(|kind| kind.name).find(|kind| noun == Some(kind));
     Some(Place { belongs: belongs.unwrap_or_else(next)?, kind, profile, alliance })
 }
 

@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, ops::Not};
 
 use alliance_core::{
-    app::{self, AppError, ItemRef, Profile},
+    app::{self, AppError, Intent, ItemRef, Place, Profile},
     document::TextEdit,
-    domain::{feedback, goal, note},
+    domain::{self, alliance, goal},
 };
 use alliance_replica::id::SpaceId;
+use jiff::civil::Date;
 use serde::Serialize;
 
 use super::{Context, alliance::State, conflict};
@@ -132,6 +133,9 @@ pub struct List {
     /// Which kind was asked for.
     #[serde(skip)]
     pub kind: &'static str,
+    /// The day that it is, for what has a date.
+    #[serde(skip)]
+    pub today: Option<Date>,
 }
 
 /// An item in a list.
@@ -160,13 +164,40 @@ pub struct Row {
     /// Its other fields; in lists, the beginning of its texts.
     #[serde(flatten)]
     pub fields: BTreeMap<String, String>,
+    /// What was said of it one after the other, by the name of the list.
+    #[serde(flatten)]
+    pub said: BTreeMap<String, Vec<Said>>,
+    /// Whether it is archived, if somebody archived it: not if somebody wrote to it since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archived: Option<bool>,
+    /// Who archived it: `you`, or the other's name.
+    #[serde(skip)]
+    pub archived_by: Option<String>,
     /// Of feedback, what the request is called that it answers.
     #[serde(skip)]
     pub asked_for: Option<String>,
 }
 
+/// One of the things that were said of an item.
+#[derive(Serialize, Debug)]
+pub struct Said {
+    /// By whom: `you`, or the other's name.
+    pub by: Option<String>,
+    /// On which day.
+    pub day: Option<String>,
+    /// The words.
+    pub words: String,
+}
+
+impl From<app::Said> for Said {
+    fn from(said: app::Said) -> Self {
+        Self { by: said.by.map(conflict::name), day: said.day, words: said.words }
+    }
+}
+
 impl From<app::Summary> for Row {
     fn from(summary: app::Summary) -> Self {
+        let list = |(name, said): (String, Vec<app::Said>)| (name, said.into_iter().map(Said::from).collect());
         Self {
             id: summary.item.item.to_string(),
             short: summary.short,
@@ -178,6 +209,9 @@ impl From<app::Summary> for Row {
             choices: summary.choices,
             progress: summary.progress.map(Progress::from),
             fields: fields(summary.fields.into_iter().chain(summary.texts)),
+            said: summary.said.into_iter().map(list).collect(),
+            archived: summary.archived.as_ref().map(|it| it.stands),
+            archived_by: summary.archived.and_then(|it| it.by).map(conflict::name),
             asked_for: summary.asked_for,
         }
     }
@@ -236,7 +270,8 @@ impl From<app::Progress> for Progress {
 }
 
 /// Names in JSON that mean the same for every kind.
-const TAKEN: [&str; 12] = [
+const TAKEN: [&str; 13] = [
+    "archived",
     "id",
     "short",
     "kind",
@@ -290,7 +325,7 @@ pub fn list(context: &Context<'_>, kind: &'static str, all: bool) -> Result<List
     let rows: Vec<_> = profile.list(space, kind, all)?.into_iter().map(Row::from).collect();
     let over = if rows.is_empty() && !all { profile.list(space, kind, true)? } else { Vec::new() };
     let over = over.into_iter().filter_map(|row| row.status).collect();
-    Ok(List { rows, over, kind })
+    Ok(List { rows, over, kind, today: Some(context.env.today()?) })
 }
 
 /// Shows an item of a kind.
@@ -307,7 +342,7 @@ fn not_here(profile: &mut Profile, space: SpaceId, text: &str, error: AppError) 
     let AppError::NotFound { kind, .. } = &error else { return error.into() };
     let mut there = |space| Some(profile.find(space, None, text).and_then(|item| profile.item(&item)).ok()?.summary);
     if let Some(app::Summary { short, title, kind: is, .. }) = there(space) {
-        return match [goal::KIND.name, note::KIND.name, feedback::KIND.name].contains(&is.as_str()) && is != *kind {
+        return match domain::KINDS.iter().any(|it| it.name == is) && is != alliance::KIND.name && is != *kind {
             true => CliError::OtherKind { short, title, is, wanted: kind.clone() },
             false => error.into(),
         };
@@ -393,4 +428,39 @@ pub fn edited(
         }
     };
     Ok(TextEdit { from, text })
+}
+
+/// The profile, and the item of a kind that a person typed, to change it.
+pub fn open(context: &Context<'_>, kind: &'static str, text: &str) -> Result<(Profile, ItemRef), CliError> {
+    let mut profile = context.profile()?;
+    let (_, item) = find(context, &mut profile, Some(kind), text)?;
+    Ok((profile, item))
+}
+
+/// Carries an intent out on an item.
+pub fn change(
+    context: &Context<'_>,
+    profile: &mut Profile,
+    item: &ItemRef,
+    verb: &'static str,
+    intent: impl Into<Intent>,
+) -> Result<Done, CliError> {
+    Ok(Done::new(verb, profile.change(item, &intent.into(), &mut context.outside().world())?))
+}
+
+/// Makes an item.
+pub fn add(
+    context: &Context<'_>,
+    profile: &mut Profile,
+    place: Place,
+    verb: &'static str,
+    intent: impl Into<Intent>,
+) -> Result<Done, CliError> {
+    Ok(Done::new(verb, profile.add(place, &intent.into(), &mut context.outside().world())?))
+}
+
+/// A text as it was typed, to be written over what is there.
+pub fn over(context: &Context<'_>, typed: Option<String>) -> Result<Option<TextEdit>, CliError> {
+    let text = typed.map(|typed| text(context, typed)).transpose()?;
+    Ok(text.map(|text| TextEdit { from: None, text }))
 }

@@ -1,13 +1,14 @@
 //! `alliance today`: the same page for both, whatever their roles.
 
 use alliance_core::app;
+use jiff::civil::Date;
 use serde::Serialize;
 
 use super::{
     Answer, Context,
     alliance::{self, State},
     conflict::{self, Choice},
-    item::Row,
+    item::{Named, Row, Said},
     status::Held,
 };
 use crate::error::CliError;
@@ -27,6 +28,10 @@ pub struct Today {
     pub goals: Vec<Row>,
     /// The other person's goals that are under way.
     pub other_goals: Vec<Row>,
+    /// Commitments that are not over, and offers.
+    pub commitments: Vec<Row>,
+    /// What the other person asked of commitments of one's own: shown on one day.
+    pub asked: Vec<Asked>,
     /// What the other person said or asked and waits for an answer.
     pub feedback: Vec<Row>,
     /// Notes that changed last.
@@ -41,19 +46,36 @@ pub struct Today {
     /// What is kept here until one is let in.
     #[serde(skip)]
     pub held: Option<Held>,
+    /// The day that it is.
+    #[serde(skip)]
+    pub day: Option<Date>,
+}
+
+/// A question about a commitment.
+#[derive(Serialize, Debug)]
+pub struct Asked {
+    /// The commitment.
+    #[serde(flatten)]
+    pub item: Named,
+    /// The question.
+    pub asked: Said,
 }
 
 /// Shows what is going on.
 pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let mut profile = context.profile()?;
     let space = context.space(&mut profile)?;
-    let app::Today { alliance, goals, other_goals, feedback, notes, all_notes, choices } = profile.today(space)?;
+    let day = context.env.today()?;
+    let asked = profile.asked(space, &day.to_string())?;
+    let app::Today { alliance, goals, other_goals, commitments, feedback, notes, all_notes, choices } =
+        profile.today(space)?;
     let more_notes = all_notes.saturating_sub(notes.len());
     let held = Held::of(&mut profile, &alliance)?;
     let alliance::Row { id, title, other, state, .. } = alliance.into();
     let rows = |summaries: Vec<app::Summary>| summaries.into_iter().map(Row::from).collect();
     let (goals, other_goals) = (rows(goals), rows(other_goals));
     let (feedback, notes, conflicts) = (rows(feedback), rows(notes), conflict::shown(choices));
+    let asked = asked.into_iter().map(|(item, asked)| Asked { item: item.into(), asked: asked.into() }).collect();
     Ok(Answer::Today(Today {
         id,
         title,
@@ -61,11 +83,14 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
         state,
         goals,
         other_goals,
+        commitments: rows(commitments),
+        asked,
         feedback,
         notes,
         more_notes,
         conflicts,
         unrecoverable: profile.needs_second_holder()?,
         held,
+        day: Some(day),
     }))
 }

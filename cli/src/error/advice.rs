@@ -166,6 +166,8 @@ fn rule(error: &RuleError) -> Advice {
         RuleError::NoneSuch { .. } => {
             ("not_found", Exit::NotFound, Some("`alliance goal show <id>` shows them with their numbers".to_owned()))
         }
+        RuleError::NobodyElse => usage("`alliance invite` lets the other person in"),
+        RuleError::StandsSo { .. } => usage("`alliance history <id>` shows how it came to that"),
         RuleError::OnlyShown => usage("install the newest `alliance`"),
     }
 }

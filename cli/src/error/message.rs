@@ -9,7 +9,7 @@ use crate::{command::sync, net::relay::NetError, render};
 
 /// A kind as it is spoken of.
 pub(super) fn one(kind: &str) -> String {
-    if kind == "feedback" { kind.to_owned() } else { format!("a {kind}") }
+    render::spoken::one(kind)
 }
 
 /// Where something is.

@@ -64,6 +64,8 @@ fn every_app_error() -> Vec<AppError> {
         RuleError::NoRequest,
         RuleError::NotADay { field: "date" },
         RuleError::NoneSuch { field: "milestone", text: "km".to_owned() },
+        RuleError::NobodyElse,
+        RuleError::StandsSo { stands: "taken back".to_owned() },
         RuleError::OnlyShown,
     ];
     all.extend(rules.map(AppError::from));

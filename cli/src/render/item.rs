@@ -1,14 +1,15 @@
 //! Items of every kind: rows, whole items, what a change did, and choices between values.
 
-use alliance_core::domain::{alliance, feedback};
+use alliance_core::domain::{self, alliance, feedback};
 
-use super::{Cell, FAINT, ID, LOOK, Page, STRONG, cell, count, in_alliance, plain, styled};
+use super::{Cell, FAINT, ID, LOOK, Page, STRONG, cell, commitment, count, in_alliance, plain, spoken, styled};
 use crate::{
     command::{
         alliance::State,
+        archive::ARCHIVED,
         conflict::{self, Choice, Value},
         feedback::ASKED,
-        item::{Audience, Done, Item, List, Milestone, Progress, Rating, Row},
+        item::{Audience, Done, Item, List, Milestone, Progress, Rating, Row, Said},
     },
     when,
 };
@@ -22,9 +23,9 @@ pub fn done(done: &Done, page: &mut Page) {
     }
     let Done { verb, kind, .. } = done;
     let said = done.said.as_ref().map(|said| format!(", {said}")).unwrap_or_default();
-    let article = if kind == "feedback" { "" } else { "a " };
+    let one = spoken::one(kind);
     page.talk(&match &done.audience {
-        None => format!("{verb}{said}: {article}{kind} that only you have."),
+        None => format!("{verb}{said}: {one} that only you have."),
         Some(audience) if done.stays => format!("{verb}{said}: {}.", seen_by(verb, kind, done.owner, audience)),
         Some(audience) => {
             format!("{verb}{said}: {}. `alliance sync` exchanges it.", seen_by(verb, kind, done.owner, audience))
@@ -56,7 +57,7 @@ fn seen_by(verb: &str, kind: &str, owner: &str, audience: &Audience) -> String {
         "you" => format!("your {kind}"),
         "them" => format!("the {kind} of {}", other.as_deref().unwrap_or("the other person")),
         _ if kind == alliance::KIND.name => return format!("what the alliance itself is, for {}", people(audience)),
-        _ => return format!("a {kind} for {}", people(audience)),
+        _ => return format!("{} for {}", spoken::one(kind), people(audience)),
     };
     format!("{whose}, seen by {}", people(audience))
 }
@@ -92,23 +93,33 @@ pub fn preview(title: &str, body: &str, people: &str) -> String {
 
 /// Items of one kind.
 pub fn list(list: &List, page: &mut Page) {
-    let List { rows: items, over, kind } = list;
+    let List { rows: items, over, kind, today } = list;
     if *kind == "feedback" {
         if items.is_empty() {
-            page.talk("No feedback yet. `alliance feedback give keep <words>` gives some, `feedback ask <about>` asks for it.");
+            page.talk(&format!("No feedback yet. {}", spoken::begin(kind)));
         }
         feedbacks(items, page);
         return;
     }
+    if *kind == ARCHIVED {
+        if items.is_empty() {
+            page.talk("Nothing is archived. `alliance archive <id>` puts something where lists leave it out.");
+        }
+        page.table_cutting(2, items.iter().map(with_kind).collect());
+        return;
+    }
+    if *kind == domain::commitment::KIND.name && !items.is_empty() {
+        return commitment::rows(items, *today, page);
+    }
     if items.is_empty() {
         page.talk(&match over.len() as u64 {
-            0 => format!("No {kind}s yet. `alliance {kind} add <title>` makes one."),
+            0 => format!("No {} yet. {}", spoken::several(kind), spoken::begin(kind)),
             number => {
                 let is = if number == 1 { "is" } else { "are" };
                 let every = |status: &str| over.iter().all(|it| it == status);
-                let how = ["reached", "released"].into_iter().find(|status| every(status));
-                let number = count(number, kind, &format!("{kind}s"));
-                format!("{number} {is} {}: `alliance {kind} list --all`", how.unwrap_or("reached or released"))
+                let how = over.iter().map(String::as_str).find(|status| every(status));
+                let number = count(number, kind, &spoken::several(kind));
+                format!("{number} {is} {}: `alliance {kind} list --all`", how.unwrap_or(spoken::over(kind)))
             }
         });
     }
@@ -120,10 +131,22 @@ pub fn rows(rows: &[Row], page: &mut Page) {
     page.table_cutting(1, rows.iter().map(row).collect());
 }
 
+/// A row among those of other kinds.
+fn with_kind(of: &Row) -> Vec<Cell> {
+    let mut cells = row(of);
+    cells.insert(1, styled(&of.kind, FAINT));
+    cells
+}
+
 fn row(row: &Row) -> Vec<Cell> {
     let mut marks = Vec::new();
     if row.private {
         marks.push("private".to_owned());
+    }
+    match row.archived {
+        Some(true) => marks.push("archived".to_owned()),
+        Some(false) => marks.push("back from the archive".to_owned()),
+        None => {}
     }
     if row.choices > 0 {
         marks.push(count(row.choices as u64, "choice", "choices"));
@@ -162,7 +185,9 @@ pub fn item(item: &Item, page: &mut Page) {
     if let Some(status) = &row.status {
         fact("status", status);
     }
-    for (name, value) in row.fields.iter().filter(|(name, value)| !texts.contains(name) && !value.is_empty()) {
+    let is_quiet = |name: &str| domain::commitment::QUIET.contains(&name) && row.kind == domain::commitment::KIND.name;
+    let facts_of = |(name, value): &(&String, &String)| !texts.contains(*name) && !value.is_empty() && !is_quiet(name);
+    for (name, value) in row.fields.iter().filter(facts_of) {
         if name == feedback::ASKED_FOR {
             fact(name, row.asked_for.as_deref().unwrap_or("something that is not here"));
         } else {
@@ -183,6 +208,11 @@ pub fn item(item: &Item, page: &mut Page) {
         false => "both of you",
     };
     fact("seen by", seen_by);
+    if let Some(archived) = row.archived {
+        let who = row.archived_by.as_deref().unwrap_or("somebody");
+        let (had, but) = if archived { ("", "") } else { ("had ", "; somebody wrote to it since, so it is back") };
+        fact("archived", &format!("{who} {had}archived it{but}"));
+    }
     page.table(facts);
     for (name, text) in row.fields.iter().filter(|(name, text)| texts.contains(name) && !text.is_empty()) {
         page.gap();
@@ -194,10 +224,24 @@ pub fn item(item: &Item, page: &mut Page) {
     if let Some(its) = &row.progress {
         progress(its, page);
     }
+    for (name, said) in row.said.iter().filter(|(_, said)| !said.is_empty()) {
+        page.gap();
+        page.line([styled(super::field(name), FAINT)]);
+        said.iter().for_each(|said| self::said(said, page));
+    }
     if !conflicts.is_empty() {
         page.gap();
         choices(conflicts, None, page);
     }
+}
+
+/// Something that was said, with who and when; further lines further in.
+fn said(said: &Said, page: &mut Page) {
+    let day = said.day.as_deref().and_then(|day| day.parse().ok()).map(when::shown).unwrap_or_default();
+    let by = said.by.as_deref().map(super::name).unwrap_or_default();
+    let mut lines = said.words.lines();
+    page.line([cell(day), styled(by, FAINT), cell(lines.next().unwrap_or_default())]);
+    lines.for_each(|line| page.line([cell(format!("    {line}"))]));
 }
 
 /// How far a goal has come; nothing if nobody said anything of it.
@@ -285,12 +329,14 @@ mod tests {
             progress: None,
             position: None,
             asked_for: None,
+            said: std::collections::BTreeMap::new(),
+            archived: None,
         }
     }
 
     fn list() -> Answer {
         let rows = vec![summary(1, "Run a half marathon", false).into(), summary(2, "Sleep", true).into()];
-        Answer::Items(item::List { rows, over: Vec::new(), kind: "goal" })
+        Answer::Items(item::List { rows, over: Vec::new(), kind: "goal", today: None })
     }
 
     fn whole() -> Answer {
@@ -305,7 +351,7 @@ mod tests {
         insta::assert_snapshot!("list_plain", seen(&list(), Layout::Plain).replace('\t', "⇥"));
         let empty = |over: &[&str]| {
             let over = over.iter().map(|status| (*status).to_owned()).collect();
-            seen(&Answer::Items(item::List { rows: Vec::new(), over, kind: "goal" }), Layout::Plain)
+            seen(&Answer::Items(item::List { rows: Vec::new(), over, kind: "goal", today: None }), Layout::Plain)
         };
         insta::assert_snapshot!("list_empty", empty(&[]));
         insta::assert_snapshot!("list_all_over", [empty(&["reached"]), empty(&["reached", "released"])].concat());

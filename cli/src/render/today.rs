@@ -1,6 +1,6 @@
 //! Today: the same page for both.
 
-use super::{LOOK, Page, STRONG, alliance, count, item, recovery, status, styled};
+use super::{LOOK, Page, STRONG, alliance, commitment, count, item, recovery, status, styled};
 use crate::command::{
     alliance::{Row, State},
     item::Row as ItemRow,
@@ -16,15 +16,31 @@ pub fn today(today: &Today, page: &mut Page) {
         state,
         goals,
         other_goals,
+        commitments,
+        asked,
         feedback,
         notes,
         more_notes,
         conflicts,
         unrecoverable,
         held,
+        day,
     } = today;
     let row = Row { id: id.clone(), title: title.clone(), other: other.clone(), state: *state, current: true };
     alliance::heading(&row, page);
+    if !asked.is_empty() {
+        page.gap();
+        page.line([styled("Asked of you", STRONG)]);
+        asked.iter().for_each(|it| commitment::asked(it, page));
+        page.talk(
+            "`alliance commitment check-in <id> well|so-so|stuck` answers, `commitment mute <id>` asks for quiet.",
+        );
+    }
+    if !commitments.is_empty() {
+        page.gap();
+        page.line([styled("Commitments", STRONG)]);
+        commitment::rows(commitments, *day, page);
+    }
     section("Goals", goals, page);
     let theirs = other.as_deref().map_or_else(|| "Other goals".to_owned(), |other| format!("Goals of {other}"));
     section(&theirs, other_goals, page);
@@ -43,7 +59,8 @@ pub fn today(today: &Today, page: &mut Page) {
         page.line([styled(format!("{fields} more than one value"), LOOK)]);
         page.talk("`alliance conflict list` shows them.");
     }
-    if goals.is_empty() && other_goals.is_empty() && feedback.is_empty() && notes.is_empty() {
+    let is_empty = [goals, other_goals, commitments, feedback, notes].into_iter().all(Vec::is_empty);
+    if is_empty {
         page.talk(
             "Nothing here yet. `alliance goal add <title>` and `alliance note add <title> -m <text>` are a beginning.",
         );

@@ -6,7 +6,7 @@
 use super::{
     AppError, Done, ItemRef, Owner, Profile, Summary, World,
     intent::{self, Target},
-    query::Seen,
+    seen::Seen,
 };
 use crate::{
     domain::{

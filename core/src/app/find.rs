@@ -4,7 +4,8 @@ use alliance_replica::id::{ItemId, SpaceId};
 
 use super::{
     AppError, Candidate, ItemRef, Profile,
-    query::{self, Seen, Summary},
+    query::{self, Summary},
+    seen::Seen,
     undo,
 };
 use crate::{

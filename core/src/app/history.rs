@@ -6,11 +6,12 @@ use alliance_replica::id::{ItemId, MemberId, SpaceId};
 
 use super::{
     AppError, Documents, ItemRef, Profile, Who, intent,
-    query::{self, Seen, Summary},
+    query::{self, Summary},
+    seen::Seen,
 };
 use crate::{
-    document::{ActorPrefix, Authors, DocId, Past, Preimage, Writer},
-    domain::{self, feedback, goal},
+    document::{ActorPrefix, Authors, DocId, Past, Preimage, Scalar, Writer},
+    domain::{self, archive::ARCHIVED, feedback, goal},
     store::Tx,
     view::{self, Became, Grain, Stretch},
 };
@@ -215,9 +216,14 @@ fn chapter(tx: &Tx<'_>, documents: &mut Documents, seen: &Seen, found: &Found) -
     for (_, became) in fields.iter_mut().filter(|(field, _)| matches!(field.as_str(), "milestones" | "ticked")) {
         without_places(became);
     }
+    let archived = fields.remove(ARCHIVED);
     fields.retain(|field, _| !domain::is_inner(preimage.kind.as_str(), field));
     if let Some(became) = fields.get_mut(feedback::ASKED_FOR) {
         with_titles(tx, &item, became)?;
+    }
+    if let Some(Became::Value { before, after }) = archived {
+        let said = |values: Vec<Scalar>| values.first().map(|_| Scalar::Flag(true)).into_iter().collect();
+        fields.insert(ARCHIVED.to_owned(), Became::Value { before: said(before), after: said(after) });
     }
     Ok(Chapter {
         day: *day,

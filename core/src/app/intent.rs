@@ -11,31 +11,17 @@ use rand_core::CryptoRng;
 use super::{
     AllianceInfo, AppError, Choice, ItemRef, Owner, Profile, World,
     documents::Documents,
-    find, profile,
-    query::{self, Seen},
-    renewal, seal,
+    find, profile, query, renewal, seal,
+    seen::Seen,
     space::Space,
     undo::{self, Wrote},
 };
 use crate::{
     document::{DocId, Editor, KindName, Preimage, Writer},
-    domain::{Facets, Plan, RuleError, alliance, feedback, goal, note},
-    store::{SpaceRow, StoreError, Tx},
+    domain::{self, At, Facets, Intent, Plan, RuleError, alliance, archive, feedback},
+    store::{ARCHIVED, SpaceRow, StoreError, Tx},
     view,
 };
-
-/// What a person does, a kind.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Intent {
-    /// To a note.
-    Note(note::Intent),
-    /// To a goal.
-    Goal(goal::Intent),
-    /// To feedback.
-    Feedback(feedback::Intent),
-    /// To the alliance itself.
-    Alliance(alliance::Intent),
-}
 
 /// Where a new item goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,9 +75,9 @@ impl Profile {
                 Place::Alliance(space) => tx.space(&space)?.ok_or(AppError::UnknownSpace)?,
                 Place::Personal => personal_row(tx)?,
             };
-            let owner = intent.owner(row.member);
-            let target = Target::new(&row, intent.kind(), owner, world.rng);
-            let plan = intent.plan(owner, row.member, &Facets::new())?;
+            let owner = intent.owner(row.member, other(tx, &row)?)?;
+            let target = Target::new(&row, intent.kind().name, owner, world.rng);
+            let plan = intent.plan(&At { owner, me: row.member, facets: &Facets::new() })?;
             if let Intent::Feedback(feedback::Intent::Give(feedback::Give { asked_for: Some(request), .. })) = intent {
                 check_request(tx, &ItemRef { space: target.space, item: *request }, row.member)?;
             }
@@ -105,12 +91,12 @@ impl Profile {
         let Self { store, documents, .. } = self;
         let result = store.write(|tx| {
             let target = Target::existing(tx, item)?;
-            if target.preimage.kind.as_str() != intent.kind() {
-                let (kind, text) = (intent.kind().to_owned(), item.item.to_string());
+            if target.preimage.kind.as_str() != intent.kind().name {
+                let (kind, text) = (intent.kind().name.to_owned(), item.item.to_string());
                 return Err(AppError::NotFound { kind, text, like: Vec::new() });
             }
             let facets = documents.facets(tx, &target.space, &target.preimage, target.item)?;
-            let plan = intent.plan(target.preimage.owner, target.member, &facets)?;
+            let plan = intent.plan(&At { owner: target.preimage.owner, me: target.member, facets: &facets })?;
             let before = query::choices_of(tx, item)?;
             let done = finish(tx, documents, &target, &plan, world)?;
             let after = query::choices_of(tx, item)?;
@@ -120,45 +106,72 @@ impl Profile {
         self.settle(result)
     }
 
-    /// Copies a note into an alliance, where both can see it. A private note knows its copies; no copy knows its source.
+    /// Copies a note of one's own, or what starts private, into an alliance, where both can see it. A private item knows
+    /// its copies; no copy knows its source.
     pub fn share(&mut self, item: &ItemRef, into: SpaceId, world: &mut World<'_>) -> Result<Done, AppError> {
         let Self { store, documents, .. } = self;
         let result = store.write(|tx| {
             let source = Target::existing(tx, item)?;
-            if source.preimage.kind.as_str() != note::KIND.name {
-                return Err(AppError::NotShareable { kind: source.preimage.kind.as_str().to_owned() });
-            }
+            let kind =
+                domain::kind(source.preimage.kind.as_str()).filter(|kind| domain::copy::SHAREABLE.contains(kind));
+            let not_shareable = || AppError::NotShareable { kind: source.preimage.kind.as_str().to_owned() };
+            let kind = kind.ok_or_else(not_shareable)?;
             if source.space == into {
                 return Err(AppError::SharedAlready { title: query::read_row(tx, item)?.title });
             }
+            let owner = source.preimage.owner;
+            if owner.is_some_and(|owner| owner != source.member) {
+                return Err(not_shareable());
+            }
             let facets = documents.facets(tx, &source.space, &source.preimage, source.item)?;
-            let copy = note::copy(&facets);
             let row = tx.space(&into)?.ok_or(AppError::UnknownSpace)?;
-            let target = Target::new(&row, note::KIND.name, None, world.rng);
-            // Where somebody else reads the note, they need not know who else does.
+            let copy = domain::copy::copy(kind, &facets, owner, source.member, row.member);
+            let target = Target::new(&row, kind.name, owner.map(|_| row.member), world.rng);
+            // Where somebody else reads the item, they need not know who else does.
             if tx.space(&source.space)?.is_some_and(|row| row.kind == SpaceKind::Personal) {
-                let kept = note::copied(&facets, target.item);
+                let kept = domain::copy::copied(&facets, target.item);
                 write(tx, documents, &source, &kept, world)?;
             }
-            finish(tx, documents, &target, &note::Intent::Add(copy).plan()?, world)
+            finish(tx, documents, &target, &copy, world)
         });
         self.settle(result)
     }
 
-    /// The copies of a note that there are in an alliance.
+    /// The copies of an item that there are in an alliance.
     pub fn copies(&mut self, item: &ItemRef, space: SpaceId) -> Result<Vec<Done>, AppError> {
         let Self { store, documents, .. } = self;
         store.read(|tx| {
             let source = Target::existing(tx, item)?;
             let facets = documents.facets(tx, &source.space, &source.preimage, source.item)?;
             let mut copies = Vec::new();
-            for item in note::copies(&facets) {
+            for item in domain::copy::copies(&facets) {
                 if tx.row(&space, &item)?.is_some() {
                     copies.push(done(tx, &ItemRef { space, item }, false)?);
                 }
             }
             Ok(copies)
         })
+    }
+
+    /// Puts an item where lists leave it out, or takes it back.
+    pub fn archive(&mut self, item: &ItemRef, archive: bool, world: &mut World<'_>) -> Result<Done, AppError> {
+        let Self { store, documents, .. } = self;
+        let result = store.write(|tx| {
+            let target = Target::existing(tx, item)?;
+            if !query::is_shown(target.preimage.kind.as_str()) {
+                let text = item.item.to_string();
+                return Err(AppError::NotFound { kind: "item".to_owned(), text, like: Vec::new() });
+            }
+            let facets = documents.facets(tx, &target.space, &target.preimage, target.item)?;
+            let stands = archive::archived(&facets).is_some_and(|it| it.stands);
+            let plan = match archive {
+                true if stands => Plan::default(),
+                true => archive::archive(&facets),
+                false => archive::restore(),
+            };
+            finish(tx, documents, &target, &plan, world)
+        });
+        self.settle(result)
     }
 
     /// Chooses one of several values of an item's fields, by its number; returns what there was to choose between, too.
@@ -191,33 +204,12 @@ fn check_request(tx: &Tx<'_>, request: &ItemRef, me: MemberId) -> Result<(), App
     }
 }
 
-impl Intent {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Note(_) => note::KIND.name,
-            Self::Goal(_) => goal::KIND.name,
-            Self::Feedback(_) => feedback::KIND.name,
-            Self::Alliance(_) => alliance::KIND.name,
-        }
+/// The other person of an alliance, once they are known.
+fn other(tx: &Tx<'_>, row: &SpaceRow) -> Result<Option<MemberId>, AppError> {
+    if row.kind == SpaceKind::Personal {
+        return Ok(None);
     }
-
-    /// Whose a new item is.
-    fn owner(&self, me: MemberId) -> Option<MemberId> {
-        match self {
-            Self::Goal(intent) => intent.owner(me),
-            Self::Feedback(_) => Some(me),
-            Self::Note(_) | Self::Alliance(_) => None,
-        }
-    }
-
-    fn plan(&self, owner: Option<MemberId>, me: MemberId, facets: &Facets<'_>) -> Result<Plan, AppError> {
-        Ok(match self {
-            Self::Note(intent) => intent.plan()?,
-            Self::Goal(intent) => intent.plan(owner, me, facets)?,
-            Self::Feedback(intent) => intent.plan(owner, me)?,
-            Self::Alliance(intent) => intent.plan(me)?,
-        })
-    }
+    Ok(query::names(tx, &row.space)?.into_keys().find(|member| *member != row.member))
 }
 
 impl Target {
@@ -356,7 +348,10 @@ fn write_row_of(
     }
     let row = row.brief();
     let json = serde_json::to_string(&row).map_err(|_| StoreError::Damaged { what: "a row of the view" })?;
-    let status = row.status.as_deref().unwrap_or_default();
+    let status = match row.archived {
+        Some(view::Archived { stands: true, .. }) => ARCHIVED,
+        _ => row.status.as_deref().unwrap_or_default(),
+    };
     tx.put_row(space, &item, preimage.kind.as_str(), status, row.conflicts.len(), &json)?;
     Ok(row)
 }

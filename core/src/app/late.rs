@@ -20,6 +20,7 @@ use super::{
     documents::Documents,
     intent, query,
     receive::loaded,
+    seen::Seen,
     space::Space,
     status,
 };
@@ -197,7 +198,7 @@ fn summaries(
     space: &SpaceId,
     items: &BTreeSet<ItemId>,
 ) -> Result<BTreeMap<ItemId, Summary>, AppError> {
-    let seen = query::Seen::new(tx, *space)?;
+    let seen = Seen::new(tx, *space)?;
     let mut all = BTreeMap::new();
     for item in items {
         if tx.row(space, item)?.is_some_and(|row| query::is_shown(&row.kind)) {

@@ -7,20 +7,20 @@ use alliance_replica::{
     log::control::SpaceKind,
 };
 
-use super::{AllianceInfo, AllianceState, AppError, ItemRef, Profile, find::short, intent, parting, profile};
+use super::{
+    AllianceInfo, AllianceState, AppError, ItemRef, Profile, intent, parting, profile,
+    seen::{Seen, in_order, words},
+};
 use crate::{
     document::{ChangeHash, TextEdit, Writer},
     domain::{
-        self, Holds, Own, alliance, feedback,
+        self, alliance,
         goal::{self, Level, Milestone, Rating},
         typing,
     },
     store::{StoreError, StoredRow, Tx},
     view,
 };
-
-/// Most rows that a page shows.
-const PAGE: usize = 10_000;
 
 /// Whose an item is, seen from here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,6 +71,30 @@ pub struct Summary {
     pub position: Option<i64>,
     /// Of feedback, what the request is called that it answers, if that is here.
     pub asked_for: Option<String>,
+    /// What was said of it one after the other, by the name of the list; in a list of each member by day.
+    pub said: BTreeMap<String, Vec<Said>>,
+    /// Whether it is archived, if somebody archived it, and who did.
+    pub archived: Option<Archived>,
+}
+
+/// One of the things that were said of an item.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Said {
+    /// By whom; none if both may write there.
+    pub by: Option<Who>,
+    /// On which day, `2026-11-22`, if it is known.
+    pub day: Option<String>,
+    /// The words.
+    pub words: String,
+}
+
+/// That somebody archived an item.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Archived {
+    /// True if it stands; false if somebody wrote to the item who did not know of it, or later.
+    pub stands: bool,
+    /// Who did, if it is known.
+    pub by: Option<Who>,
 }
 
 /// How far a goal has come.
@@ -135,15 +159,26 @@ impl Profile {
 
     /// The items of a kind: those of an alliance and one's own private ones, newest first. Goals are in the order to which
     /// they were moved, the other person's last; those that are reached or released are among them only if `all` are
-    /// wanted, or if one may choose between values in them.
+    /// wanted, or if one may choose between values in them; so it is with every kind whose items can be over. What is
+    /// archived is not among them.
     pub fn list(&mut self, space: SpaceId, kind: &str, all: bool) -> Result<Vec<Summary>, AppError> {
         self.store.read(|tx| {
             let seen = Seen::new(tx, space)?;
-            match kind == goal::KIND.name {
-                true if all => seen.goals(tx),
-                true => seen.goals_to_see(tx),
-                false => seen.rows(tx, Some(kind)),
-            }
+            let rows = match all || domain::kind(kind).is_none_or(|kind| kind.open.is_empty()) {
+                true => seen.live(tx, kind)?,
+                false => seen.to_see(tx, kind)?,
+            };
+            Ok(if kind == goal::KIND.name { in_order(rows) } else { rows })
+        })
+    }
+
+    /// What is archived in an alliance and in private, newest first.
+    pub fn archived(&mut self, space: SpaceId) -> Result<Vec<Summary>, AppError> {
+        self.store.read(|tx| {
+            let seen = Seen::new(tx, space)?;
+            let mut rows = tx.archived_rows(&seen.alliance)?;
+            rows.extend(tx.archived_rows(&seen.personal)?);
+            seen.summaries(tx, rows)
         })
     }
 
@@ -211,174 +246,6 @@ impl Profile {
     }
 }
 
-/// An alliance as one person sees it, with their private items beside it.
-pub(super) struct Seen {
-    pub(super) alliance: SpaceId,
-    pub(super) personal: SpaceId,
-    members: BTreeMap<SpaceId, MemberId>,
-    names: BTreeMap<MemberId, String>,
-}
-
-impl Seen {
-    pub(super) fn new(tx: &Tx<'_>, space: SpaceId) -> Result<Self, AppError> {
-        let rows = tx.spaces()?;
-        let personal = rows.iter().find(|row| row.kind == SpaceKind::Personal);
-        let personal = personal.ok_or(StoreError::Damaged { what: "the personal space" })?.space;
-        let names = names(tx, &space)?;
-        Ok(Self {
-            alliance: space,
-            personal,
-            members: rows.into_iter().map(|row| (row.space, row.member)).collect(),
-            names,
-        })
-    }
-
-    pub(super) fn rows(&self, tx: &Tx<'_>, kind: Option<&str>) -> Result<Vec<Summary>, AppError> {
-        self.some_rows(tx, kind, PAGE)
-    }
-
-    pub(super) fn some_rows(&self, tx: &Tx<'_>, kind: Option<&str>, limit: usize) -> Result<Vec<Summary>, AppError> {
-        let mut rows = tx.rows(&self.alliance, kind, limit)?;
-        if self.personal != self.alliance {
-            rows.extend(tx.rows(&self.personal, kind, limit)?);
-        }
-        self.summaries(tx, rows)
-    }
-
-    pub(super) fn open_goals(&self, tx: &Tx<'_>) -> Result<Vec<Summary>, AppError> {
-        let mut rows = Vec::new();
-        for space in [&self.alliance, &self.personal] {
-            rows.extend(tx.rows_with_status(space, goal::KIND.name, goal::OPEN, PAGE)?);
-        }
-        Ok(in_order(self.summaries(tx, rows)?))
-    }
-
-    /// All goals, in their order.
-    pub(super) fn goals(&self, tx: &Tx<'_>) -> Result<Vec<Summary>, AppError> {
-        Ok(in_order(self.rows(tx, Some(goal::KIND.name))?))
-    }
-
-    /// Open goals, and those in which one may choose between values: "reached" may be one of them.
-    fn goals_to_see(&self, tx: &Tx<'_>) -> Result<Vec<Summary>, AppError> {
-        let mut goals = self.open_goals(tx)?;
-        for space in [&self.alliance, &self.personal] {
-            let rows = tx.rows_with_choices(space)?.into_iter().filter(|row| row.kind == goal::KIND.name).collect();
-            goals.extend(self.summaries(tx, rows)?.into_iter().filter(|row| !is_open(row)));
-        }
-        Ok(in_order(goals))
-    }
-
-    pub(super) fn summaries(&self, tx: &Tx<'_>, rows: Vec<StoredRow>) -> Result<Vec<Summary>, AppError> {
-        self.each(tx, rows.into_iter().filter(|row| is_shown(&row.kind)))
-    }
-
-    pub(super) fn each(
-        &self,
-        tx: &Tx<'_>,
-        rows: impl IntoIterator<Item = StoredRow>,
-    ) -> Result<Vec<Summary>, AppError> {
-        rows.into_iter()
-            .map(|stored| self.summary(tx, ItemRef { space: stored.space, item: stored.item }, parse(&stored)?))
-            .collect()
-    }
-
-    pub(super) fn summary(&self, tx: &Tx<'_>, item: ItemRef, row: view::Row) -> Result<Summary, AppError> {
-        let owner = match row.owner {
-            // Who else could it belong to?
-            _ if row.private => Owner::Mine,
-            None => Owner::Both,
-            Some(owner) if self.members.get(&item.space) == Some(&owner) => Owner::Mine,
-            Some(_) => Owner::Theirs,
-        };
-        let (mut fields, mut texts) = (BTreeMap::new(), BTreeMap::new());
-        let is_goal = row.kind == goal::KIND.name;
-        let own = row.members.iter().flat_map(|own| own.fields.iter().map(|(name, shown)| (own.member, name, shown)));
-        let own = own.filter(|(member, name, _)| row.owner == Some(*member) || is_of_the_other(&row, name));
-        let own = own.map(|(_, name, shown)| (name, shown));
-        // Rows that an earlier program derived may have what is for programs alone.
-        let hidden = |name: &str| is_goal && view::is_progress(name) || domain::is_inner(&row.kind, name);
-        for (name, shown) in row.fields.iter().chain(own).filter(|(name, _)| !hidden(name)) {
-            let to = if is_text(&row.kind, name) { &mut texts } else { &mut fields };
-            let words = words(shown);
-            if !words.is_empty() {
-                to.insert(name.clone(), words);
-            }
-        }
-        let asked = fields.get(feedback::ASKED_FOR).filter(|_| row.kind == feedback::KIND.name);
-        let asked_for = asked.map(|request| title_of(tx, &item, request)).transpose()?.flatten();
-        let progress = is_goal.then(|| {
-            let view::Progress { levels, milestones, ratings } = view::progress(&row);
-            let ratings = ratings.into_iter().map(|(member, rating)| (self.who(&item, member), rating)).collect();
-            Progress { levels, milestones, ratings }
-        });
-        Ok(Summary {
-            item,
-            short: short(tx, &item, &row.kind)?,
-            kind: row.kind,
-            title: row.title,
-            status: row.status,
-            private: row.private,
-            owner,
-            choices: row.conflicts.len(),
-            fields,
-            texts,
-            progress,
-            position: row.position,
-            asked_for,
-        })
-    }
-
-    pub(super) fn who(&self, item: &ItemRef, member: MemberId) -> Who {
-        match self.members.get(&item.space) == Some(&member) {
-            true => Who::You,
-            false => Who::Them(self.names.get(&member).cloned().unwrap_or_default()),
-        }
-    }
-
-    pub(super) fn all_choices(&self, tx: &Tx<'_>) -> Result<Vec<Choice>, AppError> {
-        let mut choices = Vec::new();
-        for space in [self.alliance, self.personal] {
-            for stored in tx.rows_with_choices(&space)? {
-                let item = ItemRef { space: stored.space, item: stored.item };
-                choices.extend(self.choices(tx, &item, &parse(&stored)?)?);
-            }
-        }
-        Ok(choices)
-    }
-
-    pub(super) fn choices(&self, tx: &Tx<'_>, item: &ItemRef, row: &view::Row) -> Result<Vec<Choice>, AppError> {
-        let value = |choice: &view::Choice| ChoiceValue {
-            number: choice.number,
-            value: choice.value.to_string(),
-            by: choice.member.map(|member| self.who(item, member)),
-        };
-        let choice = |conflict: &view::Conflict| {
-            Ok(Choice {
-                item: *item,
-                short: short(tx, item, &row.kind)?,
-                kind: row.kind.clone(),
-                title: row.title.clone(),
-                field: conflict.field.clone(),
-                values: conflict.values.iter().map(value).collect(),
-            })
-        };
-        row.conflicts.iter().map(choice).collect()
-    }
-}
-
-/// Goals as they were moved, one's own and those of both before the other person's; those that nobody moved as they were.
-fn in_order(mut goals: Vec<Summary>) -> Vec<Summary> {
-    goals.sort_by_key(|goal| {
-        let moved = goal.position.map(|position| (position, goal.item.item));
-        (goal.owner == Owner::Theirs, moved.is_none(), moved)
-    });
-    goals
-}
-
-fn is_open(goal: &Summary) -> bool {
-    goal.status.as_deref().is_some_and(|status| goal::OPEN.contains(&status))
-}
-
 /// What one may choose in an item, as its row has it.
 pub(super) fn choices_of(tx: &Tx<'_>, item: &ItemRef) -> Result<Vec<Choice>, AppError> {
     let row = read_row(tx, item)?;
@@ -388,25 +255,6 @@ pub(super) fn choices_of(tx: &Tx<'_>, item: &ItemRef) -> Result<Vec<Choice>, App
 /// True for kinds that people see as items.
 pub(super) fn is_shown(kind: &str) -> bool {
     kind != alliance::KIND.name && !domain::is_for_programs(kind)
-}
-
-fn is_text(kind: &str, field: &str) -> bool {
-    let kind = domain::kind(kind);
-    kind.is_some_and(|kind| kind.all_fields().any(|it| it.name == field && it.holds == Holds::Text))
-}
-
-/// True for fields that whoever does not own an item says of it.
-fn is_of_the_other(row: &view::Row, field: &str) -> bool {
-    let own = domain::kind(&row.kind).map_or(&[][..], |kind| kind.own);
-    own.iter().any(|(whose, fields)| *whose == Own::Other && fields.iter().any(|it| it.name == field))
-}
-
-fn words(shown: &view::Shown) -> String {
-    match shown {
-        view::Shown::Nothing => String::new(),
-        view::Shown::One(value) => value.to_string(),
-        view::Shown::Many(values) => values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-    }
 }
 
 /// An alliance by its own item.

@@ -4,7 +4,8 @@ use alliance_replica::id::SpaceId;
 
 use super::{
     AppError, Documents, ItemRef, Profile, intent,
-    query::{self, Seen, Summary},
+    query::{self, Summary},
+    seen::Seen,
 };
 use crate::store::{Hit, Store};
 

@@ -2,11 +2,8 @@
 
 use alliance_replica::id::SpaceId;
 
-use super::{
-    AllianceInfo, AppError, Choice, Owner, Profile, Summary, profile,
-    query::{self, Seen},
-};
-use crate::domain::{feedback, note};
+use super::{AllianceInfo, AppError, Choice, Owner, Profile, Said, Summary, profile, query, seen::Seen};
+use crate::domain::{commitment, feedback, note};
 
 /// Notes on the page for the day.
 const NOTES: usize = 5;
@@ -20,6 +17,8 @@ pub struct Today {
     pub goals: Vec<Summary>,
     /// The other person's.
     pub other_goals: Vec<Summary>,
+    /// Commitments and offers that are not over.
+    pub commitments: Vec<Summary>,
     /// Feedback and requests for it from the other person that one has not answered.
     pub feedback: Vec<Summary>,
     /// Notes that changed last, newest first.
@@ -36,16 +35,62 @@ impl Profile {
         self.store.read(|tx| {
             let seen = Seen::new(tx, space)?;
             let (goals, other_goals) = seen.open_goals(tx)?.into_iter().partition(|goal| goal.owner != Owner::Theirs);
-            let mut notes = seen.some_rows(tx, Some(note::KIND.name), NOTES)?;
+            let mut notes = seen.some_live(tx, note::KIND.name, NOTES)?;
             notes.truncate(NOTES);
             let counts = [seen.alliance, seen.personal].map(|space| tx.count_rows(&space, note::KIND.name));
             let all_notes = counts.into_iter().sum::<Result<usize, _>>()?;
             let alliance = query::alliance(tx, &space, profile::current(tx)?)?;
-            let feedback = unanswered(seen.rows(tx, Some(feedback::KIND.name))?);
+            let feedback = unanswered(seen.live(tx, feedback::KIND.name)?);
             let choices = seen.all_choices(tx)?;
-            Ok(Today { alliance, goals, other_goals, feedback, notes, all_notes, choices })
+            let commitments = seen.open(tx, commitment::KIND.name)?;
+            Ok(Today { alliance, goals, other_goals, commitments, feedback, notes, all_notes, choices })
         })
     }
+
+    /// What the other person asked of one's commitments and one has not answered, for the page of a day, `2026-11-22`.
+    /// Each question is there on the first day on which somebody looks, and on no other; who looked is told to nobody.
+    pub fn asked(&mut self, space: SpaceId, day: &str) -> Result<Vec<(Summary, Said)>, AppError> {
+        let new = self.store.read(|tx| {
+            let mut new = Vec::new();
+            for item in Seen::new(tx, space)?.open(tx, commitment::KIND.name)? {
+                let Some(asked) = unanswered_question(&item) else { continue };
+                let number = item.said[commitment::ASKED].len();
+                let seen = tx.meta(&asked_key(&item))?.unwrap_or_default();
+                let seen = String::from_utf8_lossy(&seen).into_owned();
+                let (before, on) = seen.split_once(' ').unwrap_or(("0", ""));
+                let is_new = before.parse::<usize>().map_or(true, |before| before < number);
+                if is_new || on == day {
+                    new.push((item, asked, is_new.then_some(number)));
+                }
+            }
+            Ok::<_, AppError>(new)
+        })?;
+        if new.iter().any(|(.., number)| number.is_some()) {
+            self.store.write(|tx| {
+                for (item, _, number) in &new {
+                    if let Some(number) = number {
+                        tx.set_meta(&asked_key(item), format!("{number} {day}").as_bytes())?;
+                    }
+                }
+                Ok::<_, AppError>(())
+            })?;
+        }
+        Ok(new.into_iter().map(|(item, asked, _)| (item, asked)).collect())
+    }
+}
+
+fn asked_key(item: &Summary) -> String {
+    format!("asked {} {}", item.item.space, item.item.item)
+}
+
+/// The last question about a commitment of one's own that has no later check-in, if one wants to be asked.
+fn unanswered_question(item: &Summary) -> Option<Said> {
+    if item.owner != Owner::Mine || item.fields.contains_key(commitment::MUTED) {
+        return None;
+    }
+    let asked = item.said.get(commitment::ASKED)?.last()?;
+    let answered = item.said.get(commitment::CHECK_INS).into_iter().flatten().any(|it| it.day >= asked.day);
+    (!answered).then(|| asked.clone())
 }
 
 /// Of all feedback, what the other person said or asked and one has not answered.

@@ -19,6 +19,7 @@ pub const KIND: Kind = Kind {
     ],
     own: &[],
     titles: &[],
+    open: &[],
 };
 
 /// Says that an invitation did not let the computer in for which it is, and that it needs another one.

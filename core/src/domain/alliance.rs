@@ -3,7 +3,7 @@
 
 use alliance_replica::id::{DeviceId, MemberId, ReplicaKey};
 
-use super::{Field, Kind, LINE, Own, Plan, RuleError, TITLE, line, put, put_or_clear, text};
+use super::{Act, At, Field, Kind, LINE, Own, Plan, RuleError, TITLE, line, put, put_or_clear, text};
 use crate::document::{Edit, KindName, Preimage, TextEdit, Writer};
 
 /// The kind.
@@ -12,6 +12,7 @@ pub const KIND: Kind = Kind {
     shared: &[Field::register("title"), Field::text("purpose"), Field::register("review"), Field::set(RELAYS)],
     own: &[(Own::EachMember, &[Field::register("name"), Field::register("role")])],
     titles: &["title"],
+    open: &[],
 };
 
 const RELAYS: &str = "relays";
@@ -84,6 +85,16 @@ impl Intent {
         own.extend(self.role.as_ref().map(|role| put_or_clear("role", role, LINE)).transpose()?);
         plan.0.retain(|_, edits| !edits.is_empty());
         Ok(plan)
+    }
+}
+
+impl Act for Intent {
+    fn owner(&self, _: MemberId, _: Option<MemberId>) -> Result<Option<MemberId>, RuleError> {
+        Ok(None)
+    }
+
+    fn plan(&self, at: &At<'_>) -> Result<Plan, RuleError> {
+        self.plan(at.me)
     }
 }
 

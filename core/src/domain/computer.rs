@@ -12,6 +12,7 @@ pub const KIND: Kind = Kind {
     shared: &[Field::register("device"), Field::register("name"), Field::set(PLACES)],
     own: &[],
     titles: &[],
+    open: &[],
 };
 
 /// The field that says which device a computer is in which alliance.

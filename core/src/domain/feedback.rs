@@ -5,7 +5,7 @@
 
 use alliance_replica::id::{ItemId, MemberId};
 
-use super::{Field, Kind, LINE, Own, Plan, RuleError, put, text};
+use super::{Act, At, Field, Kind, LINE, Own, Plan, RuleError, put, text};
 use crate::document::{Edit, Scalar, TextEdit, Writer};
 
 /// The kind.
@@ -20,6 +20,7 @@ pub const KIND: Kind = Kind {
         (Own::Other, &[Field::register("thanked"), Field::text("response")]),
     ],
     titles: &["about", "body"],
+    open: &[],
 };
 
 /// What feedback can say.
@@ -105,6 +106,16 @@ impl Intent {
             }
         }
         Ok(plan)
+    }
+}
+
+impl Act for Intent {
+    fn owner(&self, me: MemberId, _: Option<MemberId>) -> Result<Option<MemberId>, RuleError> {
+        Ok(Some(me))
+    }
+
+    fn plan(&self, at: &At<'_>) -> Result<Plan, RuleError> {
+        self.plan(at.owner, at.me)
     }
 }
 

@@ -8,7 +8,7 @@ pub use progress::{LEVELS, Level, Milestone, Rating, Step, milestones};
 
 use alliance_replica::id::{ItemId, MemberId};
 
-use super::{Facets, Field, Kind, LINE, Own, Plan, RuleError, TITLE, elements, mine, put, put_or_clear, text};
+use super::{Act, At, Facets, Field, Kind, LINE, Own, Plan, RuleError, TITLE, elements, mine, put, put_or_clear, text};
 use crate::document::{self, Document, Scalar, TextEdit, Writer};
 
 /// The kind.
@@ -41,6 +41,7 @@ pub const KIND: Kind = Kind {
         (Own::EachMember, &[Field::list(progress::RATINGS).since(1)]),
     ],
     titles: &["title"],
+    open: OPEN,
 };
 
 /// How a goal can stand.
@@ -218,6 +219,16 @@ impl Intent {
         }
         plan.0.retain(|_, edits| !edits.is_empty());
         Ok(plan)
+    }
+}
+
+impl Act for Intent {
+    fn owner(&self, me: MemberId, _: Option<MemberId>) -> Result<Option<MemberId>, RuleError> {
+        Ok(self.owner(me))
+    }
+
+    fn plan(&self, at: &At<'_>) -> Result<Plan, RuleError> {
+        self.plan(at.owner, at.me, at.facets)
     }
 }
 

@@ -1,30 +1,20 @@
 //! A note: a title, a text that both may type in, tags. It belongs to both. It may live in the personal space; sharing one
 //! makes a copy, which says nothing of where it comes from: only the private note knows its copies.
 
-use std::collections::BTreeSet;
+use alliance_replica::id::{ItemId, MemberId};
 
-use alliance_replica::id::ItemId;
-
-use super::{Facets, Field, Kind, Plan, RuleError, TITLE, elements, put, text};
-use crate::document::{self, Document, Scalar, TextEdit, Writer};
+use super::{Act, At, Field, Kind, Plan, RuleError, TITLE, elements, put, text};
+use crate::document::TextEdit;
 
 /// The kind.
 pub const KIND: Kind = Kind {
     name: "note",
-    shared: &[
-        Field::register("title"),
-        Field::text("body"),
-        Field::set("tags"),
-        Field::register(COPIES).inner(),
-        Field::register(SOURCE).inner(),
-    ],
+    shared: &[Field::register("title"), Field::text("body"), Field::set("tags"), Field::register(SOURCE).inner()],
     own: &[],
     titles: &["title"],
+    open: &[],
 };
 
-/// The field of a private note with the ids of its copies, a blank between two. What several devices wrote at the same
-/// time is all meant.
-const COPIES: &str = "copies";
 /// Where earlier programs wrote into a copy which item it is of. Nobody writes it any more.
 const SOURCE: &str = "source";
 
@@ -95,29 +85,14 @@ impl Intent {
     }
 }
 
-/// What sharing this note would put into the other space, to be shown before and then added there.
-pub fn copy(facets: &Facets<'_>) -> Add {
-    let Some(note) = facets.get(&Writer::Everyone) else { return Add::default() };
-    let title = note.register("title").winner().map(ToString::to_string).unwrap_or_default();
-    Add { title, body: note.text("body"), tags: note.set("tags") }
-}
+impl Act for Intent {
+    fn owner(&self, _: MemberId, _: Option<MemberId>) -> Result<Option<MemberId>, RuleError> {
+        Ok(None)
+    }
 
-/// The copies that were made of a note.
-pub fn copies(facets: &Facets<'_>) -> BTreeSet<ItemId> {
-    let read = |note: &&Document| {
-        let register = note.register(COPIES);
-        let all = register.values().iter().filter_map(|value| value.scalar.text()).flat_map(str::split_whitespace);
-        all.filter_map(ItemId::from_hex).collect()
-    };
-    facets.get(&Writer::Everyone).map(read).unwrap_or_default()
-}
-
-/// Keeps in a private note, beside its other copies, that this is one.
-pub fn copied(facets: &Facets<'_>, copy: ItemId) -> Plan {
-    let mut all = copies(facets);
-    all.insert(copy);
-    let all = all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    Plan([(Writer::Everyone, vec![document::Edit::Put(COPIES.to_owned(), Some(Scalar::Text(all)))])].into())
+    fn plan(&self, _: &At<'_>) -> Result<Plan, RuleError> {
+        self.plan()
+    }
 }
 
 #[cfg(test)]
@@ -126,9 +101,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        document::{DocId, Editor, Schema, tests::rng},
+        document::{self, Editor, Writer, tests::rng},
         domain::{
-            schema,
+            copy::COPIES,
             tests::{made, preimage, written},
         },
     };
@@ -157,41 +132,6 @@ mod tests {
         let edit = Edit { untag: vec!["work".into()], ..Edit::default() };
         let plan = Intent::Edit { item: ItemId::new([1; 16]), edit }.plan().expect("fine");
         assert_eq!(plan.0[&Writer::Everyone].len(), 1);
-    }
-
-    #[test]
-    fn a_copy_says_the_same_and_nothing_of_where_it_comes_from() {
-        let original = preimage("note", None);
-        let facets = written(&original, 1, &add("First").plan().expect("fine"));
-        let copied = copy(&made(&facets));
-        assert_eq!(Intent::Add(copied.clone()), Intent::Add(copy(&made(&facets))));
-        assert_eq!((copied.title.as_str(), copied.body.as_str()), ("First", "words\n"));
-        let there = written(&original, 2, &Intent::Add(copied).plan().expect("fine"));
-        let fields = there[&Writer::Everyone].fields_at(&there[&Writer::Everyone].heads());
-        assert_eq!(fields.keys().collect::<Vec<_>>(), ["body", "tags", "title"]);
-        let nothing = Document::new(DocId { item: original.id(), writer: Writer::Everyone }, Schema::default());
-        assert_eq!(copy(&[(Writer::Everyone, &nothing)].into()).title, "");
-    }
-
-    #[test]
-    fn a_note_knows_its_copies_also_those_made_on_two_devices() {
-        let original = preimage("note", None);
-        let mut here =
-            Document::new(DocId { item: original.id(), writer: Writer::Everyone }, schema(&original, Writer::Everyone));
-        let id = |n: u8| ItemId::new([n; 16]);
-        let copy = |note: &mut Document, by: u8, n: u8| {
-            let plan = copied(&[(Writer::Everyone, &*note)].into(), id(n));
-            let mut editor = Editor { device: DeviceId::new([by; 32]), now: 1, rng: &mut rng(n.into()) };
-            note.edit(&mut editor, &plan.0[&Writer::Everyone]).expect("writes");
-        };
-        copy(&mut here, 1, 1);
-        let mut there = here.clone();
-        copy(&mut here, 1, 2);
-        copy(&mut there, 2, 3);
-        here.apply(there.changes(&[])).expect("applies");
-        assert_eq!(copies(&[(Writer::Everyone, &here)].into()), [id(1), id(2), id(3)].into());
-        copy(&mut here, 1, 4);
-        assert_eq!(copies(&[(Writer::Everyone, &here)].into()), [id(1), id(2), id(3), id(4)].into());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{Field, Kind, Plan};
 use crate::document::Edit;
 
 /// The kind.
-pub const KIND: Kind = Kind { name: "parting", shared: &[Field::register("space")], own: &[], titles: &[] };
+pub const KIND: Kind = Kind { name: "parting", shared: &[Field::register("space")], own: &[], titles: &[], open: &[] };
 
 /// Says that the person left an alliance.
 pub fn say(alliance: &SpaceId) -> Plan {

@@ -7,8 +7,13 @@ use super::{Field, Kind, Plan};
 use crate::document::Edit;
 
 /// The kind.
-pub const KIND: Kind =
-    Kind { name: "recovery", shared: &[Field::register("space"), Field::register("sealed")], own: &[], titles: &[] };
+pub const KIND: Kind = Kind {
+    name: "recovery",
+    shared: &[Field::register("space"), Field::register("sealed")],
+    own: &[],
+    titles: &[],
+    open: &[],
+};
 
 /// Keeps the sealed recovery secret of an alliance.
 pub fn keep(alliance: &SpaceId, sealed: &[u8]) -> Plan {

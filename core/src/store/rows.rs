@@ -5,6 +5,9 @@ use rusqlite::Row;
 
 use super::{StoreError, Tx, id};
 
+/// The status of rows that lists leave out.
+pub const ARCHIVED: &str = "archived";
+
 /// A row of the view as it lies in the file.
 #[derive(Debug)]
 pub struct StoredRow {
@@ -68,10 +71,28 @@ impl Tx<'_> {
         }
     }
 
-    /// Number of rows of a kind.
+    /// Rows of a kind that are not archived, newest first, at most `limit`.
+    pub fn live_rows(&self, space: &SpaceId, kind: &str, limit: usize) -> Result<Vec<StoredRow>, StoreError> {
+        self.collect(
+            "SELECT space, item, kind, json FROM rows INDEXED BY rows_by_kind
+             WHERE space = ?1 AND kind = ?2 AND status <> ?3 ORDER BY changed DESC LIMIT ?4",
+            (space.as_ref(), kind, ARCHIVED, i64::try_from(limit).unwrap_or(i64::MAX)),
+        )
+    }
+
+    /// Rows of a space that are archived, newest first.
+    pub fn archived_rows(&self, space: &SpaceId) -> Result<Vec<StoredRow>, StoreError> {
+        self.collect(
+            "SELECT space, item, kind, json FROM rows WHERE space = ?1 AND status = ?2 ORDER BY changed DESC",
+            (space.as_ref(), ARCHIVED),
+        )
+    }
+
+    /// Number of rows of a kind that are not archived.
     pub fn count_rows(&self, space: &SpaceId, kind: &str) -> Result<usize, StoreError> {
-        let mut statement = self.prepare_cached("SELECT COUNT(*) FROM rows WHERE space = ?1 AND kind = ?2")?;
-        let count: i64 = statement.query_row((space.as_ref(), kind), |row| row.get(0))?;
+        let mut statement =
+            self.prepare_cached("SELECT COUNT(*) FROM rows WHERE space = ?1 AND kind = ?2 AND status <> ?3")?;
+        let count: i64 = statement.query_row((space.as_ref(), kind, ARCHIVED), |row| row.get(0))?;
         Ok(usize::try_from(count).unwrap_or_default())
     }
 

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Conflict;
 use crate::{
-    document::{Authors, ChangeHash, Document, Preimage, Scalar, Writer, read::Plain},
+    document::{Authors, ChangeHash, DocId, Document, Preimage, Scalar, Writer, read::Plain},
     domain::{
-        self, Facets, Field, Holds, feedback,
+        self, COMMON, Facets, Field, Holds, feedback,
         goal::{self, Milestone},
     },
 };
@@ -60,8 +60,21 @@ pub struct Row {
     pub numbers: usize,
     /// True if it lies in the personal space.
     pub private: bool,
+    /// Whether it is archived, if somebody archived it.
+    #[serde(default)]
+    pub archived: Option<Archived>,
     /// Where each facet stands, shared first.
     pub heads: Vec<FacetHeads>,
+}
+
+/// That somebody archived an item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Archived {
+    /// True if it stands; false if somebody wrote to the item who did not know of it, or later.
+    pub stands: bool,
+    /// Who did, if that member is known here.
+    #[serde(with = "hex::option")]
+    pub by: Option<MemberId>,
 }
 
 /// A field's value.
@@ -162,6 +175,7 @@ pub fn derive(preimage: &Preimage, facets: &Facets<'_>, devices: &[Device], priv
         conflicts: Vec::new(),
         numbers: 0,
         private,
+        archived: None,
         heads: Vec::new(),
     };
     for (writer, document) in facets {
@@ -181,6 +195,14 @@ pub fn derive(preimage: &Preimage, facets: &Facets<'_>, devices: &[Device], priv
         row.conflicts.extend(conflicts(*writer, document, &known, devices));
         row.heads.push(FacetHeads { writer: writer.member(), heads: document.heads() });
     }
+    row.status = domain::stands(&row.kind, facets, row.status);
+    row.archived = domain::archive::archived(facets).map(|archive| {
+        let authors =
+            Authors::new(&DocId { item, writer: Writer::Everyone }, devices.iter().map(|(device, _)| *device));
+        let device = authors.device(&archive.by);
+        let by = devices.iter().find(|(its, _)| Some(*its) == device).map(|(_, member)| *member);
+        Archived { stands: archive.stands, by }
+    });
     let said = [Some(Writer::Everyone), owner.map(Writer::Only)].into_iter().flatten();
     let fields = kind.map_or(TITLES, |kind| kind.titles);
     row.title = said.filter_map(|writer| title(facets.get(&writer)?, fields)).next().unwrap_or_default();
@@ -248,7 +270,7 @@ fn conflicts(writer: Writer, document: &Document, known: &[Field], devices: &[De
 }
 
 fn names(fields: &[Field]) -> Vec<&'static str> {
-    fields.iter().map(|field| field.name).collect()
+    fields.iter().chain(COMMON).map(|field| field.name).collect()
 }
 
 /// What somebody else's program wrote as a title may hold anything.

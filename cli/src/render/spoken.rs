@@ -1,0 +1,32 @@
+//! Kinds as people speak of them: with the right article, several of them, and what makes the first one.
+
+/// What makes the first item of a kind that `alliance <kind> add <title>` does not make.
+const BEGINNINGS: [(&str, &str); 2] = [
+    ("commitment", "`alliance commitment offer <words>` offers one, `commitment add <words>` makes one of your own."),
+    ("feedback", "`alliance feedback give keep <words>` gives some, `feedback ask <about>` asks for it."),
+];
+
+/// One of a kind.
+pub fn one(kind: &str) -> String {
+    match kind.chars().next() {
+        _ if kind == "feedback" => kind.to_owned(),
+        Some('a' | 'e' | 'i' | 'o' | 'u') => format!("an {kind}"),
+        _ => format!("a {kind}"),
+    }
+}
+
+/// Several of a kind.
+pub fn several(kind: &str) -> String {
+    if kind == "feedback" { kind.to_owned() } else { format!("{kind}s") }
+}
+
+/// What helps where there is nothing of a kind yet.
+pub fn begin(kind: &str) -> String {
+    let beginning = BEGINNINGS.iter().find(|(of, _)| *of == kind).map(|(_, how)| (*how).to_owned());
+    beginning.unwrap_or_else(|| format!("`alliance {kind} add <title>` makes one."))
+}
+
+/// How items of a kind are of which lists show none.
+pub fn over(kind: &str) -> &'static str {
+    if kind == "goal" { "reached or released" } else { "over" }
+}
