@@ -47,6 +47,9 @@ pub(super) const JUDGEMENT: u32 = 1;
 /// Items that change at once up to which their words are kept by the next search: so it is when the other person types.
 const FEW: usize = 2;
 
+/// Items that change up to which their rows wait for what else comes; their documents are still in memory then.
+const MANY: usize = 96;
+
 /// What becomes of an entry.
 enum Verdict {
     /// It is in the documents.
@@ -93,10 +96,14 @@ struct Settling<'a, 'b> {
     space: &'a mut Space,
     documents: &'a mut Documents,
     bodies: Bodies,
-    /// Items whose documents changed.
+    /// Items whose documents changed and whose rows were not written since.
     changed: BTreeSet<ItemId>,
     /// Texts of items in which somebody else wrote at the same time as this person.
     met: BTreeSet<(ItemId, String)>,
+    /// Items whose rows were written, and what there is to choose in them.
+    shown: Settled,
+    /// Whether some of what is applied may turn out not to count before this pass is over: rows wait for that.
+    is_cut: bool,
     now: i64,
 }
 
@@ -136,30 +143,24 @@ pub(super) fn settle(
     let Since { bodies, sealed, control } = since;
     sealed.iter().for_each(|item| space.waiting.changed(item));
     let (changed, met, aside) = (BTreeSet::new(), BTreeSet::new(), space.aside.clone());
-    let mut settling = Settling { tx, space, documents, bodies, changed, met, now };
+    // Content that arrived may speak for content beyond a cut.
+    let is_cut = space.sets_aside() || space.log.fold().devices().any(|(_, it)| it.cut && it.role != Role::Invite);
+    let mut settling = Settling { tx, space, documents, bodies, changed, met, shown: Settled::default(), is_cut, now };
     if control {
         settling.space.waiting.new_control();
         settling.recount()?;
     }
     settling.run()?;
-    // Content that arrived may speak for content beyond a cut.
-    let is_cut = settling.space.log.fold().devices().any(|(_, it)| it.cut && it.role != Role::Invite);
-    if settling.space.sets_aside() || is_cut {
+    if settling.is_cut || settling.space.sets_aside() {
         settling.forget_kept()?;
         while settling.recount()? {}
         settling.note_late(&aside)?;
     }
-    let Settling { tx, space, documents, changed, met, .. } = settling;
-    let mut met: BTreeSet<_> = met.into_iter().map(|(item, field)| Met { item, field, is_choice: false }).collect();
-    let words = if changed.len() > FEW { Words::Now } else { Words::Later };
-    for item in &changed {
-        let shown = planted::is(Bug::ViewNotUpdated) && tx.row(&space.id(), item)?.is_some();
-        if tx.preimage(&space.id(), item)?.is_some() && !shown {
-            let opened = write_row(tx, space, documents, item, words)?;
-            met.extend(opened.into_iter().map(|field| Met { item: *item, field, is_choice: true }));
-        }
-    }
-    Ok(Settled { changed, met })
+    let words = if settling.changed.len() + settling.shown.changed.len() > FEW { Words::Now } else { Words::Later };
+    settling.show(words)?;
+    let Settling { met, mut shown, .. } = settling;
+    shown.met.extend(met.into_iter().map(|(item, field)| Met { item, field, is_choice: false }));
+    Ok(shown)
 }
 
 impl Settling<'_, '_> {
@@ -174,6 +175,23 @@ impl Settling<'_, '_> {
                 }
                 _ => self.space.waiting.remove(index),
             }
+            if self.changed.len() >= MANY && !self.is_cut {
+                self.show(Words::Now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the rows of what changed.
+    fn show(&mut self, words: Words) -> Result<(), AppError> {
+        let space = self.space.id();
+        for item in std::mem::take(&mut self.changed) {
+            let stays = planted::is(Bug::ViewNotUpdated) && self.tx.row(&space, &item)?.is_some();
+            if self.tx.preimage(&space, &item)?.is_some() && !stays {
+                let opened = write_row(self.tx, self.space, self.documents, &item, words)?;
+                self.shown.met.extend(opened.into_iter().map(|field| Met { item, field, is_choice: true }));
+            }
+            self.shown.changed.insert(item);
         }
         Ok(())
     }

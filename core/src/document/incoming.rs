@@ -15,7 +15,7 @@ use automerge::{
     legacy::{Key, OpType},
 };
 
-use super::{Authors, DocId, Preimage, Writer, bounds, fixed};
+use super::{Authors, DocId, Outline, Preimage, Writer, bounds, counting::Outlines, fixed};
 
 /// How a part carries its changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,6 +86,8 @@ pub struct Believed {
     pub preimage: Option<Preimage>,
     /// The changes.
     pub changes: Vec<Change>,
+    /// Outlines of the changes.
+    pub outlines: Outlines,
     /// Operations that the document must have before these changes can count on from them. Automerge fails on counters
     /// that nothing bounds, so changes wait for real operations.
     pub before: u64,
@@ -104,9 +106,10 @@ impl Incoming<'_> {
         }
         let changes = self.form.changes(self.raw)?;
         let authors = Authors::new(&self.doc, self.lineage.iter().copied());
-        changes.iter().try_for_each(|change| check_change(change, &authors))?;
+        let check = |change: &Change| Ok((change.hash(), check_change(change, &authors)?));
+        let outlines = changes.iter().map(check).collect::<Result<_, _>>()?;
         let before = before(&changes);
-        Ok(Believed { preimage, changes, before })
+        Ok(Believed { preimage, changes, outlines, before })
     }
 }
 
@@ -146,7 +149,7 @@ fn read_snapshot(raw: &[u8]) -> Result<Vec<Change>, Refusal> {
     }
 }
 
-fn check_change(change: &Change, authors: &Authors) -> Result<(), Refusal> {
+fn check_change(change: &Change, authors: &Authors) -> Result<Outline, Refusal> {
     let (start, ops) = (change.start_op().get(), change.len() as u64);
     if ops == 0 || change.seq() == 0 || !change.extra_bytes().is_empty() {
         return Err(Refusal::Malformed);
@@ -163,10 +166,8 @@ fn check_change(change: &Change, authors: &Authors) -> Result<(), Refusal> {
         return Err(Refusal::ForeignActor);
     }
     // Automerge rebuilds a change's bytes from its operations when it saves: they have to be these bytes.
-    if !is_canonical(change, expanded) {
-        return Err(Refusal::Malformed);
-    }
-    Ok(())
+    let outline = Outline::of(&expanded);
+    if is_canonical(change, expanded) { Ok(outline) } else { Err(Refusal::Malformed) }
 }
 
 /// The operations of this format: objects are made, values put, list elements and characters inserted, all deleted.

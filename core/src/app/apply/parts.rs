@@ -10,7 +10,7 @@ use alliance_replica::{
 use super::{Author, For, Lack, Need, Settling, Verdict};
 use crate::{
     app::AppError,
-    document::{ApplyError, Change, ChangeHash, DocId, Form, Incoming, Preimage, Refusal, Writer},
+    document::{ApplyError, Change, ChangeHash, DocId, Form, Incoming, Outlines, Preimage, Refusal, Writer},
     keys::{Content, content},
 };
 
@@ -20,6 +20,7 @@ pub(super) struct Believed {
     /// What the item's id is the hash of, if it came along, and its bytes.
     preimage: Option<(Preimage, Vec<u8>)>,
     changes: Vec<Change>,
+    outlines: Outlines,
     /// Operations that come before these changes.
     before: u64,
 }
@@ -35,7 +36,8 @@ pub(super) fn believe(content: &Content, author: &Author) -> Result<Vec<Believed
         let incoming = Incoming { doc, form, raw: &raw, preimage, member: author.member, lineage: &author.lineage };
         let checked = incoming.check().map_err(reason)?;
         let preimage = checked.preimage.zip(part.preimage.clone());
-        believed.push(Believed { doc, preimage, changes: checked.changes, before: checked.before });
+        let (changes, outlines, before) = (checked.changes, checked.outlines, checked.before);
+        believed.push(Believed { doc, preimage, changes, outlines, before });
     }
     Ok(believed)
 }
@@ -139,7 +141,7 @@ impl Settling<'_, '_> {
             let met = document.meets(&part.changes, &mine);
             self.met.extend(met.into_iter().map(|field| (doc.item, field)));
         }
-        match document.apply(part.changes) {
+        match document.apply_outlined(part.changes, &part.outlines) {
             Ok(applied) => {
                 self.documents.record(self.tx, &space, doc, &applied.counted, applied.whole, None)?;
                 Ok(true)
