@@ -25,7 +25,7 @@ pub use conflict::{Register, Scalar, Value};
 pub use counting::{Applied, ApplyError, LeftOut, Outlines};
 pub use facet::{Document, LoadError};
 pub use fixed::{Schema, Shape, fixed_change, is_fixed};
-pub use incoming::{Believed, Form, Incoming, Refusal};
+pub use incoming::{Believed, Form, Incoming, Refusal, Seen};
 pub use outline::Outline;
 pub use past::{Past, UndoError, Written};
 pub use text::Splice;

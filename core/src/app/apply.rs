@@ -4,12 +4,13 @@
 //! judged yet waits, and is looked at again when what it waits for is there; what is wrong is quarantined by id with a
 //! reason and blocks nothing that does not depend on it.
 
+mod ahead;
 mod counting;
 mod keeping;
 mod parts;
 mod waiting;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use alliance_replica::{
     id::{DeviceId, EntryId, ItemId, MemberId},
@@ -23,6 +24,7 @@ use alliance_replica::{
 };
 use serde_json::json;
 
+use ahead::Ahead;
 use counting::Recount;
 pub(super) use waiting::Waiting;
 use waiting::{Lack, lacks};
@@ -31,7 +33,7 @@ use super::{
     AppError, Met,
     documents::Documents,
     intent::{Words, write_row},
-    receive::Bodies,
+    receive::{Bodies, Body},
     space::Space,
 };
 use crate::{
@@ -96,12 +98,16 @@ struct Settling<'a, 'b> {
     space: &'a mut Space,
     documents: &'a mut Documents,
     bodies: Bodies,
+    /// What was found out about them ahead of their turn.
+    ahead: Ahead,
     /// Items whose documents changed and whose rows were not written since.
     changed: BTreeSet<ItemId>,
     /// Texts of items in which somebody else wrote at the same time as this person.
     met: BTreeSet<(ItemId, String)>,
     /// Items whose rows were written, and what there is to choose in them.
     shown: Settled,
+    /// Whether some changes wait here to be sealed.
+    something_waits: bool,
     /// Whether some of what is applied may turn out not to count before this pass is over: rows wait for that.
     is_cut: bool,
     now: i64,
@@ -119,7 +125,7 @@ pub(super) struct Settled {
 /// What happened before entries are looked at again.
 #[derive(Default)]
 pub(super) struct Since {
-    /// Bodies of content that just arrived.
+    /// Content that just arrived.
     pub(super) bodies: Bodies,
     /// Items of which something was sealed.
     pub(super) sealed: BTreeSet<ItemId>,
@@ -145,7 +151,10 @@ pub(super) fn settle(
     let (changed, met, aside) = (BTreeSet::new(), BTreeSet::new(), space.aside.clone());
     // Content that arrived may speak for content beyond a cut.
     let is_cut = space.sets_aside() || space.log.fold().devices().any(|(_, it)| it.cut && it.role != Role::Invite);
-    let mut settling = Settling { tx, space, documents, bodies, changed, met, shown: Settled::default(), is_cut, now };
+    let ahead = Ahead::new(&space.keyring, bodies_in_order(space, &bodies));
+    let (shown, something_waits) = (Settled::default(), tx.count_waiting(&space.id())? > 0);
+    let mut settling =
+        Settling { tx, space, documents, bodies, ahead, changed, met, shown, something_waits, is_cut, now };
     if control {
         settling.space.waiting.new_control();
         settling.recount()?;
@@ -161,6 +170,14 @@ pub(super) fn settle(
     let Settling { met, mut shown, .. } = settling;
     shown.met.extend(met.into_iter().map(|(item, field)| Met { item, field, is_choice: false }));
     Ok(shown)
+}
+
+/// Content that just arrived, in order of arrival.
+fn bodies_in_order(space: &Space, bodies: &Bodies) -> Vec<(EntryId, Arc<Body>)> {
+    let chains = space.log.chains();
+    let mut all: Vec<_> = bodies.iter().map(|(id, body)| (chains.index(id), (*id, body.clone()))).collect();
+    all.sort_by_key(|(index, _)| *index);
+    all.into_iter().map(|(_, entry)| entry).collect()
 }
 
 impl Settling<'_, '_> {
@@ -266,9 +283,12 @@ impl Settling<'_, '_> {
     }
 
     fn judge(&mut self, id: &EntryId) -> Result<Verdict, AppError> {
-        let content = match self.open(id)? {
-            Ok(content) => content,
-            Err(verdict) => return Ok(verdict),
+        let (content, glances) = match self.ahead.take(id) {
+            Some(looked) => looked,
+            None => match self.open(id)? {
+                Ok(content) => (content, None),
+                Err(verdict) => return Ok(verdict),
+            },
         };
         let named = content.named();
         if self.space.log.after_of(id).is_none() {
@@ -276,6 +296,7 @@ impl Settling<'_, '_> {
             self.space.learn_after(*id, content.after.clone(), content.keeps.clone());
         }
         if !self.space.log.is_ready(id) {
+            self.ahead.put_back(*id, content, glances);
             return Ok(Verdict::Waits(For::Past));
         }
         let chains = self.space.log.chains();
@@ -285,7 +306,7 @@ impl Settling<'_, '_> {
         // As of the entry's own past: what is added later must not change the verdict.
         let parts = match self.author(id) {
             None => Vec::new(),
-            Some(author) => match parts::believe(&content, &author) {
+            Some(author) => match parts::believe(&content, glances.unwrap_or_else(|| parts::look(&content)), &author) {
                 Ok(parts) => parts,
                 Err(reason) => return Ok(Verdict::Quarantined(reason)),
             },
@@ -306,18 +327,23 @@ impl Settling<'_, '_> {
 
     /// Opens an entry, or says why not.
     fn open(&mut self, id: &EntryId) -> Result<Result<Content, Verdict>, AppError> {
-        let Some(stored) = self.tx.entry(&self.space.id(), id)? else { return Ok(Err(Verdict::Waits(For::Past))) };
-        let body = self.bodies.get(id).map_or(stored.entry.body.as_slice(), Vec::as_slice);
-        let Ok(header) = Header::decode(&stored.entry.header) else {
-            return Ok(Err(Verdict::Quarantined("header")));
+        let body = match self.bodies.get(id) {
+            Some(body) => body.clone(),
+            None => {
+                let Some(stored) = self.tx.entry(&self.space.id(), id)? else { return Ok(Err(Verdict::Waits(For::Past))) };
+                let Ok(header) = Header::decode(&stored.entry.header) else {
+                    return Ok(Err(Verdict::Quarantined("header")));
+                };
+                Arc::new(Body { device: stored.device, place: header.place(), bytes: stored.entry.body })
+            }
         };
-        Ok(match seal::open(&self.space.keyring, &stored.device, &header.place(), body) {
+        Ok(match seal::open(&self.space.keyring, &body.device, &body.place, &body.bytes) {
             Ok(opened) => Content::decode(&opened.plaintext).map_err(|_| Verdict::Quarantined("malformed")),
             Err(seal::Error::UnknownEpoch(_)) => Err(Verdict::Waits(For::Key(self.space.keyring.epochs().count()))),
             // Eight bytes of an epoch's id can be met on purpose: a key that comes later may be the right one.
             Err(seal::Error::Sealed(_) | seal::Error::Uncommitted) => {
                 if self.bodies.contains_key(id) {
-                    let about = json!({ "entry": id.to_string(), "device": stored.device.to_string() });
+                    let about = json!({ "entry": id.to_string(), "device": body.device.to_string() });
                     self.tx.note_security(self.now, &self.space.id(), "entry-does-not-open", &about)?;
                 }
                 Err(Verdict::Waits(For::Key(self.space.keyring.epochs().count())))

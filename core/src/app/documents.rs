@@ -119,6 +119,32 @@ impl Documents {
         Ok(&mut kept.document)
     }
 
+    /// True if nothing of a facet is here.
+    pub(super) fn is_new(&self, tx: &Tx<'_>, space: &SpaceId, doc: DocId) -> Result<bool, AppError> {
+        let is_kept = self.kept.get(&(*space, doc)).is_some_and(|kept| kept.version > 0 || kept.document.ops() > 0);
+        Ok(!is_kept && tx.facet_version(space, &doc.item, doc.writer.member().as_ref())?.is_none())
+    }
+
+    /// Writes a facet of which nothing is here to the file, and keeps it at hand.
+    pub(super) fn put(
+        &mut self,
+        tx: &Tx<'_>,
+        space: &SpaceId,
+        document: Document,
+        saved: &[u8],
+    ) -> Result<(), AppError> {
+        let (doc, ops) = (document.id(), document.ops());
+        let name = (*space, doc);
+        self.remove(&name);
+        self.make_room();
+        let version = tx.add_facet(space, &doc.item, doc.writer.member().as_ref(), saved)?;
+        self.clock += 1;
+        self.order.insert(self.clock, name);
+        self.ops += ops;
+        self.kept.insert(name, Kept { document, version, used: self.clock, ops });
+        Ok(())
+    }
+
     /// All facets of an item that exist.
     pub(super) fn facets(
         &mut self,

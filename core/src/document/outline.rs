@@ -66,6 +66,35 @@ impl Outline {
         outline
     }
 
+    /// No operations yet, of a change that names these actors.
+    pub(super) fn new(actors: impl Iterator<Item = ActorId>) -> Self {
+        Self { actors: actors.collect(), ..Self::default() }
+    }
+
+    /// The number of a key.
+    pub(super) fn name(&mut self, name: &str) -> u32 {
+        if self.names.last().is_none_or(|last| last != name) {
+            self.names.push(name.to_owned());
+        }
+        number(self.names.len())
+    }
+
+    /// Adds an operation that replaces or deletes one other at the most.
+    pub(super) fn add(
+        &mut self,
+        object: Option<Id>,
+        key: Spot,
+        does: Does,
+        insert: bool,
+        types: bool,
+        pred: Option<Id>,
+    ) {
+        let start = self.preds.len();
+        self.preds.extend(pred);
+        let preds = [start, self.preds.len()].map(|at| u32::try_from(at).expect("limits keep operations few"));
+        self.steps.push(Step { object, key, does, insert, types, preds });
+    }
+
     /// The operations that one replaces or deletes.
     pub(super) fn preds(&self, step: &Step) -> &[Id] {
         &self.preds[step.preds[0] as usize..step.preds[1] as usize]
