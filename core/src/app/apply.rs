@@ -4,7 +4,7 @@
 //! judged yet waits, and is looked at again when what it waits for is there; what is wrong is quarantined by id with a
 //! reason and blocks nothing that does not depend on it.
 
-mod ahead;
+pub(super) mod ahead;
 mod counting;
 mod keeping;
 mod parts;
@@ -24,7 +24,7 @@ use alliance_replica::{
 };
 use serde_json::json;
 
-use ahead::Ahead;
+use ahead::{Ahead, Helpers};
 use counting::Recount;
 pub(super) use waiting::Waiting;
 use waiting::{Lack, lacks};
@@ -131,6 +131,8 @@ pub(super) struct Since {
     pub(super) sealed: BTreeSet<ItemId>,
     /// Whether there are new control entries.
     pub(super) control: bool,
+    /// Who helps to read the bodies.
+    pub(super) helpers: Option<Helpers>,
 }
 
 /// True if some content entry was not looked at since the space was loaded.
@@ -146,12 +148,12 @@ pub(super) fn settle(
     since: Since,
     now: i64,
 ) -> Result<Settled, AppError> {
-    let Since { bodies, sealed, control } = since;
+    let Since { bodies, sealed, control, helpers } = since;
     sealed.iter().for_each(|item| space.waiting.changed(item));
     let (changed, met, aside) = (BTreeSet::new(), BTreeSet::new(), space.aside.clone());
     // Content that arrived may speak for content beyond a cut.
     let is_cut = space.sets_aside() || space.log.fold().devices().any(|(_, it)| it.cut && it.role != Role::Invite);
-    let ahead = Ahead::new(&space.keyring, bodies_in_order(space, &bodies));
+    let ahead = Ahead::new(helpers, &space.keyring, bodies_in_order(space, &bodies));
     let (shown, something_waits) = (Settled::default(), tx.count_waiting(&space.id())? > 0);
     let mut settling =
         Settling { tx, space, documents, bodies, ahead, changed, met, shown, something_waits, is_cut, now };
@@ -330,7 +332,9 @@ impl Settling<'_, '_> {
         let body = match self.bodies.get(id) {
             Some(body) => body.clone(),
             None => {
-                let Some(stored) = self.tx.entry(&self.space.id(), id)? else { return Ok(Err(Verdict::Waits(For::Past))) };
+                let Some(stored) = self.tx.entry(&self.space.id(), id)? else {
+                    return Ok(Err(Verdict::Waits(For::Past)));
+                };
                 let Ok(header) = Header::decode(&stored.entry.header) else {
                     return Ok(Err(Verdict::Quarantined("header")));
                 };

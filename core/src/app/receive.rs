@@ -64,7 +64,7 @@ impl Profile {
         paths: Vec<Entries>,
         world: &World<'_>,
     ) -> Result<Taken, AppError> {
-        let Self { store, spaces, documents, lent } = self;
+        let Self { store, spaces, documents, lent, helpers } = self;
         let take = |tx: &Tx<'_>| {
             let space = loaded(spaces, tx, space)?;
             let mut taken = Taken::default();
@@ -117,7 +117,8 @@ impl Profile {
                     tx.remove_invitation(&space.id(), &used.id())?;
                 }
             }
-            let since = Since { bodies: arrived.bodies, control: !arrived.control.is_empty(), ..Since::default() };
+            let control = !arrived.control.is_empty();
+            let since = Since { bodies: arrived.bodies, control, helpers: *helpers, ..Since::default() };
             Settled { changed: taken.changed, met: taken.met } = apply::settle(tx, space, documents, since, world.now)?;
             space.store_row(tx)?;
             Ok(taken)

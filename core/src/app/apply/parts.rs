@@ -10,9 +10,7 @@ use alliance_replica::{
 use super::{Author, For, Lack, Need, Settling, Verdict};
 use crate::{
     app::AppError,
-    document::{
-        ApplyError, Change, ChangeHash, DocId, Document, Form, Outlines, Preimage, Refusal, Seen, Writer,
-    },
+    document::{ApplyError, Change, ChangeHash, DocId, Document, Form, Outlines, Preimage, Refusal, Seen, Writer},
     domain,
     keys::{Content, content},
 };
@@ -81,11 +79,7 @@ pub(super) fn ops(glances: &[Glance]) -> usize {
 }
 
 /// Checks all parts of an entry by their bytes and their author, or says what is wrong with one.
-pub(super) fn believe(
-    content: &Content,
-    glances: Vec<Glance>,
-    author: &Author,
-) -> Result<Vec<Believed>, &'static str> {
+pub(super) fn believe(content: &Content, glances: Vec<Glance>, author: &Author) -> Result<Vec<Believed>, &'static str> {
     let mut believed = Vec::new();
     for (part, Glance { seen, fresh }) in content.parts.iter().zip(glances) {
         let doc = DocId { item: part.item, writer: Writer::from(part.writer) };

@@ -57,7 +57,8 @@ fn read(body: &[u8]) -> Option<Outline> {
     }
     let columns = Columns::read(&mut reader)?;
     reader.end().ok()?;
-    let mut rows = Rows { used: vec![false; actors.len()], outline: Outline::new(actors.into_iter().map(ActorId::from)) };
+    let mut rows =
+        Rows { used: vec![false; actors.len()], outline: Outline::new(actors.into_iter().map(ActorId::from)) };
     rows.read(&columns)?;
     // An actor that nobody names is not written down.
     rows.used.iter().skip(1).all(|used| *used).then_some(rows.outline)
@@ -334,7 +335,8 @@ mod tests {
             let edits = [body(text), put("title", text), Edit::Add("tags".into(), tag.clone())];
             write(&mut anna, 1, &edits).expect("works");
             let number = Edit::Put("number".into(), Some(Scalar::from("1")));
-            write(&mut ben, 2, &[body(&format!("{text}{text}")), number, Edit::Put("title".into(), None)]).expect("works");
+            write(&mut ben, 2, &[body(&format!("{text}{text}")), number, Edit::Put("title".into(), None)])
+                .expect("works");
             if n % 2 == 0 {
                 let (hers, his) = (anna.changes(&[]), ben.changes(&[]));
                 anna.apply(his).expect("applies");
@@ -358,7 +360,11 @@ mod tests {
             read += 1;
         }
         assert!(all.len() > 15 && read + 3 > all.len(), "{read} of {}", all.len());
-        assert_eq!(schema().changes().iter().filter(|change| outline(change).is_some()).count(), 0, "fixed ones are not");
+        assert_eq!(
+            schema().changes().iter().filter(|change| outline(change).is_some()).count(),
+            0,
+            "fixed ones are not"
+        );
     }
 
     #[test]
