@@ -47,6 +47,7 @@ use std::collections::BTreeMap;
 use alliance_replica::id::{DeviceId, ItemId, SpaceId};
 use rand_core::CryptoRng;
 
+pub use apply::ahead::{Helpers, Work};
 pub use arrange::Whereto;
 pub use backup::{Aside, AsideState, BackedUp, Backup, BackupError, Drilled, Merged};
 pub use checkup::{Checkup, SpaceCheckup};
@@ -108,6 +109,15 @@ pub struct Profile {
     documents: Documents,
     /// Keys of recovery words, by space, while a person is brought back. They are in memory alone.
     lent: BTreeMap<SpaceId, keys::DeviceSecret>,
+    /// Who helps to read what arrives.
+    helpers: Option<Helpers>,
+}
+
+impl Profile {
+    /// Lends other processors, on which much that arrives at once is read sooner.
+    pub fn set_helpers(&mut self, helpers: Helpers) {
+        self.helpers = Some(helpers);
+    }
 }
 
 /// What can go wrong, for a person to read in `cli/error.rs`.

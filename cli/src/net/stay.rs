@@ -6,10 +6,11 @@
 
 use std::{
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
-use alliance_core::app::{Profile, RelayInfo, Session, SessionError};
+use alliance_core::app::{Helpers, Profile, RelayInfo, Session, SessionError};
 use alliance_replica::exchange::live::Live;
 use tokio::sync::Notify;
 
@@ -41,6 +42,12 @@ pub struct Stay<'a> {
     tried: Duration,
 }
 
+/// The other processors of this computer.
+fn helpers() -> Helpers {
+    let count = thread::available_parallelism().map_or(0, |all| all.get() - 1);
+    Helpers { count, run: |work| thread::Builder::new().spawn(work).is_ok() }
+}
+
 impl<'a> Stay<'a> {
     /// Begins a session with a relay.
     pub fn new(profile: &'a mut Profile, relay: &RelayInfo, mut outside: Outside<'a>) -> Self {
@@ -50,6 +57,7 @@ impl<'a> Stay<'a> {
 
     /// Goes on with a session that began.
     pub fn with(profile: &'a mut Profile, session: Session, outside: Outside<'a>) -> Self {
+        profile.set_helpers(helpers());
         Self {
             session,
             profile,

@@ -4,12 +4,13 @@
 //! judged yet waits, and is looked at again when what it waits for is there; what is wrong is quarantined by id with a
 //! reason and blocks nothing that does not depend on it.
 
+pub(super) mod ahead;
 mod counting;
 mod keeping;
 mod parts;
 mod waiting;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use alliance_replica::{
     id::{DeviceId, EntryId, ItemId, MemberId},
@@ -23,6 +24,7 @@ use alliance_replica::{
 };
 use serde_json::json;
 
+use ahead::{Ahead, Helpers};
 use counting::Recount;
 pub(super) use waiting::Waiting;
 use waiting::{Lack, lacks};
@@ -31,7 +33,7 @@ use super::{
     AppError, Met,
     documents::Documents,
     intent::{Words, write_row},
-    receive::Bodies,
+    receive::{Bodies, Body},
     space::Space,
 };
 use crate::{
@@ -46,6 +48,9 @@ pub(super) const JUDGEMENT: u32 = 1;
 
 /// Items that change at once up to which their words are kept by the next search: so it is when the other person types.
 const FEW: usize = 2;
+
+/// Items that change up to which their rows wait for what else comes; their documents are still in memory then.
+const MANY: usize = 96;
 
 /// What becomes of an entry.
 enum Verdict {
@@ -93,10 +98,18 @@ struct Settling<'a, 'b> {
     space: &'a mut Space,
     documents: &'a mut Documents,
     bodies: Bodies,
-    /// Items whose documents changed.
+    /// What was found out about them ahead of their turn.
+    ahead: Ahead,
+    /// Items whose documents changed and whose rows were not written since.
     changed: BTreeSet<ItemId>,
     /// Texts of items in which somebody else wrote at the same time as this person.
     met: BTreeSet<(ItemId, String)>,
+    /// Items whose rows were written, and what there is to choose in them.
+    shown: Settled,
+    /// Whether some changes wait here to be sealed.
+    something_waits: bool,
+    /// Whether some of what is applied may turn out not to count before this pass is over: rows wait for that.
+    is_cut: bool,
     now: i64,
 }
 
@@ -112,12 +125,14 @@ pub(super) struct Settled {
 /// What happened before entries are looked at again.
 #[derive(Default)]
 pub(super) struct Since {
-    /// Bodies of content that just arrived.
+    /// Content that just arrived.
     pub(super) bodies: Bodies,
     /// Items of which something was sealed.
     pub(super) sealed: BTreeSet<ItemId>,
     /// Whether there are new control entries.
     pub(super) control: bool,
+    /// Who helps to read the bodies.
+    pub(super) helpers: Option<Helpers>,
 }
 
 /// True if some content entry was not looked at since the space was loaded.
@@ -133,33 +148,38 @@ pub(super) fn settle(
     since: Since,
     now: i64,
 ) -> Result<Settled, AppError> {
-    let Since { bodies, sealed, control } = since;
+    let Since { bodies, sealed, control, helpers } = since;
     sealed.iter().for_each(|item| space.waiting.changed(item));
     let (changed, met, aside) = (BTreeSet::new(), BTreeSet::new(), space.aside.clone());
-    let mut settling = Settling { tx, space, documents, bodies, changed, met, now };
+    // Content that arrived may speak for content beyond a cut.
+    let is_cut = space.sets_aside() || space.log.fold().devices().any(|(_, it)| it.cut && it.role != Role::Invite);
+    let ahead = Ahead::new(helpers, &space.keyring, bodies_in_order(space, &bodies));
+    let (shown, something_waits) = (Settled::default(), tx.count_waiting(&space.id())? > 0);
+    let mut settling =
+        Settling { tx, space, documents, bodies, ahead, changed, met, shown, something_waits, is_cut, now };
     if control {
         settling.space.waiting.new_control();
         settling.recount()?;
     }
     settling.run()?;
-    // Content that arrived may speak for content beyond a cut.
-    let is_cut = settling.space.log.fold().devices().any(|(_, it)| it.cut && it.role != Role::Invite);
-    if settling.space.sets_aside() || is_cut {
+    if settling.is_cut || settling.space.sets_aside() {
         settling.forget_kept()?;
         while settling.recount()? {}
         settling.note_late(&aside)?;
     }
-    let Settling { tx, space, documents, changed, met, .. } = settling;
-    let mut met: BTreeSet<_> = met.into_iter().map(|(item, field)| Met { item, field, is_choice: false }).collect();
-    let words = if changed.len() > FEW { Words::Now } else { Words::Later };
-    for item in &changed {
-        let shown = planted::is(Bug::ViewNotUpdated) && tx.row(&space.id(), item)?.is_some();
-        if tx.preimage(&space.id(), item)?.is_some() && !shown {
-            let opened = write_row(tx, space, documents, item, words)?;
-            met.extend(opened.into_iter().map(|field| Met { item: *item, field, is_choice: true }));
-        }
-    }
-    Ok(Settled { changed, met })
+    let words = if settling.changed.len() + settling.shown.changed.len() > FEW { Words::Now } else { Words::Later };
+    settling.show(words)?;
+    let Settling { met, mut shown, .. } = settling;
+    shown.met.extend(met.into_iter().map(|(item, field)| Met { item, field, is_choice: false }));
+    Ok(shown)
+}
+
+/// Content that just arrived, in order of arrival.
+fn bodies_in_order(space: &Space, bodies: &Bodies) -> Vec<(EntryId, Arc<Body>)> {
+    let chains = space.log.chains();
+    let mut all: Vec<_> = bodies.iter().map(|(id, body)| (chains.index(id), (*id, body.clone()))).collect();
+    all.sort_by_key(|(index, _)| *index);
+    all.into_iter().map(|(_, entry)| entry).collect()
 }
 
 impl Settling<'_, '_> {
@@ -174,6 +194,23 @@ impl Settling<'_, '_> {
                 }
                 _ => self.space.waiting.remove(index),
             }
+            if self.changed.len() >= MANY && !self.is_cut {
+                self.show(Words::Now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the rows of what changed.
+    fn show(&mut self, words: Words) -> Result<(), AppError> {
+        let space = self.space.id();
+        for item in std::mem::take(&mut self.changed) {
+            let stays = planted::is(Bug::ViewNotUpdated) && self.tx.row(&space, &item)?.is_some();
+            if self.tx.preimage(&space, &item)?.is_some() && !stays {
+                let opened = write_row(self.tx, self.space, self.documents, &item, words)?;
+                self.shown.met.extend(opened.into_iter().map(|field| Met { item, field, is_choice: true }));
+            }
+            self.shown.changed.insert(item);
         }
         Ok(())
     }
@@ -248,9 +285,12 @@ impl Settling<'_, '_> {
     }
 
     fn judge(&mut self, id: &EntryId) -> Result<Verdict, AppError> {
-        let content = match self.open(id)? {
-            Ok(content) => content,
-            Err(verdict) => return Ok(verdict),
+        let (content, glances) = match self.ahead.take(id) {
+            Some(looked) => looked,
+            None => match self.open(id)? {
+                Ok(content) => (content, None),
+                Err(verdict) => return Ok(verdict),
+            },
         };
         let named = content.named();
         if self.space.log.after_of(id).is_none() {
@@ -258,6 +298,7 @@ impl Settling<'_, '_> {
             self.space.learn_after(*id, content.after.clone(), content.keeps.clone());
         }
         if !self.space.log.is_ready(id) {
+            self.ahead.put_back(*id, content, glances);
             return Ok(Verdict::Waits(For::Past));
         }
         let chains = self.space.log.chains();
@@ -267,7 +308,7 @@ impl Settling<'_, '_> {
         // As of the entry's own past: what is added later must not change the verdict.
         let parts = match self.author(id) {
             None => Vec::new(),
-            Some(author) => match parts::believe(&content, &author) {
+            Some(author) => match parts::believe(&content, glances.unwrap_or_else(|| parts::look(&content)), &author) {
                 Ok(parts) => parts,
                 Err(reason) => return Ok(Verdict::Quarantined(reason)),
             },
@@ -288,18 +329,25 @@ impl Settling<'_, '_> {
 
     /// Opens an entry, or says why not.
     fn open(&mut self, id: &EntryId) -> Result<Result<Content, Verdict>, AppError> {
-        let Some(stored) = self.tx.entry(&self.space.id(), id)? else { return Ok(Err(Verdict::Waits(For::Past))) };
-        let body = self.bodies.get(id).map_or(stored.entry.body.as_slice(), Vec::as_slice);
-        let Ok(header) = Header::decode(&stored.entry.header) else {
-            return Ok(Err(Verdict::Quarantined("header")));
+        let body = match self.bodies.get(id) {
+            Some(body) => body.clone(),
+            None => {
+                let Some(stored) = self.tx.entry(&self.space.id(), id)? else {
+                    return Ok(Err(Verdict::Waits(For::Past)));
+                };
+                let Ok(header) = Header::decode(&stored.entry.header) else {
+                    return Ok(Err(Verdict::Quarantined("header")));
+                };
+                Arc::new(Body { device: stored.device, place: header.place(), bytes: stored.entry.body })
+            }
         };
-        Ok(match seal::open(&self.space.keyring, &stored.device, &header.place(), body) {
+        Ok(match seal::open(&self.space.keyring, &body.device, &body.place, &body.bytes) {
             Ok(opened) => Content::decode(&opened.plaintext).map_err(|_| Verdict::Quarantined("malformed")),
             Err(seal::Error::UnknownEpoch(_)) => Err(Verdict::Waits(For::Key(self.space.keyring.epochs().count()))),
             // Eight bytes of an epoch's id can be met on purpose: a key that comes later may be the right one.
             Err(seal::Error::Sealed(_) | seal::Error::Uncommitted) => {
                 if self.bodies.contains_key(id) {
-                    let about = json!({ "entry": id.to_string(), "device": stored.device.to_string() });
+                    let about = json!({ "entry": id.to_string(), "device": body.device.to_string() });
                     self.tx.note_security(self.now, &self.space.id(), "entry-does-not-open", &about)?;
                 }
                 Err(Verdict::Waits(For::Key(self.space.keyring.epochs().count())))

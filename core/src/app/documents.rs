@@ -5,32 +5,47 @@
 
 use std::collections::BTreeMap;
 
-use alliance_replica::id::{ItemId, SpaceId};
+use alliance_replica::id::{ItemId, MemberId, SpaceId};
 
 use super::AppError;
 use crate::{
-    document::{Change, DocId, Document, Preimage, Writer},
+    document::{Change, DocId, Document, KindName, Preimage, Schema, Writer},
     domain::{self, Facets},
     store::{Newer, StoreError, Tx},
 };
 
-/// Facets kept in memory.
+/// Facets kept in memory, however much was written in them.
 const KEPT: usize = 48;
+/// Facets kept in memory if little was written in them: a first sync brings many small ones.
+const SMALL: usize = 160;
+/// Operations of all that are kept up to which little was written.
+const LITTLE: u64 = 64 * 1024;
+/// Schemas kept, of which each kind has a few.
+const SCHEMAS: usize = 64;
 /// Changes after which a facet is saved as a whole again.
 const LOOSE: i64 = 96;
 
 /// The facets that this process has at hand.
 #[derive(Default)]
 pub(super) struct Documents {
-    kept: BTreeMap<(SpaceId, DocId), Kept>,
+    kept: BTreeMap<Name, Kept>,
+    /// By when they were used last.
+    order: BTreeMap<u64, Name>,
     clock: u64,
+    /// Operations of all that are kept.
+    ops: u64,
+    schemas: BTreeMap<(KindName, Option<MemberId>, Writer), Schema>,
 }
+
+type Name = (SpaceId, DocId);
 
 struct Kept {
     document: Document,
     /// As of which version in the file; 0 if it is not there yet.
     version: i64,
     used: u64,
+    /// Operations that this process read or wrote.
+    ops: u64,
 }
 
 impl Kept {
@@ -48,16 +63,19 @@ impl Documents {
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.kept.clear();
+        self.order.clear();
+        self.ops = 0;
     }
 
     /// Forgets what it knows of a space.
     pub(super) fn forget(&mut self, space: &SpaceId) {
-        self.kept.retain(|(of, _), _| of != space);
+        let names: Vec<_> = self.kept.keys().filter(|(of, _)| of == space).copied().collect();
+        names.iter().for_each(|name| self.remove(name));
     }
 
     /// Forgets one facet.
     pub(super) fn forget_one(&mut self, space: &SpaceId, doc: DocId) {
-        self.kept.remove(&(*space, doc));
+        self.remove(&(*space, doc));
     }
 
     /// A facet of an item, as the file has it; an empty one if nobody has written it.
@@ -71,26 +89,60 @@ impl Documents {
         let name = (*space, doc);
         let member = doc.writer.member();
         let version = tx.facet_version(space, &doc.item, member.as_ref())?.unwrap_or(0);
-        self.clock += 1;
         if let Some(kept) = self.kept.get_mut(&name)
             && kept.version != version
             && !kept.catch_up(tx, space)?
         {
-            self.kept.remove(&name);
+            self.remove(&name);
         }
         if !self.kept.contains_key(&name) {
-            let schema = domain::schema(preimage, doc.writer);
-            let document = match tx.facet(space, &doc.item, member.as_ref())? {
+            let schema = self.schema(preimage, doc.writer);
+            let document = match version {
+                0 => None,
+                _ => tx.facet(space, &doc.item, member.as_ref())?,
+            };
+            let document = match document {
                 Some(facet) => Document::load(doc, schema, &facet.saved, facet.loose.iter().map(Vec::as_slice))
                     .map_err(|_| StoreError::Damaged { what: "a document" })?,
                 None => Document::new(doc, schema),
             };
             self.make_room();
-            self.kept.insert(name, Kept { document, version, used: 0 });
+            let ops = document.ops();
+            self.ops += ops;
+            self.kept.insert(name, Kept { document, version, used: 0, ops });
         }
+        self.clock += 1;
         let kept = self.kept.get_mut(&name).expect("it was put there");
+        self.order.remove(&kept.used);
+        self.order.insert(self.clock, name);
         kept.used = self.clock;
         Ok(&mut kept.document)
+    }
+
+    /// True if nothing of a facet is here.
+    pub(super) fn is_new(&self, tx: &Tx<'_>, space: &SpaceId, doc: DocId) -> Result<bool, AppError> {
+        let is_kept = self.kept.get(&(*space, doc)).is_some_and(|kept| kept.version > 0 || kept.document.ops() > 0);
+        Ok(!is_kept && tx.facet_version(space, &doc.item, doc.writer.member().as_ref())?.is_none())
+    }
+
+    /// Writes a facet of which nothing is here to the file, and keeps it at hand.
+    pub(super) fn put(
+        &mut self,
+        tx: &Tx<'_>,
+        space: &SpaceId,
+        document: Document,
+        saved: &[u8],
+    ) -> Result<(), AppError> {
+        let (doc, ops) = (document.id(), document.ops());
+        let name = (*space, doc);
+        self.remove(&name);
+        self.make_room();
+        let version = tx.add_facet(space, &doc.item, doc.writer.member().as_ref(), saved)?;
+        self.clock += 1;
+        self.order.insert(self.clock, name);
+        self.ops += ops;
+        self.kept.insert(name, Kept { document, version, used: self.clock, ops });
+        Ok(())
     }
 
     /// All facets of an item that exist.
@@ -139,13 +191,37 @@ impl Documents {
         if save {
             kept.version = tx.save_facet(space, &doc.item, member, &kept.document.save())?;
         }
+        let ops = changes.iter().map(|change| change.len() as u64).sum::<u64>();
+        kept.ops += ops;
+        self.ops += ops;
         Ok(())
     }
 
+    /// The containers of a facet.
+    fn schema(&mut self, preimage: &Preimage, writer: Writer) -> Schema {
+        let name = (preimage.kind.clone(), preimage.owner, writer);
+        if let Some(schema) = self.schemas.get(&name) {
+            return schema.clone();
+        }
+        if self.schemas.len() >= SCHEMAS {
+            self.schemas.clear();
+        }
+        let schema = domain::schema(preimage, writer);
+        self.schemas.insert(name, schema.clone());
+        schema
+    }
+
+    fn remove(&mut self, name: &Name) {
+        if let Some(kept) = self.kept.remove(name) {
+            self.order.remove(&kept.used);
+            self.ops -= kept.ops;
+        }
+    }
+
     fn make_room(&mut self) {
-        while self.kept.len() >= KEPT {
-            let oldest = self.kept.iter().min_by_key(|(_, kept)| kept.used).map(|(name, _)| *name);
-            oldest.and_then(|name| self.kept.remove(&name));
+        while self.kept.len() >= KEPT && (self.ops > LITTLE || self.kept.len() >= SMALL) {
+            let Some((_, oldest)) = self.order.pop_first() else { return };
+            self.remove(&oldest);
         }
     }
 }

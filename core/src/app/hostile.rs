@@ -4,6 +4,7 @@ mod content;
 mod cuts;
 mod kept;
 mod keys;
+mod many;
 
 use alliance_replica::{
     exchange::frame::Entries,

@@ -138,7 +138,8 @@ impl Profile {
 
     /// A profile of which nothing is loaded.
     pub(super) fn of(store: Store) -> Self {
-        Self { store, spaces: BTreeMap::new(), documents: Documents::default(), lent: BTreeMap::new() }
+        let (spaces, documents, lent) = (BTreeMap::new(), Documents::default(), BTreeMap::new());
+        Self { store, spaces, documents, lent, helpers: None }
     }
 
     /// Forgets what is in memory; the file is the truth.

@@ -1,6 +1,9 @@
 //! What arrives: verified, written to disk, folded into membership, keys and documents, in one transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use alliance_replica::{
     exchange::frame::{Code, Entries},
@@ -8,7 +11,7 @@ use alliance_replica::{
     log::{
         Refusal,
         chain::State,
-        entry::{Entry, Verified},
+        entry::{Entry, Place, Verified},
         heads::{Chain, Head},
     },
     planted::{self, Bug},
@@ -24,8 +27,15 @@ use super::{
 };
 use crate::{keys::DeviceSecret, store::Tx};
 
-/// Bodies of content that just arrived.
-pub(super) type Bodies = BTreeMap<EntryId, Vec<u8>>;
+/// Content that just arrived.
+pub(super) type Bodies = BTreeMap<EntryId, Arc<Body>>;
+
+/// An entry's sealed body, and what it is bound to.
+pub(super) struct Body {
+    pub(super) device: DeviceId,
+    pub(super) place: Place,
+    pub(super) bytes: Vec<u8>,
+}
 
 /// What [`Profile::receive`] did.
 #[derive(Debug, Default)]
@@ -54,7 +64,7 @@ impl Profile {
         paths: Vec<Entries>,
         world: &World<'_>,
     ) -> Result<Taken, AppError> {
-        let Self { store, spaces, documents, lent } = self;
+        let Self { store, spaces, documents, lent, helpers } = self;
         let take = |tx: &Tx<'_>| {
             let space = loaded(spaces, tx, space)?;
             let mut taken = Taken::default();
@@ -107,7 +117,8 @@ impl Profile {
                     tx.remove_invitation(&space.id(), &used.id())?;
                 }
             }
-            let since = Since { bodies: arrived.bodies, control: !arrived.control.is_empty(), ..Since::default() };
+            let control = !arrived.control.is_empty();
+            let since = Since { bodies: arrived.bodies, control, helpers: *helpers, ..Since::default() };
             Settled { changed: taken.changed, met: taken.met } = apply::settle(tx, space, documents, since, world.now)?;
             space.store_row(tx)?;
             Ok(taken)
@@ -200,7 +211,8 @@ impl Arrived {
             Chain::Control => self.control.push(entry.id),
             Chain::Content => {
                 space.log.chains().index(&entry.id).into_iter().for_each(|index| space.waiting.push(index));
-                self.bodies.insert(entry.id, entry.entry.body);
+                let body = Body { device: entry.device, place: entry.header.place(), bytes: entry.entry.body };
+                self.bodies.insert(entry.id, Arc::new(body));
             }
         }
         Ok(())

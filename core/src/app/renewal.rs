@@ -169,7 +169,7 @@ impl Profile {
     /// the new key, and what the old one had sealed beyond the fork is kept. A computer that was cut off is
     /// [`AppError::CutOff`].
     pub fn renew_by_words(&mut self, world: &mut World<'_>) -> Result<Vec<SpaceId>, AppError> {
-        let Self { store, spaces, documents, lent } = self;
+        let Self { store, spaces, documents, lent, .. } = self;
         let result = store.write(|tx| {
             let mut renewed = Vec::new();
             for row in tx.spaces()? {

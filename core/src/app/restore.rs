@@ -174,7 +174,7 @@ impl Profile {
     /// unless they are to be kept, and that this computer is theirs; but not where the person had left. Everything that is there was pulled before: it is
     /// named, and so is kept.
     pub fn take_over(&mut self, others: Others, world: &mut World<'_>) -> Result<(), AppError> {
-        let Self { store, spaces, documents, lent } = self;
+        let Self { store, spaces, documents, lent, .. } = self;
         let result = store.write(|tx| {
             for (space, key) in &*lent {
                 let space = loaded(spaces, tx, space)?;

@@ -6,6 +6,7 @@
 //! column do not, so that zstd outside is the only inflation there is. See Automerge's storage format, "Chunks".
 
 mod column;
+pub(super) mod plain;
 
 use alliance_replica::limits;
 

@@ -4,17 +4,23 @@
 //! is chosen. A change counts if it is chosen, is founded (see `references`), and everything it depends on counts. That is
 //! a function of the set of changes, so every replica that has them counts the same ones.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+};
 
 use automerge::{AutomergeError, Change, ChangeHash};
 
-use super::{DocId, Document, Schema, facet::caught, references::follows};
+use super::{DocId, Document, Outline, Schema, facet::caught, references::follows};
 
 /// Operations after which a batch of changes is handed to Automerge, which takes some 300 bytes for each meanwhile.
 const BATCH: usize = 128 * 1024;
 
 /// Actors new to a document up to which changes are added to what is there. For each, Automerge writes all of it anew.
 const STRANGERS: usize = 64;
+
+/// Outlines of changes, by their hashes.
+pub type Outlines = BTreeMap<ChangeHash, Outline>;
 
 /// Why a change does not count.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -65,6 +71,11 @@ impl Document {
 
     /// Takes in changes that were checked by [`super::Incoming::check`]. Those known already are passed over.
     pub fn apply(&mut self, changes: Vec<Change>) -> Result<Applied, ApplyError> {
+        self.apply_outlined(changes, &Outlines::default())
+    }
+
+    /// As [`Document::apply`], with the outlines that [`super::Incoming::check`] made: those need not be made again.
+    pub fn apply_outlined(&mut self, changes: Vec<Change>, outlines: &Outlines) -> Result<Applied, ApplyError> {
         let new: BTreeMap<_, _> =
             changes.into_iter().map(|change| (change.hash(), change)).filter(|(hash, _)| !self.knows(hash)).collect();
         let needed: BTreeSet<_> = new.values().flat_map(|change| change.deps()).copied().collect();
@@ -83,10 +94,10 @@ impl Document {
         let met = |change: &&Change| references.at(change.actor_id(), 1).is_some();
         let strangers: BTreeSet<_> = new.values().filter(|it| !met(it)).map(Change::actor_id).collect();
         if strangers.len() > STRANGERS || new.values().any(displaces) {
-            return self.apply_anew(new);
+            return self.apply_anew(new, outlines);
         }
         let before: BTreeSet<_> = self.left_out.keys().copied().collect();
-        let (counted, left_out) = self.settle(new)?;
+        let (counted, left_out) = self.settle(new, outlines)?;
         let whole = !self.left_out.keys().eq(&before);
         Ok(Applied { counted, left_out, whole })
     }
@@ -98,25 +109,35 @@ impl Document {
         schema: Schema,
         changes: impl IntoIterator<Item = Change>,
     ) -> Result<(Self, Applied), ApplyError> {
+        Self::rebuild_outlined(id, schema, changes, &Outlines::default())
+    }
+
+    fn rebuild_outlined(
+        id: DocId,
+        schema: Schema,
+        changes: impl IntoIterator<Item = Change>,
+        outlines: &Outlines,
+    ) -> Result<(Self, Applied), ApplyError> {
         let mut document = Self::new(id, schema);
         let pool = changes.into_iter().map(|change| (change.hash(), change)).collect();
-        let (counted, left_out) = document.settle(pool)?;
+        let (counted, left_out) = document.settle(pool, outlines)?;
         Ok((document, Applied { counted, left_out, whole: true }))
     }
 
     /// Everything is judged again from the start, in a document that is empty: a change with a lower hash displaces one
     /// that counted, or there are so many actors that adding them one by one takes longer.
-    fn apply_anew(&mut self, new: BTreeMap<ChangeHash, Change>) -> Result<Applied, ApplyError> {
+    fn apply_anew(&mut self, new: BTreeMap<ChangeHash, Change>, outlines: &Outlines) -> Result<Applied, ApplyError> {
         let old = self.changes(&[]).into_iter().chain(self.left_out.values().cloned());
         let known: BTreeSet<_> = new.keys().copied().collect();
-        let (document, mut applied) = Self::rebuild(self.id, self.schema.clone(), old.chain(new.into_values()))?;
+        let all = old.chain(new.into_values());
+        let (document, mut applied) = Self::rebuild_outlined(self.id, self.schema.clone(), all, outlines)?;
         applied.counted.retain(|change| known.contains(&change.hash()));
         *self = document;
         Ok(applied)
     }
 
     /// Adds those changes of `pool`, and of what was left out before, that count; the rest is left out, and why.
-    fn settle(&mut self, mut pool: BTreeMap<ChangeHash, Change>) -> Result<Settled, ApplyError> {
+    fn settle(&mut self, mut pool: BTreeMap<ChangeHash, Change>, outlines: &Outlines) -> Result<Settled, ApplyError> {
         pool.append(&mut self.left_out);
         let chosen = self.references().choose(pool.values());
         let twin = |change: &Change| {
@@ -126,7 +147,7 @@ impl Document {
         let (twins, mut waiting): (Vec<_>, Vec<_>) = causal(pool).into_iter().partition(twin);
         let mut all = Vec::new();
         loop {
-            let (counted, rest) = self.pass(waiting)?;
+            let (counted, rest) = self.pass(waiting, outlines)?;
             waiting = rest;
             if counted.is_empty() {
                 break;
@@ -143,11 +164,15 @@ impl Document {
     }
 
     /// Adds the changes that count by now, in this order; returns those and the others.
-    fn pass(&mut self, changes: Vec<Change>) -> Result<(Vec<Change>, Vec<Change>), ApplyError> {
+    fn pass(&mut self, changes: Vec<Change>, outlines: &Outlines) -> Result<(Vec<Change>, Vec<Change>), ApplyError> {
         let (mut counted, mut rest, mut batch) = (Vec::new(), Vec::new(), Batch::default());
         for change in changes {
             let outside: Vec<_> = change.deps().iter().filter(|dep| !batch.hashes.contains(dep)).copied().collect();
-            let founded = self.contains(&outside) && self.references().admit(change.hash(), &change.decode());
+            let founded = self.contains(&outside) && {
+                let made = || Cow::Owned(Outline::of(&change.decode()));
+                let outline = outlines.get(&change.hash()).map_or_else(made, Cow::Borrowed);
+                self.references().admit(&change, &outline)
+            };
             if !founded {
                 rest.push(change);
                 continue;

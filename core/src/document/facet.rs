@@ -11,7 +11,7 @@ use std::{
 use alliance_replica::id::DeviceId;
 use automerge::{ActorId, Automerge, AutomergeError, Change, ChangeHash, ReadDoc as _};
 
-use super::{Authors, DocId, Schema, bounds, fixed, references::References, sorted};
+use super::{Authors, DocId, Outline, Schema, bounds, fixed, references::References, sorted};
 
 /// Why a saved facet cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -139,7 +139,7 @@ impl Document {
     pub(super) fn wrote(&mut self, changes: &[Change]) {
         if let Some(references) = &mut self.references {
             for change in changes {
-                references.admit(change.hash(), &change.decode());
+                references.admit(change, &Outline::of(&change.decode()));
             }
         }
     }
@@ -149,7 +149,7 @@ impl Document {
         self.references.get_or_insert_with(|| {
             let mut references = References::default();
             for change in automerge.get_changes(&[]) {
-                references.admit(change.hash(), &change.decode());
+                references.admit(&change, &Outline::of(&change.decode()));
             }
             references
         })

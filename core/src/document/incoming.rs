@@ -15,7 +15,10 @@ use automerge::{
     legacy::{Key, OpType},
 };
 
-use super::{Authors, DocId, Preimage, Writer, bounds, fixed};
+use super::{Authors, DocId, Document, Outline, Outlines, Preimage, Schema, Writer, bounds, fixed};
+
+/// Operations of one part up to which outlines of its changes are kept.
+const OUTLINED: usize = 64 * 1024;
 
 /// How a part carries its changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,6 +89,8 @@ pub struct Believed {
     pub preimage: Option<Preimage>,
     /// The changes.
     pub changes: Vec<Change>,
+    /// Outlines of the changes, unless there are too many.
+    pub outlines: Outlines,
     /// Operations that the document must have before these changes can count on from them. Automerge fails on counters
     /// that nothing bounds, so changes wait for real operations.
     pub before: u64,
@@ -94,19 +99,98 @@ pub struct Believed {
 impl Incoming<'_> {
     /// What the part says, or why it is refused. A duplicate is no reason.
     pub fn check(&self) -> Result<Believed, Refusal> {
-        let preimage = self.preimage.map(|bytes| read_preimage(&self.doc.item, bytes)).transpose()?;
+        Seen::new(&self.doc.item, self.form, self.raw, self.preimage).believe(&self.doc, self.member, self.lineage)
+    }
+}
+
+/// A part that was read, as far as that can be done without knowing who wrote it.
+#[derive(Debug)]
+pub struct Seen {
+    preimage: Result<Option<Preimage>, Refusal>,
+    changes: Result<Vec<Change>, Refusal>,
+    /// What there is to say of each change, up to one that is refused whoever wrote it.
+    looks: Vec<Look>,
+}
+
+/// What there is to say of a change whoever wrote it.
+#[derive(Debug)]
+struct Look {
+    /// What is wrong with it before its author is asked for.
+    wrong: Option<Refusal>,
+    is_fixed: bool,
+    is_canonical: bool,
+    /// Its outline, unless there are too many operations to keep them all.
+    outline: Option<Outline>,
+}
+
+impl Seen {
+    /// Reads a part for a facet of an item.
+    pub fn new(item: &ItemId, form: Form, raw: &[u8], preimage: Option<&[u8]>) -> Self {
+        let preimage = preimage.map(|bytes| read_preimage(item, bytes)).transpose();
+        let changes = match raw.len() > limits::INFLATED {
+            true => Err(Refusal::TooManyOps),
+            false => form.changes(raw),
+        };
+        let mut left = OUTLINED;
+        let mut looks = Vec::new();
+        for change in changes.iter().flatten() {
+            let look = Look::new(change, &mut left);
+            let goes_on = look.wrong.is_none() && look.is_canonical;
+            looks.push(look);
+            if !goes_on {
+                break;
+            }
+        }
+        Self { preimage, changes, looks }
+    }
+
+    /// What the part says, or why it is refused, if these wrote it.
+    pub fn believe(self, doc: &DocId, member: MemberId, lineage: &[DeviceId]) -> Result<Believed, Refusal> {
+        let preimage = self.preimage?;
         let checked = !planted::is(Bug::WriterCheckSkipped);
-        if matches!(self.doc.writer, Writer::Only(member) if member != self.member && checked) {
+        if matches!(doc.writer, Writer::Only(its) if its != member && checked) {
             return Err(Refusal::ForeignFacet);
         }
-        if self.raw.len() > limits::INFLATED {
-            return Err(Refusal::TooManyOps);
+        let changes = self.changes?;
+        let authors = Authors::new(doc, lineage.iter().copied());
+        let mut outlines = Outlines::new();
+        for (change, look) in changes.iter().zip(self.looks) {
+            look.wrong.map_or(Ok(()), Err)?;
+            if !look.is_fixed && !authors.wrote(change.actor_id()) && !planted::is(Bug::AuthorCheckSkipped) {
+                return Err(Refusal::ForeignActor);
+            }
+            if !look.is_canonical {
+                return Err(Refusal::Malformed);
+            }
+            outlines.extend(look.outline.map(|outline| (change.hash(), outline)));
         }
-        let changes = self.form.changes(self.raw)?;
-        let authors = Authors::new(&self.doc, self.lineage.iter().copied());
-        changes.iter().try_for_each(|change| check_change(change, &authors))?;
         let before = before(&changes);
-        Ok(Believed { preimage, changes, before })
+        Ok(Believed { preimage, changes, outlines, before })
+    }
+
+    /// The item's preimage, if it came along and is the item's.
+    pub fn preimage(&self) -> Option<&Preimage> {
+        self.preimage.as_ref().ok()?.as_ref()
+    }
+
+    /// The document that these changes make where nothing of it is yet, if nothing is wrong with them and they need
+    /// nothing else. Who wrote them is still to be asked.
+    pub fn document(&mut self, doc: DocId, schema: Schema) -> Option<Document> {
+        let changes = self.changes.as_ref().ok()?;
+        let is_right = self.looks.iter().all(|look| look.wrong.is_none() && look.is_canonical);
+        if !is_right || changes.is_empty() || before(changes) > 0 {
+            return None;
+        }
+        let outline = |(change, look): (&Change, &mut Look)| Some((change.hash(), look.outline.take()?));
+        let outlines = changes.iter().zip(&mut self.looks).filter_map(outline).collect();
+        let mut document = Document::new(doc, schema);
+        document.apply_outlined(changes.clone(), &outlines).ok()?;
+        Some(document)
+    }
+
+    /// Operations of all changes.
+    pub fn ops(&self) -> usize {
+        self.changes.iter().flatten().map(Change::len).sum()
     }
 }
 
@@ -146,27 +230,37 @@ fn read_snapshot(raw: &[u8]) -> Result<Vec<Change>, Refusal> {
     }
 }
 
-fn check_change(change: &Change, authors: &Authors) -> Result<(), Refusal> {
-    let (start, ops) = (change.start_op().get(), change.len() as u64);
-    if ops == 0 || change.seq() == 0 || !change.extra_bytes().is_empty() {
-        return Err(Refusal::Malformed);
+impl Look {
+    fn new(change: &Change, left: &mut usize) -> Self {
+        let mut look = Self { wrong: None, is_fixed: false, is_canonical: false, outline: None };
+        let (start, ops) = (change.start_op().get(), change.len() as u64);
+        if ops == 0 || change.seq() == 0 || !change.extra_bytes().is_empty() {
+            return Self { wrong: Some(Refusal::Malformed), ..look };
+        }
+        if ops > limits::CHANGE_OPS as u64 || start.saturating_add(ops) > limits::DOCUMENT_OPS as u64 {
+            return Self { wrong: Some(Refusal::TooManyOps), ..look };
+        }
+        if let Some(outline) = bounds::plain::outline(change) {
+            look.is_canonical = true;
+            if let Some(rest) = left.checked_sub(change.len()) {
+                *left = rest;
+                look.outline = Some(outline);
+            }
+            return look;
+        }
+        let expanded = change.decode();
+        if !expanded.operations.iter().all(is_known) {
+            return Self { wrong: Some(Refusal::UnknownOperation), ..look };
+        }
+        look.is_fixed = fixed::is_fixed_expanded(&expanded);
+        if let Some(rest) = left.checked_sub(change.len()) {
+            *left = rest;
+            look.outline = Some(Outline::of(&expanded));
+        }
+        // Automerge rebuilds a change's bytes from its operations when it saves: they have to be these bytes.
+        look.is_canonical = is_canonical(change, expanded);
+        look
     }
-    if ops > limits::CHANGE_OPS as u64 || start.saturating_add(ops) > limits::DOCUMENT_OPS as u64 {
-        return Err(Refusal::TooManyOps);
-    }
-    let expanded = change.decode();
-    if !expanded.operations.iter().all(is_known) {
-        return Err(Refusal::UnknownOperation);
-    }
-    let foreign = !authors.wrote(change.actor_id()) && !planted::is(Bug::AuthorCheckSkipped);
-    if foreign && !fixed::is_fixed_expanded(&expanded) {
-        return Err(Refusal::ForeignActor);
-    }
-    // Automerge rebuilds a change's bytes from its operations when it saves: they have to be these bytes.
-    if !is_canonical(change, expanded) {
-        return Err(Refusal::Malformed);
-    }
-    Ok(())
 }
 
 /// The operations of this format: objects are made, values put, list elements and characters inserted, all deleted.
@@ -183,4 +277,16 @@ fn is_known(op: &automerge::legacy::Op) -> bool {
 
 fn is_canonical(change: &Change, expanded: ExpandedChange) -> bool {
     Change::from(expanded).raw_bytes() == change.raw_bytes()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// True if a change is right, not fixed, and written as Automerge writes it: found out by expanding it.
+    pub(in crate::document) fn is_right(change: &Change) -> bool {
+        let expanded = change.decode();
+        let is_fixed = fixed::is_fixed_expanded(&expanded);
+        expanded.operations.iter().all(is_known) && !is_fixed && is_canonical(change, expanded)
+    }
 }

@@ -7,17 +7,18 @@
 
 use std::collections::BTreeMap;
 
-use automerge::{
-    ActorId, Change, ChangeHash, ExpandedChange, ObjType, ScalarValue,
-    legacy::{ElementId, Key, ObjectId, Op, OpId, OpType},
-};
+use automerge::{ActorId, Change, ChangeHash, ObjType};
+
+use super::outline::{Does, Id, Outline, Spot, Step};
 
 const ROOT: u32 = u32::MAX;
 
 /// The operations of a document's changes, found by their ids.
 #[derive(Clone, Default, Debug)]
 pub(super) struct References {
-    chains: BTreeMap<ActorId, Vec<Run>>,
+    actors: BTreeMap<ActorId, usize>,
+    /// What each actor wrote, by the actor's number.
+    chains: Vec<Vec<Run>>,
     last: BTreeMap<ChangeHash, u64>,
     keys: BTreeMap<String, u32>,
     ops: Vec<Row>,
@@ -48,11 +49,10 @@ enum At {
     Element(u32),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Does {
-    Make(ObjType),
-    Put,
-    Delete,
+/// A change's operations, with the numbers that their actors have here.
+struct Named<'o> {
+    outline: &'o Outline,
+    actors: &'o [Option<usize>],
 }
 
 impl References {
@@ -64,7 +64,7 @@ impl References {
     /// The change with this actor and sequence number that was admitted.
     pub(super) fn at(&self, actor: &ActorId, seq: u64) -> Option<ChangeHash> {
         let index = usize::try_from(seq).ok()?.checked_sub(1)?;
-        self.chains.get(actor)?.get(index).map(|run| run.hash)
+        self.chains[*self.actors.get(actor)?].get(index).map(|run| run.hash)
     }
 
     /// The admitted change of the same actor before this one.
@@ -91,21 +91,27 @@ impl References {
     }
 
     /// Takes a change in if it is founded on those taken in before; says whether it is.
-    pub(super) fn admit(&mut self, hash: ChangeHash, change: &ExpandedChange) -> bool {
-        let start = change.start_op.get();
-        if !change.deps.iter().all(|dep| self.last.get(dep).is_some_and(|last| *last < start)) {
+    pub(super) fn admit(&mut self, change: &Change, outline: &Outline) -> bool {
+        let (start, hash) = (change.start_op().get(), change.hash());
+        if !change.deps().iter().all(|dep| self.last.get(dep).is_some_and(|last| *last < start)) {
             return false;
         }
-        let chain = self.chains.entry(change.actor_id.clone()).or_default();
-        let follows = |last: &Run| last.start + last.length <= start && change.deps.contains(&last.hash);
-        if !chain.last().is_none_or(follows) || change.seq != chain.len() as u64 + 1 {
+        let count = self.chains.len();
+        let author = *self.actors.entry(change.actor_id().clone()).or_insert(count);
+        if author == count {
+            self.chains.push(Vec::new());
+        }
+        let chain = &mut self.chains[author];
+        let follows = |last: &Run| last.start + last.length <= start && change.deps().contains(&last.hash);
+        if !chain.last().is_none_or(follows) || change.seq() != chain.len() as u64 + 1 {
             return false;
         }
         let at = self.ops.len();
         chain.push(Run { hash, start, length: 0, at });
-        for (id, op) in (start..).zip(&change.operations) {
-            let row = self.row(id, op);
-            let chain = self.chains.get_mut(&change.actor_id).expect("it was made above");
+        let named: Vec<_> = outline.actors.iter().map(|actor| self.actors.get(actor).copied()).collect();
+        for (id, step) in (start..).zip(&outline.steps) {
+            let row = self.row(id, step, &Named { outline, actors: &named });
+            let chain = &mut self.chains[author];
             match row {
                 Some(row) => {
                     self.ops.push(row);
@@ -118,69 +124,65 @@ impl References {
                 }
             }
         }
-        self.last.insert(hash, start + change.operations.len() as u64 - 1);
+        self.last.insert(hash, start + outline.steps.len() as u64 - 1);
         true
     }
 
     /// The row of an operation with counter `id`, if all that it names is there and older.
-    fn row(&mut self, id: u64, op: &Op) -> Option<Row> {
-        let (object, shape) = match &op.obj {
-            ObjectId::Root => (ROOT, ObjType::Map),
-            ObjectId::Id(object) => {
-                let object = self.find(object, id)?;
+    fn row(&mut self, id: u64, step: &Step, named: &Named<'_>) -> Option<Row> {
+        let (object, shape) = match &step.object {
+            None => (ROOT, ObjType::Map),
+            Some(object) => {
+                let object = self.find(*object, id, named)?;
                 match self.ops[object as usize].does {
                     Does::Make(shape) => (object, shape),
                     Does::Put | Does::Delete => return None,
                 }
             }
         };
-        let does = match &op.action {
-            OpType::Make(shape) => Does::Make(*shape),
-            OpType::Delete => Does::Delete,
-            _ => Does::Put,
-        };
-        let key = match (shape, &op.key) {
-            (ObjType::Map, Key::Map(name)) => At::Name(self.name(name)),
-            (ObjType::List | ObjType::Text, Key::Seq(element)) => {
-                let element = match element {
-                    ElementId::Head => None,
-                    ElementId::Id(element) => Some(self.element(element, id, object)?),
+        let preds = named.outline.preds(step);
+        let key = match (shape, step.key) {
+            (ObjType::Map, Spot::Name(name)) => At::Name(self.name(&named.outline.names[name as usize])),
+            (ObjType::List | ObjType::Text, Spot::Head | Spot::Element(_)) => {
+                let element = match step.key {
+                    Spot::Element(element) => Some(self.element(element, id, object, named)?),
+                    _ => None,
                 };
-                match (op.insert, element) {
+                match (step.insert, element) {
                     (true, _) => At::Element(u32::try_from(self.ops.len()).ok()?),
-                    (false, Some(element)) if !op.pred.is_empty() => At::Element(element),
+                    (false, Some(element)) if !preds.is_empty() => At::Element(element),
                     (false, _) => return None,
                 }
             }
             _ => return None,
         };
-        if shape == ObjType::Text && !is_typing(op) {
+        if shape == ObjType::Text && !step.types {
             return None;
         }
         let mut last = None;
-        for pred in op.pred.iter() {
-            let row = self.ops[self.find(pred, id)? as usize];
+        for pred in preds {
+            let row = self.ops[self.find(*pred, id, named)? as usize];
             if row.object != object || row.key != key || row.does == Does::Delete || last == Some(pred) {
                 return None;
             }
             last = Some(pred);
         }
-        Some(Row { object, key, does })
+        Some(Row { object, key, does: step.does })
     }
 
     /// The operation that inserted an element of `object`.
-    fn element(&self, element: &OpId, before: u64, object: u32) -> Option<u32> {
-        let index = self.find(element, before)?;
+    fn element(&self, element: Id, before: u64, object: u32, named: &Named<'_>) -> Option<u32> {
+        let index = self.find(element, before, named)?;
         let row = self.ops[index as usize];
         (row.object == object && row.key == At::Element(index)).then_some(index)
     }
 
     /// The index of an operation that is older than counter `before`.
-    fn find(&self, id: &OpId, before: u64) -> Option<u32> {
-        let chain = self.chains.get(&id.1)?;
-        let run = chain[..chain.partition_point(|run| run.start <= id.0)].last()?;
-        let within = id.0 - run.start;
-        if id.0 >= before || within >= run.length {
+    fn find(&self, id: Id, before: u64, named: &Named<'_>) -> Option<u32> {
+        let chain = &self.chains[named.actors[id.actor as usize]?];
+        let run = chain[..chain.partition_point(|run| run.start <= id.counter)].last()?;
+        let within = id.counter - run.start;
+        if id.counter >= before || within >= run.length {
             return None;
         }
         u32::try_from(run.at).ok()?.checked_add(u32::try_from(within).ok()?)
@@ -199,13 +201,4 @@ impl References {
 /// True if a change is the first of its actor, or depends directly on `before`.
 pub(super) fn follows(change: &Change, before: Option<ChangeHash>) -> bool {
     change.seq() == 1 || before.is_some_and(|before| change.deps().contains(&before))
-}
-
-/// In a text, single characters are inserted and deleted, and nothing else happens.
-fn is_typing(op: &Op) -> bool {
-    match &op.action {
-        OpType::Put(ScalarValue::Str(text)) => op.insert && text.chars().nth(1).is_none() && !text.is_empty(),
-        OpType::Delete => true,
-        _ => false,
-    }
 }

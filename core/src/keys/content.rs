@@ -14,7 +14,7 @@ use alliance_replica::{
     wire,
 };
 use minicbor::{CborLen, Decode, Encode};
-use zstd::bulk::Compressor;
+use zstd::bulk::{Compressor, Decompressor};
 
 /// Measured on Automerge's bytes: beyond 6, sizes shrink by less than 1 % and times grow by half and more.
 const LEVEL: i32 = 6;
@@ -22,6 +22,7 @@ const LEVEL: i32 = 6;
 thread_local! {
     /// Making its tables anew takes longer than packing a key.
     static PACKER: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static UNPACKER: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 /// A zstd block of at least 4 bytes (RFC 8878, sections 3.1.1.2 and 3.1.1.2.4) gives at most 128 KiB.
 const RATIO: usize = 128 * 1024 / 4;
@@ -171,7 +172,11 @@ impl Part {
             return Err(Error::Unbelievable { packed, length });
         }
         let mut raw = vec![0; length];
-        let found = zstd::bulk::decompress_to_buffer(&self.packed, &mut raw).map_err(Error::Inflate)?;
+        let found = UNPACKER.with_borrow_mut(|unpacker| match unpacker {
+            Some(unpacker) => unpacker.decompress_to_buffer(&self.packed, &mut raw),
+            None => unpacker.insert(Decompressor::new()?).decompress_to_buffer(&self.packed, &mut raw),
+        });
+        let found = found.map_err(Error::Inflate)?;
         if found != length {
             return Err(Error::Length { found, length });
         }

@@ -18,6 +18,7 @@ use super::{
 };
 
 /// The epoch keys known here, of one space.
+#[derive(Clone)]
 pub struct Keyring {
     space: SpaceId,
     keys: BTreeMap<EpochId, EpochKey>,

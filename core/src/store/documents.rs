@@ -166,13 +166,37 @@ impl Tx<'_> {
              ON CONFLICT (space, item, writer) DO UPDATE SET bytes = excluded.bytes",
         )?
         .execute((name.0, name.1, name.2, saved))?;
+        let mut statement = self.prepare_cached(
+            "UPDATE documents SET version = version + 1, loose = 0
+             WHERE space = ?1 AND item = ?2 AND writer = ?3 RETURNING version",
+        )?;
+        let version = statement.query_row(name, |row| row.get(0)).optional()?;
+        version.map_or_else(|| self.insert_document(name), Ok)
+    }
+
+    /// Adds a facet of which nothing is here but changes that wait to be sealed. Returns its version.
+    pub fn add_facet(
+        &self,
+        space: &SpaceId,
+        item: &ItemId,
+        writer: Option<&MemberId>,
+        saved: &[u8],
+    ) -> Result<i64, StoreError> {
+        let name = (space.as_ref(), item.as_ref(), key(writer));
+        let mut statement =
+            self.prepare_cached("INSERT INTO saved (space, item, writer, bytes) VALUES (?1, ?2, ?3, ?4)")?;
+        statement.execute((name.0, name.1, name.2, saved))?;
+        self.insert_document(name)
+    }
+
+    fn insert_document(&self, (space, item, writer): (&[u8], &[u8], &[u8])) -> Result<i64, StoreError> {
         // A facet that was forgotten and derived anew has no version that it had before.
         let forgotten = self.meta(FORGOTTEN)?.and_then(|bytes| Some(i64::from_be_bytes(bytes.try_into().ok()?)));
-        let mut statement = self.prepare_cached(
-            "INSERT INTO documents (space, item, writer, version, loose) VALUES (?1, ?2, ?3, ?4, 0)
-             ON CONFLICT (space, item, writer) DO UPDATE SET version = version + 1, loose = 0 RETURNING version",
-        )?;
-        Ok(statement.query_row((name.0, name.1, name.2, forgotten.unwrap_or(0) + 1), |row| row.get(0))?)
+        let version = forgotten.unwrap_or(0) + 1;
+        let mut statement = self
+            .prepare_cached("INSERT INTO documents (space, item, writer, version, loose) VALUES (?1, ?2, ?3, ?4, 0)")?;
+        statement.execute((space, item, writer, version))?;
+        Ok(version)
     }
 
     /// Adds a change to an existing facet; returns the new version and the number of loose changes. With an intent, it

@@ -10,9 +10,20 @@ use alliance_replica::{
 use super::{Author, For, Lack, Need, Settling, Verdict};
 use crate::{
     app::AppError,
-    document::{ApplyError, Change, ChangeHash, DocId, Form, Incoming, Preimage, Refusal, Writer},
+    document::{ApplyError, Change, ChangeHash, DocId, Document, Form, Outlines, Preimage, Refusal, Seen, Writer},
+    domain,
     keys::{Content, content},
 };
+
+/// A part that was read, or what is wrong with it whoever wrote it.
+pub(super) struct Glance {
+    seen: Result<Seen, &'static str>,
+    /// The document that it makes where nothing of it is yet, and its bytes, if that was found out ahead.
+    fresh: Option<Fresh>,
+}
+
+/// A document that one part makes, as it lies in the file.
+pub(super) type Fresh = (Document, Vec<u8>);
 
 /// A part that is well formed and its author's to write.
 pub(super) struct Believed {
@@ -20,22 +31,62 @@ pub(super) struct Believed {
     /// What the item's id is the hash of, if it came along, and its bytes.
     preimage: Option<(Preimage, Vec<u8>)>,
     changes: Vec<Change>,
+    outlines: Outlines,
     /// Operations that come before these changes.
     before: u64,
+    fresh: Option<Fresh>,
+}
+
+/// Reads the parts of an entry, up to one that is wrong in itself.
+pub(super) fn look(content: &Content) -> Vec<Glance> {
+    let mut budget = limits::INFLATED;
+    let mut glances = Vec::new();
+    for part in &content.parts {
+        let raw = part.unpack(&mut budget).map_err(|_| "inflates-wrongly");
+        let seen = raw.map(|raw| Seen::new(&part.item, form(part.form), &raw, part.preimage.as_deref()));
+        let goes_on = seen.is_ok();
+        glances.push(Glance { seen, fresh: None });
+        if !goes_on {
+            break;
+        }
+    }
+    glances
+}
+
+/// Reads the parts of an entry, and makes the documents that those make whose items it introduces.
+pub(super) fn look_ahead(content: &Content) -> Vec<Glance> {
+    let mut glances = look(content);
+    let preimages = glances.iter().zip(&content.parts).filter_map(|(glance, part)| {
+        let preimage = glance.seen.as_ref().ok()?.preimage()?;
+        Some((part.item, preimage.clone()))
+    });
+    let preimages: BTreeMap<_, _> = preimages.collect();
+    for (glance, part) in glances.iter_mut().zip(&content.parts) {
+        let (Some(preimage), Ok(seen)) = (preimages.get(&part.item), &mut glance.seen) else { continue };
+        let doc = DocId { item: part.item, writer: Writer::from(part.writer) };
+        let document = seen.document(doc, domain::schema(preimage, doc.writer));
+        glance.fresh = document.map(|document| {
+            let saved = document.save();
+            (document, saved)
+        });
+    }
+    glances
+}
+
+/// Operations of all parts.
+pub(super) fn ops(glances: &[Glance]) -> usize {
+    glances.iter().filter_map(|glance| glance.seen.as_ref().ok()).map(Seen::ops).sum()
 }
 
 /// Checks all parts of an entry by their bytes and their author, or says what is wrong with one.
-pub(super) fn believe(content: &Content, author: &Author) -> Result<Vec<Believed>, &'static str> {
-    let mut budget = limits::INFLATED;
+pub(super) fn believe(content: &Content, glances: Vec<Glance>, author: &Author) -> Result<Vec<Believed>, &'static str> {
     let mut believed = Vec::new();
-    for part in &content.parts {
+    for (part, Glance { seen, fresh }) in content.parts.iter().zip(glances) {
         let doc = DocId { item: part.item, writer: Writer::from(part.writer) };
-        let raw = part.unpack(&mut budget).map_err(|_| "inflates-wrongly")?;
-        let (form, preimage) = (form(part.form), part.preimage.as_deref());
-        let incoming = Incoming { doc, form, raw: &raw, preimage, member: author.member, lineage: &author.lineage };
-        let checked = incoming.check().map_err(reason)?;
+        let checked = seen?.believe(&doc, author.member, &author.lineage).map_err(reason)?;
         let preimage = checked.preimage.zip(part.preimage.clone());
-        believed.push(Believed { doc, preimage, changes: checked.changes, before: checked.before });
+        let (changes, outlines, before) = (checked.changes, checked.outlines, checked.before);
+        believed.push(Believed { doc, preimage, changes, outlines, before, fresh });
     }
     Ok(believed)
 }
@@ -61,11 +112,16 @@ impl Settling<'_, '_> {
             parts.iter_mut().filter_map(|part| Some((part.doc.item, part.preimage.take()?))).collect();
         parts.retain(|part| if part.doc.writer == Writer::Everyone { shared } else { own });
         let mut preimages = Vec::new();
-        for part in &parts {
+        for part in &mut parts {
             let here = came.get(&part.doc.item).map(|(preimage, _)| preimage.clone());
             let Some(preimage) = here.map_or_else(|| self.preimage(&part.doc.item), |here| Ok(Some(here)))? else {
                 return Ok(Verdict::Waits(For::Document(part.doc, Need::Preimage)));
             };
+            if part.fresh.is_some() && self.documents.is_new(self.tx, &self.space.row.space, part.doc)? {
+                preimages.push(preimage);
+                continue;
+            }
+            part.fresh = None;
             let document = self.documents.open(self.tx, &self.space.row.space, &preimage, part.doc)?;
             let missing = document.missing(&part.changes);
             if !missing.is_empty() {
@@ -80,7 +136,9 @@ impl Settling<'_, '_> {
         let hashes = |part: &Believed| part.changes.iter().map(Change::hash).collect::<Vec<_>>();
         let docs: Vec<_> = parts.iter().map(|part| (part.doc, hashes(part))).collect();
         let tx = self.tx;
-        let whole = tx.all_or_nothing(|| {
+        // What was made ahead is only written down.
+        let may_fail = parts.iter().any(|part| part.fresh.is_none());
+        let write = || {
             for (part, preimage) in parts.into_iter().zip(preimages) {
                 let came = came.get(&part.doc.item).map(|(_, bytes)| bytes.as_slice());
                 if !self.write(part, &preimage, came, alone)? {
@@ -88,7 +146,8 @@ impl Settling<'_, '_> {
                 }
             }
             Ok::<_, AppError>(true)
-        })?;
+        };
+        let whole = if may_fail { tx.all_or_nothing(write) } else { write() }?;
         if !whole {
             docs.iter().for_each(|(doc, _)| self.documents.forget_one(&self.space.row.space, *doc));
             return Ok(Verdict::Quarantined("cannot-be-applied"));
@@ -127,10 +186,14 @@ impl Settling<'_, '_> {
             self.tx.insert_item(&space, &doc.item, came, true)?;
         }
         let writer = doc.writer.member();
-        if alone && !self.tx.waiting_in(&space, &doc.item, writer.as_ref())?.is_empty() {
+        if alone && self.something_waits && !self.tx.waiting_in(&space, &doc.item, writer.as_ref())?.is_empty() {
             for change in &part.changes {
                 self.tx.unqueue(&space, &doc.item, writer.as_ref(), &change.hash().0)?;
             }
+        }
+        if let Some((document, saved)) = part.fresh {
+            self.documents.put(self.tx, &space, document, &saved)?;
+            return Ok(true);
         }
         let mine = self.mine(&doc)?;
         let document = self.documents.open(self.tx, &space, preimage, doc)?;
@@ -139,7 +202,7 @@ impl Settling<'_, '_> {
             let met = document.meets(&part.changes, &mine);
             self.met.extend(met.into_iter().map(|field| (doc.item, field)));
         }
-        match document.apply(part.changes) {
+        match document.apply_outlined(part.changes, &part.outlines) {
             Ok(applied) => {
                 self.documents.record(self.tx, &space, doc, &applied.counted, applied.whole, None)?;
                 Ok(true)
@@ -163,7 +226,10 @@ impl Settling<'_, '_> {
 
     /// Operations of a facet that others can know of: not those that wait here to be sealed.
     fn operations(&mut self, doc: &DocId, preimage: &Preimage) -> Result<u64, AppError> {
-        let waiting = self.tx.waiting_in(&self.space.row.space, &doc.item, doc.writer.member().as_ref())?;
+        let waiting = match self.something_waits {
+            true => self.tx.waiting_in(&self.space.row.space, &doc.item, doc.writer.member().as_ref())?,
+            false => Vec::new(),
+        };
         let document = self.documents.open(self.tx, &self.space.row.space, preimage, *doc)?;
         let waiting = waiting.iter().filter_map(|bytes| Change::try_from(bytes.as_slice()).ok());
         // While a document is derived anew they are not in it.
