@@ -6,6 +6,7 @@ pub mod believable;
 pub mod disk;
 pub mod forge;
 pub mod fuzz;
+pub mod intents;
 pub mod load;
 pub mod meddler;
 pub mod program;
