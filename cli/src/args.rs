@@ -4,7 +4,7 @@ pub mod refusal;
 
 use std::{num::NonZeroU64, str::FromStr};
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches as _, Parser};
 
 use crate::{command::Command, config::ProfileName};
 
@@ -28,6 +28,47 @@ pub struct Args {
     /// The command; today if there is none.
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+/// The commands as `--help` groups them: each is in one group.
+const GROUPS: [(&str, &[&str]); 7] = [
+    ("Every day", &["today", "review", "search", "history", "undo", "redo"]),
+    ("What you do", &["goal", "commitment", "done", "session", "prep"]),
+    ("What you think", &["reflect", "question", "insight", "belief", "win", "note", "feedback", "comment"]),
+    ("What you keep together", &["agreement", "about", "conflict", "archive", "unarchive"]),
+    ("Alliances and people", &["init", "all", "new", "use", "invite", "join", "member", "leave"]),
+    (
+        "Meeting, computers and safety",
+        &["sync", "status", "relay", "verify", "device", "recovery", "backup", "export", "security", "doctor"],
+    ),
+    ("The program", &["remind", "config", "completions", "man", "demo"]),
+];
+
+/// The definition of all commands, with help in groups.
+pub fn command() -> clap::Command {
+    let command = <Args as CommandFactory>::command();
+    let header = *command.get_styles().get_header();
+    let literal = *command.get_styles().get_literal();
+    let widest = command.get_subcommands().map(|it| it.get_name().len()).max().unwrap_or(0);
+    let mut groups = String::new();
+    for (name, commands) in GROUPS {
+        groups.push_str(&format!("{header}{name}:{header:#}\n"));
+        for name in commands {
+            let about = command.find_subcommand(name).and_then(clap::Command::get_about).map(ToString::to_string);
+            let about = about.unwrap_or_default();
+            groups.push_str(&format!("  {literal}{name:widest$}{literal:#}  {about}\n"));
+        }
+        groups.push('\n');
+    }
+    let template = format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}{{options}}{{after-help}}");
+    command.help_template(template)
+}
+
+/// Understands what was typed.
+pub fn parse<T: Into<std::ffi::OsString> + Clone>(typed: impl IntoIterator<Item = T>) -> Result<Args, clap::Error> {
+    let mut command = command();
+    let mut matches = command.try_get_matches_from_mut(typed)?;
+    Args::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 /// Options of every command.
@@ -99,18 +140,27 @@ impl FromStr for Lifetime {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
     use crate::command::{Command, goal, note};
 
     fn parse(line: &[&str]) -> Result<Args, clap::Error> {
-        Args::try_parse_from(std::iter::once("alliance").chain(line.iter().copied()))
+        super::parse(std::iter::once("alliance").chain(line.iter().copied()))
     }
 
     #[test]
     fn the_definition_holds_together() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_is_in_one_group_of_the_help() {
+        let mut grouped: Vec<_> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        grouped.sort_unstable();
+        let all = Args::command();
+        let shown = all.get_subcommands().filter(|it| !it.is_hide_set() && it.get_name() != "help");
+        let mut shown: Vec<_> = shown.map(clap::Command::get_name).collect();
+        shown.sort_unstable();
+        assert_eq!(grouped, shown);
     }
 
     #[test]
@@ -125,7 +175,7 @@ mod tests {
         all.sort();
         let help = all.into_iter().map(|mut path| {
             path.push("--help".to_owned());
-            let help = Args::try_parse_from(&path).expect_err("help");
+            let help = super::parse(&path).expect_err("help");
             format!("$ {}\n{help}\n", path.join(" "))
         });
         insta::assert_snapshot!("help", help.collect::<String>());

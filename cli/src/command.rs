@@ -1,9 +1,13 @@
 //! The commands: each turns its arguments into a value that [`crate::render`] shows and `--json` prints as it is.
 
 pub mod about;
+pub mod agreement;
+pub mod all;
 pub mod alliance;
 pub mod archive;
 pub mod backup;
+pub mod belief;
+pub mod comment;
 pub mod commitment;
 pub mod completions;
 pub mod config;
@@ -11,10 +15,12 @@ pub mod conflict;
 pub mod demo;
 pub mod device;
 pub mod doctor;
+pub mod export;
 pub mod feedback;
 pub mod goal;
 pub mod history;
 pub mod init;
+pub mod insight;
 pub mod invite;
 pub mod item;
 pub mod join;
@@ -22,15 +28,22 @@ pub mod leave;
 pub mod member;
 pub mod note;
 pub mod peer;
+pub mod prep;
+pub mod question;
 pub mod recovery;
+pub mod reflect;
 pub mod relay;
+pub mod remind;
+pub mod review;
 pub mod search;
 pub mod security;
+pub mod session;
 pub mod status;
 pub mod sync;
 pub mod today;
 pub mod undo;
 pub mod verify;
+pub mod win;
 
 use std::path::PathBuf;
 
@@ -58,6 +71,8 @@ pub enum Command {
     Today,
     /// Start: make your profile and your first alliance
     Init(init::Init),
+    /// Every alliance at a glance: next session, offers, last session
+    All,
     /// Start another alliance
     New(alliance::New),
     /// What the alliance is called, what it is for, and when you look back at it
@@ -76,6 +91,26 @@ pub enum Command {
     Commitment(commitment::Commitment),
     /// Say that a commitment of yours is kept
     Done(commitment::Close),
+    /// Sessions: planned, written at by both, finished
+    Session(session::Session),
+    /// A brief before a session: what is planned, what is open, what you keep for yourself
+    Prep(prep::Prep),
+    /// Look back at the week, ten minutes, question by question
+    Review(review::Review),
+    /// Reflections: what you write for yourself
+    Reflect(reflect::Reflect),
+    /// Questions to sit with, offered and never set
+    Question(question::Question),
+    /// Insights: they come back after one, three and twelve months
+    Insight(insight::Insight),
+    /// Beliefs that hold you back, and other ways to see it
+    Belief(belief::Belief),
+    /// Wins: what went well, and cheers for it
+    Win(win::Win),
+    /// A few words about anything
+    Comment(comment::Comment),
+    /// How you work together; in force once both have acknowledged it
+    Agreement(agreement::Agreement),
     /// Feedback in both directions: keep, more of, less of, noticed
     Feedback(feedback::Feedback),
     /// Put something where lists leave it out; without an id, what is there
@@ -104,6 +139,8 @@ pub enum Command {
     Sync(sync::Sync),
     /// The 24 words that bring everything back
     Recovery(recovery::Recovery),
+    /// Everything as Markdown and JSON in a folder, to be read without this program
+    Export(export::Export),
     /// One file with everything, that your words or your computers open
     Backup(backup::Backup),
     /// The relay through which you exchange
@@ -119,6 +156,8 @@ pub enum Command {
     Doctor,
     /// What happened to keys and membership
     Security,
+    /// Reminders that you set for yourself, on this computer alone
+    Remind(remind::Remind),
     /// Settings: editor, colour, profile
     Config(config::Config),
     /// Write a script that completes commands and ids in your shell
@@ -156,6 +195,24 @@ pub enum Answer {
     Found(search::Hits),
     /// The alliance itself.
     About(about::Shown),
+    /// A brief before a session.
+    Brief(Box<prep::Brief>),
+    /// Everything was exported.
+    Exported(export::Exported),
+    /// How reminders are set.
+    Reminding(remind::Settings),
+    /// What one wanted to be reminded of.
+    Reminders(Vec<remind::Reminder>),
+    /// How a review stands.
+    Reviewed(review::Reviewed),
+    /// Every alliance.
+    Glances(Vec<all::Glance>),
+    /// The agreement.
+    Agreement(agreement::Shown),
+    /// What differs from what is in force.
+    Differs(Vec<agreement::Differs>),
+    /// What was in force.
+    Forces(Vec<agreement::Force>),
     /// The settings.
     Settings(Vec<config::Row>),
     /// A text for another program, as it is.
@@ -255,6 +312,17 @@ pub fn run(command: Option<Command>, context: &Context<'_>) -> Result<Answer, Cl
         Command::Note(note) => note.run(context),
         Command::Commitment(commitment) => commitment.run(context),
         Command::Done(done) => done.run(context, "kept", "Kept").map(Answer::Done),
+        Command::Session(session) => session.run(context),
+        Command::All => all::run(context),
+        Command::Prep(prep) => prep.run(context),
+        Command::Review(review) => review.run(context),
+        Command::Reflect(reflect) => reflect.run(context),
+        Command::Question(question) => question.run(context),
+        Command::Insight(insight) => insight.run(context),
+        Command::Belief(belief) => belief.run(context),
+        Command::Win(win) => win.run(context),
+        Command::Comment(comment) => comment.run(context),
+        Command::Agreement(agreement) => agreement.run(context),
         Command::Archive(archive) => archive.run(context),
         Command::Unarchive(unarchive) => unarchive.run(context),
         Command::Feedback(feedback) => feedback.run(context),
@@ -276,6 +344,8 @@ pub fn run(command: Option<Command>, context: &Context<'_>) -> Result<Answer, Cl
         Command::Doctor => doctor::run(context),
         Command::Security => security::run(context),
         Command::About(about) => about.run(context),
+        Command::Export(export) => export.run(context),
+        Command::Remind(remind) => remind.run(context),
         Command::Config(config) => config.run(context),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),

@@ -198,6 +198,12 @@ pub enum CliError {
     /// An invitation that this person made for another computer of theirs does not let it in.
     #[error("the invitation does not let this computer in")]
     OwnInvitation(#[source] NotInvited),
+    /// No question of a review is called so.
+    #[error("the review asks nothing called “{id}”")]
+    NoQuestion {
+        /// What was said.
+        id: String,
+    },
     /// No computer is called so.
     #[error("you have no computer “{text}”")]
     NoComputer {

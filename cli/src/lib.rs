@@ -17,8 +17,6 @@ pub mod when;
 
 use std::{ffi::OsString, panic, process::ExitCode};
 
-use clap::Parser as _;
-
 use crate::{
     args::{Args, Options, refusal::Refusal},
     command::Context,
@@ -38,7 +36,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: Vec<OsString>, ui: &Ui) -> Exit {
-    match Args::try_parse_from(&arguments) {
+    match args::parse(&arguments) {
         Ok(args) => {
             // Only now it is known whether `--json` was an option or somebody's words.
             let ui = Ui::of_process(args.options.json).naming(named(&args.options));

@@ -3,6 +3,7 @@
 //! On a terminal columns are aligned and coloured; elsewhere they are separated by tabs, one row a line. Words that people
 //! wrote never reach a terminal with control characters in them.
 
+pub mod agreement;
 pub mod alliance;
 pub mod backup;
 mod cell;
@@ -12,7 +13,9 @@ pub mod doctor;
 pub mod history;
 pub mod item;
 pub mod member;
+pub mod prep;
 pub mod recovery;
+pub mod review;
 pub mod search;
 pub mod security;
 pub mod spoken;
@@ -199,6 +202,15 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::Items(list) => item::list(list, page),
         Answer::Item(whole) => item::item(whole, page),
         Answer::Found(hits) => search::found(hits, page),
+        Answer::Brief(brief) => prep::brief(brief, page),
+        Answer::Exported(exported) => review::exported(exported, page),
+        Answer::Reminding(settings) => review::reminding(settings, page),
+        Answer::Reminders(reminders) => review::reminders(reminders, page),
+        Answer::Reviewed(reviewed) => review::reviewed(reviewed, page),
+        Answer::Glances(all) => prep::glances(all, page),
+        Answer::Agreement(it) => agreement::shown(it, page),
+        Answer::Differs(sections) => agreement::differs(sections, page),
+        Answer::Forces(all) => agreement::forces(all, page),
         Answer::About(about) => alliance::about(about, page),
         Answer::Settings(rows) => page.table(
             rows.iter()
@@ -296,6 +308,14 @@ pub fn field(name: &str) -> String {
         "links" => "for".to_owned(),
         "muted" => "wants not to be asked".to_owned(),
         "check-ins" => "how it went".to_owned(),
+        "take-aways" => "taken along".to_owned(),
+        "for" => "for it".to_owned(),
+        "against" => "against it".to_owned(),
+        "reframe" => "seen otherwise".to_owned(),
+        "offered-evidence" => "offered: against it".to_owned(),
+        "offered-reframe" => "offered: seen otherwise".to_owned(),
+        "back" => "comes back".to_owned(),
+        "target" => "about".to_owned(),
         "withdrawn" => "taken back".to_owned(),
         name => match name.strip_prefix("level").filter(|level| level.parse::<i8>().is_ok()) {
             Some(level) => format!("level {level}"),

@@ -5,7 +5,7 @@
 use std::str::FromStr;
 
 use jiff::{
-    Span, ToSpan as _,
+    Span, ToSpan as _, Zoned,
     civil::{Date, DateTime, Time, Weekday},
 };
 
@@ -64,6 +64,9 @@ const DATED: [&str; 5] = ["horizon", "review", "due", "back", "when"];
 
 /// The value of a field as people read it: where a day may stand, a day in full.
 pub fn said(field: &str, value: &str) -> String {
+    if let Some(at) = (field == "when").then(|| value.parse::<Zoned>().ok()).flatten() {
+        return zoned(&at);
+    }
     let moment = DATED.contains(&field).then(|| split(value)).flatten();
     moment.map_or_else(|| value.to_owned(), |(day, time)| in_full(day, time))
 }
@@ -94,6 +97,24 @@ pub fn due(env: &Env, typed: &str) -> Result<(String, String), CliError> {
     let (day, time) = moment(typed, now).ok_or_else(|| CliError::NotADay { text: typed.to_owned() })?;
     let kept = time.map_or_else(|| day.to_string(), |time| format!("{day} {}", time.strftime("%H:%M")));
     Ok((kept, format!("by {}", in_full(day, time))))
+}
+
+/// When a session begins, as it is kept: a day, and with a time its zone (RFC 9557); the day, and what was understood.
+pub fn session(env: &Env, typed: &str) -> Result<(String, Option<Date>, String), CliError> {
+    let (kept, said) = due(env, typed)?;
+    let Some((day, time)) = split(&kept) else { return Ok((kept, None, said)) };
+    let Some(time) = time else { return Ok((kept, Some(day), format!("on {}", shown(day)))) };
+    let at = day.to_datetime(time).to_zoned(env.zone()?).map_err(|_| CliError::NotADay { text: typed.to_owned() })?;
+    Ok((at.to_string(), Some(day), format!("on {}", zoned(&at))))
+}
+
+fn zoned(at: &Zoned) -> String {
+    at.strftime("%a %-d %b %Y, %H:%M %Z").to_string()
+}
+
+/// The day on which a session is, of what [`session`] keeps.
+pub fn day_of(kept: &str) -> Option<Date> {
+    kept.parse::<Zoned>().map(|at| at.date()).ok().or_else(|| iso(kept))
 }
 
 /// The day that is meant, and the time if one was said: `fri`, `tomorrow 9am`, `in 2 hours`, `18:30`.

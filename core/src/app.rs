@@ -3,6 +3,7 @@
 //! The only layer that sees all others. It never prints, asks, or looks at a clock, an environment or a network: what it
 //! needs of the world comes in as [`World`] and as frames.
 
+mod agreement;
 mod apply;
 mod arrange;
 mod backup;
@@ -47,6 +48,7 @@ use std::collections::BTreeMap;
 use alliance_replica::id::{DeviceId, ItemId, SpaceId};
 use rand_core::CryptoRng;
 
+pub use agreement::Agreement;
 pub use apply::ahead::{Helpers, Work};
 pub use arrange::Whereto;
 pub use backup::{Aside, AsideState, BackedUp, Backup, BackupError, Drilled, Merged};

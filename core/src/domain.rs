@@ -5,19 +5,27 @@
 //! breaking one, and what a later version wrote is kept and shown plainly.
 
 pub mod admission;
+pub mod agreement;
 pub mod alliance;
 pub mod archive;
+pub mod belief;
+pub mod comment;
 pub mod commitment;
 pub mod computer;
 pub mod copy;
 pub mod feedback;
 pub mod goal;
+pub mod insight;
 mod kind;
 pub mod note;
 pub mod parting;
+pub mod question;
 pub mod recovery;
+pub mod reflection;
 mod rule;
+pub mod session;
 pub mod typing;
+pub mod win;
 
 use std::collections::BTreeMap;
 
@@ -32,6 +40,10 @@ use crate::document::{Document, Edit, Preimage, Scalar, Schema, Writer};
 
 /// Most characters of a title.
 pub const TITLE: usize = 200;
+/// Most characters of what somebody says in passing, on one line.
+pub const SAID: usize = 500;
+/// Sets whose elements are `place words`.
+pub const PLACED: [&str; 3] = ["milestones", "ticked", session::AGENDA];
 /// The set of items that an item is about, by their ids, whatever its kind.
 pub const LINKS: &str = "links";
 /// Most characters of any other line, such as a tag or a name.
@@ -84,11 +96,19 @@ macro_rules! kinds {
 }
 
 kinds! {
+    Agreement in agreement,
     Alliance in alliance,
+    Belief in belief,
+    Comment in comment,
     Commitment in commitment,
     Feedback in feedback,
     Goal in goal,
+    Insight in insight,
     Note in note,
+    Question in question,
+    Reflection in reflection,
+    Session in session,
+    Win in win,
 }
 
 /// The facets of an item that exist here.
@@ -155,9 +175,12 @@ pub fn dated(element: &str) -> (Option<&str>, &str) {
 
 /// How an item stands, by what its status field says, if it has one.
 pub fn stands(kind: &str, facets: &Facets<'_>, status: Option<String>) -> Option<String> {
-    match kind == commitment::KIND.name {
-        true => Some(commitment::stands(facets, status)),
-        false => status,
+    let kind = self::kind(kind);
+    match kind {
+        Some(kind) if *kind == commitment::KIND => Some(commitment::stands(facets, status)),
+        Some(kind) if *kind == question::KIND => Some(question::stands(facets, status)),
+        Some(kind) if *kind == insight::KIND => Some(insight::stands(facets, status)),
+        _ => status,
     }
 }
 

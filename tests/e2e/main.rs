@@ -15,6 +15,7 @@ mod durable;
 mod elsewhere;
 mod faults;
 mod forged;
+mod growing;
 mod healing;
 mod hostile;
 mod invitations;

@@ -7,6 +7,7 @@ pub mod direct;
 pub mod disk;
 pub mod forge;
 pub mod fuzz;
+pub mod intents;
 pub mod load;
 pub mod meddler;
 pub mod program;

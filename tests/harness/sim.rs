@@ -8,6 +8,7 @@
 //! Everything that happens follows from the seed: [`Report::digest`] is of all frames and steps, in order.
 
 mod asking;
+mod coaching;
 mod device;
 mod dice;
 mod end;
@@ -93,6 +94,8 @@ pub struct Knobs {
     pub words: u64,
     /// Somebody makes a backup or takes one in, takes in what came late, or makes new words.
     pub keeps: u64,
+    /// How many of a thousand things that people do have to do with commitments, sessions and the like.
+    pub coaching: u64,
     /// Whether the relay keeps its entries in a real database.
     pub sqlite: bool,
 }
@@ -121,6 +124,7 @@ impl Knobs {
         own: 0,
         words: 0,
         keeps: 0,
+        coaching: 0,
         sqlite: false,
     };
 
@@ -154,6 +158,7 @@ impl Knobs {
             own: knob(300, 40),
             words: knob(200, 12),
             keeps: knob(200, 60),
+            coaching: 0,
         };
         if crowd { Self { computers: 80, relay_lies: 80, ..knobs } } else { knobs }
     }

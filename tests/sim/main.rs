@@ -13,6 +13,7 @@ mod forwarded;
 mod hostile;
 mod late;
 mod live;
+mod ownership;
 #[cfg(feature = "planted")]
 mod planted;
 mod rules;

@@ -6,7 +6,7 @@ use alliance_replica::planted::{Bug, plant};
 use alliance_tests::sim::{Knobs, run};
 
 /// A fault, the seed from which on and the number of seeds within which it is found, and how it shows.
-const BUGS: [(Bug, u64, u64, &[&str]); 30] = [
+const BUGS: [(Bug, u64, u64, &[&str]); 32] = [
     (Bug::AckBeforeFsync, 0, 10, &["I1"]),
     (Bug::SealBeforePull, 0, 20, &["I2"]),
     (Bug::NoConfirmNeeded, 0, 20, &["I4"]),
@@ -37,6 +37,8 @@ const BUGS: [(Bug, u64, u64, &[&str]); 30] = [
     (Bug::WordsOpenNothing, 0, 20, &["I"]),
     (Bug::EpochsMergedForOwn, 14, 6, &["I3"]),
     (Bug::LaterAllianceForgotten, 0, 40, &["I3"]),
+    (Bug::OwnershipUnchecked, 0, 10, &["I"]),
+    (Bug::ArchiveHidesWords, 0, 20, &["I8"]),
 ];
 
 /// The world in which a fault is looked for: one without it ends well.
@@ -51,6 +53,8 @@ fn world(bug: Bug, seed: u64) -> Knobs {
         | Bug::RenewsNothing
         | Bug::LaterAllianceForgotten => Knobs { own: 80, invites: 20, ..Knobs::CALM },
         Bug::EpochsMergedForOwn => Knobs { own: 80, computers: 40, latency: 2_000, ..Knobs::CALM },
+        // Nobody archives anything elsewhere, or has much that is only theirs.
+        Bug::OwnershipUnchecked | Bug::ArchiveHidesWords => Knobs { coaching: 800, ..Knobs::CALM },
         Bug::WriterCheckSkipped => Knobs { forges: 120, ..Knobs::CALM },
         Bug::WordsKeepOthers | Bug::WordsOpenNothing => Knobs { words: 30, ..Knobs::CALM },
         _ => Knobs::of(seed),

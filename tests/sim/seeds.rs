@@ -96,6 +96,17 @@ fn the_same_seed_is_the_same_world_to_the_byte() {
 }
 
 #[test]
+fn worlds_of_commitments_sessions_and_agreements_end_well() {
+    let first = number("ALLIANCE_SEED").unwrap_or(0);
+    for seed in first..first + number("ALLIANCE_WORLDS").unwrap_or(16) {
+        let knobs = Knobs { coaching: 600, ..Knobs::of(seed) };
+        if run(seed, knobs, 300).violation.is_some() {
+            panic!("{}", story(seed, knobs, 300));
+        }
+    }
+}
+
+#[test]
 fn worlds_that_once_went_wrong_end_well() {
     // Who was put back and meets a relay that began to lie only then; and what a relay dropped before its author was.
     for seed in [40_502, 41_344] {

@@ -1,5 +1,7 @@
 //! What commands of every kind of item have in common: rows, pages, and what a change answers.
 
+mod share;
+
 use std::{collections::BTreeMap, ops::Not};
 
 use alliance_core::{
@@ -10,6 +12,8 @@ use alliance_core::{
 use alliance_replica::id::SpaceId;
 use jiff::civil::Date;
 use serde::Serialize;
+
+pub use share::share;
 
 use super::{Context, alliance::State, conflict};
 use crate::{editor, error::CliError, render};
@@ -270,7 +274,8 @@ impl From<app::Progress> for Progress {
 }
 
 /// Names in JSON that mean the same for every kind.
-const TAKEN: [&str; 13] = [
+const TAKEN: [&str; 14] = [
+    "comments",
     "archived",
     "id",
     "short",
@@ -299,6 +304,9 @@ pub struct Item {
     pub row: Row,
     /// Fields with several values.
     pub conflicts: Vec<conflict::Choice>,
+    /// What each said about it, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub comments: Vec<Comment>,
     /// Which of the fields are texts.
     #[serde(skip)]
     pub texts: Vec<String>,
@@ -312,9 +320,31 @@ pub struct Item {
 
 impl From<app::Item> for Item {
     fn from(item: app::Item) -> Self {
-        let app::Item { summary, choices, .. } = item;
+        let app::Item { summary, choices, comments, .. } = item;
         let texts = summary.texts.keys().filter(|name| !TAKEN.contains(&name.as_str())).cloned().collect();
-        Self { row: summary.into(), conflicts: conflict::shown(choices), texts, other: None, alone: false }
+        let comments = comments.into_iter().map(Comment::from).collect();
+        let conflicts = conflict::shown(choices);
+        Self { row: summary.into(), conflicts, comments, texts, other: None, alone: false }
+    }
+}
+
+/// What somebody said about an item.
+#[derive(Serialize, Debug)]
+pub struct Comment {
+    /// The comment, in hexadecimal.
+    pub id: String,
+    /// What a person types for it.
+    pub short: String,
+    /// Whose it is: `you` or `them`.
+    pub owner: &'static str,
+    /// The words; in lists their beginning.
+    pub words: String,
+}
+
+impl From<app::Summary> for Comment {
+    fn from(summary: app::Summary) -> Self {
+        let words = summary.texts.get("body").cloned().unwrap_or_default();
+        Self { id: summary.item.item.to_string(), short: summary.short, owner: whose(summary.owner), words }
     }
 }
 
@@ -418,7 +448,12 @@ pub fn edited(
         None => {
             let short = profile.item(item)?.summary.short;
             let level = field.strip_prefix("level").unwrap_or_default();
+            let kind = profile.item(item)?.summary.kind;
             let verb = match field {
+                "notes" => format!("session note {short} -m -"),
+                "answer" => format!("question answer {short} -m -"),
+                "body" if kind == "reflection" => format!("reflect edit {short} -m -"),
+                "body" if kind == "comment" => format!("comment edit {short} -m -"),
                 "why" => format!("goal edit {short} --why -"),
                 "response" => format!("feedback respond {short} -m -"),
                 "body" => format!("note edit {short} -m -"),

@@ -1,19 +1,13 @@
 //! `alliance note`: what one of the two wrote down, for both or for themselves.
 
 use alliance_core::{
-    app::{self, AppError, Intent, ItemRef, Place, Profile},
+    app::{Intent, Place},
     domain::note,
 };
-use alliance_replica::id::SpaceId;
 use clap::{Args, Subcommand};
 
 use super::{Answer, Context, item};
-use crate::{
-    args::Title,
-    command::item::{Audience, Done},
-    error::CliError,
-    render,
-};
+use crate::{args::Title, command::item::Done, error::CliError};
 
 /// Arguments of `note`; without a verb it lists.
 #[derive(Args, Debug)]
@@ -100,7 +94,7 @@ impl Note {
             Verb::List => item::list(context, note::KIND.name, true).map(Answer::Items),
             Verb::Show { id } => item::show(context, note::KIND.name, &id).map(Answer::Item),
             Verb::Edit(edit) => edit.run(context).map(Answer::Done),
-            Verb::Share { id, yes, again } => share(context, &id, yes, again).map(Answer::Done),
+            Verb::Share { id, yes, again } => item::share(context, note::KIND.name, &id, yes, again).map(Answer::Done),
         }
     }
 }
@@ -131,48 +125,5 @@ impl Edit {
         let edit = note::Edit { title, body, tag, untag };
         let intent = Intent::Note(note::Intent::Edit { item: item.item, edit });
         Ok(Done::new("Changed", profile.change(&item, &intent, &mut context.outside().world())?))
-    }
-}
-
-fn share(context: &Context<'_>, text: &str, yes: bool, again: bool) -> Result<Done, CliError> {
-    let mut profile = context.profile()?;
-    let (space, item) = private(context, &mut profile, text)?;
-    if !again && let Some(copy) = profile.copies(&item, space)?.pop() {
-        return Err(CliError::CopiedAlready { short: copy.short, title: copy.title });
-    }
-    // What is shared already is refused by the façade, and nobody needs to be asked.
-    if !yes && item.space != space {
-        confirm(context, &mut profile, &item, space)?;
-    }
-    let done = profile.share(&item, space, &mut context.outside().world())?;
-    let app::Summary { short, title, .. } = profile.item(&item)?.summary;
-    let next =
-        format!("Your private one stays. Both are called so: {short} is the private one, {} the copy.", done.short);
-    let next = (title == done.title && short != done.short).then_some(next);
-    Ok(Done { next, ..Done::new("Shared", done) })
-}
-
-/// The note that is meant: of several of one title the private one, which alone can be shared.
-fn private(context: &Context<'_>, profile: &mut Profile, text: &str) -> Result<(SpaceId, ItemRef), CliError> {
-    let found = item::find(context, profile, Some(note::KIND.name), text);
-    let Err(CliError::App(AppError::Ambiguous { candidates, .. })) = &found else { return found };
-    let private: Vec<_> = candidates.iter().filter(|candidate| candidate.private).collect();
-    match private[..] {
-        [one] => item::find(context, profile, Some(note::KIND.name), &one.short),
-        _ => found,
-    }
-}
-
-/// Shows what the other person would see, and asks.
-fn confirm(context: &Context<'_>, profile: &mut Profile, item: &ItemRef, space: SpaceId) -> Result<(), CliError> {
-    let summary = profile.item(item)?.summary;
-    let info = profile.alliances()?.into_iter().find(|info| info.space == space);
-    let people = info.map(|info| render::item::people(&Audience::from(info))).unwrap_or_default();
-    let body = summary.texts.get("body").map_or("", String::as_str);
-    let preview = render::item::preview(&summary.title, body, &people);
-    match context.ui.ask(&preview, "Share it?") {
-        Some(true) => Ok(()),
-        Some(false) => Err(CliError::Declined),
-        None => Err(CliError::NotConfirmed { title: summary.title, people }),
     }
 }

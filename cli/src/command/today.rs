@@ -1,6 +1,6 @@
 //! `alliance today`: the same page for both, whatever their roles.
 
-use alliance_core::app;
+use alliance_core::{app, domain::insight};
 use jiff::civil::Date;
 use serde::Serialize;
 
@@ -9,6 +9,7 @@ use super::{
     alliance::{self, State},
     conflict::{self, Choice},
     item::{Named, Row, Said},
+    prep,
     status::Held,
 };
 use crate::error::CliError;
@@ -32,6 +33,10 @@ pub struct Today {
     pub commitments: Vec<Row>,
     /// What the other person asked of commitments of one's own: shown on one day.
     pub asked: Vec<Asked>,
+    /// Sessions that are planned, the next one first.
+    pub sessions: Vec<Row>,
+    /// Questions for oneself that are open, and insights that are offered or come back.
+    pub thoughts: Vec<Row>,
     /// What the other person said or asked and waits for an answer.
     pub feedback: Vec<Row>,
     /// Notes that changed last.
@@ -67,8 +72,21 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let space = context.space(&mut profile)?;
     let day = context.env.today()?;
     let asked = profile.asked(space, &day.to_string())?;
-    let app::Today { alliance, goals, other_goals, commitments, feedback, notes, all_notes, choices } =
-        profile.today(space)?;
+    let app::Today {
+        alliance,
+        goals,
+        other_goals,
+        commitments,
+        sessions,
+        mut thoughts,
+        feedback,
+        notes,
+        all_notes,
+        choices,
+    } = profile.today(space)?;
+    let is_insight = |it: &app::Summary| it.kind == insight::KIND.name;
+    let waits = |it: &app::Summary| it.status.as_deref() == Some(insight::OFFERED) || prep::is_back(it, day);
+    thoughts.retain(|it| !is_insight(it) || waits(it));
     let more_notes = all_notes.saturating_sub(notes.len());
     let held = Held::of(&mut profile, &alliance)?;
     let alliance::Row { id, title, other, state, .. } = alliance.into();
@@ -85,6 +103,8 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
         other_goals,
         commitments: rows(commitments),
         asked,
+        sessions: rows(prep::in_order(sessions)),
+        thoughts: rows(thoughts),
         feedback,
         notes,
         more_notes,

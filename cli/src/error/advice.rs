@@ -423,7 +423,7 @@ fn like_or_shows(kind: &str, like: &[Candidate]) -> String {
 fn shows(kind: &str) -> String {
     match kind {
         "item" => "`alliance today` shows what is there".to_owned(),
-        kind => format!("`alliance {kind} list` shows what is there"),
+        kind => format!("`alliance {} list` shows what is there", crate::render::spoken::command(kind)),
     }
 }
 

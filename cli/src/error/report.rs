@@ -164,6 +164,9 @@ impl CliError {
                 ("other_person", Exit::Usage, Some("leave --name, --role and --recovery-file away".to_owned()))
             }
             Self::OwnInvitation(why) => own_invitation(*why),
+            Self::NoQuestion { .. } => {
+                ("not_found", Exit::NotFound, Some("`alliance review --json` shows what it asks".to_owned()))
+            }
             Self::NoComputer { .. } => {
                 ("not_found", Exit::NotFound, Some("`alliance device list` shows their ids and names".to_owned()))
             }

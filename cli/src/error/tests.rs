@@ -202,6 +202,7 @@ fn every_own_error() -> Vec<CliError> {
         CliError::OwnInvitation(NotInvited::Expired),
         CliError::OwnInvitation(NotInvited::Withdrawn),
         CliError::OwnInvitation(NotInvited::OtherRelay),
+        CliError::NoQuestion { id: "weather".to_owned() },
         CliError::NoComputer { text: "old".to_owned() },
         CliError::SeveralComputers { text: "old".to_owned() },
         CliError::ThisComputer,

@@ -88,20 +88,25 @@ fn said(field: &str, became: &Change) -> Cell {
                 piece(text, style);
             }
         }
-        Change::Text(spans) => {
-            for (at, span) in spans.iter().enumerate() {
-                if matches!((at.checked_sub(1).map(|at| &spans[at]), span), (Some(Span::Removed(_)), Span::Added(_))) {
-                    piece(" ".to_owned(), Style::new());
-                }
-                match span {
-                    Span::Same(text) => piece(near(text, at > 0, at + 1 < spans.len()), Style::new()),
-                    Span::Removed(text) => piece(marked("removed", text), REMOVED),
-                    // A text that begins is no change of another one.
-                    Span::Added(text) if spans.len() == 1 => piece(text.clone(), ADDED),
-                    Span::Added(text) => piece(marked("new", text), ADDED),
-                }
-            }
+        Change::Text(spans) => return self::spans(spans),
+    }
+    Cell::pieces("", &pieces.iter().map(|(text, style)| (text.as_str(), *style)).collect::<Vec<_>>())
+}
+
+/// What became of a text, in pieces.
+pub(super) fn spans(spans: &[Span]) -> Cell {
+    let mut pieces: Vec<(String, Style)> = Vec::new();
+    for (at, span) in spans.iter().enumerate() {
+        if matches!((at.checked_sub(1).map(|at| &spans[at]), span), (Some(Span::Removed(_)), Span::Added(_))) {
+            pieces.push((" ".to_owned(), Style::new()));
         }
+        pieces.push(match span {
+            Span::Same(text) => (near(text, at > 0, at + 1 < spans.len()), Style::new()),
+            Span::Removed(text) => (marked("removed", text), REMOVED),
+            // A text that begins is no change of another one.
+            Span::Added(text) if spans.len() == 1 => (text.clone(), ADDED),
+            Span::Added(text) => (marked("new", text), ADDED),
+        });
     }
     Cell::pieces("", &pieces.iter().map(|(text, style)| (text.as_str(), *style)).collect::<Vec<_>>())
 }

@@ -78,7 +78,7 @@ pub fn people(audience: &Audience) -> String {
 const PREVIEW: usize = 5;
 
 /// What somebody is about to share, and for whom.
-pub fn preview(title: &str, body: &str, people: &str) -> String {
+pub fn preview(kind: &str, title: &str, body: &str, people: &str) -> String {
     let mut text = format!("{STRONG}{}{STRONG:#}\n", plain(title));
     let mut lines = body.lines();
     for line in lines.by_ref().take(PREVIEW) {
@@ -87,7 +87,8 @@ pub fn preview(title: &str, body: &str, people: &str) -> String {
     if lines.next().is_some() {
         text.push_str("  …\n");
     }
-    text.push_str(&format!("A copy of it, whole, becomes a note for {}. That cannot be taken back.\n", plain(people)));
+    let (one, people) = (spoken::one(kind), plain(people));
+    text.push_str(&format!("A copy of it, whole, becomes {one} for {people}. That cannot be taken back.\n"));
     text
 }
 
@@ -119,7 +120,8 @@ pub fn list(list: &List, page: &mut Page) {
                 let every = |status: &str| over.iter().all(|it| it == status);
                 let how = over.iter().map(String::as_str).find(|status| every(status));
                 let number = count(number, kind, &spoken::several(kind));
-                format!("{number} {is} {}: `alliance {kind} list --all`", how.unwrap_or(spoken::over(kind)))
+                let how = how.unwrap_or(spoken::over(kind));
+                format!("{number} {is} {how}: `alliance {} list --all`", spoken::command(kind))
             }
         });
     }
@@ -178,7 +180,7 @@ pub fn feedbacks(rows: &[Row], page: &mut Page) {
 
 /// An item as a whole.
 pub fn item(item: &Item, page: &mut Page) {
-    let Item { row, conflicts, texts, other, alone } = item;
+    let Item { row, conflicts, comments, texts, other, alone } = item;
     page.line([styled(&row.short, ID), styled(&row.title, STRONG)]);
     let mut facts = Vec::new();
     let mut fact = |name: &str, value: &str| facts.push(vec![styled(name, FAINT), cell(value)]);
@@ -228,6 +230,14 @@ pub fn item(item: &Item, page: &mut Page) {
         page.gap();
         page.line([styled(super::field(name), FAINT)]);
         said.iter().for_each(|said| self::said(said, page));
+    }
+    if !comments.is_empty() {
+        page.gap();
+        page.line([styled("comments", FAINT)]);
+    }
+    for comment in comments {
+        let who = if comment.owner == "you" { "you" } else { other.as_deref().unwrap_or("the other person") };
+        page.line([styled(&comment.short, ID), styled(who, FAINT), cell(&comment.words)]);
     }
     if !conflicts.is_empty() {
         page.gap();
@@ -342,7 +352,9 @@ mod tests {
     fn whole() -> Answer {
         let texts = [("why".to_owned(), "Because it is there.\nAnd it is good.".to_owned())].into();
         let summary = app::Summary { texts, ..summary(1, "Run a half marathon", false) };
-        Answer::Item(app::Item { summary, choices: conflict::tests::choices(), heads: Vec::new() }.into())
+        Answer::Item(
+            app::Item { summary, choices: conflict::tests::choices(), comments: Vec::new(), heads: Vec::new() }.into(),
+        )
     }
 
     #[test]
@@ -432,7 +444,7 @@ mod tests {
     #[test]
     fn a_preview_shows_what_the_other_person_will_see() {
         let body = (1..=9).map(|n| format!("line {n}\u{1b}[2J\n")).collect::<String>();
-        let told = super::preview("Doubts", &body, "you and Carl, in “Ben & Carl”");
+        let told = super::preview("note", "Doubts", &body, "you and Carl, in “Ben & Carl”");
         insta::assert_snapshot!("preview", anstream::adapter::strip_str(&told).to_string());
     }
 }

@@ -1,10 +1,13 @@
 //! Today: the same page for both.
 
-use super::{LOOK, Page, STRONG, alliance, commitment, count, item, recovery, status, styled};
-use crate::command::{
-    alliance::{Row, State},
-    item::Row as ItemRow,
-    today::Today,
+use super::{ID, LOOK, Page, STRONG, alliance, cell, commitment, count, item, recovery, status, styled};
+use crate::{
+    command::{
+        alliance::{Row, State},
+        item::Row as ItemRow,
+        today::Today,
+    },
+    when,
 };
 
 /// What is going on.
@@ -18,6 +21,8 @@ pub fn today(today: &Today, page: &mut Page) {
         other_goals,
         commitments,
         asked,
+        sessions,
+        thoughts,
         feedback,
         notes,
         more_notes,
@@ -36,6 +41,13 @@ pub fn today(today: &Today, page: &mut Page) {
             "`alliance commitment check-in <id> well|so-so|stuck` answers, `commitment mute <id>` asks for quiet.",
         );
     }
+    if let Some(next) = sessions.first() {
+        page.gap();
+        let begins = next.fields.get("when").map(|it| when::said("when", it)).unwrap_or_default();
+        page.line([styled("Next session", STRONG)]);
+        page.line([styled(&next.short, ID), cell(&next.title), styled(begins, LOOK)]);
+        page.talk("`alliance prep` is a brief for it.");
+    }
     if !commitments.is_empty() {
         page.gap();
         page.line([styled("Commitments", STRONG)]);
@@ -49,6 +61,7 @@ pub fn today(today: &Today, page: &mut Page) {
         page.line([styled("Feedback for you", STRONG)]);
         item::feedbacks(feedback, page);
     }
+    section("To think about", thoughts, page);
     section("Notes", notes, page);
     if *more_notes > 0 {
         page.talk(&format!("{more_notes} more: `alliance note list`"));
@@ -59,7 +72,8 @@ pub fn today(today: &Today, page: &mut Page) {
         page.line([styled(format!("{fields} more than one value"), LOOK)]);
         page.talk("`alliance conflict list` shows them.");
     }
-    let is_empty = [goals, other_goals, commitments, feedback, notes].into_iter().all(Vec::is_empty);
+    let is_empty =
+        [goals, other_goals, commitments, sessions, thoughts, feedback, notes].into_iter().all(Vec::is_empty);
     if is_empty {
         page.talk(
             "Nothing here yet. `alliance goal add <title>` and `alliance note add <title> -m <text>` are a beginning.",

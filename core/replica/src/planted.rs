@@ -37,6 +37,8 @@ pub enum Bug {
     LaterAllianceForgotten,
     OwnBoundRaised,
     EpochsMergedForOwn,
+    OwnershipUnchecked,
+    ArchiveHidesWords,
 }
 
 #[cfg(feature = "planted")]

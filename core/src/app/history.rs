@@ -213,7 +213,7 @@ fn chapter(tx: &Tx<'_>, documents: &mut Documents, seen: &Seen, found: &Found) -
     let document = documents.open(tx, &item.space, preimage, DocId { item: item.item, writer })?;
     let (old, new) = (document.fields_at(before), document.fields_at(after));
     let mut fields = view::became(&old, &new);
-    for (_, became) in fields.iter_mut().filter(|(field, _)| matches!(field.as_str(), "milestones" | "ticked")) {
+    for (_, became) in fields.iter_mut().filter(|(field, _)| domain::PLACED.contains(&field.as_str())) {
         without_places(became);
     }
     let archived = fields.remove(ARCHIVED);

@@ -222,9 +222,12 @@ impl Target {
 
     /// A space's own item.
     pub(super) fn alliance(tx: &Tx<'_>, space: &SpaceId) -> Result<Self, AppError> {
+        Self::of_space(tx, space, alliance::preimage(profile::genesis(tx, space)?.founder.device))
+    }
+
+    /// An item of which there is one in a space, whether it is there yet or not.
+    pub(super) fn of_space(tx: &Tx<'_>, space: &SpaceId, preimage: Preimage) -> Result<Self, AppError> {
         let row = tx.space(space)?.ok_or(AppError::UnknownSpace)?;
-        let founder = profile::genesis(tx, space)?.founder.device;
-        let preimage = alliance::preimage(founder);
         Ok(Self { space: *space, item: preimage.id(), member: row.member, device: row.device, preimage })
     }
 

@@ -12,11 +12,11 @@ use super::{
     seen::{Seen, in_order, words},
 };
 use crate::{
-    document::{ChangeHash, TextEdit, Writer},
+    document::{ChangeHash, Scalar, TextEdit, Writer},
     domain::{
-        self, alliance,
+        self, alliance, comment,
         goal::{self, Level, Milestone, Rating},
-        typing,
+        insight, typing,
     },
     store::{StoreError, StoredRow, Tx},
     view,
@@ -115,6 +115,8 @@ pub struct Item {
     pub summary: Summary,
     /// Fields with more than one value.
     pub choices: Vec<Choice>,
+    /// What each said about it, oldest first.
+    pub comments: Vec<Summary>,
     /// What an edit of a text starts from: the shared facet as it is now.
     pub heads: Vec<ChangeHash>,
 }
@@ -192,7 +194,16 @@ impl Profile {
             let row = intent::derive(tx, documents, &item.space, &preimage, item.item)?;
             let choices = seen.choices(tx, item, &row)?;
             let heads = row.heads(Writer::Everyone).to_vec();
-            Ok(Item { summary: seen.summary(tx, *item, row)?, choices, heads })
+            let mut comments = Vec::new();
+            for stored in tx.live_rows(&item.space, comment::KIND.name, usize::MAX)? {
+                let of = parse(&stored)?;
+                let author = Writer::from(of.owner);
+                if of.text(author, comment::TARGET) == item.item.to_string() {
+                    comments.push(seen.summary(tx, ItemRef { space: stored.space, item: stored.item }, of)?);
+                }
+            }
+            comments.reverse();
+            Ok(Item { summary: seen.summary(tx, *item, row)?, choices, comments, heads })
         })
     }
 
@@ -214,6 +225,18 @@ impl Profile {
             let row = intent::derive(tx, documents, &item.space, &preimage, item.item)?;
             let writer = typing::writer(&preimage, me, field)?;
             Ok(TextEdit { from: Some(row.heads(writer).to_vec()), text: row.text(writer, field).to_owned() })
+        })
+    }
+
+    /// After how many months an insight came back last, or comes back first; 0 if it never does.
+    pub fn months(&mut self, item: &ItemRef) -> Result<i64, AppError> {
+        let Self { store, documents, .. } = self;
+        store.read(|tx| {
+            let preimage = intent::read_preimage(tx, &item.space, &item.item)?;
+            let facets = documents.facets(tx, &item.space, &preimage, item.item)?;
+            let own = facets.get(&Writer::from(preimage.owner));
+            let months = own.and_then(|own| own.register(insight::MONTHS).winner().cloned());
+            Ok(if let Some(Scalar::Int(months)) = months { months } else { 0 })
         })
     }
 

@@ -14,7 +14,11 @@ use super::{
 };
 use crate::{
     document::Scalar,
-    domain::{self, Holds, Own, commitment, feedback, goal},
+    domain::{
+        self, Holds, Own, comment, commitment, feedback,
+        goal::{self, Milestone},
+        session,
+    },
     store::{StoreError, StoredRow, Tx},
     view,
 };
@@ -129,7 +133,10 @@ impl Seen {
         let own = own.map(|(_, name, shown)| (name, shown));
         // Rows that an earlier program derived may have what is for programs alone.
         let hidden = |name: &str| is_goal && view::is_progress(name) || domain::is_inner(&row.kind, name);
-        let is_list = |name: &str| domain::holds(&row.kind, name) == Some(Holds::List);
+        let is_list = |name: &str| {
+            domain::holds(&row.kind, name) == Some(Holds::List)
+                || name == session::AGENDA && row.kind == session::KIND.name
+        };
         let plain = row.fields.iter().chain(own).filter(|(name, _)| !hidden(name) && !is_list(name));
         for (name, shown) in plain {
             let to = if is_text(&row.kind, name) { &mut texts } else { &mut fields };
@@ -146,6 +153,9 @@ impl Seen {
             if !titles.is_empty() {
                 fields.insert(domain::LINKS.to_owned(), titles.join(", "));
             }
+        }
+        if let Some(target) = fields.get_mut(comment::TARGET).filter(|_| row.kind == comment::KIND.name) {
+            *target = query::title_of(tx, &item, target)?.unwrap_or_else(|| NOT_HERE.to_owned());
         }
         fields.retain(|name, words| name != commitment::ACCEPTED_AS || *words != row.title);
         let said = if is_goal { BTreeMap::new() } else { self.said(&item, &row) };
@@ -200,6 +210,13 @@ impl Seen {
             }
         }
         // Those of one person stay in the order in which they were said.
+        if let Some(view::Shown::Many(points)) =
+            row.fields.get(session::AGENDA).filter(|_| row.kind == session::KIND.name)
+        {
+            let elements: Vec<_> = points.iter().map(ToString::to_string).collect();
+            let point = |it: Milestone| Said { by: None, day: None, words: it.words };
+            all.insert(session::AGENDA.to_owned(), Milestone::read(&elements, &[]).into_iter().map(point).collect());
+        }
         all.values_mut().for_each(|said| said.sort_by(|one, other| one.day.cmp(&other.day)));
         all
     }

@@ -3,7 +3,7 @@
 use alliance_replica::id::SpaceId;
 
 use super::{AllianceInfo, AppError, Choice, Owner, Profile, Said, Summary, profile, query, seen::Seen};
-use crate::domain::{commitment, feedback, note};
+use crate::domain::{commitment, feedback, insight, note, question, session};
 
 /// Notes on the page for the day.
 const NOTES: usize = 5;
@@ -19,6 +19,10 @@ pub struct Today {
     pub other_goals: Vec<Summary>,
     /// Commitments and offers that are not over.
     pub commitments: Vec<Summary>,
+    /// Sessions that are planned.
+    pub sessions: Vec<Summary>,
+    /// Questions for oneself that are open, and insights for oneself.
+    pub thoughts: Vec<Summary>,
     /// Feedback and requests for it from the other person that one has not answered.
     pub feedback: Vec<Summary>,
     /// Notes that changed last, newest first.
@@ -43,7 +47,22 @@ impl Profile {
             let feedback = unanswered(seen.live(tx, feedback::KIND.name)?);
             let choices = seen.all_choices(tx)?;
             let commitments = seen.open(tx, commitment::KIND.name)?;
-            Ok(Today { alliance, goals, other_goals, commitments, feedback, notes, all_notes, choices })
+            let sessions = seen.open(tx, session::KIND.name)?;
+            let mut thoughts = seen.open(tx, question::KIND.name)?;
+            thoughts.extend(seen.open(tx, insight::KIND.name)?);
+            thoughts.retain(|it| it.owner == Owner::Mine);
+            Ok(Today {
+                alliance,
+                goals,
+                other_goals,
+                commitments,
+                sessions,
+                thoughts,
+                feedback,
+                notes,
+                all_notes,
+                choices,
+            })
         })
     }
 
@@ -77,6 +96,23 @@ impl Profile {
         }
         Ok(new.into_iter().map(|(item, asked, _)| (item, asked)).collect())
     }
+}
+
+impl Profile {
+    /// What this computer keeps for its person under a name, and tells nobody.
+    pub fn kept_here(&mut self, name: &str) -> Result<Option<String>, AppError> {
+        let kept = self.store.read::<_, AppError>(|tx| Ok(tx.meta(&here(name))?))?;
+        Ok(kept.map(|kept| String::from_utf8_lossy(&kept).into_owned()))
+    }
+
+    /// Keeps something on this computer alone.
+    pub fn keep_here(&mut self, name: &str, what: &str) -> Result<(), AppError> {
+        self.store.write(|tx| Ok(tx.set_meta(&here(name), what.as_bytes())?))
+    }
+}
+
+fn here(name: &str) -> String {
+    format!("here {name}")
 }
 
 fn asked_key(item: &Summary) -> String {

@@ -3,7 +3,10 @@
 //! It keeps the heads of every facet that whoever archived it saw. Where anything says something else now, it was not
 //! known to them, and the item is live: nothing that somebody writes at the same time is ever out of sight.
 
-use alliance_replica::id::MemberId;
+use alliance_replica::{
+    id::MemberId,
+    planted::{self, Bug},
+};
 
 use super::{Facets, Plan};
 use crate::document::{ActorPrefix, ChangeHash, Document, Edit, Writer};
@@ -43,7 +46,9 @@ pub fn archived(facets: &Facets<'_>) -> Option<Archived> {
     let register = facets.get(&Writer::Everyone)?.register(ARCHIVED);
     let by = register.values().last()?.by;
     let seen = register.values().iter().filter_map(|value| parse(value.scalar.text()?));
-    let stands = seen.into_iter().any(|seen| facets.iter().all(|(writer, document)| is_as(document, *writer, &seen)));
+    let hides = planted::is(Bug::ArchiveHidesWords);
+    let stands =
+        hides || seen.into_iter().any(|seen| facets.iter().all(|(writer, document)| is_as(document, *writer, &seen)));
     Some(Archived { stands, by })
 }
 

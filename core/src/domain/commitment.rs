@@ -7,8 +7,10 @@
 use alliance_replica::id::{ItemId, MemberId};
 
 use super::{
-    Act, At, Facets, Field, Kind, LINE, LINKS, Own, Plan, RuleError, TITLE, day, elements, line, mine, put,
-    put_or_clear, text,
+    Act, At, Facets, Field, Kind, LINE, LINKS, Own, Plan, RuleError, SAID, TITLE, day, elements, line, mine, put,
+    put_or_clear,
+    rule::{said_on, within},
+    text,
 };
 use crate::document::{self, Scalar, TextEdit, Writer};
 
@@ -70,8 +72,6 @@ const IF_THEN: &str = "if-then";
 const CONFIDENCE: &str = "confidence";
 const SUPPORT: &str = "support";
 const LEARNING: &str = "learning";
-/// Most characters of what is asked or said of how it goes, a line.
-const WORDS: usize = 500;
 
 /// What somebody wants to do with a commitment.
 #[derive(Clone, PartialEq, Debug)]
@@ -330,11 +330,11 @@ impl CheckIn {
         }
         let mut said = outcome.clone();
         if let Some(words) = words {
-            said.push_str(&format!(": {}", line("words", words, WORDS)?));
+            said.push_str(&format!(": {}", line("words", words, SAID)?));
         }
         for (name, words) in [("in the way", obstacle), ("next", next)] {
             if let Some(words) = words {
-                said.push_str(&format!("\n{name}: {}", line("words", words, WORDS)?));
+                said.push_str(&format!("\n{name}: {}", line("words", words, SAID)?));
             }
         }
         for (name, number) in [("mood", mood), ("energy", energy)] {
@@ -354,22 +354,6 @@ pub fn stands(facets: &Facets<'_>, said: Option<String>) -> String {
         register.is_some_and(|register| register.winner() == Some(&Scalar::Flag(true)))
     };
     said.unwrap_or_else(|| if taken_back() { TAKEN_BACK } else { OFFERED }.to_owned())
-}
-
-/// Something that was said on a day, on one line, for the end of a list.
-pub(super) fn said_on(field: &'static str, date: &str, words: &str) -> Result<document::Edit, RuleError> {
-    let words = if words.trim().is_empty() { String::new() } else { line(field, words, WORDS)? };
-    let said = format!("{} {words}", day("date", date)?);
-    Ok(document::Edit::Append(field.to_owned(), said.trim_end().into()))
-}
-
-pub(super) fn within(
-    field: &'static str,
-    number: i64,
-    range: std::ops::RangeInclusive<i64>,
-    allowed: &'static [&'static str],
-) -> Result<(), RuleError> {
-    if range.contains(&number) { Ok(()) } else { Err(RuleError::NotAllowed { field, allowed }) }
 }
 
 /// What the owner's facet says of how it stands.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use alliance_replica::id::{ItemId, MemberId};
 
-use super::{Facets, Field, Holds, Kind, Plan, note};
+use super::{Facets, Field, Holds, Kind, LINKS, Plan, belief, commitment, insight, note, reflection};
 use crate::document::{Document, Edit, Scalar, TextEdit, Writer};
 
 /// The field of a private item with the ids of its copies, a blank between two. What several devices wrote at the same
@@ -14,7 +14,7 @@ use crate::document::{Document, Edit, Scalar, TextEdit, Writer};
 pub const COPIES: &str = "copies";
 
 /// Kinds of which one can give the other person a copy.
-pub const SHAREABLE: &[&Kind] = &[&note::KIND];
+pub const SHAREABLE: &[&Kind] = &[&note::KIND, &reflection::KIND, &belief::KIND, &insight::KIND, &commitment::KIND];
 
 /// What makes a copy of an item that says what these facets say. In the space of the item one is the member `from`, in
 /// that of the copy `to`; what somebody else said of it stays where it is.
@@ -27,7 +27,8 @@ pub fn copy(kind: &Kind, facets: &Facets<'_>, owner: Option<MemberId>, from: Mem
             Writer::Only(_) => continue,
         };
         let known = kind.fields(owner, *writer);
-        let fields = known.iter().filter(|field| !field.inner);
+        // What is linked lies in another space, of which a copy says nothing.
+        let fields = known.iter().filter(|field| !field.inner && field.name != LINKS);
         plan.facet(to).extend(fields.flat_map(|field| edits(document, field)));
     }
     plan.0.retain(|_, edits| !edits.is_empty());

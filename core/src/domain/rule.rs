@@ -1,8 +1,14 @@
 //! Why an intent cannot be carried out, and the checks that many kinds have in common.
 
-use alliance_replica::{id::MemberId, limits};
+use std::ops::RangeInclusive;
 
-use super::LINE;
+use alliance_replica::{
+    id::MemberId,
+    limits,
+    planted::{self, Bug},
+};
+
+use super::{LINE, SAID};
 use crate::document::{Edit, TextEdit, Writer};
 
 /// Why an intent cannot be carried out.
@@ -100,7 +106,9 @@ fn spoken(field: &str) -> &str {
 
 pub(super) fn mine(writer: Writer, me: MemberId) -> Result<(), RuleError> {
     match writer {
-        Writer::Only(owner) if owner != me => Err(RuleError::NotYours { owner }),
+        Writer::Only(owner) if owner != me && !planted::is(Bug::OwnershipUnchecked) => {
+            Err(RuleError::NotYours { owner })
+        }
         _ => Ok(()),
     }
 }
@@ -154,6 +162,22 @@ pub(super) fn day(field: &'static str, text: &str) -> Result<String, RuleError> 
             .all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
     let within = || ("01"..="12").contains(&&text[5..7]) && ("01"..="31").contains(&&text[8..]);
     if formed && within() { Ok(text.to_owned()) } else { Err(RuleError::NotADay { field }) }
+}
+
+/// Something that was said on a day, on one line, for the end of a list.
+pub(super) fn said_on(field: &'static str, date: &str, words: &str) -> Result<Edit, RuleError> {
+    let words = if words.trim().is_empty() { String::new() } else { line(field, words, SAID)? };
+    let said = format!("{} {words}", day("date", date)?);
+    Ok(Edit::Append(field.to_owned(), said.trim_end().into()))
+}
+
+pub(super) fn within(
+    field: &'static str,
+    number: i64,
+    range: RangeInclusive<i64>,
+    allowed: &'static [&'static str],
+) -> Result<(), RuleError> {
+    if range.contains(&number) { Ok(()) } else { Err(RuleError::NotAllowed { field, allowed }) }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::Conflict;
 use crate::{
     document::{Authors, ChangeHash, DocId, Document, Preimage, Scalar, Writer, read::Plain},
     domain::{
-        self, COMMON, Facets, Field, Holds, feedback,
+        self, COMMON, Facets, Field, Holds, agreement, comment, feedback,
         goal::{self, Milestone},
     },
 };
@@ -22,8 +22,9 @@ const OPENING: usize = 80;
 const TITLES: &[&str] = &["title"];
 
 /// Fields that say no words of their own: the title is found apart, what is ticked stands among the milestones, and a
-/// request is named by its id.
-const UNSAID: [&str; 3] = ["title", "ticked", feedback::ASKED_FOR];
+/// request, like whatever else is named, by its id.
+const UNSAID: [&str; 6] =
+    ["title", "ticked", feedback::ASKED_FOR, domain::LINKS, comment::TARGET, domain::session::WHEN];
 
 /// A device that is or was in the space, and whose it is.
 pub type Device = (DeviceId, MemberId);
@@ -150,7 +151,8 @@ impl Row {
                 Shown::One(value) => std::slice::from_ref(value).iter(),
                 Shown::Many(values) => values.iter(),
             };
-            let words = move |text| if name == "milestones" { Milestone::words_of(text) } else { text };
+            let words =
+                move |text| if domain::PLACED.contains(&name.as_str()) { Milestone::words_of(text) } else { text };
             values.filter_map(Scalar::text).map(words)
         });
         let values = fields.chain(self.choices().filter_map(|(.., choice)| choice.value.text()));
@@ -206,6 +208,9 @@ pub fn derive(preimage: &Preimage, facets: &Facets<'_>, devices: &[Device], priv
     let said = [Some(Writer::Everyone), owner.map(Writer::Only)].into_iter().flatten();
     let fields = kind.map_or(TITLES, |kind| kind.titles);
     row.title = said.filter_map(|writer| title(facets.get(&writer)?, fields)).next().unwrap_or_default();
+    if row.title.is_empty() && row.kind == agreement::KIND.name {
+        row.title = agreement::TITLE.to_owned();
+    }
     row.number_after(None);
     row
 }

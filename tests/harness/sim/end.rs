@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_core::{
     app::{AppError, Calendar, ItemRef, Profile},
+    domain,
     store::StoreError,
     view::Grain,
 };
@@ -49,6 +50,7 @@ impl Sim {
         }
         self.the_lost_are_out_everywhere()?;
         self.rows_are_what_documents_say()?;
+        self.nothing_is_out_of_sight()?;
         self.no_word_is_lost()
     }
 
@@ -234,6 +236,28 @@ impl Sim {
         Ok(())
     }
 
+    /// I8: what is archived says nothing that whoever archived it did not know.
+    fn nothing_is_out_of_sight(&mut self) -> Result<(), Violation> {
+        let names: Vec<_> = self.devices.keys().cloned().collect();
+        for name in names {
+            let all = self.call(&name, |profile, _, _| {
+                let mut all = Vec::new();
+                for info in profile.alliances()? {
+                    for it in profile.archived(info.space)? {
+                        all.push((it.item, format!("{:?}", profile.item(&it.item)?)));
+                    }
+                }
+                Ok::<_, AppError>(all)
+            })?;
+            for (item, now) in all.and_then(Result::ok).into_iter().flatten() {
+                if let Some(word) = self.record.hidden(&item, &now) {
+                    return Err(Violation(format!("I8: {name} has archived {} with {word} in it", item.item)));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// I8: every word is in a value, among several, or in the history, for everybody who may see it.
     fn no_word_is_lost(&mut self) -> Result<(), Violation> {
         let alliances = self.spaces.clone();
@@ -278,9 +302,10 @@ impl Sim {
 /// All items that a person sees in an alliance, private ones among them.
 pub(crate) fn rows(profile: &mut Profile, space: SpaceId) -> Result<Vec<alliance_core::app::Summary>, AppError> {
     let mut all = Vec::new();
-    for kind in ["note", "goal", "feedback"] {
-        all.extend(profile.list(space, kind, true)?);
+    for kind in domain::KINDS.iter().filter(|kind| ***kind != domain::alliance::KIND) {
+        all.extend(profile.list(space, kind.name, true)?);
     }
+    all.extend(profile.archived(space)?);
     Ok(all)
 }
 
@@ -289,7 +314,14 @@ fn copy(profile: &mut Profile, space: SpaceId) -> Result<Copy, AppError> {
     for row in rows(profile, space)?.into_iter().filter(|row| row.item.space == space) {
         let mut values: Vec<_> = profile.item(&row.item)?.choices.iter().map(values).collect();
         values.sort();
-        let text = format!("{} {:?} {:?} {:?} {values:?}", row.title, row.status, row.fields, row.texts);
+        let text = format!(
+            "{} {:?} {:?} {:?} {:?} {values:?}",
+            row.title,
+            row.status,
+            row.fields,
+            row.texts,
+            row.archived.map(|it| it.stands)
+        );
         shown.insert(row.item.item, text);
     }
     Ok(Copy { heads: profile.heads(space)?, shown })

@@ -25,11 +25,14 @@ pub(crate) type Wrote = (ItemRef, Vec<String>);
 /// What came of something that somebody did, if it could be done.
 type Did = Result<Option<Wrote>, AppError>;
 
+/// What has to do with commitments, sessions and the like.
+pub(crate) const COACHES: usize = 13;
+
 /// Where somebody does something.
-struct At<'a, 'w> {
-    profile: &'a mut Profile,
-    space: SpaceId,
-    outside: &'a mut Outside<'w>,
+pub(super) struct At<'a, 'w> {
+    pub(super) profile: &'a mut Profile,
+    pub(super) space: SpaceId,
+    pub(super) outside: &'a mut Outside<'w>,
 }
 
 impl At<'_, '_> {
@@ -55,6 +58,8 @@ pub(crate) struct Act {
     pub(crate) screen: BTreeMap<Text, Screen>,
     /// A text in which typing tore something apart.
     pub(crate) torn: Option<String>,
+    /// What somebody archived, and all that it said as they saw it.
+    pub(crate) archived: Option<(ItemRef, String)>,
     /// What is open there now.
     pub(crate) opened: Option<(Text, Screen)>,
 }
@@ -95,6 +100,7 @@ impl Act {
             9 => self.rates(&mut at),
             10 => self.shares(&mut at),
             11 => self.moves(&mut at),
+            COACHES => self.coaches(place, &mut at),
             _ => self.says(&mut at),
         }
     }

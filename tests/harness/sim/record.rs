@@ -27,6 +27,8 @@ pub(crate) struct Word {
 pub(crate) struct Record {
     made: u64,
     words: Vec<Word>,
+    /// What was archived, and all that it said as whoever did it saw it.
+    archived: BTreeMap<ItemRef, Vec<String>>,
     /// Items, by which computer's program made them.
     items: BTreeMap<ItemRef, String>,
 }
@@ -42,6 +44,21 @@ impl Record {
     pub(crate) fn wrote(&mut self, text: String, item: ItemRef, on: &str, at: u64) {
         self.items.entry(item).or_insert_with(|| on.to_owned());
         self.words.push(Word { text, item, on: on.to_owned(), at, promised: true });
+    }
+
+    /// Notes that an item is archived that said this.
+    pub(crate) fn archived(&mut self, item: ItemRef, said: String) {
+        self.archived.entry(item).or_default().push(said);
+    }
+
+    /// A word that an item says, of those in the text, that nobody knew who archived it.
+    pub(crate) fn hidden(&self, item: &ItemRef, now: &str) -> Option<String> {
+        let says = self.words.iter().filter(|word| word.item == *item && now.contains(&word.text));
+        let words: Vec<_> = says.map(|word| &word.text).collect();
+        let seen = self.archived.get(item).map_or(&[][..], Vec::as_slice);
+        let knew = |said: &&String| words.iter().all(|word| said.contains(word.as_str()));
+        let all_known = seen.iter().any(|said| knew(&said));
+        if all_known { None } else { words.first().map(|word| (*word).clone()) }
     }
 
     /// All words.

@@ -11,7 +11,7 @@ use super::{
     device::Online,
     dice::Dice,
     network::{Event, Lies},
-    people::Act,
+    people::{Act, COACHES},
     wal::{Crash, DATABASE},
 };
 use crate::RELAY;
@@ -323,7 +323,11 @@ impl Sim {
         if !self.devices[name].is_up() {
             return Ok(());
         }
-        let what = self.dice.weighed(&[20, 12, 30, 10, 8, 6, 6, 8, 5, 5, 4, 6, 10]);
+        let coaches = self.knobs.coaching > 0 && self.dice.chance(self.knobs.coaching);
+        let what = match coaches {
+            true => COACHES,
+            false => self.dice.weighed(&[20, 12, 30, 10, 8, 6, 6, 8, 5, 5, 4, 6, 10]),
+        };
         if !matches!(what, 0..=2) {
             // What may take words away comes later than they did.
             self.pass(LATER)?;
@@ -332,7 +336,7 @@ impl Sim {
         let dice = Dice::new(self.dice.below(1 << 40));
         let screen = self.devices[name].screens.clone();
         let spaces: Vec<_> = self.spaces.iter().copied().collect();
-        let mut act = Act { what, dice, words, spaces, screen, torn: None, opened: None };
+        let mut act = Act { what, dice, words, spaces, screen, torn: None, archived: None, opened: None };
         // Now and then it is another program, beside the one that syncs.
         let elsewhere = self.dice.chance(300);
         let file = self.devices[name].folder().join(DATABASE);
@@ -351,6 +355,7 @@ impl Sim {
             Ok(Some((item, words))) => {
                 self.say(format!("{name} does {what} to {}: {words:?}", item.item));
                 let clock = self.clock;
+                act.archived.into_iter().for_each(|(item, said)| self.record.archived(item, said));
                 words.into_iter().for_each(|word| self.record.wrote(word, item, name, clock));
                 let device = self.devices.get_mut(name).expect("a computer");
                 if let Some((place, shown)) = act.opened {

@@ -1,0 +1,56 @@
+//! The weekly review, reminders, and an export.
+
+use super::{FAINT, ID, Page, STRONG, cell, styled};
+use crate::command::{
+    export::Exported,
+    remind::{Reminder, Settings},
+    review::{Question, Reviewed},
+};
+
+/// How the review stands.
+pub fn reviewed(reviewed: &Reviewed, page: &mut Page) {
+    let Reviewed { questions, did } = reviewed;
+    did.iter().for_each(|it| page.line([cell(it)]));
+    let left: Vec<_> = questions.iter().filter(|it| !it.done).collect();
+    if left.is_empty() {
+        page.talk(
+            "That was the week. `alliance review --again` begins anew; private answers are in `alliance reflect`.",
+        );
+        return;
+    }
+    if did.is_empty() {
+        let row = |it: &&Question| {
+            vec![styled(&it.id, ID), styled(&it.question, STRONG), styled(it.answers.join(", "), FAINT)]
+        };
+        page.table(left.iter().map(row).collect());
+    }
+    page.talk("Not all is answered: `alliance review` goes on here, `--answers FILE` takes answers from a file.");
+}
+
+/// What was exported.
+pub fn exported(exported: &Exported, page: &mut Page) {
+    let Exported { folder, items, files } = exported;
+    page.line([cell(folder), styled(format!("{items} items in {files} files"), FAINT)]);
+    page.talk("Whoever can read this folder can read everything, what is private as well. Keep it where only you do.");
+}
+
+/// How reminders are set.
+pub fn reminding(settings: &Settings, page: &mut Page) {
+    let Settings { on, quiet, most, before } = settings;
+    let (Some(quiet), Some(most), Some(before), true) = (quiet, most, before, *on) else {
+        page.talk("You are reminded of nothing. `alliance remind set` wants reminders on this computer.");
+        return;
+    };
+    page.table(vec![
+        vec![styled("quiet", FAINT), cell(quiet)],
+        vec![styled("at most a day", FAINT), cell(most.to_string())],
+        vec![styled("days before", FAINT), cell(before.to_string())],
+    ]);
+    page.talk("Let a timer of your system run `alliance remind --due` every hour. `alliance remind off` ends it.");
+}
+
+/// What one wanted to be reminded of.
+pub fn reminders(reminders: &[Reminder], page: &mut Page) {
+    let row = |it: &Reminder| vec![styled(&it.item.short, ID), cell(&it.item.title), styled(&it.when, FAINT)];
+    page.table(reminders.iter().map(row).collect());
+}
