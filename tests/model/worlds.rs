@@ -9,7 +9,7 @@ use alliance_replica::{
     id::{DeviceId, EntryId, MemberId},
     log::{
         chain::State,
-        control::{Control, Keys, Record},
+        control::{AddedRole, Control, Keys, Record},
         entry::Header,
         heads::{After, Chain},
     },
@@ -255,9 +255,19 @@ impl Share<'_> {
         if state != belief.state {
             return Some(format!("it says {:?}, the model {state:?}", belief.state));
         }
+        // Words that a computer made: what a key calls itself the model does not keep.
+        let words: BTreeSet<_> = self
+            .story
+            .told
+            .iter()
+            .filter_map(|told| match &told.record {
+                Some(Record::AddDevice(it)) if it.role == AddedRole::Recovery => Some(it.device.device),
+                _ => None,
+            })
+            .collect();
         let others = who.iter().filter(|(name, of)| {
             let theirs = of[0] != model["who"][me][0] && of[1] == "ord" && is_in("live", name);
-            theirs && state != AllianceState::AwaitsConfirmation
+            theirs && !words.contains(&self.story.device(name)) && state != AllianceState::AwaitsConfirmation
         });
         let others: BTreeSet<_> = others.map(|(name, _)| short(&self.story.device(name))).collect();
         if others != belief.others {
