@@ -19,6 +19,7 @@ mod growing;
 mod healing;
 mod hostile;
 mod invitations;
+mod journeys;
 mod late;
 mod live;
 mod moving;

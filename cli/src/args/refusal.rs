@@ -294,7 +294,7 @@ mod tests {
                 || command.get_groups().any(clap::ArgGroup::is_required_set);
             assert!(!needs || example(&words).is_some(), "{words:?} has no example");
         }
-        for example in EXAMPLES.iter().copied() {
+        for example in EXAMPLES {
             let words = iter::once("alliance").chain(example.split(' ')).map(|word| word.trim_matches('\''));
             // Words in quotation marks are one; that does not matter to commands that take several.
             let parsed = Args::try_parse_from(words);

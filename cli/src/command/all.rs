@@ -49,7 +49,7 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
             other,
             state: state.into(),
             next_session: of(session::PLANNED).find_map(when),
-            last_session: of(session::FINISHED).filter_map(when).last(),
+            last_session: of(session::FINISHED).filter_map(when).next_back(),
             offers: offers.len(),
             commitments: commitments.len(),
         });

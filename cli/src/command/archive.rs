@@ -48,7 +48,7 @@ fn list(context: &Context<'_>) -> Result<List, CliError> {
     let mut profile = context.profile()?;
     let space = context.space(&mut profile)?;
     let rows = profile.archived(space)?.into_iter().map(Row::from).collect();
-    Ok(List { rows, over: Vec::new(), kind: ARCHIVED, today: None })
+    Ok(List { rows, over: Vec::new(), kind: ARCHIVED, today: None, other: None })
 }
 
 fn turn(context: &Context<'_>, id: &str, archive: bool) -> Result<Done, CliError> {

@@ -13,6 +13,8 @@ use super::{Answer, Context, item};
 use crate::{command::item::Done, error::CliError, when};
 
 const KIND: &str = commitment::KIND.name;
+/// What was done with what is for the other person.
+pub const OFFERED: &str = "Offered";
 
 /// Arguments of `commitment`; without a verb it lists.
 #[derive(Args, Debug)]
@@ -266,11 +268,11 @@ impl New {
     fn offer(self, context: &Context<'_>) -> Result<Done, CliError> {
         let mut profile = context.profile()?;
         let space = context.space(&mut profile)?;
-        let offer = self.new(context, &mut profile)?;
-        item::add(context, &mut profile, Place::Alliance(space), "Offered", Intent::Offer(offer))
+        let offer = self.read(context, &mut profile)?;
+        item::add(context, &mut profile, Place::Alliance(space), OFFERED, Intent::Offer(offer))
     }
 
-    fn new(self, context: &Context<'_>, profile: &mut Profile) -> Result<Offer, CliError> {
+    fn read(self, context: &Context<'_>, profile: &mut Profile) -> Result<Offer, CliError> {
         Ok(Offer { title: self.words.join(" "), links: goals(context, profile, self.goal)? })
     }
 }
@@ -281,7 +283,7 @@ impl Add {
         let mut profile = context.profile()?;
         let place = if private { Place::Personal } else { Place::Alliance(context.space(&mut profile)?) };
         let (terms, said) = how.terms(context)?;
-        let offer = new.new(context, &mut profile)?;
+        let offer = new.read(context, &mut profile)?;
         let done = item::add(context, &mut profile, place, "Added", Intent::Make(offer, terms))?;
         Ok(Done { said, ..done })
     }
@@ -321,7 +323,7 @@ impl Check {
         let Self { id, outcome, message: words, obstacle, mood, energy, next } = self;
         let date = context.env.today()?.to_string();
         let check_in = CheckIn { date, outcome, obstacle, mood, energy, next, words };
-        act(context, &id, "Said", |item| Intent::CheckIn { item: item.item, check_in })
+        act(context, &id, "Checked in", |item| Intent::CheckIn { item: item.item, check_in })
     }
 }
 

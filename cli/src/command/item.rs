@@ -140,6 +140,9 @@ pub struct List {
     /// The day that it is, for what has a date.
     #[serde(skip)]
     pub today: Option<Date>,
+    /// The other person, once known.
+    #[serde(skip)]
+    pub other: Option<String>,
 }
 
 /// An item in a list.
@@ -355,7 +358,8 @@ pub fn list(context: &Context<'_>, kind: &'static str, all: bool) -> Result<List
     let rows: Vec<_> = profile.list(space, kind, all)?.into_iter().map(Row::from).collect();
     let over = if rows.is_empty() && !all { profile.list(space, kind, true)? } else { Vec::new() };
     let over = over.into_iter().filter_map(|row| row.status).collect();
-    Ok(List { rows, over, kind, today: Some(context.env.today()?) })
+    let other = profile.alliances()?.into_iter().find(|info| info.space == space).and_then(|info| info.other);
+    Ok(List { rows, over, kind, today: Some(context.env.today()?), other })
 }
 
 /// Shows an item of a kind.

@@ -42,6 +42,9 @@ pub struct Brief {
     /// The day that it is.
     #[serde(skip)]
     pub today: Option<Date>,
+    /// The other person, once known.
+    #[serde(skip)]
+    pub other: Option<String>,
 }
 
 impl Prep {
@@ -61,6 +64,8 @@ impl Prep {
         sessions.retain(|it| it.status.as_deref() == Some(session::FINISHED));
         sessions.retain(|it| next.as_ref().is_none_or(|next| begins(it) <= begins(next) && it.item != next.item));
         let mut brief = Brief::of(&mut profile, space, today)?;
+        let info = profile.alliances()?.into_iter().find(|info| info.space == space);
+        brief.other = info.and_then(|info| info.other);
         brief.last = sessions.pop().map(|it| profile.item(&it.item)).transpose()?.map(|it| it.summary.into());
         brief.session = next.map(|it| profile.item(&it.item)).transpose()?.map(|it| it.summary.into());
         Ok(Answer::Brief(Box::new(brief)))
@@ -84,6 +89,7 @@ impl Brief {
             insights: rows(insights),
             notes: rows(notes),
             today: Some(today),
+            other: None,
         })
     }
 }

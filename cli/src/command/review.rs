@@ -25,6 +25,9 @@ const FRESH: i64 = 6;
 /// What says that nothing is to be done.
 const SKIP: [&str; 3] = ["", "-", "skip"];
 
+/// The question about what comes next.
+const NEXT: &str = "next";
+
 /// Arguments of `review`.
 #[derive(Args, Debug)]
 pub struct Review {
@@ -124,7 +127,7 @@ impl Sitting {
         };
         questions.push(open("win", "What went well?"));
         questions.push(open("reflection", PROMPTS[week % PROMPTS.len()]));
-        questions.push(open("next", "What do you want to commit to now? A day may follow after “by”."));
+        questions.push(open(NEXT, "What do you want to commit to now? A day may follow after “by”."));
         questions.iter_mut().for_each(|it| it.done = done.contains(&it.id));
         // What was ended meanwhile is no question any more, and was one.
         let gone = done.iter().filter(|id| questions.iter().all(|it| it.id != **id));
@@ -151,6 +154,11 @@ impl Sitting {
             false => Some(self.act(context, profile, id, answer)?),
         };
         self.questions[asked].done = true;
+        // What was just begun is asked about another week.
+        if let Some(begun) = did.as_ref().filter(|_| id == NEXT).and_then(|it| it.split(' ').next()) {
+            let (id, question) = (begun.to_owned(), "begun".to_owned());
+            self.questions.push(Question { id, question, answers: Vec::new(), done: true });
+        }
         let done = self.questions.iter().filter(|it| it.done).map(|it| it.id.as_str());
         let kept = [self.since.to_string()].into_iter().chain(done.map(str::to_owned)).collect::<Vec<_>>().join("\n");
         profile.keep_here(&key(&self.space), &kept)?;
@@ -167,7 +175,7 @@ impl Sitting {
                 let (body, tags) = (answer.to_owned(), vec!["review".to_owned()]);
                 (Place::Personal, reflection::Intent::Write { prompt: question, body, tags }.into())
             }
-            "next" => {
+            NEXT => {
                 let (words, due) = dated(context, answer);
                 let terms = Terms { due, ..Terms::default() };
                 (here, commitment::Intent::Make(Offer { title: words, links: Vec::new() }, terms).into())

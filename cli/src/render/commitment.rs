@@ -10,14 +10,20 @@ use crate::{
 };
 
 /// Rows of commitments, one's own first and each person's by their dates.
-pub fn rows(rows: &[Row], today: Option<Date>, page: &mut Page) {
+pub fn rows(rows: &[Row], today: Option<Date>, other: Option<&str>, page: &mut Page) {
     let mut rows: Vec<_> = rows.iter().collect();
     let due = |row: &Row| row.fields.get(commitment::DUE).cloned();
     rows.sort_by_key(|row| (row.owner != "you", due(row).is_none(), due(row)));
-    page.table_cutting(1, rows.into_iter().map(|it| row(it, today)).collect());
+    let is_offered = rows.iter().any(|row| row.owner == "you" && row.status.as_deref() == Some(commitment::OFFERED));
+    page.table_cutting(1, rows.into_iter().map(|it| row(it, today, other)).collect());
+    if is_offered {
+        page.talk(
+            "`alliance commitment accept <id> --due <when>` accepts what is offered to you, `let-go <id>` leaves it.",
+        );
+    }
 }
 
-fn row(row: &Row, today: Option<Date>) -> Vec<Cell> {
+fn row(row: &Row, today: Option<Date>, other: Option<&str>) -> Vec<Cell> {
     let mut marks = Vec::new();
     if row.private {
         marks.push("private".to_owned());
@@ -33,9 +39,9 @@ fn row(row: &Row, today: Option<Date>) -> Vec<Cell> {
     }
     let said = match (status, row.owner) {
         (commitment::OFFERED, "you") => "offered to you".to_owned(),
-        (commitment::OFFERED, _) => "offered by you".to_owned(),
+        (commitment::OFFERED, _) => format!("offered to {}", name(other.unwrap_or_default())),
         (status, "you") => status.to_owned(),
-        (status, _) => format!("{status}, not yours"),
+        (status, _) => format!("{}: {status}", name(other.unwrap_or_default())),
     };
     let due = if is_open { when::said(commitment::DUE, due) } else { String::new() };
     vec![styled(&row.short, ID), cell(&row.title), styled(said, FAINT), cell(due), styled(marks.join(", "), LOOK)]

@@ -7,6 +7,7 @@ use crate::{
     command::{
         alliance::State,
         archive::ARCHIVED,
+        commitment::OFFERED,
         conflict::{self, Choice, Value},
         feedback::ASKED,
         item::{Audience, Done, Item, List, Milestone, Progress, Rating, Row, Said},
@@ -55,6 +56,14 @@ fn seen_by(verb: &str, kind: &str, owner: &str, audience: &Audience) -> String {
     let whose = match owner {
         "you" if verb == ASKED => format!("your request for {kind}"),
         "you" => format!("your {kind}"),
+        "them" if verb == OFFERED => {
+            return format!(
+                "{} for {}, seen by {}",
+                spoken::one(kind),
+                super::name(other.as_deref().unwrap_or_default()),
+                people(audience)
+            );
+        }
         "them" => format!("the {kind} of {}", other.as_deref().unwrap_or("the other person")),
         _ if kind == alliance::KIND.name => return format!("what the alliance itself is, for {}", people(audience)),
         _ => return format!("{} for {}", spoken::one(kind), people(audience)),
@@ -94,7 +103,7 @@ pub fn preview(kind: &str, title: &str, body: &str, people: &str) -> String {
 
 /// Items of one kind.
 pub fn list(list: &List, page: &mut Page) {
-    let List { rows: items, over, kind, today } = list;
+    let List { rows: items, over, kind, today, other } = list;
     if *kind == "feedback" {
         if items.is_empty() {
             page.talk(&format!("No feedback yet. {}", spoken::begin(kind)));
@@ -110,7 +119,7 @@ pub fn list(list: &List, page: &mut Page) {
         return;
     }
     if *kind == domain::commitment::KIND.name && !items.is_empty() {
-        return commitment::rows(items, *today, page);
+        return commitment::rows(items, *today, other.as_deref(), page);
     }
     if items.is_empty() {
         page.talk(&match over.len() as u64 {
@@ -153,7 +162,10 @@ fn row(row: &Row) -> Vec<Cell> {
     if row.choices > 0 {
         marks.push(count(row.choices as u64, "choice", "choices"));
     }
-    let status = row.status.as_deref().unwrap_or_default();
+    let mut status = row.status.clone().unwrap_or_default();
+    if let Some(when) = row.fields.get("when").filter(|_| row.kind == domain::session::KIND.name) {
+        status = format!("{status}, {}", when::said("when", when));
+    }
     vec![styled(&row.short, ID), cell(&row.title), styled(status, FAINT), styled(marks.join(", "), LOOK)]
 }
 
@@ -346,7 +358,7 @@ mod tests {
 
     fn list() -> Answer {
         let rows = vec![summary(1, "Run a half marathon", false).into(), summary(2, "Sleep", true).into()];
-        Answer::Items(item::List { rows, over: Vec::new(), kind: "goal", today: None })
+        Answer::Items(item::List { rows, over: Vec::new(), kind: "goal", today: None, other: None })
     }
 
     fn whole() -> Answer {
@@ -363,7 +375,10 @@ mod tests {
         insta::assert_snapshot!("list_plain", seen(&list(), Layout::Plain).replace('\t', "⇥"));
         let empty = |over: &[&str]| {
             let over = over.iter().map(|status| (*status).to_owned()).collect();
-            seen(&Answer::Items(item::List { rows: Vec::new(), over, kind: "goal", today: None }), Layout::Plain)
+            seen(
+                &Answer::Items(item::List { rows: Vec::new(), over, kind: "goal", today: None, other: None }),
+                Layout::Plain,
+            )
         };
         insta::assert_snapshot!("list_empty", empty(&[]));
         insta::assert_snapshot!("list_all_over", [empty(&["reached"]), empty(&["reached", "released"])].concat());

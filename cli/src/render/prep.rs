@@ -8,7 +8,7 @@ use crate::{
 
 /// A brief before a session.
 pub fn brief(brief: &Brief, page: &mut Page) {
-    let Brief { session, last, commitments, goals, questions, insights, notes, today } = brief;
+    let Brief { session, last, commitments, goals, questions, insights, notes, today, other } = brief;
     match session {
         Some(session) => one("Before the session", session, &["aim", "agenda"], page),
         None => page.talk("No session is planned: `alliance session plan <when>` plans one."),
@@ -18,7 +18,7 @@ pub fn brief(brief: &Brief, page: &mut Page) {
     }
     if !commitments.is_empty() {
         heading("Commitments", page);
-        commitment::rows(commitments, *today, page);
+        commitment::rows(commitments, *today, other.as_deref(), page);
     }
     for (name, rows) in
         [("Goals", goals), ("Questions", questions), ("Insights that are back", insights), ("For you alone", notes)]

@@ -51,7 +51,7 @@ pub fn today(today: &Today, page: &mut Page) {
     if !commitments.is_empty() {
         page.gap();
         page.line([styled("Commitments", STRONG)]);
-        commitment::rows(commitments, *day, page);
+        commitment::rows(commitments, *day, other.as_deref(), page);
     }
     section("Goals", goals, page);
     let theirs = other.as_deref().map_or_else(|| "Other goals".to_owned(), |other| format!("Goals of {other}"));

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     document::{ActorPrefix, Authors, DocId, Past, Preimage, Scalar, Writer},
-    domain::{self, archive::ARCHIVED, feedback, goal},
+    domain::{self, archive::ARCHIVED, commitment::ACCEPTED_AS, feedback, goal},
     store::Tx,
     view::{self, Became, Grain, Stretch},
 };
@@ -216,6 +216,8 @@ fn chapter(tx: &Tx<'_>, documents: &mut Documents, seen: &Seen, found: &Found) -
     for (_, became) in fields.iter_mut().filter(|(field, _)| domain::PLACED.contains(&field.as_str())) {
         without_places(became);
     }
+    // The title says so already, and where it does not, the whole of the item does.
+    fields.remove(ACCEPTED_AS);
     let archived = fields.remove(ARCHIVED);
     fields.retain(|field, _| !domain::is_inner(preimage.kind.as_str(), field));
     if let Some(became) = fields.get_mut(feedback::ASKED_FOR) {
@@ -230,9 +232,15 @@ fn chapter(tx: &Tx<'_>, documents: &mut Documents, seen: &Seen, found: &Found) -
         steps: *changes > 1,
         by: by.iter().copied().map(|member| member.map(|member| seen.who(&item, member))).collect(),
         summary: seen.summary(tx, item, query::read_row(tx, &item)?)?,
-        begins: old.is_empty() && (writer == Writer::Everyone || writer.member() == preimage.owner),
+        begins: old.is_empty() && begins(preimage, writer),
         fields,
     })
+}
+
+/// True for the facet with which an item begins: everyone's, or its owner's if there is nothing else.
+fn begins(preimage: &Preimage, writer: Writer) -> bool {
+    let alone = domain::kind(preimage.kind.as_str()).is_none_or(|kind| kind.shared.is_empty());
+    writer == Writer::Everyone || alone && writer.member() == preimage.owner
 }
 
 /// Requests as people know them; one that is not here has no name.
