@@ -1,11 +1,12 @@
 //! What commands of every kind of item have in common: rows, pages, and what a change answers.
 
+mod act;
 mod share;
 
 use std::{collections::BTreeMap, ops::Not};
 
 use alliance_core::{
-    app::{self, AppError, Intent, ItemRef, Place, Profile},
+    app::{self, AppError, ItemRef, Profile},
     document::TextEdit,
     domain::{self, alliance, goal},
 };
@@ -13,7 +14,10 @@ use alliance_replica::id::SpaceId;
 use jiff::civil::Date;
 use serde::Serialize;
 
-pub use share::share;
+pub use self::{
+    act::{add, change, open, over},
+    share::share,
+};
 
 use super::{Context, alliance::State, conflict};
 use crate::{editor, error::CliError, render};
@@ -467,39 +471,4 @@ pub fn edited(
         }
     };
     Ok(TextEdit { from, text })
-}
-
-/// The profile, and the item of a kind that a person typed, to change it.
-pub fn open(context: &Context<'_>, kind: &'static str, text: &str) -> Result<(Profile, ItemRef), CliError> {
-    let mut profile = context.profile()?;
-    let (_, item) = find(context, &mut profile, Some(kind), text)?;
-    Ok((profile, item))
-}
-
-/// Carries an intent out on an item.
-pub fn change(
-    context: &Context<'_>,
-    profile: &mut Profile,
-    item: &ItemRef,
-    verb: &'static str,
-    intent: impl Into<Intent>,
-) -> Result<Done, CliError> {
-    Ok(Done::new(verb, profile.change(item, &intent.into(), &mut context.outside().world())?))
-}
-
-/// Makes an item.
-pub fn add(
-    context: &Context<'_>,
-    profile: &mut Profile,
-    place: Place,
-    verb: &'static str,
-    intent: impl Into<Intent>,
-) -> Result<Done, CliError> {
-    Ok(Done::new(verb, profile.add(place, &intent.into(), &mut context.outside().world())?))
-}
-
-/// A text as it was typed, to be written over what is there.
-pub fn over(context: &Context<'_>, typed: Option<String>) -> Result<Option<TextEdit>, CliError> {
-    let text = typed.map(|typed| text(context, typed)).transpose()?;
-    Ok(text.map(|text| TextEdit { from: None, text }))
 }
