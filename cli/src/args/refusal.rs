@@ -163,11 +163,15 @@ impl Refusal {
                 let meant = meant(&path, &typed);
                 let hint = meant.iter().map(|path| format!("`alliance {path}`")).collect::<Vec<_>>().join(" or ");
                 let message = format!("there is no command `{whole} {typed}`");
-                let like = said(ContextKind::SuggestedSubcommand).unwrap_or_default();
+                let like = match error.get(ContextKind::SuggestedSubcommand) {
+                    Some(ContextValue::String(text)) => vec![text.clone()],
+                    Some(ContextValue::Strings(texts)) => texts.clone(),
+                    _ => Vec::new(),
+                };
                 match meant.is_empty() {
                     false => Some(Self { message, hint: format!("did you mean {hint}?") }),
                     // clap takes almost any word for another one.
-                    true if like.chars().next() == typed.chars().next() => None,
+                    true if like.last().is_some_and(|like| is_slip(like, &typed)) => None,
                     true => Some(Self { message, hint: format!("`{whole} --help` shows what there is") }),
                 }
             }
@@ -262,6 +266,11 @@ fn below(command: &Command, path: &str, into: &mut Vec<String>) {
 fn begins_alike(typed: &str, option: &str) -> bool {
     let option = option.trim_start_matches("--");
     typed.chars().zip(option.chars()).take_while(|(a, b)| a == b).count() >= STEM
+}
+
+/// True for a word that somebody may have mistyped.
+fn is_slip(name: &str, typed: &str) -> bool {
+    name.chars().next() == typed.chars().next() && name.len().abs_diff(typed.len()) < STEM
 }
 
 /// True for two forms of one word: one begins as the other does.

@@ -153,13 +153,13 @@ fn rows_by_id(seen: &Seen, tx: &Tx<'_>, text: &str) -> Result<Vec<StoredRow>, Ap
     for typed in [Some(text.as_str()), text.get(1..)].into_iter().flatten().filter(|it| it.len() >= SHORTEST) {
         if typed.bytes().all(|letter| LETTERS.contains(&letter)) {
             let (from, to) = bounds(typed);
-            for space in [&seen.alliance, &seen.personal] {
+            for space in &seen.spaces() {
                 rows.extend(tx.rows_between(space, &from, &to)?);
             }
         }
     }
     if let Some(item) = ItemId::from_hex(&text) {
-        for space in [&seen.alliance, &seen.personal] {
+        for space in &seen.spaces() {
             rows.extend(tx.row(space, &item)?);
         }
     }

@@ -178,8 +178,10 @@ impl Profile {
     pub fn archived(&mut self, space: SpaceId) -> Result<Vec<Summary>, AppError> {
         self.store.read(|tx| {
             let seen = Seen::new(tx, space)?;
-            let mut rows = tx.archived_rows(&seen.alliance)?;
-            rows.extend(tx.archived_rows(&seen.personal)?);
+            let mut rows = Vec::new();
+            for space in &seen.spaces() {
+                rows.extend(tx.archived_rows(space)?);
+            }
             seen.summaries(tx, rows)
         })
     }

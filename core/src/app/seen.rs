@@ -55,11 +55,18 @@ impl Seen {
     }
 
     pub(super) fn some_rows(&self, tx: &Tx<'_>, kind: Option<&str>, limit: usize) -> Result<Vec<Summary>, AppError> {
-        let mut rows = tx.rows(&self.alliance, kind, limit)?;
-        if self.personal != self.alliance {
-            rows.extend(tx.rows(&self.personal, kind, limit)?);
+        let mut rows = Vec::new();
+        for space in &self.spaces() {
+            rows.extend(tx.rows(space, kind, limit)?);
         }
         self.summaries(tx, rows)
+    }
+
+    /// Where its items are: the alliance, and one's own space if that is another one.
+    pub(super) fn spaces(&self) -> Vec<SpaceId> {
+        let mut spaces = vec![self.alliance, self.personal];
+        spaces.dedup();
+        spaces
     }
 
     /// Items of a kind that are not archived.
@@ -69,7 +76,7 @@ impl Seen {
 
     pub(super) fn some_live(&self, tx: &Tx<'_>, kind: &str, limit: usize) -> Result<Vec<Summary>, AppError> {
         let mut rows = Vec::new();
-        for space in [&self.alliance, &self.personal] {
+        for space in &self.spaces() {
             rows.extend(tx.live_rows(space, kind, limit)?);
         }
         self.summaries(tx, rows)
@@ -79,7 +86,7 @@ impl Seen {
     pub(super) fn open(&self, tx: &Tx<'_>, kind: &str) -> Result<Vec<Summary>, AppError> {
         let open = domain::kind(kind).map_or(&[][..], |kind| kind.open);
         let mut rows = Vec::new();
-        for space in [&self.alliance, &self.personal] {
+        for space in &self.spaces() {
             rows.extend(tx.rows_with_status(space, kind, open, PAGE)?);
         }
         self.summaries(tx, rows)
@@ -97,7 +104,7 @@ impl Seen {
     /// Items that people are still about, and those in which one may choose between values: "reached" may be one of them.
     pub(super) fn to_see(&self, tx: &Tx<'_>, kind: &str) -> Result<Vec<Summary>, AppError> {
         let mut items = self.open(tx, kind)?;
-        for space in [&self.alliance, &self.personal] {
+        for space in &self.spaces() {
             let rows = tx.rows_with_choices(space)?.into_iter().filter(|row| row.kind == kind).collect();
             items.extend(self.summaries(tx, rows)?.into_iter().filter(|row| !is_open(row)));
         }
