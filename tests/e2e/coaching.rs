@@ -3,7 +3,10 @@
 use alliance_tests::{program::Person, town::Town};
 use serde_json::{Value, json};
 
-use super::things::short;
+use super::{
+    computers::{meet, with_a_tablet},
+    things::short,
+};
 
 fn offered(town: &Town) -> String {
     let offer = town.ben.json(&["commitment", "offer", "Write", "three", "good", "moments", "a", "day"]);
@@ -79,6 +82,47 @@ fn an_offer_taken_back_while_it_is_accepted_is_accepted() {
     }
     assert_eq!(anna.refused(&["commitment", "accept", &other]).exit, 2, "it was taken back");
     town.assert_equal();
+}
+
+#[test]
+fn of_two_ends_said_on_ones_own_two_computers_both_stay_until_their_owner_chooses() {
+    let town = Town::together();
+    let tablet = with_a_tablet(&town);
+    meet(&town, &tablet);
+    let (ben, anna) = (&town.ben, &town.anna);
+    let id = short(&ben.json(&["commitment", "add", "Call", "Carl", "--due", "2030-01-10"]));
+    meet(&town, &tablet);
+    ben.json(&["done", &id]);
+    ben.json(&["remind", "set", "--quiet", "0-0", "--before", "30"]);
+    tablet.json(&["commitment", "let-go", &id]);
+    meet(&town, &tablet);
+    for person in [ben, &tablet, anna] {
+        let choices = person.json(&["commitment", "show", &id])["conflicts"].clone();
+        let mut values: Vec<_> =
+            choices[0]["values"].as_array().expect("a list").iter().map(|it| &it["value"]).collect();
+        values.sort_by_key(ToString::to_string);
+        assert_eq!((&choices[0]["field"], values), (&json!("status"), vec![&json!("kept"), &json!("let go")]));
+    }
+    let number = |person: &Person| {
+        let choices = person.json(&["conflict", "list"]);
+        let values = choices[0]["values"].as_array().expect("a list").clone();
+        let kept = values.into_iter().find(|it| it["value"] == "kept").expect("one of them");
+        kept["number"].to_string()
+    };
+    assert_eq!(anna.refused(&["conflict", "keep", &id, &number(anna)]).exit, 6, "it is not hers");
+    tablet.json(&["conflict", "keep", &id, &number(&tablet)]);
+    meet(&town, &tablet);
+    for person in [ben, &tablet, anna] {
+        assert_eq!(status(person, &id), "kept");
+    }
+    // Two dates said at once: the earlier one is reminded of.
+    let id = short(&ben.json(&["commitment", "add", "Call", "Dora", "--due", "2030-02-10"]));
+    meet(&town, &tablet);
+    ben.json(&["commitment", "move", &id, "2030-03-10"]);
+    tablet.json(&["commitment", "move", &id, "2030-01-20"]);
+    meet(&town, &tablet);
+    let january = ben.at(1_893_456_000);
+    assert_eq!(january.json(&["remind", "--due"])[0]["title"], "Call Dora");
 }
 
 #[test]

@@ -122,6 +122,8 @@ fn questions_insights_wins_and_comments_belong_to_whom_they_are_for() {
     let comment = short(&ben.json(&["comment", "add", &goal, "Which summer?"]));
     town.meet();
     assert_eq!(anna.json(&["win", "show", &win])["cheers"][0]["by"], "Ben");
+    let told = anna.ok(&["history", &comment]);
+    assert!(told.contains("Move by summer"), "{told}");
     let page = anna.ok(&["goal", "show", &goal]);
     assert!(page.contains("comments") && page.contains("Which summer?"), "{page}");
     assert_eq!(anna.refused(&["comment", "edit", &comment, "-m", "x"]).exit, 6);

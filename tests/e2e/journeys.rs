@@ -117,6 +117,8 @@ fn nothing_says_when_or_how_often_the_other_person_was_there() {
     let (ben, anna) = (&town.ben, &town.anna);
     let id = short(&ben.json(&["commitment", "offer", "Write it down"]));
     town.meet();
+    anna.json(&["commitment", "accept", &id]);
+    town.meet();
     let before = ben.ok(&["commitment", "show", &id]);
     // Anna looks again and again, and is asked, and looks.
     ben.json(&["commitment", "ask", &id]);

@@ -198,11 +198,19 @@ fn place(typed: &[String]) -> Option<Place> {
     let next = || {
         let next = at.get_positionals().nth(positionals)?;
         match (at.get_name(), next.get_id().as_str()) {
-            ("keep", "id") => Some(Belongs::Choice),
+            ("keep", "id") if noun == Some("conflict") => Some(Belongs::Choice),
             ("use", "name") => Some(Belongs::Alliance),
             (_, "id") => Some(Belongs::Item),
             _ => None,
         }
+    };
+    let noun = match (noun, at.get_name()) {
+        // It may be about anything.
+        (Some("comment"), "add") => None,
+        (Some("done"), _) => Some("commitment"),
+        (Some("reflect"), _) => Some("reflection"),
+        (Some("prep"), _) => Some("session"),
+        (noun, _) => noun,
     };
     let kind = alliance_core::domain::KINDS.iter().map(|kind| kind.name).find(|kind| noun == Some(kind));
     Some(Place { belongs: belongs.unwrap_or_else(next)?, kind, profile, alliance })
@@ -226,7 +234,9 @@ mod tests {
             (kind("goal show"), kind("note edit"), kind("goal milestone tick")),
             (Some("goal"), Some("note"), Some("goal"))
         );
-        assert_eq!((kind("history"), kind("conflict keep")), (None, None));
+        assert_eq!((kind("history"), kind("conflict keep"), kind("comment add")), (None, None, None));
+        assert_eq!((kind("done"), kind("commitment keep")), (Some("commitment"), Some("commitment")));
+        assert_eq!((kind("reflect show"), kind("prep")), (Some("reflection"), Some("session")));
         assert_eq!(kind("feedback give keep --for"), Some("feedback"));
         assert_eq!(kind("goal edit --title Run"), Some("goal"));
         for none in ["", "goal", "goal show g3k", "note add", "sync", "goal rate g3k", "goal edit --title", "today"] {

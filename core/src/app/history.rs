@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     document::{ActorPrefix, Authors, DocId, Past, Preimage, Scalar, Writer},
-    domain::{self, archive::ARCHIVED, commitment::ACCEPTED_AS, feedback, goal},
+    domain::{self, archive::ARCHIVED, comment, commitment::ACCEPTED_AS, feedback, goal},
     store::Tx,
     view::{self, Became, Grain, Stretch},
 };
@@ -220,8 +220,10 @@ fn chapter(tx: &Tx<'_>, documents: &mut Documents, seen: &Seen, found: &Found) -
     fields.remove(ACCEPTED_AS);
     let archived = fields.remove(ARCHIVED);
     fields.retain(|field, _| !domain::is_inner(preimage.kind.as_str(), field));
-    if let Some(became) = fields.get_mut(feedback::ASKED_FOR) {
-        with_titles(tx, &item, became)?;
+    for named in [feedback::ASKED_FOR, comment::TARGET, domain::LINKS] {
+        if let Some(became) = fields.get_mut(named) {
+            with_titles(tx, &item, became)?;
+        }
     }
     if let Some(Became::Value { before, after }) = archived {
         let said = |values: Vec<Scalar>| values.first().map(|_| Scalar::Flag(true)).into_iter().collect();
@@ -243,13 +245,24 @@ fn begins(preimage: &Preimage, writer: Writer) -> bool {
     writer == Writer::Everyone || alone && writer.member() == preimage.owner
 }
 
-/// Requests as people know them; one that is not here has no name.
+/// Items that are named by their ids as people know them; one that is not here has no name.
 fn with_titles(tx: &Tx<'_>, item: &ItemRef, became: &mut Became) -> Result<(), AppError> {
-    if let Became::Value { before, after } = became {
-        for value in before.iter_mut().chain(after) {
-            let title = query::title_of(tx, item, value.text().unwrap_or_default())?;
-            *value = title.unwrap_or_else(|| "something that is not here".to_owned()).into();
+    let title = |id: &str| {
+        let title = query::title_of(tx, item, id)?;
+        Ok::<_, AppError>(title.unwrap_or_else(|| "something that is not here".to_owned()))
+    };
+    match became {
+        Became::Value { before, after } => {
+            for value in before.iter_mut().chain(after) {
+                *value = title(value.text().unwrap_or_default())?.into();
+            }
         }
+        Became::Elements { added, removed } => {
+            for element in added.iter_mut().chain(removed) {
+                *element = title(element)?;
+            }
+        }
+        Became::Text(_) => {}
     }
     Ok(())
 }

@@ -281,7 +281,10 @@ impl Act for Intent {
             Self::Ask { .. } if is_muted(own, at.facets) => {
                 return Err(RuleError::StandsSo { stands: MUTED.to_owned() });
             }
-            Self::Ask { date, words, .. } => plan.facet(Writer::Only(at.me)).push(said_on(ASKED, date, words)?),
+            Self::Ask { date, words, .. } => {
+                is_accepted(&stands)?;
+                plan.facet(Writer::Only(at.me)).push(said_on(ASKED, date, words)?);
+            }
             Self::Mute { muted, .. } => {
                 mine(own, at.me)?;
                 let value = muted.then_some(Scalar::Flag(true));
