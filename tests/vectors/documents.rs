@@ -50,7 +50,8 @@ fn actors() -> Vec<Value> {
 /// The containers of every facet of every kind, frozen for ever.
 fn kinds() -> Vec<Value> {
     let mut vectors = Vec::new();
-    for kind in domain::KINDS {
+    let for_programs = ["recovery", "admission", "computer", "parting"].into_iter().filter_map(domain::kind);
+    for kind in domain::KINDS.iter().copied().chain(for_programs) {
         let name = KindName::parse(kind.name).expect("a kind's name");
         for owner in [None, Some(BEN.member())] {
             let item = Preimage { kind: name.clone(), owner, creator: BEN.device(), nonce: filler("item", 3) };
