@@ -20,7 +20,7 @@ const BUGS: [(Bug, u64, u64, &[&str]); 32] = [
     (Bug::AuthorCheckSkipped, 0, 20, &["I9"]),
     (Bug::NoPredecessorCheck, 0, 10, &["I"]),
     (Bug::EpochOfCutAuthorUsed, 0, 10, &["I4"]),
-    (Bug::LeaveOvertakesContent, 35, 40, &["I8"]),
+    (Bug::LeaveOvertakesContent, 0, 10, &["I8"]),
     (Bug::EndingBeforePull, 35, 40, &["I8"]),
     (Bug::WriterCheckSkipped, 0, 40, &["I9"]),
     (Bug::ActorReused, 0, 20, &["I"]),
@@ -55,6 +55,8 @@ fn world(bug: Bug, seed: u64) -> Knobs {
         Bug::EpochsMergedForOwn => Knobs { own: 80, computers: 40, latency: 2_000, ..Knobs::CALM },
         // Nobody archives anything elsewhere, or has much that is only theirs.
         Bug::OwnershipUnchecked | Bug::ArchiveHidesWords => Knobs { coaching: 800, ..Knobs::CALM },
+        // Who leaves has written what is not on its way yet.
+        Bug::LeaveOvertakesContent => Knobs { leaves: 12, latency: 2_000, cut: 40, partition: 40, ..Knobs::CALM },
         Bug::WriterCheckSkipped => Knobs { forges: 120, ..Knobs::CALM },
         Bug::WordsKeepOthers | Bug::WordsOpenNothing => Knobs { words: 30, ..Knobs::CALM },
         _ => Knobs::of(seed),
