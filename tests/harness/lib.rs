@@ -27,7 +27,10 @@ pub mod words;
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use alliance_core::{
-    app::{Inquiry, Intent, ItemRef, Joining, Person, Place, Profile, Session, SessionError, World as Outside},
+    app::{
+        Inquiry, Intent, ItemRef, Joining, Person, Place, Profile, Session, SessionError, SessionEvent,
+        World as Outside,
+    },
     domain,
     keys::{Invitation, Words},
 };
@@ -371,6 +374,12 @@ impl<S: Store> World<S> {
                 session.handle(&mut laptop.profile, frame, &mut outside)?;
             }
             session.flush(&mut laptop.profile, &mut outside)?;
+            while let Some(event) = session.poll_event() {
+                // As the program does.
+                if let SessionEvent::Hindered { space, why } = event {
+                    laptop.profile.set_hindrance(&space, Some(why))?;
+                }
+            }
         }
         let laptop = self.people.get_mut(name).expect("a person");
         let settled = session.is_settled(&mut laptop.profile)?;

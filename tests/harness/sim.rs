@@ -158,7 +158,7 @@ impl Knobs {
             own: knob(300, 40),
             words: knob(200, 12),
             keeps: knob(200, 60),
-            coaching: 0,
+            coaching: knob(300, 500),
         };
         if crowd { Self { computers: 80, relay_lies: 80, ..knobs } } else { knobs }
     }

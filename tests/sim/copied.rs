@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use alliance_core::app::{AppError, Hindrance, NotRestored};
+use alliance_core::app::{AppError, Hindrance, NotRestored, Out};
 use alliance_core::keys::Words;
 use alliance_replica::{exchange::frame::Code, id::SpaceId, log::control::Reason};
 use alliance_tests::{World, note};
@@ -134,4 +134,36 @@ fn words_do_not_let_a_computer_in_that_was_cut_off() {
     world.people.get_mut("Ben's tablet").expect("a computer").profile.give_back();
     _ = world.try_sync("Ben's tablet");
     assert!(!titles(&mut world, "Ben's tablet", first).contains(&"Not for the thief".to_owned()));
+}
+
+#[test]
+fn two_copies_that_came_into_an_alliance_each_by_a_way_of_its_own_come_to_rest() {
+    let mut world = World::new(23);
+    let [first, _] = with_two(&mut world);
+    for name in ["Ben's tablet", "Ben", "Ben's tablet"] {
+        world.sync(name);
+    }
+    let copy = world.copy("Ben's tablet");
+    world.clone_person("Ben's tablet", "Ben's copy", &copy);
+    let meet = |world: &mut World| {
+        for name in ["Ben", "Ben's tablet", "Ben's copy"] {
+            world.sync(name);
+            world.take_up(name);
+            _ = world.try_sync(name);
+        }
+    };
+    for _ in 0..6 {
+        world.now += 2 * 86_400;
+        meet(&mut world);
+    }
+    let status = world.act("Ben", |profile, _| profile.status());
+    let personal = status.into_iter().find(|it| it.personal).expect("it").space;
+    let before = world.act("Ben", |profile, _| profile.heads(personal));
+    for _ in 0..3 {
+        meet(&mut world);
+    }
+    assert_eq!(world.act("Ben", |profile, _| profile.heads(personal)), before, "somebody writes without end");
+    // One goes on there under its key, and the other one knows that it does not.
+    assert_eq!(world.act("Ben's copy", |profile, _| profile.out_of(first)), None);
+    assert_eq!(world.act("Ben's tablet", |profile, _| profile.out_of(first)), Some(Out::Refused));
 }

@@ -13,6 +13,7 @@ use super::{
         documents::Documents,
         intent::{self, Target},
         receive::loaded,
+        renewal,
     },
     Loaded, Named, is_in, lost,
     said::named,
@@ -38,7 +39,9 @@ pub(super) fn name_this(
     let all = named(tx, &personal.space)?;
     let mut ins = BTreeSet::new();
     for row in &rows {
-        ins.extend(is_in(loaded(spaces, tx, &row.space)?).then_some(row.space));
+        // Whoever the relay does not let in hears of no cut; another copy of this computer may go on there.
+        let is_there = is_in(loaded(spaces, tx, &row.space)?) && !renewal::is_refused(tx, &row.space)?;
+        ins.extend(is_there.then_some(row.space));
     }
     let space = loaded(spaces, tx, &personal.space)?;
     let before = all.iter().find(|it| it.device == personal.device);
