@@ -2,12 +2,17 @@
 
 use std::{fs, path::Path};
 
+use alliance_core::app::Profile;
+use alliance_replica::id::SpaceId;
 use alliance_tests::{
     program::{Person, RelayProgram, Running, until},
     seen::titles,
     town::{NOBODYS, Town},
     watcher::Watcher,
 };
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -113,6 +118,54 @@ fn a_program_that_is_killed_in_the_middle_goes_on_with_the_same_words() {
     let members = town.ben.json(&["member", "list"]);
     let devices: Vec<_> = members.as_array().expect("a list").iter().map(|it| it["devices"].clone()).collect();
     assert_eq!(devices, [1, 1]);
+}
+
+/// Entries that are in the file of the only profile.
+fn entries(person: &Person) -> Option<i64> {
+    let file = Connection::open_with_flags(person.profile(), OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
+    file.query_row("SELECT count(*) FROM entries", [], |row| row.get(0)).ok()
+}
+
+#[test]
+fn a_long_way_back_goes_on_after_every_kill_where_it_was() {
+    let (town, words) = with_words();
+    // Words that do not shrink: several batches of entries.
+    let mut random = ChaCha20Rng::seed_from_u64(1);
+    for n in 0..24 {
+        let text: Vec<_> = (0..1_500).map(|_| format!("{:016x}", random.next_u64())).collect();
+        town.anna.json(&["note", "add", &format!("Long {n:02}"), "-m", &text.join(" ")]);
+    }
+    town.sync(&[&town.anna]);
+    let (all, bare) = (entries(&town.anna).expect("a profile"), Person::new("anna"));
+    let (mut kills, mut before) = (0, 0);
+    while kills < 20 {
+        let mut running = restore(&bare, &town.url(), &words, &[]);
+        let now = until("something more, or the end", || {
+            let now = entries(&bare).unwrap_or(0);
+            (now > before || running.has_ended()).then_some(now)
+        });
+        if now <= before {
+            break;
+        }
+        running.kill();
+        // What was there stays.
+        let kept = entries(&bare).expect("a profile");
+        assert!(kept >= now, "{kept} of {now} are left");
+        (kills, before) = (kills + 1, kept);
+    }
+    println!("killed {kills} times, {all} entries");
+    assert!(kills >= 3, "it came in too few batches to be killed between: {kills}");
+    back(&bare, &town.url(), &words, &[]);
+    let expected = ["From Anna", "From Ben"].into_iter().map(str::to_owned);
+    let expected: Vec<_> =
+        expected.chain((0..24).map(|n| format!("Long {n:02}"))).chain(["Mine alone".to_owned()]).collect();
+    assert_eq!(notes(&bare), expected);
+    town.sync(&[&town.ben, &bare, &town.ben]);
+    let space = SpaceId::from_hex(&town.space).expect("an id");
+    let heads = [&town.ben, &bare].map(|person| Profile::open(&person.profile()).expect("a profile").heads(space));
+    let [bens, annas] = heads.map(|heads| heads.expect("heads"));
+    assert!(bens.len() > 24);
+    assert_eq!(bens, annas);
 }
 
 #[test]

@@ -13,15 +13,15 @@ const BUGS: [(Bug, u64, u64, &[&str]); 32] = [
     (Bug::ResendWithoutDedupe, 0, 20, &["I10"]),
     (Bug::ViewNotUpdated, 0, 10, &["I"]),
     (Bug::InviteKeyStillWrapped, 0, 10, &["I4"]),
-    (Bug::LastEntryNotSent, 50, 20, &["I"]),
+    (Bug::LastEntryNotSent, 0, 20, &["I"]),
     (Bug::QueueEmptiedTooFar, 0, 10, &["I"]),
-    (Bug::RelayAcksFailedCommit, 20, 20, &["I1", "I3"]),
+    (Bug::RelayAcksFailedCommit, 0, 20, &["I1", "I3"]),
     (Bug::RelayAcksBeforeCommit, 0, 20, &["I1"]),
     (Bug::AuthorCheckSkipped, 0, 20, &["I9"]),
     (Bug::NoPredecessorCheck, 0, 10, &["I"]),
     (Bug::EpochOfCutAuthorUsed, 0, 10, &["I4"]),
     (Bug::LeaveOvertakesContent, 0, 10, &["I8"]),
-    (Bug::EndingBeforePull, 35, 40, &["I8"]),
+    (Bug::EndingBeforePull, 0, 40, &["I8"]),
     (Bug::WriterCheckSkipped, 0, 40, &["I9"]),
     (Bug::ActorReused, 0, 20, &["I"]),
     (Bug::AfterIgnored, 0, 10, &["I3"]),
@@ -57,7 +57,13 @@ fn world(bug: Bug, seed: u64) -> Knobs {
         Bug::OwnershipUnchecked | Bug::ArchiveHidesWords => Knobs { coaching: 800, ..Knobs::CALM },
         // Who leaves has written what is not on its way yet.
         Bug::LeaveOvertakesContent => Knobs { leaves: 12, latency: 2_000, cut: 40, partition: 40, ..Knobs::CALM },
-        Bug::WriterCheckSkipped => Knobs { forges: 120, ..Knobs::CALM },
+        // A relay that lost everything is sent much at once.
+        Bug::LastEntryNotSent => Knobs { relay_loses: 150, ..Knobs::CALM },
+        Bug::RelayAcksFailedCommit => Knobs { relay_full: 60, relay_crash: 40, ..Knobs::CALM },
+        Bug::EndingBeforePull => Knobs { own: 80, computers: 40, latency: 2_000, partition: 20, ..Knobs::CALM },
+        Bug::WriterCheckSkipped | Bug::AuthorCheckSkipped | Bug::NoPredecessorCheck => {
+            Knobs { forges: 120, ..Knobs::CALM }
+        }
         Bug::WordsKeepOthers | Bug::WordsOpenNothing => Knobs { words: 30, ..Knobs::CALM },
         _ => Knobs::of(seed),
     }
