@@ -202,6 +202,24 @@ fn many_edits_of_one_version_arrive_in_one_snapshot() {
 }
 
 /// What a profile keeps with its safety words: all that they depend on, then the words.
+#[test]
+fn what_is_too_much_for_one_entry_goes_in_several_and_arrives() {
+    let mut world = World::new(12);
+    let space = world.ben_and_anna();
+    let text = "word ".repeat(100_000);
+    let titles = ["1", "2", "3", "4", "5", "6"];
+    for title in titles {
+        world.add("Ben", space, note(title, &text));
+    }
+    for name in ["Ben", "Anna"] {
+        world.sync(name);
+    }
+    assert_eq!(world.titles("Anna", space), titles);
+    assert!(security(&mut world, "Anna").iter().all(|kind| kind != "entry-refused"));
+    let [ben, anna] = ["Ben", "Anna"].map(|name| world.act(name, |profile, _| profile.heads(space)));
+    assert_eq!(ben, anna);
+}
+
 fn kept_words(world: &World, name: &str, space: SpaceId) -> (rusqlite::Connection, String, Vec<u8>) {
     let file = world.people[name].folder.path().join("profile.db");
     let file = rusqlite::Connection::open(file).expect("a profile");

@@ -162,8 +162,13 @@ fn a_computer_that_is_cut_on_its_way_into_an_alliance_does_not_come_in() {
     world.add("Ben's tablet", first, note("By the thief"));
     let tablet = other(&mut world, "Ben");
     world.act("Ben", |profile, _| profile.cut_computer(&tablet, Reason::Lost));
-    settle(&mut world);
+    // It waits here with the cut, while the tablet has used its invitation.
     world.add("Ben", first, note("Afterwards"));
+    world.sync("Ben");
+    world.sync("Ben's tablet");
+    assert!(!titles(&mut world, "Ben's tablet", first).contains(&"Afterwards".to_owned()), "it reads on");
+    let members = world.act("Ben", |profile, _| profile.devices(first));
+    assert_eq!(members.iter().filter(|it| it.live).count(), 2, "{members:?}");
     settle(&mut world);
     let members = world.act("Anna", |profile, _| profile.members(first));
     assert_eq!(members.other.expect("Ben").devices, 1);
@@ -171,6 +176,51 @@ fn a_computer_that_is_cut_on_its_way_into_an_alliance_does_not_come_in() {
     for space in [first, second] {
         assert!(!titles(&mut world, "Ben's tablet", space).contains(&"Afterwards".to_owned()), "it is out");
     }
+}
+
+#[test]
+fn who_used_an_invitation_before_it_was_taken_back_is_not_let_in() {
+    let mut world = World::new(9);
+    world.person("Ben", "coach");
+    let space = world.act("Ben", |profile, outside| profile.new_alliance("Ben & Anna", Some(RELAY), outside));
+    let made = world.act("Ben", |profile, outside| profile.invite(space, START as u64 + 86_400, outside));
+    let computers = invite(&mut world, "Ben");
+    world.sync("Ben");
+    world.person("Carl", "finder");
+    world.join("Carl", Invitation::parse(&made.reveal()).expect("an invitation"));
+    world.blank("Thief's");
+    world.join("Thief's", computers);
+    for name in ["Carl", "Thief's"] {
+        world.sync(name);
+    }
+    for alliance in [Some(space), None] {
+        world.act("Ben", |profile, _| profile.take_back_invitations(alliance));
+    }
+    world.add("Ben", space, note("For Anna alone"));
+    keep_private(&mut world, "Ben", "For me alone");
+    for name in ["Ben", "Carl", "Thief's", "Ben"] {
+        _ = world.try_sync(name);
+    }
+    let members = world.act("Ben", |profile, _| profile.members(space));
+    assert!(members.other.is_none(), "{members:?}");
+    let computers = world.act("Ben", |profile, _| profile.computers());
+    assert_eq!(computers.iter().filter(|it| it.live).count(), 1, "{computers:?}");
+    for name in ["Carl", "Thief's"] {
+        let found = world.act(name, |profile, _| profile.status());
+        for status in found {
+            let titles = titles(&mut world, name, status.space);
+            assert!(!titles.iter().any(|title| title.contains("alone")), "{name} reads {titles:?}");
+        }
+    }
+    // What is made later works.
+    let made = world.act("Ben", |profile, outside| profile.invite(space, START as u64 + 86_400, outside));
+    world.sync("Ben");
+    world.person("Anna", "client");
+    world.join("Anna", Invitation::parse(&made.reveal()).expect("an invitation"));
+    for name in ["Anna", "Ben", "Anna"] {
+        world.sync(name);
+    }
+    assert_eq!(titles(&mut world, "Anna", space), ["For Anna alone"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use alliance_core::{
     app::{Intent, ItemRef, SessionError},
-    document::{Edit, KindName, Preimage, Writer},
+    document::{Edit, KindName, Preimage, TextEdit, Writer},
     domain::{goal, note},
     keys::Part,
 };
@@ -264,6 +264,31 @@ fn little_that_inflates_to_much_is_refused() {
     let mut scene = Scene::new(5);
     let part = Part { length: whole - 128 * 1024, packed: bomb(whole - 128 * 1024, 511), ..scene.laptop.note("Large") };
     scene.refused(part, "malformed");
+}
+
+#[test]
+fn few_bytes_with_more_operations_than_an_entry_may_have_are_refused() {
+    let mut scene = Scene::new(5);
+    let text = "a".repeat(limits::TEXT);
+    let mut long = || {
+        let note = scene.laptop.item("note", None);
+        let author = scene.laptop.device();
+        scene.laptop.part(
+            &note,
+            Writer::Everyone,
+            author,
+            &[Edit::Text("body".into(), TextEdit { from: None, text: text.clone() })],
+        )
+    };
+    let parts: Vec<_> = (0..4).map(|_| long()).collect();
+    assert!(parts.iter().map(|part| part.packed.len()).sum::<usize>() < 64 * 1024);
+    let tip = scene.tip();
+    let bad = scene.laptop.seal(tip, parts);
+    scene.deliver(&bad, Chain::Content).expect("the exchange goes on");
+    assert_eq!(scene.reasons("Ben"), ["too-many-operations"]);
+    scene.goes_on();
+    assert_eq!(scene.reasons("Anna"), ["too-many-operations"]);
+    scene.another_branch_counts();
 }
 
 #[test]

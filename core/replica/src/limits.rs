@@ -47,6 +47,8 @@ pub const INFLATED: usize = 64 * 1024 * 1024;
 pub const PARTS: usize = 4096;
 /// Most bytes of one text, in UTF-8.
 pub const TEXT: usize = 512 * 1024;
+/// Most operations in all changes of one entry.
+pub const ENTRY_OPS: usize = 2 * CHANGE_OPS;
 /// Most operations in one change.
 pub const CHANGE_OPS: usize = 1024 * 1024;
 /// Most seconds between 1970 and the time of a change, either way: differences of times fit in 64 bits.

@@ -20,6 +20,10 @@ const KEPT: usize = 48;
 const SMALL: usize = 160;
 /// Operations of all that are kept up to which little was written.
 const LITTLE: u64 = 64 * 1024;
+/// Operations from which on as few are kept as an item may have.
+const MUCH: u64 = 4 * 1024 * 1024;
+/// Facets that an item may have, and one more.
+const FEW: usize = 4;
 /// Schemas kept, of which each kind has a few.
 const SCHEMAS: usize = 64;
 /// Changes after which a facet is saved as a whole again.
@@ -219,7 +223,12 @@ impl Documents {
     }
 
     fn make_room(&mut self) {
-        while self.kept.len() >= KEPT && (self.ops > LITTLE || self.kept.len() >= SMALL) {
+        while match self.kept.len() {
+            ..FEW => false,
+            FEW..KEPT => self.ops > MUCH,
+            KEPT..SMALL => self.ops > LITTLE,
+            SMALL.. => true,
+        } {
             let Some((_, oldest)) = self.order.pop_first() else { return };
             self.remove(&oldest);
         }

@@ -16,7 +16,7 @@ use alliance_replica::{
     limits,
     log::{
         chain::State,
-        control::{Confirm, Invite, Record},
+        control::{Confirm, Invite, Reason, Record},
         entry::Entry,
         heads::{After, Chain},
         membership::Role,
@@ -28,13 +28,14 @@ use alliance_replica::{
 use super::{
     AppError, Profile, World,
     apply::{self, Since},
+    computers::open_doors,
     documents::Documents,
     membership,
     receive::loaded,
     space::Space,
 };
 use crate::{
-    document::{Change, ChangeHash, DocId, EditError, Preimage, Writer},
+    document::{self, Change, ChangeHash, DocId, EditError, Preimage, Writer},
     keys::{Content, DeviceSecret, EpochKey, Part, content::Form, seal},
     store::{Invited, Tx, Waiting},
 };
@@ -73,6 +74,11 @@ impl Profile {
             self.pass_gate(space, |gate| gate.end(came), world)?;
         }
         self.pass_gate(space, |gate| gate.run(came), world)
+    }
+
+    /// Writes the records of invitations that were made here, and nothing else: nobody was asked what else there is.
+    pub(super) fn write_invitations(&mut self, space: &SpaceId, world: &mut World<'_>) -> Result<(), AppError> {
+        self.pass_gate(space, |gate| gate.invite(), world)
     }
 
     /// Lets one thing after the other be written, and brings everything here up to date with it.
@@ -197,9 +203,15 @@ impl Gate<'_, '_, '_> {
     fn confirm(&mut self) -> Result<(), AppError> {
         let me = self.space.device();
         let endings = self.tx.endings(&self.space.id())?;
+        // Whoever has the computer that is to be cut off may have used what was for another one.
+        let cuts = endings.iter().any(|it| matches!(it.reason, Some(Reason::Lost | Reason::Unsaid)));
+        let doors = if cuts { open_doors(self.space) } else { BTreeSet::new() };
         for redeem in self.space.log.fold().pending(&me) {
             let Some((key, _)) = self.space.log.dag().record(&redeem) else { continue };
-            if endings.iter().any(|it| it.device == key) || !self.space.log.fold().pending(&me).contains(&redeem) {
+            if endings.iter().any(|it| it.device == key)
+                || doors.contains(&key)
+                || !self.space.log.fold().pending(&me).contains(&redeem)
+            {
                 continue;
             }
             self.record(Record::Confirm(Confirm { redeem }))?;
@@ -264,9 +276,10 @@ impl Gate<'_, '_, '_> {
         loop {
             let last = intents[count - 1];
             let (now, later): (Vec<&Waiting>, Vec<&Waiting>) = waiting.iter().partition(|it| it.intent <= last);
-            let parts = self.pack(&now, &later)?;
+            let (parts, ops) = self.pack(&now, &later)?;
             let content = Content { parts, ..Content::default() };
             let fits = content.parts.len() <= limits::PARTS
+                && ops <= limits::ENTRY_OPS as u64
                 && seal::sealed_size(wire::encode(&content).len() + ROOM) <= limits::CONTENT_BODY;
             if fits || count == 1 {
                 let lost = planted::is(Bug::QueueEmptiedTooFar) && content.parts.len() > 1;
@@ -282,8 +295,9 @@ impl Gate<'_, '_, '_> {
         }
     }
 
-    /// One part a document: its changes, or the whole document where that is smaller and allowed.
-    fn pack(&mut self, now: &[&Waiting], later: &[&Waiting]) -> Result<Vec<Part>, AppError> {
+    /// One part a document: its changes, or the whole document where that is smaller and allowed. And the operations of
+    /// all.
+    fn pack(&mut self, now: &[&Waiting], later: &[&Waiting]) -> Result<(Vec<Part>, u64), AppError> {
         let mut order: Vec<(ItemId, Option<MemberId>)> = Vec::new();
         let mut by_document: BTreeMap<(ItemId, Option<MemberId>), Vec<&Waiting>> = BTreeMap::new();
         for change in now {
@@ -295,7 +309,7 @@ impl Gate<'_, '_, '_> {
             changes.push(change);
         }
         let space = self.space.id();
-        let mut parts = Vec::new();
+        let (mut parts, mut ops) = (Vec::new(), 0);
         let mut introduced = BTreeSet::new();
         for (item, writer) in order {
             let changes = by_document.remove(&(item, writer)).unwrap_or_default();
@@ -310,9 +324,11 @@ impl Gate<'_, '_, '_> {
                 true => self.snapshot(&known, item, writer)?,
                 false => None,
             };
-            parts.push(smaller(item, writer, preimage, &changes, snapshot)?);
+            let (part, its) = smaller(item, writer, preimage, &changes, snapshot)?;
+            parts.push(part);
+            ops = u64::saturating_add(ops, its);
         }
-        Ok(parts)
+        Ok((parts, ops))
     }
 
     fn snapshot(
@@ -374,6 +390,10 @@ const ROOM: usize = 2 * limits::AFTER * 80;
 
 /// Refuses what no entry could carry: an intent is never in two.
 pub(super) fn check_fits<'a>(facets: impl Iterator<Item = &'a [Change]> + Clone) -> Result<(), AppError> {
+    let ops = facets.clone().flatten().map(Change::len).sum();
+    if ops > limits::ENTRY_OPS {
+        return Err(EditError::TooMuch { size: ops, limit: limits::ENTRY_OPS }.into());
+    }
     let fits = |size: usize| seal::sealed_size(size + ROOM) <= limits::CONTENT_BODY;
     let raw = |changes: &[Change]| changes.iter().flat_map(|it| it.raw_bytes().to_vec()).collect::<Vec<u8>>();
     if fits(facets.clone().flatten().map(|change| change.raw_bytes().len()).sum()) {
@@ -398,18 +418,20 @@ fn smaller(
     preimage: Option<Vec<u8>>,
     changes: &[&Waiting],
     snapshot: Option<Vec<u8>>,
-) -> Result<Part, AppError> {
+) -> Result<(Part, u64), AppError> {
     let raw: Vec<u8> = changes.iter().flat_map(|it| it.bytes.iter().copied()).collect();
+    let ops = |form: document::Form, raw: &[u8]| form.operations(raw).unwrap_or(u64::MAX);
+    let of_plain = ops(document::Form::Changes, &raw);
     let plain = Part::pack(item, writer, preimage.clone(), Form::Changes, &raw);
     match snapshot {
         Some(snapshot) => {
             let whole = Part::pack(item, writer, preimage, Form::Snapshot, &snapshot)?;
             match plain {
-                Ok(plain) if plain.packed.len() <= whole.packed.len() => Ok(plain),
-                _ => Ok(whole),
+                Ok(plain) if plain.packed.len() <= whole.packed.len() => Ok((plain, of_plain)),
+                _ => Ok((whole, ops(document::Form::Snapshot, &snapshot))),
             }
         }
-        None => Ok(plain?),
+        None => Ok((plain?, of_plain)),
     }
 }
 

@@ -15,8 +15,8 @@ use super::incoming::Refusal;
 
 /// Most changes in one part of an entry.
 pub(super) const CHANGES: u64 = 256 * 1024;
-/// Most operations in a document chunk, twice what one change may have: Automerge expands all of them at once.
-pub(super) const OPS: u64 = 2 * limits::CHANGE_OPS as u64;
+/// Most operations in a document chunk: Automerge expands all of them at once.
+pub(super) const OPS: u64 = limits::ENTRY_OPS as u64;
 /// Most actors named by one chunk.
 const ACTORS: u64 = 16 * 1024;
 /// Most bytes of one actor: the longest derived one.
@@ -33,8 +33,8 @@ enum Chunk {
     Change = 1,
 }
 
-/// The change chunks that `raw` consists of, each within bounds.
-pub(super) fn changes(raw: &[u8]) -> Result<Vec<&[u8]>, Refusal> {
+/// The change chunks that `raw` consists of, each within bounds, and the number of their operations.
+pub(super) fn changes(raw: &[u8]) -> Result<(Vec<&[u8]>, u64), Refusal> {
     let mut reader = Reader(raw);
     let mut chunks = Vec::new();
     let mut ops = 0;
@@ -46,14 +46,15 @@ pub(super) fn changes(raw: &[u8]) -> Result<Vec<&[u8]>, Refusal> {
             return Err(Refusal::TooManyOps);
         }
     }
-    Ok(chunks)
+    Ok((chunks, ops))
 }
 
-/// Checks that `raw` is one document chunk within bounds.
-pub(super) fn snapshot(raw: &[u8]) -> Result<(), Refusal> {
+/// Checks that `raw` is one document chunk within bounds; returns its number of operations.
+pub(super) fn snapshot(raw: &[u8]) -> Result<u64, Refusal> {
     let mut reader = Reader(raw);
-    document(reader.chunk(Chunk::Document)?)?;
-    reader.end()
+    let ops = document(reader.chunk(Chunk::Document)?)?;
+    reader.end()?;
+    Ok(ops)
 }
 
 /// Length of the chunk that `raw` begins with.
@@ -85,8 +86,8 @@ fn change(body: &[u8]) -> Result<u64, Refusal> {
     if ops == 0 { Err(Refusal::Malformed) } else { Ok(ops) }
 }
 
-/// Walks the body of a document chunk.
-fn document(body: &[u8]) -> Result<(), Refusal> {
+/// Walks the body of a document chunk; returns its number of operations.
+fn document(body: &[u8]) -> Result<u64, Refusal> {
     let mut reader = Reader(body);
     let actors = reader.actors()?;
     let heads = reader.hashes()?;
@@ -100,7 +101,7 @@ fn document(body: &[u8]) -> Result<(), Refusal> {
         reader.unsigned_below(changes)?;
     }
     reader.end()?;
-    if changes == 0 || ops == 0 { Err(Refusal::Malformed) } else { Ok(()) }
+    if changes == 0 || ops == 0 { Err(Refusal::Malformed) } else { Ok(ops) }
 }
 
 /// What is left to read.

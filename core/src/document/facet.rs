@@ -51,7 +51,7 @@ impl Document {
             let length = bounds::chunk_length(saved).ok_or(LoadError::Damaged(None))?;
             let (whole, left_out) = saved.split_at(length);
             document.automerge = caught(|| Automerge::load(whole)).map_err(LoadError::Damaged)?;
-            let left_out = bounds::changes(left_out).map_err(|_| LoadError::Damaged(None))?;
+            let (left_out, _) = bounds::changes(left_out).map_err(|_| LoadError::Damaged(None))?;
             for change in left_out {
                 let change = read(change)?;
                 document.left_out.insert(change.hash(), change);

@@ -32,9 +32,30 @@ pub enum Form {
 impl Form {
     /// The changes in the inflated bytes of a part, whoever may have made them.
     pub fn changes(self, raw: &[u8]) -> Result<Vec<Change>, Refusal> {
+        self.read(raw, &mut { u64::MAX })
+    }
+
+    /// How many operations there are in the inflated bytes of a part, found out without expanding any.
+    pub fn operations(self, raw: &[u8]) -> Result<u64, Refusal> {
         match self {
-            Self::Changes => read_changes(raw),
-            Self::Snapshot => read_snapshot(raw),
+            Self::Changes => Ok(bounds::changes(raw)?.1),
+            Self::Snapshot => bounds::snapshot(raw),
+        }
+    }
+
+    /// The changes, if they have no more operations than are left.
+    fn read(self, raw: &[u8], left: &mut u64) -> Result<Vec<Change>, Refusal> {
+        let mut take = |ops| left.checked_sub(ops).map(|rest| *left = rest).ok_or(Refusal::TooManyOps);
+        match self {
+            Self::Changes => {
+                let (chunks, ops) = bounds::changes(raw)?;
+                take(ops)?;
+                chunks.into_iter().map(|chunk| Change::try_from(chunk).map_err(|_| Refusal::Malformed)).collect()
+            }
+            Self::Snapshot => {
+                take(bounds::snapshot(raw)?)?;
+                read_snapshot(raw)
+            }
         }
     }
 }
@@ -99,7 +120,12 @@ pub struct Believed {
 impl Incoming<'_> {
     /// What the part says, or why it is refused. A duplicate is no reason.
     pub fn check(&self) -> Result<Believed, Refusal> {
-        Seen::new(&self.doc.item, self.form, self.raw, self.preimage).believe(&self.doc, self.member, self.lineage)
+        let mut left = limits::ENTRY_OPS as u64;
+        Seen::new(&self.doc.item, self.form, self.raw, self.preimage, &mut left).believe(
+            &self.doc,
+            self.member,
+            self.lineage,
+        )
     }
 }
 
@@ -124,12 +150,12 @@ struct Look {
 }
 
 impl Seen {
-    /// Reads a part for a facet of an item.
-    pub fn new(item: &ItemId, form: Form, raw: &[u8], preimage: Option<&[u8]>) -> Self {
+    /// Reads a part for a facet of an item, with so many operations at most; fewer are left after it.
+    pub fn new(item: &ItemId, form: Form, raw: &[u8], preimage: Option<&[u8]>, ops: &mut u64) -> Self {
         let preimage = preimage.map(|bytes| read_preimage(item, bytes)).transpose();
         let changes = match raw.len() > limits::INFLATED {
             true => Err(Refusal::TooManyOps),
-            false => form.changes(raw),
+            false => form.read(raw, ops),
         };
         let mut left = OUTLINED;
         let mut looks = Vec::new();
@@ -188,6 +214,11 @@ impl Seen {
         Some(document)
     }
 
+    /// True if there are more operations than were left.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self.changes, Err(Refusal::TooManyOps))
+    }
+
     /// Operations of all changes.
     pub fn ops(&self) -> usize {
         self.changes.iter().flatten().map(Change::len).sum()
@@ -214,15 +245,9 @@ fn read_preimage(item: &ItemId, bytes: &[u8]) -> Result<Preimage, Refusal> {
     Preimage::decode(bytes).map_err(|_| Refusal::Malformed)
 }
 
-fn read_changes(raw: &[u8]) -> Result<Vec<Change>, Refusal> {
-    let chunks = bounds::changes(raw)?;
-    chunks.into_iter().map(|chunk| Change::try_from(chunk).map_err(|_| Refusal::Malformed)).collect()
-}
-
-/// The changes in a document chunk. Automerge checks that they hash to the heads which the chunk names; on bytes that are
+/// The changes in a document chunk that is within bounds. Automerge checks that they hash to the heads which the chunk names; on bytes that are
 /// within bounds and still make no sense it may panic, which refuses them too.
 fn read_snapshot(raw: &[u8]) -> Result<Vec<Change>, Refusal> {
-    bounds::snapshot(raw)?;
     let load = || Automerge::load(raw).map(|doc| doc.get_changes(&[]));
     match catch_unwind(AssertUnwindSafe(load)) {
         Ok(Ok(changes)) => Ok(changes),

@@ -20,7 +20,7 @@ use crate::{
 
 /// Bytes of bodies from which on it is worth while.
 const MANY: usize = 64 * 1024;
-/// Operations that may be read ahead.
+/// Operations that may be read ahead; an entry with more is read in its turn.
 const OPS: usize = 32 * 1024;
 /// Entries that may be.
 const ENTRIES: usize = 32;
@@ -180,7 +180,7 @@ impl Shared {
     fn look(&self, body: &Body) -> Option<(Content, Vec<Glance>)> {
         let opened = seal::open(&self.keyring, &body.device, &body.place, &body.bytes).ok()?;
         let content = Content::decode(&opened.plaintext).ok()?;
-        let glances = parts::look_ahead(&content);
+        let glances = parts::look_ahead(&content, OPS as u64)?;
         Some((content, glances))
     }
 }

@@ -39,11 +39,15 @@ pub(super) struct Believed {
 
 /// Reads the parts of an entry, up to one that is wrong in itself.
 pub(super) fn look(content: &Content) -> Vec<Glance> {
+    look_within(content, limits::ENTRY_OPS as u64)
+}
+
+fn look_within(content: &Content, mut ops: u64) -> Vec<Glance> {
     let mut budget = limits::INFLATED;
     let mut glances = Vec::new();
     for part in &content.parts {
         let raw = part.unpack(&mut budget).map_err(|_| "inflates-wrongly");
-        let seen = raw.map(|raw| Seen::new(&part.item, form(part.form), &raw, part.preimage.as_deref()));
+        let seen = raw.map(|raw| Seen::new(&part.item, form(part.form), &raw, part.preimage.as_deref(), &mut ops));
         let goes_on = seen.is_ok();
         glances.push(Glance { seen, fresh: None });
         if !goes_on {
@@ -53,9 +57,13 @@ pub(super) fn look(content: &Content) -> Vec<Glance> {
     glances
 }
 
-/// Reads the parts of an entry, and makes the documents that those make whose items it introduces.
-pub(super) fn look_ahead(content: &Content) -> Vec<Glance> {
-    let mut glances = look(content);
+/// Reads the parts of an entry, and makes the documents that those make whose items it introduces; nothing if they have
+/// more operations than that.
+pub(super) fn look_ahead(content: &Content, most: u64) -> Option<Vec<Glance>> {
+    let mut glances = look_within(content, most);
+    if glances.iter().any(|glance| glance.seen.as_ref().is_ok_and(Seen::is_too_large)) {
+        return None;
+    }
     let preimages = glances.iter().zip(&content.parts).filter_map(|(glance, part)| {
         let preimage = glance.seen.as_ref().ok()?.preimage()?;
         Some((part.item, preimage.clone()))
@@ -70,7 +78,7 @@ pub(super) fn look_ahead(content: &Content) -> Vec<Glance> {
             (document, saved)
         });
     }
-    glances
+    Some(glances)
 }
 
 /// Operations of all parts.

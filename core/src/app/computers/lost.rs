@@ -7,7 +7,7 @@ use alliance_replica::{
     id::{DeviceId, SpaceId},
     log::{
         control::{Purpose, Reason, Record, SpaceKind},
-        membership::{DeviceState, Role},
+        membership::{DeviceState, Fold, Role},
     },
     planted::{self, Bug},
 };
@@ -157,8 +157,11 @@ fn is_cut_as_lost(space: &Space, device: &DeviceId) -> bool {
 pub(in crate::app) fn to_cut(space: &Space, device: &DeviceId, reason: Reason) -> BTreeSet<DeviceId> {
     let is_given_up = matches!(reason, Reason::Lost | Reason::Unsaid);
     let mut all = if is_given_up { ends_with(space, device) } else { BTreeSet::new() };
-    let lives = space.log.fold().device(device).is_some_and(|it| it.live);
-    if lives || (is_given_up && !is_cut_as_lost(space, device)) {
+    let fold = space.log.fold();
+    let lives = fold.device(device).is_some_and(|it| it.live);
+    // Who has used an invitation is not let in by it any more.
+    let waits = reason == Reason::Withdrawn && open_keys(&fold).any(|(key, _)| key == *device);
+    if lives || waits || (is_given_up && !is_cut_as_lost(space, device)) {
         all.insert(*device);
     }
     all
@@ -171,9 +174,16 @@ pub(in crate::app) fn open_doors(space: &Space) -> BTreeSet<DeviceId> {
 
 fn open_invitations(space: &Space, purpose: Purpose) -> BTreeSet<DeviceId> {
     let fold = space.log.fold();
-    let meant = fold.invitations().into_iter().filter(|it| it.invite.purpose == purpose);
-    let open = meant.map(|it| it.invite.key.device).filter(|_| !planted::is(Bug::DoorsLeftOpen));
-    open.filter(|key| fold.device(key).is_some_and(|it| is_ours(space, it))).collect()
+    let meant = open_keys(&fold).filter(|(_, its)| *its == purpose && !planted::is(Bug::DoorsLeftOpen));
+    let is_ours = |key: &DeviceId| fold.device(key).is_some_and(|it| it.member == space.row.member);
+    meant.map(|(key, _)| key).filter(is_ours).collect()
+}
+
+/// The invitations by which nobody was let in yet and that nobody ended, whether or not somebody has used them.
+fn open_keys(fold: &Fold) -> impl Iterator<Item = (DeviceId, Purpose)> {
+    let waits = |key: &DeviceId| fold.device(key).is_some_and(|it| !it.cut);
+    let unconfirmed = fold.invitations().into_iter().filter(|it| it.confirmations.is_empty());
+    unconfirmed.map(|it| (it.invite.key.device, it.invite.purpose)).filter(move |(key, _)| waits(key))
 }
 
 fn is_ours(space: &Space, device: &DeviceState) -> bool {

@@ -17,7 +17,7 @@ use alliance_replica::{
 
 use super::{Counterpart, Hindrance, Session, SessionError, SessionEvent, fresh, spaces::Line};
 use crate::{
-    app::{AppError, Profile, World, seal::Came},
+    app::{AppError, Profile, World},
     keys::Route,
 };
 
@@ -274,7 +274,7 @@ impl Profile {
             let waits = made.any(|it| it.mine && !it.written && it.device == *device);
             Ok(waits && tx.relays()?.iter().all(|row| row.space != *space))
         })?;
-        if waits { self.seal(space, Came { received: false, all: true }, world) } else { Ok(()) }
+        if waits { self.write_invitations(space, world) } else { Ok(()) }
     }
 
     /// All spaces of this profile, in the order in which they came.
