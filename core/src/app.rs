@@ -70,6 +70,7 @@ pub use reach::WordsNeed;
 pub use relays::{Hindrance, RelayInfo, Unsealed};
 pub use renewal::{CutBy, Out};
 pub use restore::{Others, Restored, Seeking, Wanted};
+pub use routes::Passage;
 pub use search::Found;
 pub use status::{DeviceStatus, Member, Members, SpaceStatus};
 pub use today::Today;

@@ -25,6 +25,7 @@ mod live;
 mod moving;
 mod operator;
 mod outages;
+mod passed;
 mod peers;
 mod profiles;
 mod promised;

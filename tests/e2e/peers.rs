@@ -135,6 +135,25 @@ fn one_program_of_a_profile_answers_and_another_one_is_told_which() {
 }
 
 #[test]
+fn a_second_program_that_watches_answers_once_the_first_one_ends() {
+    let (ben, anna) = together();
+    let first = watches(&ben, "first");
+    first.says("answers others directly", 1);
+    let second = watches(&ben, "second");
+    second.says("`alliance sync --watch` of this profile answers others; this one does once that ends.", 1);
+    assert_eq!(first.stop(), Some(0));
+    second.says("This computer answers others directly.", 1);
+    ben.ok(&["note", "add", "Ben's"]);
+    anna.ok(&["sync"]);
+    assert_eq!(notes(&anna), ["Ben's"]);
+    let told = anna.ok(&["status"]);
+    assert!(told.contains("Ben has all you wrote; last reached within the same network"), "{told}");
+    let doctor = anna.run(&["doctor"]);
+    assert!(doctor.stdout.contains("of 1 other computer there answer 1 within the same network"), "{doctor}");
+    assert_eq!(second.stop(), Some(0));
+}
+
+#[test]
 fn who_met_once_meets_again_without_a_ticket() {
     let (ben, anna) = together();
     let refused = anna.refused(&["sync"]);

@@ -1,7 +1,7 @@
 //! From computer to computer, with no relay between: by a ticket, and for whoever dials while this program watches.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::BTreeMap,
     future::pending,
     net::SocketAddr,
@@ -18,15 +18,16 @@ use alliance_core::{
 use alliance_replica::{exchange::Role, id::ReplicaKey};
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use iroh::endpoint::Incoming;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::{Exchange, Mode, Rounds, Traffic, exchange::With, notices::Notices, watch};
 use crate::{
     command::Context,
+    config::Direct,
     error::CliError,
     net::{
         backoff::Backoff,
-        peer::{Caller, Listen, PeerError, Port, answer},
+        peer::{Caller, Listen, PeerError, PeerLink, Port, answer},
         relay::TalkError,
         stop::Stop,
         talk::{Asking, End, Talk, converse},
@@ -50,7 +51,7 @@ pub async fn with_ticket(
     route: &Route,
 ) -> Result<Vec<Traffic>, CliError> {
     let mut outside = context.outside();
-    let what = (Listen::Anywhere, "`alliance sync`");
+    let what = (Listen::Anywhere(Direct::of(context)?.family()), "`alliance sync`");
     let port = Port::open(profile, &context.file()?, what, &mut outside.world()).await?;
     let rows = rounds(context, profile, (&port, route)).await;
     port.close().await;
@@ -81,7 +82,8 @@ async fn once(context: &Context<'_>, profile: &mut Profile, way: (&Port, &Route)
     let caller = dial(way, &progress).await?;
     let session = Session::direct(Role::Initiator, caller.binding, &mut context.outside().world());
     let mut exchange = Exchange::with(context, profile, session, (With::Computer("direct"), Mode::Once(&progress)));
-    let said = say(&progress, caller, &mut exchange).await;
+    exchange.look_at(caller.road);
+    let said = say(&progress, caller.link, &mut exchange).await;
     if exchange.is_between_strangers() {
         return Err(CliError::Strangers);
     }
@@ -93,11 +95,11 @@ async fn once(context: &Context<'_>, profile: &mut Profile, way: (&Port, &Route)
 /// Exchanges with every computer that is known from before and answers now. Nothing, if none does or another program of this
 /// profile sees to it.
 pub(super) async fn with_known(context: &Context<'_>, profile: &mut Profile) -> Result<Vec<Traffic>, CliError> {
-    let routes = profile.routes()?;
-    if routes.is_empty() {
+    let (routes, direct) = (profile.routes()?, Direct::of(context)?);
+    if routes.is_empty() || direct == Direct::Relay {
         return Ok(Vec::new());
     }
-    let what = (Listen::Anywhere, "`alliance sync`");
+    let what = (Listen::Anywhere(direct.family()), "`alliance sync`");
     let port = match Port::open(profile, &context.file()?, what, &mut context.outside().world()).await {
         Err(PeerError::Held { .. }) => return Ok(Vec::new()),
         port => port?,
@@ -124,7 +126,7 @@ pub async fn knock(context: &Context<'_>, invitation: Invitation, way: (&Port, &
     let caller = dial(way, &progress).await?;
     let joining = Joining::at_laptop(invitation, caller.binding, &mut context.outside().world());
     let mut asking = Asking(joining);
-    say(&progress, caller, &mut asking).await?;
+    say(&progress, caller.link, &mut asking).await?;
     Ok(asking.0)
 }
 
@@ -141,9 +143,9 @@ async fn dial((port, route): (&Port, &Route), progress: &Progress) -> Result<Cal
     }
 }
 
-async fn say(progress: &Progress, caller: Caller, talk: &mut impl Talk) -> Result<(), CliError> {
+async fn say(progress: &Progress, link: PeerLink, talk: &mut impl Talk) -> Result<(), CliError> {
     let mut stop = Stop::new().map_err(CliError::Runtime)?;
-    let end = converse(caller.link, talk, &mut stop).await;
+    let end = converse(link, talk, &mut stop).await;
     progress.clear();
     match end {
         Ok(End::Over) => Ok(()),
@@ -156,7 +158,7 @@ async fn say(progress: &Progress, caller: Caller, talk: &mut impl Talk) -> Resul
 /// Learns how this computer is dialled, for an invitation that leads to it. Where another program answers for this profile,
 /// that has learned it.
 pub async fn look(context: &Context<'_>, profile: &mut Profile) -> Result<(), CliError> {
-    let what = (Listen::Everywhere, "`alliance invite`");
+    let what = (Listen::Everywhere(Direct::of(context)?.family()), "`alliance invite`");
     let port = match Port::open(profile, &context.file()?, what, &mut context.outside().world()).await {
         Err(PeerError::Held { .. }) => return Ok(()),
         port => port?,
@@ -174,18 +176,23 @@ pub async fn show(
     told: impl FnOnce(Route) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
     let file = context.file()?;
-    let listen = listen.map_or(Listen::Everywhere, Listen::At);
+    let listen = listen.map_or(Listen::Everywhere(Direct::of(context)?.family()), Listen::At);
     let mut outside = context.outside();
-    let port = Port::open(&mut profile, &file, (listen, "`alliance peer ticket`"), &mut outside.world()).await?;
+    let opened = Port::open(&mut profile, &file, (listen, "`alliance peer ticket`"), &mut outside.world()).await?;
+    let port = OnceCell::new();
+    let opened = port.get_or_init(|| opened);
     let shown = async {
-        let route = port.route().await?;
+        let route = opened.route().await?;
         profile.set_route(&route)?;
         told(route)?;
         drop(profile);
-        watch_with(context, &file, false, Some(&port)).await
+        Ok::<_, CliError>(())
     };
-    let ended = shown.await;
-    port.close().await;
+    let ended = match shown.await {
+        Ok(()) => watch_with(context, &file, false, Some(&port)).await,
+        Err(error) => Err(error),
+    };
+    close(port).await;
     ended
 }
 
@@ -195,46 +202,100 @@ pub(super) async fn stay(
     mut profile: Profile,
     (relays, direct): (bool, bool),
 ) -> Result<(), CliError> {
-    let file = context.file()?;
-    let mut port = None;
+    let (file, port) = (context.file()?, OnceCell::new());
     if direct {
-        let mut outside = context.outside();
-        let what = (Listen::Everywhere, "`alliance sync --watch`");
-        match Port::open(&mut profile, &file, what, &mut outside.world()).await {
-            Ok(opened) => {
-                if let Ok(route) = opened.route().await {
-                    profile.set_route(&route)?;
-                }
-                port = Some(opened);
+        match take(context, &file, &mut profile, &port).await {
+            Ok(()) => {}
+            // Who has it answers for this one as well, until it ends.
+            Err(CliError::Peer(PeerError::Held { what })) if !relays => {
+                context.ui.talk(&format!("{what} of this profile answers others; this one does once that ends."));
             }
-            // Who has it answers for this one as well.
-            Err(PeerError::Held { .. }) if relays => {}
+            Err(CliError::Peer(PeerError::Held { .. })) => {}
             Err(error) if relays => {
-                context.ui.talk(&format!("Other computers cannot come here directly: {error}."));
+                context.ui.talk(&format!("Other computers cannot come here directly: {}.", error.report().message));
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
     }
     drop(profile);
-    if !relays {
-        context.ui.talk("This computer answers others directly. Ctrl-C ends.");
+    if !relays && port.get().is_some() {
+        context.ui.talk(ANSWERS);
     }
-    let ended = watch_with(context, &file, relays, port.as_ref()).await;
-    if let Some(port) = port {
-        port.close().await;
-    }
+    let ended = watch_with(context, &file, relays, direct.then_some(&port)).await;
+    close(port).await;
     ended
 }
 
-async fn watch_with(context: &Context<'_>, file: &Path, relays: bool, port: Option<&Port>) -> Result<(), CliError> {
+/// What is said by a program that asks no relay.
+const ANSWERS: &str = "This computer answers others directly. Ctrl-C ends.";
+
+/// Takes the endpoint of the profile, if no other program has it.
+async fn take(
+    context: &Context<'_>,
+    file: &Path,
+    profile: &mut Profile,
+    port: &OnceCell<Port>,
+) -> Result<(), CliError> {
+    let listen = match Direct::of(context)? {
+        Direct::Relay => Listen::Nowhere,
+        other => Listen::Everywhere(other.family()),
+    };
+    let what = (listen, "`alliance sync --watch`");
+    let opened = Port::open(profile, file, what, &mut context.outside().world()).await?;
+    if let Ok(route) = opened.route().await {
+        profile.set_route(&route)?;
+    }
+    port.get_or_init(|| opened);
+    Ok(())
+}
+
+async fn close(port: OnceCell<Port>) {
+    if let Some(port) = port.into_inner() {
+        port.close().await;
+    }
+}
+
+async fn watch_with(
+    context: &Context<'_>,
+    file: &Path,
+    relays: bool,
+    port: Option<&OnceCell<Port>>,
+) -> Result<(), CliError> {
     let notices = Notices::default();
     let serving = async {
-        match port {
+        let Some(port) = port else { return pending().await };
+        if port.get().is_none() && !take_over(context, file, (port, relays)).await? {
+            return Ok(());
+        }
+        match port.get() {
             Some(port) => Company::new(context, file, port, &notices).keep().await,
-            None => pending().await,
+            None => Ok(()),
         }
     };
-    watch::all(context, file, &notices, (relays, port.is_some(), pin!(serving))).await
+    watch::all(context, file, &notices, (relays, port, pin!(serving))).await
+}
+
+/// Takes the endpoint over once the program that has it ends; false if the person ends this one before.
+async fn take_over(
+    context: &Context<'_>,
+    file: &Path,
+    (port, relays): (&OnceCell<Port>, bool),
+) -> Result<bool, CliError> {
+    let (mut stop, mut profile) = (Stop::new().map_err(CliError::Runtime)?, Profile::open(file)?);
+    loop {
+        tokio::select! {
+            () = stop.wished() => return Ok(false),
+            () = sleep(LOOK) => {}
+        }
+        match take(context, file, &mut profile, port).await {
+            Ok(()) if !relays => context.ui.talk(ANSWERS),
+            Ok(()) => {}
+            // Whatever else is wrong may pass as well.
+            Err(CliError::Peer(_)) => continue,
+            Err(error) => return Err(error),
+        }
+        return Ok(true);
+    }
 }
 
 /// All other computers that this one is connected with: those that dialled it, and those that it dials.
@@ -284,7 +345,7 @@ impl<'a> Company<'a> {
                 },
                 Some(()) = meetings.next() => {}
                 _ = look.tick() => {
-                    if let Ok(route) = self.port.route().await {
+                    if let Ok(route) = self.port.route_now() {
                         profile.set_route(&route)?;
                     }
                     for route in profile.routes()?.into_iter().filter(|route| self.is_due(&route.endpoint)) {
@@ -343,6 +404,7 @@ impl<'a> Company<'a> {
         session.set_dialled(true);
         let with = (With::Computer(name), Mode::Watch(self.notices));
         let mut exchange = Exchange::with(self.context, &mut profile, session, with);
+        exchange.look_at(caller.road);
         let (mut stop, since) = (Stop::new().map_err(CliError::Runtime)?, Instant::now());
         let endpoint = caller.endpoint;
         let ended = converse(caller.link, &mut exchange, &mut stop).await;

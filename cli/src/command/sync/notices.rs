@@ -6,10 +6,11 @@ use std::{
     time::Duration,
 };
 
+use alliance_core::app::Passage;
 use alliance_replica::id::{ItemId, SpaceId};
 
 use super::Why;
-use crate::ui::Ui;
+use crate::{render::sync::how, ui::Ui};
 
 /// How long a connection holds before it is said that it is there again.
 const HOLDS: Duration = Duration::from_secs(3);
@@ -32,6 +33,8 @@ struct Said {
     here: BTreeMap<SpaceId, BTreeSet<String>>,
     /// Texts of which it was said that both write in them.
     shared: BTreeSet<(ItemId, String)>,
+    /// By which way somebody was said to be reached, or this person's other computers.
+    reached: BTreeMap<Option<SpaceId>, Passage>,
 }
 
 impl Notices {
@@ -107,6 +110,19 @@ impl Notices {
                 }
             }
         }
+    }
+
+    /// By which way one of this person's other computers is reached, or the other person's; of these it is said only while
+    /// they were said to be here. Returns whether it was said by now.
+    pub(super) fn reached(&self, ui: &Ui, (space, is_own): (SpaceId, bool), passage: Passage) -> bool {
+        let mut said = self.0.borrow_mut();
+        let name = said.names.get(&space).map(|name| format!("{name}'s computer"));
+        let who = if is_own { Some("Your other computer".to_owned()) } else { name };
+        let Some(who) = who else { return false };
+        if said.reached.insert((!is_own).then_some(space), passage) != Some(passage) {
+            ui.talk(&format!("{who} is reached {}.", how(passage)));
+        }
+        true
     }
 
     fn say_connected(&self, ui: &Ui, url: &str) {
