@@ -23,6 +23,7 @@ mod journeys;
 mod late;
 mod live;
 mod moving;
+mod networks;
 mod operator;
 mod outages;
 mod passed;
