@@ -101,7 +101,7 @@ fn a_ticket_that_is_none_is_told_from_one_that_was_cut() {
         assert_eq!((refused.exit, &*refused.code), (1, code), "{refused:?}");
     }
     let own = ben.refused(&["sync", "--peer", &ticket]);
-    assert_eq!((own.exit, &*own.code), (1, "peer_held"), "{own:?}");
+    assert_eq!((own.exit, &*own.code), (1, "ticket_malformed"), "{own:?}");
 }
 
 #[test]
@@ -204,4 +204,28 @@ fn when_the_relay_goes_away_what_is_written_goes_on_directly() {
     let status = ben.json(&["status"]);
     assert!(status[0]["unsent"].as_u64() > Some(0), "no relay has it: {status}");
     watchers.into_iter().for_each(|it| assert_eq!(it.stop(), Some(0)));
+}
+
+#[test]
+fn a_second_program_leaves_the_dial_to_the_one_that_watches_and_waits_for_it() {
+    let (ben, anna) = together();
+    let (bens, annas) = (watches(&ben, "watches"), watches(&anna, "watches"));
+    bens.says("Anna is here now.", 1);
+    for number in 0..3 {
+        ben.ok(&["note", "add", &format!("Note {number}")]);
+    }
+    let synced = ben.run(&["sync"]);
+    assert_eq!(synced.code, Some(0), "{synced}");
+    let told = "`alliance sync --watch` of this profile has exchanged everything with 1 other computer.";
+    assert!(synced.stderr.contains(told), "{synced}");
+    assert_eq!(notes(&anna).len(), 3, "when it says so Anna has them");
+    assert_eq!(annas.stop(), Some(0));
+    let alone = ben.refused(&["sync"]);
+    assert_eq!((alone.exit, &*alone.code), (1, "no_relay"), "nobody is there: {alone:?}");
+    let (annas, ticket) = answers(&anna, "answers");
+    ben.ok(&["note", "add", "Note 3"]);
+    let synced = ben.run(&["sync", "--peer", &ticket]);
+    assert_eq!(synced.code, Some(0), "{synced}");
+    assert_eq!(notes(&anna).len(), 4);
+    [bens, annas].into_iter().for_each(|it| assert_eq!(it.stop(), Some(0)));
 }

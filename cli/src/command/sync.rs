@@ -1,5 +1,6 @@
 //! `alliance sync`: bring this profile and the relay up to date, once or for as long as one likes.
 
+mod company;
 pub mod direct;
 mod exchange;
 mod notices;
@@ -205,7 +206,7 @@ impl Sync {
         if !failures.is_empty() && !no_p2p {
             // Where no relay is reached, the others may be.
             let came = runtime.block_on(direct::with_known(context, &mut profile))?;
-            if !came.is_empty() {
+            if let Some(came) = came {
                 let told = failures.worst(context).filter(|error| !matches!(error, CliError::App(AppError::NoRelay)));
                 told.into_iter().for_each(|error| context.ui.talk(&format!("{}.", error.report().message)));
                 rows.extend(came);

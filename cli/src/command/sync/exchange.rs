@@ -446,7 +446,14 @@ impl Talk for Exchange<'_> {
         if let Mode::Watch(notices) = &self.mode {
             notices.stays_connected(self.context.ui, self.with.name(), self.stay.elapsed());
         }
-        if self.lasts() { self.stay.tidy() } else { Ok(()) }
+        if !self.lasts() {
+            return Ok(());
+        }
+        self.stay.tidy()?;
+        if let (Mode::Watch(notices), With::Computer(name)) = (&self.mode, self.with) {
+            notices.settle(name, self.stay.is_settled() && self.stay.session.has_company());
+        }
+        Ok(())
     }
 
     fn part(&mut self) -> Result<(), SessionError> {

@@ -33,6 +33,8 @@ struct Said {
     here: BTreeMap<SpaceId, BTreeSet<String>>,
     /// Texts of which it was said that both write in them.
     shared: BTreeSet<(ItemId, String)>,
+    /// Connections with other computers on which both have all.
+    settled: BTreeSet<String>,
     /// By which way somebody was said to be reached, or this person's other computers.
     reached: BTreeMap<Option<SpaceId>, Passage>,
 }
@@ -75,8 +77,22 @@ impl Notices {
         }
     }
 
+    /// Both ends of a connection have all, or not.
+    pub(super) fn settle(&self, name: &str, is_settled: bool) {
+        let settled = &mut self.0.borrow_mut().settled;
+        if is_settled != settled.contains(name) {
+            _ = if is_settled { settled.insert(name.to_owned()) } else { settled.remove(name) };
+        }
+    }
+
+    /// True if both ends of a connection have all.
+    pub(super) fn is_settled(&self, name: &str) -> bool {
+        self.0.borrow().settled.contains(name)
+    }
+
     /// A connection of which nobody was told ended.
     pub(super) fn gone(&self, name: &str) {
+        self.settle(name, false);
         self.0.borrow_mut().here.values_mut().for_each(|names| _ = names.remove(name));
     }
 
