@@ -158,7 +158,7 @@ pub enum Command {
     Security,
     /// Reminders that you set for yourself, on this computer alone
     Remind(remind::Remind),
-    /// Settings: editor, colour, profile
+    /// Settings: editor, colour, profile, direct
     Config(config::Config),
     /// Write a script that completes commands and ids in your shell
     Completions(completions::Completions),

@@ -8,7 +8,7 @@ use std::{
     str::FromStr,
 };
 
-use crate::error::CliError;
+use crate::{command::Context, error::CliError, net::peer::Family};
 
 const FILE: &str = "profile.db";
 /// Held by who makes a profile. No profile can be named so.
@@ -48,6 +48,54 @@ pub struct Settings {
     pub colour: Option<String>,
     /// The profile that is meant if none is named.
     pub profile: Option<String>,
+    /// How other computers may come to this one; else by every way.
+    pub direct: Option<Direct>,
+}
+
+/// How computers may exchange with each other.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direct {
+    /// By every way that there is.
+    #[default]
+    All,
+    /// Without IPv6, where that does not work.
+    Ipv4,
+    /// By way of the relay alone, so that nobody learns where this computer is.
+    Relay,
+    /// Not at all, unless a command says so.
+    Off,
+}
+
+impl Direct {
+    /// What is set.
+    pub fn of(context: &Context<'_>) -> Result<Self, CliError> {
+        Ok(Settings::read(&context.folder()?)?.direct.unwrap_or_default())
+    }
+
+    /// Which addresses are used.
+    pub fn family(self) -> Family {
+        if self == Self::Ipv4 { Family::Ipv4 } else { Family::Both }
+    }
+
+    /// As it is typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Ipv4 => "ipv4",
+            Self::Relay => "relay",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl FromStr for Direct {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let all = [Self::All, Self::Ipv4, Self::Relay, Self::Off];
+        all.into_iter().find(|it| it.name() == text).ok_or("direct is all, ipv4, relay or off")
+    }
 }
 
 impl Settings {

@@ -19,7 +19,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::{
     admin::Spaces,
-    policy::{Policy, PolicyError},
+    policy::{Direct, Policy, PolicyError},
 };
 use file::File;
 
@@ -74,6 +74,13 @@ pub struct Flags {
     /// Key of the certificate, in PEM
     #[arg(long, value_name = "FILE", env = "ALLIANCE_RELAY_TLS_KEY")]
     pub tls_key: Option<PathBuf>,
+
+    /// Whether laptops may connect with each other by way of this relay, at /relay [default: on]
+    ///
+    /// Only those that have a space open here, and only until they have found a way of their own. The relay cannot read what
+    /// it passes on.
+    #[arg(long, value_name = "SWITCH", env = "ALLIANCE_RELAY_DIRECT")]
+    pub direct: Option<Switch>,
 
     /// How much to log, on standard error [default: info]
     ///
@@ -138,6 +145,15 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// Its key, in PEM.
     pub key: PathBuf,
+}
+
+/// Something that is done or not.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Switch {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
 }
 
 /// How much to log.
@@ -238,6 +254,7 @@ impl Config {
             connections: file.connections,
             memory: file.memory,
             time: file.time,
+            direct: Direct { help: flags.direct.map_or(file.direct.help, |it| it == Switch::On), ..file.direct },
             trusted_proxies: file.trusted_proxies,
             forwarded_header: file.forwarded_header,
         };

@@ -26,6 +26,7 @@ use tracing::error;
 
 use crate::{
     error::Error,
+    holepunch::Holepunch,
     metrics::{self, Histogram},
     policy::Policy,
     replica::{ConnectionId, Now, Origin, Output, Relay},
@@ -43,6 +44,7 @@ pub struct Driver {
     inputs: mpsc::UnboundedSender<Input>,
     room: Arc<Semaphore>,
     policy: Arc<Policy>,
+    holepunch: Holepunch,
     start: Instant,
     next: Arc<AtomicU64>,
 }
@@ -84,18 +86,24 @@ impl Driver {
         let (ended, has_ended) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let policy = Arc::new(relay.policy().clone());
-        let start = Instant::now();
+        let (start, holepunch) = (Instant::now(), Holepunch::new(&policy));
+        let helping = holepunch.clone();
         thread::Builder::new().name("relay".to_owned()).spawn(move || {
             let _ended = ended;
-            runtime.block_on(Pump::new(relay, start).run(receiver));
+            runtime.block_on(Pump::new(relay, helping, start).run(receiver));
         })?;
         let room = Arc::new(Semaphore::new(permits(policy.memory.inbound_bytes_total) as usize));
-        Ok((Self { inputs, room, policy, start, next: Arc::default() }, has_ended))
+        Ok((Self { inputs, room, policy, holepunch, start, next: Arc::default() }, has_ended))
     }
 
     /// What the relay was told to do.
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// What helps laptops to connect.
+    pub(crate) fn holepunch(&self) -> &Holepunch {
+        &self.holepunch
     }
 
     /// Takes in a connection.
@@ -221,6 +229,7 @@ struct Checked {
 /// What the thread owns.
 struct Pump<S> {
     relay: Relay<S>,
+    holepunch: Holepunch,
     ends: BTreeMap<ConnectionId, Ends>,
     start: Instant,
     ticked: Duration,
@@ -231,9 +240,9 @@ struct Pump<S> {
 }
 
 impl<S: Store> Pump<S> {
-    fn new(relay: Relay<S>, start: Instant) -> Self {
+    fn new(relay: Relay<S>, holepunch: Holepunch, start: Instant) -> Self {
         let (ends, queue) = (BTreeMap::new(), Histogram::default());
-        Self { relay, ends, start, ticked: Duration::ZERO, queue, checked: None, page: None }
+        Self { relay, holepunch, ends, start, ticked: Duration::ZERO, queue, checked: None, page: None }
     }
 
     async fn run(mut self, mut inputs: mpsc::UnboundedReceiver<Input>) {
@@ -299,6 +308,9 @@ impl<S: Store> Pump<S> {
 
     /// Hands out what the state machine has to say. A line whose other end is gone will be reported as disconnected.
     fn deliver(&mut self) {
+        while let Some(help) = self.relay.poll_help() {
+            self.holepunch.follow(help);
+        }
         while let Some(output) = self.relay.poll() {
             match output {
                 Output::Send { to, frame } => {

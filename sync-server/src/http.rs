@@ -1,10 +1,11 @@
-//! The relay's doors: `/sync` for devices, `/healthz` and `/metrics` for whoever watches. Nothing here knows what a frame
+//! The relay's doors: `/sync` for devices, `/relay` for those that connect with each other, `/healthz` and `/metrics` for whoever watches. Nothing here knows what a frame
 //! means.
 
 mod door;
 mod error;
 mod health;
 mod origin;
+mod passing;
 mod socket;
 
 use std::{
@@ -19,6 +20,7 @@ use axum::{
     routing::get,
     serve::{IncomingStream, Listener},
 };
+use iroh_relay::http::{RELAY_PATH, RELAY_PROBE_PATH};
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 use tracing::warn;
 
@@ -120,6 +122,7 @@ impl Server {
         drop((halt, watching));
         let goodbye = async {
             driver.shut_down().await;
+            driver.holepunch().shut_down().await;
             drop(driver);
             // The thread ends when the last connection is gone.
             _ = tokio::join!(serving, ended);
@@ -143,6 +146,10 @@ impl<T> Drop for Aborted<T> {
 /// Which path does what.
 fn router(driver: Driver, has_metrics: bool) -> Router {
     let router = Router::new().route("/sync", get(socket::upgrade)).route("/healthz", get(health::health));
+    let router = match driver.policy().direct.help {
+        true => router.route(RELAY_PATH, get(passing::upgrade)).route(RELAY_PROBE_PATH, get(passing::probe)),
+        false => router,
+    };
     let router = if has_metrics { router.route("/metrics", get(health::metrics)) } else { router };
     finish(router, driver)
 }

@@ -8,6 +8,7 @@ pub mod backup;
 pub mod config;
 pub mod driver;
 pub mod error;
+mod holepunch;
 pub mod http;
 pub mod metrics;
 pub mod policy;

@@ -179,6 +179,8 @@ fn signals() -> io::Result<impl Future<Output = ()>> {
 
 fn start_logging(config: &Config) {
     let logs = tracing_subscriber::fmt().with_max_level(LevelFilter::from(config.log)).with_writer(io::stderr);
+    // Logs go to files and journals.
+    let logs = logs.with_ansi(false);
     match config.log_format {
         Format::Text => logs.with_target(false).init(),
         Format::Json => logs.json().flatten_event(true).with_target(false).init(),

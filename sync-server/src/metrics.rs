@@ -47,6 +47,8 @@ pub struct Status {
     pub connections: usize,
     /// Openers now that have still to show why they belong.
     pub candidates: usize,
+    /// Endpoints of laptops now that may connect through the relay.
+    pub endpoints: usize,
     /// Spaces in memory now.
     pub loaded: usize,
     /// Bytes that wait for readers now.
@@ -96,6 +98,7 @@ pub fn page(status: &Status, queue: &Histogram) -> String {
     page.line("build_info", &format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1);
     page.one("connections", "gauge", "Connections now.", status.connections as u64);
     page.one("candidates", "gauge", "Openers that have still to show why they belong.", status.candidates as u64);
+    page.one("endpoints", "gauge", "Endpoints of laptops that are helped to connect.", status.endpoints as u64);
     page.one("spaces_in_memory", "gauge", "Spaces in memory now.", status.loaded as u64);
     page.one("queued_bytes", "gauge", "Bytes that wait for readers.", status.queued as u64);
     page.one("spaces", "gauge", "Spaces stored.", totals.spaces);
@@ -169,7 +172,17 @@ mod tests {
         let mut counters = Counters::default();
         counters.refuse(Reason::List);
         let (totals, times) = (Totals::default(), StoreTimes::default());
-        let status = Status { counters, connections: 0, candidates: 0, loaded: 0, queued: 0, totals, disk: 7, times };
+        let status = Status {
+            counters,
+            connections: 0,
+            candidates: 0,
+            endpoints: 0,
+            loaded: 0,
+            queued: 0,
+            totals,
+            disk: 7,
+            times,
+        };
         let page = page(&status, &Histogram::default());
         for why in Reason::all() {
             let count = u64::from(why == Reason::List);

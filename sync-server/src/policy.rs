@@ -33,6 +33,8 @@ pub struct Policy {
     pub memory: Memory,
     /// How long others may take.
     pub time: Time,
+    /// Whether laptops are helped to connect with each other, and how fast that may go.
+    pub direct: Direct,
     /// Proxies whose word on a client's address counts (the last hop in [`Policy::forwarded_header`]): addresses or networks
     /// such as `10.0.0.0/8`. Without them a client's address is that of its socket.
     pub trusted_proxies: Vec<Network>,
@@ -149,6 +151,17 @@ pub struct Time {
     pub stuck_seconds: u32,
 }
 
+/// Help for two laptops that want to connect with each other.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct Direct {
+    /// Whether there is any: devices that have a space open here may then reach each other by way of the relay until they
+    /// have found a way of their own.
+    pub help: bool,
+    /// Bytes that one connection may bring to be passed on.
+    pub bytes: Bucket,
+}
+
 /// A field that cannot be meant as it is.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PolicyError {
@@ -232,6 +245,7 @@ impl Policy {
         rate.address_frames.validate(["rate.address_frames.per_second", "rate.address_frames.burst"], 1)?;
         rate.address_bytes.validate(["rate.address_bytes.per_second", "rate.address_bytes.burst"], frame)?;
         rate.address_opens.validate(["rate.address_opens.per_second", "rate.address_opens.burst"], 2)?;
+        self.direct.bytes.validate(["direct.bytes.per_second", "direct.bytes.burst"], MIB)?;
         let ordered = [
             ("connections.total", connections.total.into(), "connections.per_address", connections.per_address.into()),
             (
@@ -305,6 +319,12 @@ impl Default for Memory {
 impl Default for Time {
     fn default() -> Self {
         Self { handshake_seconds: 15, ping_seconds: 20, idle_seconds: 60, stuck_seconds: 30 }
+    }
+}
+
+impl Default for Direct {
+    fn default() -> Self {
+        Self { help: true, bytes: Bucket::new(MIB, 8 * MIB) }
     }
 }
 

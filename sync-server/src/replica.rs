@@ -17,6 +17,7 @@ mod commit;
 mod connection;
 mod dropping;
 mod fanout;
+mod helping;
 mod intake;
 mod pace;
 mod parting;
@@ -47,6 +48,8 @@ use account::Whole;
 use candidate::Candidates;
 use commit::Batch;
 use connection::{Connection, Seat};
+pub use helping::Help;
+use helping::Helped;
 use pace::{Next, Paces};
 pub use reason::Reason;
 pub use space::shares;
@@ -116,6 +119,7 @@ pub struct Relay<S> {
     candidates: Candidates,
     batch: Batch,
     whole: Whole,
+    helped: Helped,
     /// Bytes handed to the driver that have not left, of all connections.
     queued: usize,
     /// The latest moment that was told.
@@ -151,6 +155,7 @@ impl<S: Store> Relay<S> {
             connections: BTreeMap::new(),
             spaces: BTreeMap::new(),
             batch: Batch::default(),
+            helped: Helped::default(),
             whole: Whole::of(&store, &policy.quota)?,
             store,
             policy,
@@ -194,6 +199,7 @@ impl<S: Store> Relay<S> {
             counters: self.counters.clone(),
             connections: self.connections.len(),
             candidates: self.candidates.count(),
+            endpoints: self.helped.count(),
             loaded: self.spaces.len(),
             queued: self.queued,
             totals: self.store.totals()?,
@@ -421,6 +427,7 @@ impl<S: Store> Relay<S> {
             Event::Refused(error) => self.leave(id, error.channel),
             Event::Closed(_) => self.close(id, Code::Closing),
             Event::Drop(space, device) => self.on_drop(id, space, device),
+            Event::Endpoint(key) => self.on_endpoint(id, key),
             Event::Found(_) | Event::Dropped(_) | Event::Names(_) | Event::Opened { .. } | Event::Quiet { .. } => {
                 self.close(id, Code::Frame);
             }

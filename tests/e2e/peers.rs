@@ -101,7 +101,7 @@ fn a_ticket_that_is_none_is_told_from_one_that_was_cut() {
         assert_eq!((refused.exit, &*refused.code), (1, code), "{refused:?}");
     }
     let own = ben.refused(&["sync", "--peer", &ticket]);
-    assert_eq!((own.exit, &*own.code), (1, "peer_held"), "{own:?}");
+    assert_eq!((own.exit, &*own.code), (1, "ticket_malformed"), "{own:?}");
 }
 
 #[test]
@@ -132,6 +132,25 @@ fn one_program_of_a_profile_answers_and_another_one_is_told_which() {
     assert_eq!((refused.exit, &*refused.code), (1, "peer_held"), "{refused:?}");
     assert!(refused.message.contains("alliance sync --watch"), "{refused:?}");
     assert_eq!(watcher.stop(), Some(0));
+}
+
+#[test]
+fn a_second_program_that_watches_answers_once_the_first_one_ends() {
+    let (ben, anna) = together();
+    let first = watches(&ben, "first");
+    first.says("answers others directly", 1);
+    let second = watches(&ben, "second");
+    second.says("`alliance sync --watch` of this profile answers others; this one does once that ends.", 1);
+    assert_eq!(first.stop(), Some(0));
+    second.says("This computer answers others directly.", 1);
+    ben.ok(&["note", "add", "Ben's"]);
+    anna.ok(&["sync"]);
+    assert_eq!(notes(&anna), ["Ben's"]);
+    let told = anna.ok(&["status"]);
+    assert!(told.contains("Ben has all you wrote; last reached within the same network"), "{told}");
+    let doctor = anna.run(&["doctor"]);
+    assert!(doctor.stdout.contains("of 1 other computer there answer 1 within the same network"), "{doctor}");
+    assert_eq!(second.stop(), Some(0));
 }
 
 #[test]
@@ -185,4 +204,28 @@ fn when_the_relay_goes_away_what_is_written_goes_on_directly() {
     let status = ben.json(&["status"]);
     assert!(status[0]["unsent"].as_u64() > Some(0), "no relay has it: {status}");
     watchers.into_iter().for_each(|it| assert_eq!(it.stop(), Some(0)));
+}
+
+#[test]
+fn a_second_program_leaves_the_dial_to_the_one_that_watches_and_waits_for_it() {
+    let (ben, anna) = together();
+    let (bens, annas) = (watches(&ben, "watches"), watches(&anna, "watches"));
+    bens.says("Anna is here now.", 1);
+    for number in 0..3 {
+        ben.ok(&["note", "add", &format!("Note {number}")]);
+    }
+    let synced = ben.run(&["sync"]);
+    assert_eq!(synced.code, Some(0), "{synced}");
+    let told = "`alliance sync --watch` of this profile has exchanged everything with 1 other computer.";
+    assert!(synced.stderr.contains(told), "{synced}");
+    assert_eq!(notes(&anna).len(), 3, "when it says so Anna has them");
+    assert_eq!(annas.stop(), Some(0));
+    let alone = ben.refused(&["sync"]);
+    assert_eq!((alone.exit, &*alone.code), (1, "no_relay"), "nobody is there: {alone:?}");
+    let (annas, ticket) = answers(&anna, "answers");
+    ben.ok(&["note", "add", "Note 3"]);
+    let synced = ben.run(&["sync", "--peer", &ticket]);
+    assert_eq!(synced.code, Some(0), "{synced}");
+    assert_eq!(notes(&anna).len(), 4);
+    [bens, annas].into_iter().for_each(|it| assert_eq!(it.stop(), Some(0)));
 }

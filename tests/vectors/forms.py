@@ -226,6 +226,7 @@ FRAMES = [
     ("names", map_of(names=list_of(ID, LIMITS["channels"]))),
     ("opened", map_of(channel=number(32), device=ID, proof=SIGNATURE)),
     ("quiet", map_of(channel=number(32))),
+    ("endpoint", map_of(key=ID)),
 ]
 
 

@@ -2,9 +2,9 @@
 
 use alliance_replica::{
     exchange::frame::{
-        Ack, BackPoints, Code, Dropped, Entries, Error, Floor, Found, Frame, Have, HeldHead, Quiet, Whisper,
+        Ack, BackPoints, Code, Dropped, Endpoint, Entries, Error, Floor, Found, Frame, Have, HeldHead, Quiet, Whisper,
     },
-    id::Signature,
+    id::{ReplicaKey, Signature},
     log::heads::Chain,
 };
 use serde_json::{Value, json};
@@ -88,6 +88,7 @@ fn all() -> Vec<(String, Frame)> {
             }),
         ),
         ("nothing is left to say", Frame::Quiet(Quiet { channel: 1 })),
+        ("an endpoint that meets others", Frame::Endpoint(Endpoint { key: ReplicaKey::new(filler("endpoint", 1)) })),
         ("of a later version", Frame::Unknown(200)),
     ];
     frames.into_iter().map(|(name, frame)| (name.to_owned(), frame)).collect()

@@ -202,6 +202,7 @@ pub(crate) fn frame(frame: &Frame) -> Value {
             }),
         ),
         Frame::Quiet(quiet) => ("quiet", json!({ "channel": quiet.channel })),
+        Frame::Endpoint(endpoint) => ("endpoint", json!({ "key": endpoint.key.to_string() })),
         Frame::Unknown(kind) => ("unknown", json!({ "kind": kind })),
     };
     json!({ "kind": name, "frame": present(fields) })

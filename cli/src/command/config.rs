@@ -40,6 +40,9 @@ pub enum Name {
     Colour,
     /// The profile that is meant if none is named
     Profile,
+    /// all, ipv4, relay or off: how other computers come to this one without the relay in between; relay tells nobody where it is
+    /// [at first: all]
+    Direct,
 }
 
 /// A setting as it is.
@@ -71,14 +74,22 @@ impl Config {
                     }
                     settings.profile = named.map(|name| name.to_string());
                 }
+                Name::Direct => {
+                    let value = value.map(|value| value.trim().parse()).transpose();
+                    settings.direct = value.map_err(|want| CliError::Setting { name: "direct", want })?;
+                }
             }
             settings.write(&home)?;
         }
         let editor = settings.editor();
         let chosen = context.home().ok().map(|(_, name)| name.to_string());
-        let in_force = [Some(editor), Some(settings.colour.clone().unwrap_or_else(|| "auto".to_owned())), chosen];
-        let Settings { editor, colour, profile } = settings;
-        let rows = [("editor", editor), ("colour", colour), ("profile", profile)].into_iter().zip(in_force);
+        let colour = settings.colour.clone().unwrap_or_else(|| "auto".to_owned());
+        let direct = settings.direct.unwrap_or_default().name().to_owned();
+        let in_force = [Some(editor), Some(colour), chosen, Some(direct)];
+        let Settings { editor, colour, profile, direct } = settings;
+        let direct = direct.map(|it| it.name().to_owned());
+        let rows = [("editor", editor), ("colour", colour), ("profile", profile), ("direct", direct)];
+        let rows = rows.into_iter().zip(in_force);
         Ok(Answer::Settings(rows.map(|((id, value), in_force)| Row { id, value, in_force }).collect()))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Whatever is broken, the rest is looked at as well. Without a network only the relay is said not to be reached.
 
+mod direct;
 mod relay;
 mod room;
 
@@ -34,7 +35,7 @@ pub enum State {
 /// What was looked at, and how it is.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
-    /// `profile`, `folder`, `disk`, `clock`, `relay`, `keys`, `log` or `sent`.
+    /// `profile`, `folder`, `disk`, `clock`, `relay`, `direct`, `keys`, `log` or `sent`.
     pub id: &'static str,
     /// How it is.
     pub state: State,
@@ -109,6 +110,9 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let met = relays.as_ref().map(|relays| relay::meet(context, relays)).transpose()?.unwrap_or_default();
     findings.push(clock(context.env.now(), met.date, checkup.as_ref().and_then(|it| it.newest)));
     findings.extend(met.findings);
+    if checkup.is_some() {
+        findings.push(direct::look(context, context.profile()?)?);
+    }
     if let Some(checkup) = &checkup {
         findings.extend(keys(&checkup.spaces));
         findings.extend(log(&checkup.spaces));

@@ -31,6 +31,9 @@ pub struct Withdrawn {
     pub device: bool,
     /// False if that is not at the relay yet.
     pub done: bool,
+    /// True if there is no relay that could hear of it.
+    #[serde(skip)]
+    pub direct: bool,
 }
 
 /// An invitation.
@@ -100,9 +103,10 @@ impl Invite {
 fn withdraw(device: bool, profile: &mut Profile, context: &Context<'_>) -> Result<Answer, CliError> {
     let space = if device { None } else { Some(context.space(profile)?) };
     let count = profile.take_back_invitations(space)?;
-    if count > 0 {
+    if count > 0 && !profile.relays()?.is_empty() {
         // It is decided and on disk; the relay hears of it now or with the next sync.
         sync::hear(context, profile)?;
     }
-    Ok(Answer::Withdrawn(Withdrawn { count, device, done: !profile.awaits_cuts()? }))
+    let (done, direct) = (!profile.awaits_cuts()?, profile.relays()?.is_empty());
+    Ok(Answer::Withdrawn(Withdrawn { count, device, done, direct }))
 }

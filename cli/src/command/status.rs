@@ -8,7 +8,7 @@ use super::{
     alliance::State,
     backup::{self, Kept},
     device::{self, late, out::Out},
-    sync::{self, Why},
+    sync::{self, By, Why},
 };
 use crate::error::CliError;
 
@@ -70,12 +70,14 @@ pub struct Other {
     pub name: String,
     /// Of how many things it is not known whether it has what was written here last.
     pub missing: u64,
+    /// By which way it was reached last from computer to computer, if it ever was; not when.
+    pub route: Option<By>,
 }
 
 impl Status {
     fn new(status: SpaceStatus, relays: &[RelayInfo]) -> Self {
         let why = sync::standing(&status, relays);
-        let other = |DeviceStatus { name, missing, .. }| Other { name, missing };
+        let other = |DeviceStatus { name, missing, passage, .. }| Other { name, missing, route: passage.map(By::from) };
         Self {
             id: status.space.to_string(),
             title: status.title,

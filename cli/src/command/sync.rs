@@ -1,5 +1,6 @@
 //! `alliance sync`: bring this profile and the relay up to date, once or for as long as one likes.
 
+mod company;
 pub mod direct;
 mod exchange;
 mod notices;
@@ -9,7 +10,7 @@ mod watch;
 use std::{collections::BTreeSet, mem};
 
 use alliance_core::{
-    app::{AppError, Hindrance, Profile, RelayInfo, SessionError},
+    app::{AppError, Hindrance, Passage, Profile, RelayInfo, SessionError},
     keys::Route,
 };
 use alliance_replica::exchange::frame::Code;
@@ -28,6 +29,7 @@ use super::{
     status::Held,
 };
 use crate::{
+    config::Direct,
     error::CliError,
     net::{
         relay::{Link, TalkError, Way},
@@ -79,6 +81,8 @@ pub struct Traffic {
     pub personal: bool,
     /// The relay through which it was exchanged; none if that was from computer to computer.
     pub relay: Option<String>,
+    /// By which way it went.
+    pub route: By,
     /// What came.
     pub received: u64,
     /// What went.
@@ -118,6 +122,38 @@ impl Traffic {
     }
 }
 
+/// By which way something went.
+#[derive(Serialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// From computer to computer in one network.
+    SameNetwork,
+    /// From computer to computer, from one network to another.
+    Direct,
+    /// Through a relay, or from computer to computer by way of one.
+    Relay,
+}
+
+impl From<Passage> for By {
+    fn from(passage: Passage) -> Self {
+        match passage {
+            Passage::SameNetwork => Self::SameNetwork,
+            Passage::Direct => Self::Direct,
+            Passage::Relay => Self::Relay,
+        }
+    }
+}
+
+impl From<By> for Passage {
+    fn from(by: By) -> Self {
+        match by {
+            By::SameNetwork => Self::SameNetwork,
+            By::Direct => Self::Direct,
+            By::Relay => Self::Relay,
+        }
+    }
+}
+
 /// Who was let into an alliance.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Came {
@@ -144,6 +180,7 @@ pub struct Both {
 impl Sync {
     /// Exchanges with every relay of the profile.
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
+        let no_p2p = self.no_p2p || Direct::of(context)? == Direct::Off;
         let route = self.peer.as_deref().map(Route::parse).transpose().map_err(CliError::Ticket)?;
         let mut profile = context.profile()?;
         let runtime = runtime()?;
@@ -153,11 +190,11 @@ impl Sync {
         }
         if self.watch {
             let mut relays = !self.no_relay;
-            relays &= self.no_p2p || !profile.relays()?.is_empty();
+            relays &= no_p2p || !profile.relays()?.is_empty();
             if relays && profile.relays()?.is_empty() {
                 return Err(AppError::NoRelay.into());
             }
-            runtime.block_on(direct::stay(context, profile, (relays, !self.no_p2p)))?;
+            runtime.block_on(direct::stay(context, profile, (relays, !no_p2p)))?;
             return Ok(Answer::Said);
         }
         let (mut rows, mut failures) = (Vec::new(), Failures::default());
@@ -166,10 +203,10 @@ impl Sync {
         } else {
             (rows, failures) = everything(context, &runtime, &mut profile)?;
         }
-        if !failures.is_empty() && !self.no_p2p {
+        if !failures.is_empty() && !no_p2p {
             // Where no relay is reached, the others may be.
             let came = runtime.block_on(direct::with_known(context, &mut profile))?;
-            if !came.is_empty() {
+            if let Some(came) = came {
                 let told = failures.worst(context).filter(|error| !matches!(error, CliError::App(AppError::NoRelay)));
                 told.into_iter().for_each(|error| context.ui.talk(&format!("{}.", error.report().message)));
                 rows.extend(came);

@@ -1,18 +1,22 @@
 //! Another laptop over QUIC: one endpoint a profile, one connection and one stream a meeting.
 //!
-//! Nothing is published to anybody or asked of anybody: whoever dials knows the endpoint's key and its addresses. On the
+//! Nothing is published to anybody or asked of anybody: whoever dials knows the endpoint's key and its addresses. Where a
+//! relay of the profile helps, two that have no way to each other meet there; nobody else's relay is ever asked. On the
 //! stream each frame follows its length in 4 bytes. The connection knows both endpoints' keys; who somebody is in a space
 //! is proven by the exchange, bound to the connection by what [`Caller::binding`] derives from it.
 
 mod error;
 mod link;
 mod lock;
+mod road;
 #[cfg(test)]
 mod tests;
 
 use std::{
+    collections::BTreeSet,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -22,12 +26,16 @@ use alliance_core::{
 };
 use alliance_replica::id::ReplicaKey;
 use iroh::{
-    Endpoint, EndpointAddr, PublicKey, RelayMode, SecretKey, TransportAddr, Watcher as _,
+    Endpoint, EndpointAddr, NetReportConfig, PublicKey, RelayConfig, RelayMap, RelayMode, RelayUrl, SecretKey,
+    TransportAddr, Watcher as _,
+    dns::DnsResolver,
     endpoint::{BindOpts, Connection, IdleTimeout, Incoming, QuicTransportConfig, VarInt, presets},
+    tls::CaTlsConfig,
 };
 use tokio::time::timeout;
 
-pub use self::{error::PeerError, link::PeerLink, lock::Lock};
+pub use self::{error::PeerError, link::PeerLink, lock::Lock, road::Road};
+use super::{tls, url};
 
 /// What is spoken on a connection.
 const ALPN: &[u8] = b"alliance/1";
@@ -44,16 +52,31 @@ const ASK: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Listen {
     /// Everywhere, at the port that it had before if that is free.
-    Everywhere,
+    Everywhere(Family),
     /// Everywhere, at a port that nobody is told.
-    Anywhere,
+    Anywhere(Family),
     /// At one address.
     At(SocketAddr),
+    /// At no address of its own: others come by way of a relay.
+    Nowhere,
+}
+
+/// Which addresses are used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Family {
+    /// Those that there are.
+    Both,
+    /// Those of IPv4 alone, where IPv6 does not work.
+    Ipv4,
 }
 
 /// This laptop's endpoint. While it lives no other program has one for the same profile.
 pub struct Port {
     endpoint: Endpoint,
+    /// Relays that help it now.
+    relays: Mutex<BTreeSet<RelayUrl>>,
+    /// It has addresses of its own.
+    listens: bool,
     _lock: Option<Lock>,
 }
 
@@ -65,6 +88,8 @@ pub struct Caller {
     pub binding: [u8; 32],
     /// The key of the other endpoint.
     pub endpoint: ReplicaKey,
+    /// Which way it takes.
+    pub road: Road,
 }
 
 impl Port {
@@ -79,14 +104,17 @@ impl Port {
         let seed = profile.endpoint(world)?;
         let before = profile.route()?.and_then(|route| route.addresses.first().map(|it| it.0.port()));
         let ports: Vec<_> = match listen {
-            Listen::Everywhere => before.into_iter().chain([0]).collect(),
-            Listen::Anywhere => vec![0],
+            Listen::Everywhere(_) => before.into_iter().chain([0]).collect(),
+            Listen::Anywhere(_) | Listen::Nowhere => vec![0],
             Listen::At(address) => vec![address.port()],
         };
+        let roots = profile.relays()?.into_iter().filter_map(|relay| relay.root).collect::<Vec<_>>().join(&b'\n');
         let mut failed = None;
         for port in ports {
-            match bind(SecretKey::from_bytes(&seed), listen, port).await {
-                Ok(endpoint) => return Ok(Self { endpoint, _lock: Some(lock) }),
+            match bind(SecretKey::from_bytes(&seed), listen, port, &roots).await {
+                Ok(endpoint) => {
+                    return Ok(Self { listens: listen != Listen::Nowhere, ..Self::new(endpoint, Some(lock)) });
+                }
                 Err(error) => failed = Some(error),
             }
         }
@@ -95,7 +123,12 @@ impl Port {
 
     /// An endpoint of nobody, to ask something before there is a profile.
     pub async fn nameless() -> Result<Self, PeerError> {
-        Ok(Self { endpoint: bind(SecretKey::generate(), Listen::Anywhere, 0).await?, _lock: None })
+        let endpoint = bind(SecretKey::generate(), Listen::Anywhere(Family::Both), 0, &[]).await?;
+        Ok(Self::new(endpoint, None))
+    }
+
+    fn new(endpoint: Endpoint, lock: Option<Lock>) -> Self {
+        Self { endpoint, relays: Mutex::default(), listens: true, _lock: lock }
     }
 
     /// The key by which others know it.
@@ -103,25 +136,59 @@ impl Port {
         ReplicaKey::new(*self.endpoint.id().as_bytes())
     }
 
-    /// Where others dial this laptop now, as far as it can tell.
+    /// Where others dial this laptop, as soon as it can tell.
     pub async fn route(&self) -> Result<Route, PeerError> {
         let mut addresses = self.endpoint.watch_addr();
         let look = async {
             loop {
                 let known = addresses.get();
                 if known.ip_addrs().next().is_some() || addresses.updated().await.is_err() {
-                    return known;
+                    return;
                 }
             }
         };
-        let known = timeout(LOOK, look).await.unwrap_or_else(|_| self.endpoint.addr());
+        if self.listens {
+            // If nothing comes of it there is nothing.
+            let _ = timeout(LOOK, look).await;
+        }
+        self.route_now()
+    }
+
+    /// Where others dial this laptop, as far as it can tell now.
+    pub fn route_now(&self) -> Result<Route, PeerError> {
+        let known = self.endpoint.addr();
         let mut addresses: Vec<_> = known.ip_addrs().copied().filter(is_dialled).collect();
         // Those that lead furthest go first, and where there are too many the rest is left out.
         addresses.sort_by_key(|address| (address.is_ipv6(), *address));
-        if addresses.is_empty() {
+        if addresses.is_empty() && self.helpers().is_empty() {
             return Err(PeerError::NoAddress);
         }
         Ok(Route::new(self.endpoint(), addresses))
+    }
+
+    /// A relay helps this endpoint from now on: others reach it there.
+    pub fn on_helped(&self, relay: &url::RelayUrl) {
+        let Some(url) = helper(relay) else { return };
+        if self.relays.lock().unwrap_or_else(PoisonError::into_inner).insert(url.clone()) {
+            let endpoint = self.endpoint.clone();
+            // Where packets come from is not asked by way of a port of its own.
+            let config = Arc::new(RelayConfig::new(url.clone(), None));
+            tokio::spawn(async move { endpoint.insert_relay(url, config).await });
+        }
+    }
+
+    /// A relay does not help this endpoint any more.
+    pub fn on_left_alone(&self, relay: &url::RelayUrl) {
+        let Some(url) = helper(relay) else { return };
+        if self.relays.lock().unwrap_or_else(PoisonError::into_inner).remove(&url) {
+            let endpoint = self.endpoint.clone();
+            tokio::spawn(async move { endpoint.remove_relay(&url).await });
+        }
+    }
+
+    /// The relays that help it now.
+    fn helpers(&self) -> BTreeSet<RelayUrl> {
+        self.relays.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Dials another laptop.
@@ -131,6 +198,10 @@ impl Port {
             return Err(PeerError::Itself);
         }
         let addresses = route.addresses.iter().map(|address| TransportAddr::Ip(address.0));
+        let addresses: Vec<_> = addresses.chain(self.helpers().into_iter().map(TransportAddr::Relay)).collect();
+        if addresses.is_empty() {
+            return Err(PeerError::Unreachable);
+        }
         let dial = async {
             let connection = self.endpoint.connect(EndpointAddr::from_parts(id, addresses), ALPN).await?;
             let (send, receive) = connection.open_bi().await?;
@@ -172,33 +243,56 @@ impl Caller {
         let mut binding = [0; 32];
         connection.export_keying_material(&mut binding, ALPN, &[]).map_err(|_| PeerError::Unbound)?;
         let endpoint = ReplicaKey::new(*connection.remote_id().as_bytes());
-        Ok(Self { link: PeerLink::new(connection, send, receive), binding, endpoint })
+        let road = Road::new(connection.clone());
+        Ok(Self { link: PeerLink::new(connection, send, receive), binding, endpoint, road })
     }
 }
 
-async fn bind(secret: SecretKey, listen: Listen, port: u16) -> Result<Endpoint, PeerError> {
+async fn bind(secret: SecretKey, listen: Listen, port: u16, roots: &[u8]) -> Result<Endpoint, PeerError> {
     let transport = QuicTransportConfig::builder()
         .max_idle_timeout(IdleTimeout::try_from(GONE).ok())
         .keep_alive_interval(ASK)
         .max_concurrent_bidi_streams(VarInt::from_u32(1))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .build();
+    let mut reports = NetReportConfig::minimal();
+    // How far a relay is that helps is asked of that relay, and nothing else of anybody.
+    reports.https_probes = true;
     let builder = Endpoint::builder(presets::Minimal)
         .secret_key(secret)
         .alpns(vec![ALPN.to_vec()])
-        .relay_mode(RelayMode::Disabled)
+        .relay_mode(RelayMode::Custom(RelayMap::empty()))
+        .net_report_config(reports)
+        .dns_resolver(DnsResolver::builder().with_system_defaults().disable_fallback().build())
+        .ca_tls_config(trust(roots)?)
         .transport_config(transport)
         .clear_ip_transports();
     let builder = match listen {
         Listen::At(address) => builder.bind_addr(address)?,
-        Listen::Everywhere | Listen::Anywhere => {
-            builder.bind_addr(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))?.bind_addr_with_opts(
-                SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),
-                BindOpts::default().set_is_required(false),
-            )?
+        Listen::Nowhere => builder,
+        Listen::Everywhere(family) | Listen::Anywhere(family) => {
+            let builder = builder.bind_addr(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))?;
+            match family {
+                Family::Ipv4 => builder,
+                Family::Both => builder.bind_addr_with_opts(
+                    SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),
+                    BindOpts::default().set_is_required(false),
+                )?,
+            }
         }
     };
     Ok(builder.bind().await?)
+}
+
+/// Who is trusted to say that a certificate is a relay's, also where that relay only helps.
+fn trust(roots: &[u8]) -> Result<CaTlsConfig, PeerError> {
+    let verifier = tls::verifier((!roots.is_empty()).then_some(roots)).map_err(|_| PeerError::Unbound)?;
+    Ok(CaTlsConfig::custom_server_cert_verifier(Arc::new(move |_| Ok(Arc::clone(&verifier)))))
+}
+
+/// Where a relay helps; nothing if it lies below a path, where iroh does not look.
+fn helper(relay: &url::RelayUrl) -> Option<RelayUrl> {
+    relay.root()?.parse().ok()
 }
 
 /// True if somebody else can dial the address.

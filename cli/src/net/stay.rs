@@ -146,6 +146,11 @@ impl<'a> Stay<'a> {
         Ok(())
     }
 
+    /// True if both sides had all when that was last looked at.
+    pub fn is_settled(&self) -> bool {
+        !self.unsettled
+    }
+
     /// Notes that both sides have all.
     pub fn note_settled(&mut self) -> Result<(), SessionError> {
         Ok(self.session.note_settled(self.profile, &self.outside.world())?)

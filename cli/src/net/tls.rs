@@ -66,6 +66,11 @@ pub async fn connect(host: &str, stream: TcpStream, root: Option<&[u8]>) -> io::
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
+/// What says whose certificate is a relay's. `root` is PEM of authorities that count beside the public ones.
+pub fn verifier(root: Option<&[u8]>) -> Result<Arc<dyn ServerCertVerifier>, BadRoot> {
+    Ok(Arc::new(Trust::new(root)?))
+}
+
 /// Why TLS did not come about, if it was for the certificate.
 pub fn untrusted(error: &io::Error) -> Option<Untrusted> {
     let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;

@@ -48,6 +48,11 @@ impl RelayUrl {
         format!("{scheme}://{}/sync", bare(&self.text))
     }
 
+    /// The same place without a path, if it has none.
+    pub fn root(&self) -> Option<String> {
+        (!bare(&self.text).contains('/')).then(|| format!("{}/", self.text))
+    }
+
     /// The same place with TLS if it was without, and the other way round.
     pub fn other_scheme(&self) -> String {
         let scheme = if self.tls { "http" } else { "https" };

@@ -75,6 +75,9 @@ pub fn withdrawn(withdrawn: &Withdrawn, page: &mut Page) {
     let taken = count(withdrawn.count as u64, "invitation", "invitations");
     page.talk(&match withdrawn.done {
         true => format!("{taken} for {whom} taken back: nobody comes in by it any more."),
+        false if withdrawn.direct => {
+            format!("{taken} for {whom} to be taken back. That counts once this computer has met another one.")
+        }
         false => {
             format!("{taken} for {whom} to be taken back. The relay does not know it yet: `alliance sync` tries again.")
         }

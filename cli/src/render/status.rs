@@ -1,6 +1,6 @@
 //! How spaces stand.
 
-use super::{FAINT, NARROW, Page, STRONG, backup, cell, count, device, name, recovery, styled};
+use super::{FAINT, NARROW, Page, STRONG, backup, cell, count, device, name, recovery, styled, sync::how};
 use crate::command::{
     alliance::State,
     status::{Held, Other, Status},
@@ -67,11 +67,18 @@ fn waits(space: &Status) -> String {
 /// What is known of one of the other person's computers, and nothing that is not.
 fn has(space: &Status, other: &Other) -> Option<String> {
     let name = name(&other.name);
-    match other.missing {
+    let has = match other.missing {
         0 if space.waiting + space.unsent > 0 => None,
-        0 => Some(format!("{name} has all you wrote")),
-        1 => Some(format!("{name} may not have what you wrote last")),
-        missing => Some(format!("{name} may not have the last {missing} things that you wrote")),
+        0 => Some("has all you wrote".to_owned()),
+        1 => Some("may not have what you wrote last".to_owned()),
+        missing => Some(format!("may not have the last {missing} things that you wrote")),
+    };
+    let met = other.route.map(|route| format!("last reached {}", how(route.into())));
+    match (has, met) {
+        (Some(has), Some(met)) => Some(format!("{name} {has}; {met}")),
+        (Some(has), None) => Some(format!("{name} {has}")),
+        (None, Some(met)) => Some(format!("{name} was {met}")),
+        (None, None) => None,
     }
 }
 
@@ -96,10 +103,11 @@ mod tests {
         tests::{printed, seen},
     };
     use super::*;
-    use crate::command::Answer;
+    use crate::command::{Answer, sync::By};
 
     fn space(title: &str, waiting: u64, missing: &[u64]) -> Status {
-        let other = |missing: &u64| Other { name: "Anna".to_owned(), missing: *missing };
+        let route = |missing: &u64| (*missing == 0).then_some(By::SameNetwork);
+        let other = |it: &u64| Other { name: "Anna".to_owned(), missing: *it, route: route(it) };
         Status {
             id: "0101".to_owned(),
             title: title.to_owned(),

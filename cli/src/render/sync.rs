@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use alliance_core::domain::alliance;
+use alliance_core::{app::Passage, domain::alliance};
 
 use super::{
     Cell, FAINT, LOOK, Page, STRONG, cell, count, device, in_alliance, name,
@@ -44,12 +44,22 @@ pub fn synced(synced: &Synced, page: &mut Page) {
     if synced.over && waiting.is_empty() && synced.rows.iter().all(|row| row.why().is_none()) {
         page.talk("Up to date.");
     }
-    if synced.over && synced.rows.iter().any(|row| row.relay.is_none()) {
-        page.talk("That went from computer to computer, without a relay.");
+    let direct: BTreeSet<_> = synced.rows.iter().filter(|row| row.relay.is_none()).map(|row| row.route).collect();
+    for route in direct.into_iter().filter(|_| synced.over) {
+        page.talk(&format!("That went from computer to computer, {}.", how(route.into())));
     }
     met(&synced.rows, page);
     if synced.over {
         choices(&synced.rows, page);
+    }
+}
+
+/// By which way another computer is reached.
+pub fn how(passage: Passage) -> &'static str {
+    match passage {
+        Passage::SameNetwork => "within the same network",
+        Passage::Direct => "directly",
+        Passage::Relay => "by way of the relay",
     }
 }
 
@@ -195,6 +205,7 @@ mod tests {
             current: true,
             personal: title.is_empty(),
             relay: Some("http://127.0.0.1:8787".to_owned()),
+            route: crate::command::sync::By::Relay,
             received,
             sent: 0,
             changed: received,

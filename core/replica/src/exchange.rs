@@ -20,8 +20,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use direct::Direct;
 use frame::{
-    Ack, Channel, Code, DropSpace, Dropped, Entries, Error, Find, Found, Frame, Have, Hello, Open, Prove, Quiet,
-    SpaceName, Whisper,
+    Ack, Channel, Code, DropSpace, Dropped, Endpoint, Entries, Error, Find, Found, Frame, Have, Hello, Open, Prove,
+    Quiet, SpaceName, Whisper,
 };
 use state::{Path, Peer};
 
@@ -98,6 +98,8 @@ pub enum Event {
     Dropped(Dropped),
     /// Something for the moment.
     Whisper(Whisper),
+    /// A laptop's endpoint, which a relay may help to connect; or, from a relay, the one that it helps.
+    Endpoint(ReplicaKey),
     /// The peer ends a channel, or refuses one.
     Refused(Error),
     /// The peer ends the connection.
@@ -280,6 +282,14 @@ impl Exchange {
         self.push(&Frame::Whisper(whisper));
     }
 
+    /// Tells a relay by which endpoint this laptop meets others; a relay, that it helps that endpoint. Only after
+    /// [`Event::Proven`].
+    pub fn name_endpoint(&mut self, key: ReplicaKey) {
+        if matches!(self.handshake, Handshake::Proven { .. }) {
+            self.push(&Frame::Endpoint(Endpoint { key }));
+        }
+    }
+
     /// Says again what is here: after new control, a moved floor, or an entry that could not be linked.
     pub fn say_have(&mut self, channel: Channel, log: &Log) {
         let have = Have { channel, heads: log.chains().held_heads(), floor: log.chains().floors(), back: Vec::new() };
@@ -411,6 +421,7 @@ impl Exchange {
                 holds.then_some(Some(Event::Drop(space, device))).ok_or(Broken::Proof)
             }
             Frame::Dropped(dropped) => Ok(Some(Event::Dropped(dropped))),
+            Frame::Endpoint(Endpoint { key }) => Ok(Some(Event::Endpoint(key))),
             _ => Err(Broken::Frame),
         }
     }

@@ -77,6 +77,8 @@ pub struct Session {
     rooms: BTreeMap<SpaceId, Room>,
     /// What this laptop whispers says where it is dialled.
     is_dialled: bool,
+    /// By which endpoint this laptop meets others, for a relay that helps.
+    endpoint: Option<ReplicaKey>,
     /// Milliseconds since the driver began; none unless it stays.
     now: Option<u64>,
     peer: Option<ReplicaKey>,
@@ -110,6 +112,7 @@ impl Session {
             full: BTreeSet::new(),
             rooms: BTreeMap::new(),
             is_dialled: false,
+            endpoint: None,
             now: None,
             peer: None,
             changed_here: true,
@@ -149,7 +152,9 @@ impl Session {
             Some(Event::Opened { channel, device }) => self.on_opened(profile, channel, device, world.now)?,
             Some(Event::Quiet { channel }) => self.on_quiet(channel),
             Some(Event::Whisper(whisper)) => self.overhear(profile, &whisper)?,
-            None | Some(Event::Find(_) | Event::Found(_) | Event::Drop(..) | Event::Dropped(_)) => {}
+            Some(Event::Endpoint(key)) if self.endpoint == Some(key) => self.events.push_back(SessionEvent::Helped),
+            None
+            | Some(Event::Endpoint(_) | Event::Find(_) | Event::Found(_) | Event::Drop(..) | Event::Dropped(_)) => {}
         }
         Ok(())
     }
@@ -246,7 +251,9 @@ impl Session {
         self.connected = true;
         self.events.push_back(SessionEvent::Connected { first });
         self.peer = Some(peer);
-        self.open_all(profile)
+        self.open_all(profile)?;
+        self.endpoint.into_iter().for_each(|key| self.exchange.name_endpoint(key));
+        Ok(())
     }
 
     fn take_and_seal(

@@ -40,6 +40,33 @@ struct Known {
     route: Route,
 }
 
+/// By which way two laptops reached each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, CborLen)]
+#[cbor(index_only)]
+pub enum Passage {
+    /// Within one network, or on one computer.
+    #[n(0)]
+    SameNetwork,
+    /// From one network to another, with nobody between.
+    #[n(1)]
+    Direct,
+    /// By way of a relay that passes on what it cannot read.
+    #[n(2)]
+    Relay,
+}
+
+/// How a device was reached last; not when.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, CborLen)]
+#[cbor(map)]
+struct Reached {
+    #[n(0)]
+    space: SpaceId,
+    #[n(1)]
+    device: DeviceId,
+    #[n(2)]
+    passage: Passage,
+}
+
 /// The latest last.
 #[derive(Debug, Default, Encode, Decode, CborLen)]
 #[cbor(map)]
@@ -47,6 +74,9 @@ struct All {
     #[n(0)]
     #[cbor(decode_with = "wire::list::<_, _, { MOST }>")]
     known: Vec<Known>,
+    #[n(1)]
+    #[cbor(default, decode_with = "wire::list::<_, _, { MOST }>")]
+    reached: Vec<Reached>,
 }
 
 impl Profile {
@@ -95,6 +125,22 @@ impl Profile {
         })
     }
 
+    /// Keeps by which way a device was reached, and not when.
+    pub fn keep_passage(&mut self, space: &SpaceId, device: &DeviceId, passage: Passage) -> Result<(), AppError> {
+        let reached = Reached { space: *space, device: *device, passage };
+        if self.store.read(all)?.reached.contains(&reached) {
+            return Ok(());
+        }
+        self.store.note(|tx| {
+            let mut all = all(tx)?;
+            all.reached.retain(|it| (it.space, it.device) != (reached.space, reached.device));
+            all.reached.push(reached.clone());
+            let more = all.reached.len().saturating_sub(MOST);
+            all.reached.drain(..more);
+            Ok(tx.set_meta(OTHERS, &wire::encode(&all))?)
+        })
+    }
+
     /// Where the laptops are that still belong to a space of this profile, the latest that is known of each.
     pub fn routes(&mut self) -> Result<Vec<Route>, AppError> {
         let own = self.route()?.map(|route| route.endpoint);
@@ -114,6 +160,12 @@ impl Profile {
 /// What is known of others; nothing if it cannot be read, for it is learned again.
 fn all(tx: &Tx<'_>) -> Result<All, AppError> {
     Ok(tx.meta(OTHERS)?.and_then(|kept| wire::decode("routes", &kept, LONGEST).ok()).unwrap_or_default())
+}
+
+/// By which way devices of a space were reached last.
+pub(super) fn passages(tx: &Tx<'_>, space: &SpaceId) -> Result<BTreeMap<DeviceId, Passage>, AppError> {
+    let reached = all(tx)?.reached.into_iter().filter(|it| it.space == *space);
+    Ok(reached.map(|it| (it.device, it.passage)).collect())
 }
 
 /// See [`Profile::route`].

@@ -15,8 +15,8 @@ use alliance_replica::{
 use serde_json::json;
 
 use super::{
-    AllianceInfo, AllianceState, AppError, Hindrance, Profile, World, profile, query, relays, short_device,
-    space::Space,
+    AllianceInfo, AllianceState, AppError, Hindrance, Passage, Profile, World, profile, query, relays, routes,
+    short_device, space::Space,
 };
 use crate::{
     keys::{
@@ -64,6 +64,8 @@ pub struct DeviceStatus {
     pub device: String,
     /// Things of which it is not known whether it has what was written here last. A device says what it has once a day.
     pub missing: u64,
+    /// By which way it was reached last from computer to computer, if it ever was; not when.
+    pub passage: Option<Passage>,
 }
 
 /// How far a space is with the relay and with others.
@@ -196,6 +198,7 @@ fn status(tx: &Tx<'_>, space: &Space, kind: SpaceKind, relay: Option<String>) ->
     let theirs = space.computers().filter(|(_, it)| it.member != space.row.member);
     let theirs = theirs.filter(|_| alliance.state != AllianceState::AwaitsConfirmation);
     let mut opened = BTreeMap::new();
+    let passages = routes::passages(tx, &space.id())?;
     let others = theirs
         .map(|(device, it)| {
             let missing = carried(tx, space, &not_named_by(space, &device), &mut opened)?;
@@ -203,6 +206,7 @@ fn status(tx: &Tx<'_>, space: &Space, kind: SpaceKind, relay: Option<String>) ->
                 name: names.get(&it.member).cloned().unwrap_or_default(),
                 device: short_device(&device),
                 missing: missing.len() as u64,
+                passage: passages.get(&device).copied(),
             })
         })
         .collect::<Result<_, AppError>>()?;

@@ -12,7 +12,7 @@ use toml::de::DeTable;
 
 use super::{ConfigError, Format, Level, address};
 use crate::policy::{
-    Admission, Connections, ForwardedHeader, Memory, Network, Quota, Rate, SpaceName, Time, TokenHash,
+    Admission, Connections, Direct, ForwardedHeader, Memory, Network, Quota, Rate, SpaceName, Time, TokenHash,
 };
 
 /// Everything that the file may say. The fields of [`crate::policy::Policy`] stand beside the others, under the names
@@ -32,6 +32,7 @@ pub(super) struct File {
     pub(super) connections: Connections,
     pub(super) memory: Memory,
     pub(super) time: Time,
+    pub(super) direct: Direct,
     pub(super) trusted_proxies: Vec<Network>,
     pub(super) forwarded_header: ForwardedHeader,
     /// All of it, to find lines in.

@@ -67,6 +67,7 @@ impl<S: Store> Relay<S> {
             here.seats.insert((id, channel));
             self.idle.remove(&space);
         }
+        self.review_help(id);
     }
 
     /// Whether a connection may bring a space that is not held here.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use alliance_replica::{
     exchange::{Exchange, admission::Standing, frame::Channel},
-    id::{DeviceId, EntryId, SpaceId},
+    id::{DeviceId, EntryId, ReplicaKey, SpaceId},
 };
 
 use super::{Origin, Reason, candidate::Candidate};
@@ -27,6 +27,10 @@ pub(super) struct Connection {
     pub(super) proven: bool,
     pub(super) address: Option<Address>,
     pub(super) token: Option<TokenHash>,
+    /// The endpoint by which the laptop meets others, if it said so.
+    pub(super) endpoint: Option<ReplicaKey>,
+    /// The relay helps that endpoint on account of this connection.
+    pub(super) helped: bool,
     /// When it came, when its last frame came, and until when it is to rest.
     pub(super) since: Duration,
     pub(super) heard: Duration,
@@ -61,6 +65,8 @@ impl Connection {
             proven: false,
             address: origin.address,
             token: origin.token,
+            endpoint: None,
+            helped: false,
             since: now,
             heard: now,
             rest: Duration::ZERO,

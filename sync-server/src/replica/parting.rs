@@ -56,6 +56,7 @@ impl<S: Store> Relay<S> {
             Some(seat @ Seat::Seated { .. }) if self.batch.awaits(id, channel) => {
                 let Seat::Seated { space, .. } = seat else { return };
                 *seat = Seat::Ending { space: *space, why, entry };
+                self.review_help(id);
             }
             _ => self.end(id, channel, why, entry),
         }
@@ -94,6 +95,7 @@ impl<S: Store> Relay<S> {
                     space.seats.remove(&(id, channel));
                 }
                 self.evict(&space);
+                self.review_help(id);
             }
         }
     }

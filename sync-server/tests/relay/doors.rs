@@ -23,13 +23,17 @@ use crate::{
 };
 
 /// A relay in a thread of its own; it stops when this is dropped.
-struct Running {
-    address: String,
+pub(crate) struct Running {
+    pub(crate) address: String,
     watch: Option<SocketAddr>,
     _stop: oneshot::Sender<()>,
 }
 
-fn start<S: Store + Send + 'static>(store: S, metrics: Metrics, change: impl FnOnce(&mut Policy)) -> Running {
+pub(crate) fn start<S: Store + Send + 'static>(
+    store: S,
+    metrics: Metrics,
+    change: impl FnOnce(&mut Policy),
+) -> Running {
     let mut policy = Policy::default();
     change(&mut policy);
     assert_eq!(policy.validate(), Ok(()));
@@ -48,7 +52,7 @@ fn start<S: Store + Send + 'static>(store: S, metrics: Metrics, change: impl FnO
     Running { address, watch, _stop: stop }
 }
 
-fn get(address: &str, path: &str) -> String {
+pub(crate) fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("connects");
     stream.set_read_timeout(Some(PATIENCE)).expect("sets");
     write!(stream, "GET {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n").expect("asks");

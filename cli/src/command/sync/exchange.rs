@@ -1,6 +1,9 @@
 //! An exchange with one relay or one other computer, as [`converse`](crate::net::talk::converse) pumps it.
 
+mod road;
+
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
@@ -17,11 +20,13 @@ use alliance_replica::{
     id::{ItemId, SpaceId},
 };
 
-use super::{Both, Came, Synced, Traffic, Why, notices::Notices, refusal::refused_by_computer, why};
+use road::Seen;
+
+use super::{Both, By, Came, Synced, Traffic, Why, notices::Notices, refusal::refused_by_computer, why};
 use crate::{
     command::{Answer, Context, device::out::Out, item::Named, status::Held},
     error::CliError,
-    net::{stay::Stay, talk::Talk},
+    net::{peer::Port, stay::Stay, talk::Talk, url::RelayUrl},
     render::status::PRIVATE,
     ui::Progress,
 };
@@ -77,6 +82,11 @@ pub(super) struct Exchange<'a> {
     news: BTreeMap<SpaceId, News>,
     states: BTreeMap<SpaceId, AllianceState>,
     damaged: bool,
+    /// By which others come here, once this program has it, and the relay that may help them.
+    helped: Option<(&'a OnceCell<Port>, RelayUrl)>,
+    /// The relay was told of it.
+    asked: bool,
+    seen: Seen,
 }
 
 /// What changed in a space since it was said last.
@@ -118,12 +128,24 @@ impl<'a> Exchange<'a> {
             said: BTreeMap::new(),
             news: BTreeMap::new(),
             damaged: false,
+            helped: None,
+            asked: false,
+            seen: Seen::default(),
         }
     }
 
-    /// Says to others where this computer is dialled, or does not.
-    pub(super) fn set_dialled(&mut self, is_dialled: bool) {
-        self.stay.session.set_dialled(is_dialled);
+    /// Says to others by which endpoint they come to this computer, once this program has it, and lets the relay help them.
+    pub(super) fn meet_by(&mut self, port: &'a OnceCell<Port>, relay: RelayUrl) {
+        self.helped = Some((port, relay));
+        self.ask_help();
+    }
+
+    fn ask_help(&mut self) {
+        if let (false, Some(port)) = (self.asked, self.helped.as_ref().and_then(|(port, _)| port.get())) {
+            self.asked = true;
+            self.stay.session.set_dialled(true);
+            self.stay.session.set_endpoint(port.endpoint());
+        }
     }
 
     /// Keeps where the other computer was reached.
@@ -191,6 +213,7 @@ impl<'a> Exchange<'a> {
                 current: alliance.is_some_and(|it| it.current),
                 personal: alliance.is_none(),
                 relay: self.with.relay().map(|relay| relay.url.clone()),
+                route: self.passage().map_or(By::Relay, By::from),
                 received: tally.received,
                 sent: tally.sent,
                 changed: tally.changed,
@@ -257,6 +280,11 @@ impl<'a> Exchange<'a> {
         while let Some(event) = self.stay.session.poll_event() {
             match event {
                 SessionEvent::Connected { .. } => {}
+                SessionEvent::Helped => {
+                    if let Some((Some(port), relay)) = self.helped.as_ref().map(|(port, relay)| (port.get(), relay)) {
+                        port.on_helped(relay);
+                    }
+                }
                 SessionEvent::Progress => new = true,
                 SessionEvent::Changed { space, items, met } => {
                     new = true;
@@ -408,15 +436,24 @@ impl Talk for Exchange<'_> {
         {
             return Err(SessionError::Closed(Code::Slow));
         }
+        self.ask_help();
         if self.lasts() { self.stay.tick() } else { Ok(()) }
     }
 
     fn tidy(&mut self) -> Result<(), SessionError> {
         self.show()?;
+        self.note_passage()?;
         if let Mode::Watch(notices) = &self.mode {
             notices.stays_connected(self.context.ui, self.with.name(), self.stay.elapsed());
         }
-        if self.lasts() { self.stay.tidy() } else { Ok(()) }
+        if !self.lasts() {
+            return Ok(());
+        }
+        self.stay.tidy()?;
+        if let (Mode::Watch(notices), With::Computer(name)) = (&self.mode, self.with) {
+            notices.settle(name, self.stay.is_settled() && self.stay.session.has_company());
+        }
+        Ok(())
     }
 
     fn part(&mut self) -> Result<(), SessionError> {

@@ -6,10 +6,11 @@ use std::{
     time::Duration,
 };
 
+use alliance_core::app::Passage;
 use alliance_replica::id::{ItemId, SpaceId};
 
 use super::Why;
-use crate::ui::Ui;
+use crate::{render::sync::how, ui::Ui};
 
 /// How long a connection holds before it is said that it is there again.
 const HOLDS: Duration = Duration::from_secs(3);
@@ -32,6 +33,10 @@ struct Said {
     here: BTreeMap<SpaceId, BTreeSet<String>>,
     /// Texts of which it was said that both write in them.
     shared: BTreeSet<(ItemId, String)>,
+    /// Connections with other computers on which both have all.
+    settled: BTreeSet<String>,
+    /// By which way somebody was said to be reached, or this person's other computers.
+    reached: BTreeMap<Option<SpaceId>, Passage>,
 }
 
 impl Notices {
@@ -72,8 +77,22 @@ impl Notices {
         }
     }
 
+    /// Both ends of a connection have all, or not.
+    pub(super) fn settle(&self, name: &str, is_settled: bool) {
+        let settled = &mut self.0.borrow_mut().settled;
+        if is_settled != settled.contains(name) {
+            _ = if is_settled { settled.insert(name.to_owned()) } else { settled.remove(name) };
+        }
+    }
+
+    /// True if both ends of a connection have all.
+    pub(super) fn is_settled(&self, name: &str) -> bool {
+        self.0.borrow().settled.contains(name)
+    }
+
     /// A connection of which nobody was told ended.
     pub(super) fn gone(&self, name: &str) {
+        self.settle(name, false);
         self.0.borrow_mut().here.values_mut().for_each(|names| _ = names.remove(name));
     }
 
@@ -107,6 +126,19 @@ impl Notices {
                 }
             }
         }
+    }
+
+    /// By which way one of this person's other computers is reached, or the other person's; of these it is said only while
+    /// they were said to be here. Returns whether it was said by now.
+    pub(super) fn reached(&self, ui: &Ui, (space, is_own): (SpaceId, bool), passage: Passage) -> bool {
+        let mut said = self.0.borrow_mut();
+        let name = said.names.get(&space).map(|name| format!("{name}'s computer"));
+        let who = if is_own { Some("Your other computer".to_owned()) } else { name };
+        let Some(who) = who else { return false };
+        if said.reached.insert((!is_own).then_some(space), passage) != Some(passage) {
+            ui.talk(&format!("{who} is reached {}.", how(passage)));
+        }
+        true
     }
 
     fn say_connected(&self, ui: &Ui, url: &str) {

@@ -5,7 +5,7 @@
 //! again at once.
 
 use std::{
-    cell::RefCell,
+    cell::{OnceCell, RefCell},
     collections::BTreeSet,
     path::Path,
     pin::Pin,
@@ -30,6 +30,7 @@ use crate::{
     error::CliError,
     net::{
         backoff::Backoff,
+        peer::Port,
         relay::{Link, TalkError},
         stop::Stop,
         talk::{End, converse},
@@ -48,7 +49,11 @@ pub(super) async fn all(
     context: &Context<'_>,
     file: &Path,
     notices: &Notices,
-    (relays, direct, mut serving): (bool, bool, Pin<&mut impl Future<Output = Result<(), CliError>>>),
+    (relays, direct, mut serving): (
+        bool,
+        Option<&OnceCell<Port>>,
+        Pin<&mut impl Future<Output = Result<(), CliError>>>,
+    ),
 ) -> Result<(), CliError> {
     let mut profile = Profile::open(file)?;
     let watched = RefCell::new(BTreeSet::new());
@@ -83,14 +88,14 @@ pub(super) async fn all(
                 while let Some(ended) = watching.next().await {
                     ended.map_err(|(_, error)| error)?;
                 }
-                return if direct { serving.await } else { Ok(()) };
+                return if direct.is_some() { serving.await } else { Ok(()) };
             }
             ended = &mut serving => return ended,
             Some(ended) = watching.next() => match ended {
                 Ok(Ended::Stopped) => return finish(watching).await,
                 Ok(Ended::NotNeeded) => {}
                 // One relay that is not what it was stops no other.
-                Err((url, error)) if !watching.is_empty() || direct => {
+                Err((url, error)) if !watching.is_empty() || direct.is_some() => {
                     let left = known(&mut profile, &url)?.filter(RelayInfo::is_left);
                     let given_up = || format!("The relay {url} is given up: {}.", error.report().message);
                     context.ui.talk(&left.map_or_else(given_up, |relay| of_left(&relay, &error)));
@@ -147,7 +152,7 @@ async fn one(
     context: &Context<'_>,
     file: &Path,
     url: &str,
-    (notices, direct): (&Notices, bool),
+    (notices, direct): (&Notices, Option<&OnceCell<Port>>),
 ) -> Result<Ended, CliError> {
     let mut profile = Profile::open(file)?;
     let mut stop = Stop::new().map_err(CliError::Runtime)?;
@@ -165,8 +170,13 @@ async fn one(
                 notices.connected(context.ui, url);
                 let since = Instant::now();
                 let mut exchange = Exchange::new(context, &mut profile, &relay, Mode::Watch(notices));
-                exchange.set_dialled(direct);
+                if let Some(port) = direct {
+                    exchange.meet_by(port, way.url.clone());
+                }
                 let ended = converse(link, &mut exchange, &mut stop).await;
+                if let Some(port) = direct.and_then(OnceCell::get) {
+                    port.on_left_alone(&way.url);
+                }
                 if since.elapsed() >= WELL {
                     backoff.reset();
                 }

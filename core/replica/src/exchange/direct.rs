@@ -104,7 +104,9 @@ impl Exchange {
             Frame::Names(_) | Frame::Opened(_) | Frame::Quiet(_) if self.direct.is_none() => {
                 return Err(Broken::Frame);
             }
-            Frame::Find(_) | Frame::Found(_) | Frame::Drop(_) | Frame::Dropped(_) if self.direct.is_some() => {
+            Frame::Find(_) | Frame::Found(_) | Frame::Drop(_) | Frame::Dropped(_) | Frame::Endpoint(_)
+                if self.direct.is_some() =>
+            {
                 return Err(Broken::Frame);
             }
             Frame::Have(have) => have.channel,

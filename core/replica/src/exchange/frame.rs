@@ -142,6 +142,15 @@ pub struct Quiet {
     pub channel: Channel,
 }
 
+/// An endpoint by which a laptop meets others. From a laptop its own; from a relay the one whose packets it passes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, CborLen)]
+#[cbor(map)]
+pub struct Endpoint {
+    /// Its key.
+    #[n(0)]
+    pub key: ReplicaKey,
+}
+
 /// What the sender has of a space.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode, CborLen)]
 #[cbor(map)]
@@ -366,6 +375,8 @@ pub enum Frame {
     Opened(Opened),
     /// See [`Quiet`].
     Quiet(Quiet),
+    /// See [`Endpoint`].
+    Endpoint(Endpoint),
     /// A kind from a later version, to be passed over.
     Unknown(u8),
 }
@@ -389,6 +400,7 @@ impl Frame {
             Self::Names(frame) => (12, wire::encode(frame)),
             Self::Opened(frame) => (13, wire::encode(frame)),
             Self::Quiet(frame) => (14, wire::encode(frame)),
+            Self::Endpoint(frame) => (15, wire::encode(frame)),
             Self::Unknown(kind) => (*kind, Vec::new()),
         };
         let mut bytes = Vec::with_capacity(1 + body.len());
@@ -419,6 +431,7 @@ impl Frame {
             12 => Self::Names(read("names", body)?),
             13 => Self::Opened(read("opened", body)?),
             14 => Self::Quiet(read("quiet", body)?),
+            15 => Self::Endpoint(read("endpoint", body)?),
             kind => Self::Unknown(*kind),
         })
     }

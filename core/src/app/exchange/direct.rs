@@ -17,7 +17,7 @@ use alliance_replica::{
 
 use super::{Counterpart, Hindrance, Session, SessionError, SessionEvent, fresh, spaces::Line};
 use crate::{
-    app::{AppError, Profile, World},
+    app::{AppError, Passage, Profile, World},
     keys::Route,
 };
 
@@ -52,6 +52,32 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Keeps by which way the other laptop was reached, for each space into which this side has let it.
+    pub fn keep_passage(&self, profile: &mut Profile, passage: Passage) -> Result<(), AppError> {
+        for (channel, line) in &self.channels {
+            if let Some(other) = line.other.filter(|_| self.exchange.is_accepted(*channel)) {
+                profile.keep_passage(&line.space, &other, passage)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The alliance that this and the other laptop have in common, and whether that laptop is this person's own; the
+    /// personal space if it is the only one. Nothing before this side has let the other one in.
+    pub fn company(&self, profile: &mut Profile) -> Result<Option<(SpaceId, bool)>, AppError> {
+        let mut company = None;
+        for (channel, line) in &self.channels {
+            let Some(other) = line.other.filter(|_| self.exchange.is_accepted(*channel)) else { continue };
+            let space = profile.space(&line.space)?;
+            let is_own = space.log.fold().device(&other).is_some_and(|it| it.member == space.row.member);
+            company = Some((line.space, is_own));
+            if !is_own {
+                break;
+            }
+        }
+        Ok(company)
     }
 
     /// True if this side has let the other laptop into a space.

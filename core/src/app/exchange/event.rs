@@ -61,6 +61,8 @@ pub enum SessionEvent {
         /// The space.
         space: SpaceId,
     },
+    /// The relay helps this laptop's endpoint to connect with others.
+    Helped,
     /// The other person is here now, or not any more.
     Here {
         /// The alliance.

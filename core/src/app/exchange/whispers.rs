@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use alliance_replica::{
     exchange::{frame::Whisper, state::Peer},
-    id::SpaceId,
+    id::{ReplicaKey, SpaceId},
 };
 
 use super::{Session, SessionError, SessionEvent};
@@ -25,6 +25,12 @@ impl Session {
     /// Says, with the same words, where this laptop is dialled, as long as it is.
     pub fn set_dialled(&mut self, is_dialled: bool) {
         self.is_dialled = is_dialled;
+    }
+
+    /// Tells a relay by which endpoint this laptop meets others, at once or when the relay has proven its key.
+    pub fn set_endpoint(&mut self, endpoint: ReplicaKey) {
+        self.endpoint = Some(endpoint);
+        self.exchange.name_endpoint(endpoint);
     }
 
     /// Says to the others that one leaves.
