@@ -39,7 +39,10 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("Alliances and people", &["init", "all", "new", "use", "invite", "join", "member", "leave"]),
     (
         "Meeting, computers and safety",
-        &["sync", "peer", "status", "relay", "verify", "device", "recovery", "backup", "export", "security", "doctor"],
+        &[
+            "sync", "peer", "status", "relay", "verify", "device", "recovery", "backup", "export", "import",
+            "security", "doctor",
+        ],
     ),
     ("The program", &["remind", "config", "completions", "man", "demo"]),
 ];

@@ -19,6 +19,7 @@ pub mod export;
 pub mod feedback;
 pub mod goal;
 pub mod history;
+pub mod import;
 pub mod init;
 pub mod insight;
 pub mod invite;
@@ -141,6 +142,13 @@ pub enum Command {
     Recovery(recovery::Recovery),
     /// Everything as Markdown and JSON in a folder, to be read without this program
     Export(export::Export),
+    /// Bring back what was exported, into a new alliance and among what is private
+    ///
+    /// Each alliance of the export becomes a new one, in which nobody is but you until you invite somebody. What you wrote
+    /// comes back as it was. What the other person wrote comes back as a quotation that names them, because nobody can
+    /// write in their name; so does what you both agreed on. Private items that are here word for word stay as they are.
+    /// Nothing that is here is changed, and if anything in the folder cannot be read, nothing is imported.
+    Import(import::Import),
     /// One file with everything, that your words or your computers open
     Backup(backup::Backup),
     /// The relay through which you exchange
@@ -199,6 +207,8 @@ pub enum Answer {
     Brief(Box<prep::Brief>),
     /// Everything was exported.
     Exported(export::Exported),
+    /// What was exported came back.
+    Imported(Vec<import::Brought>),
     /// How reminders are set.
     Reminding(remind::Settings),
     /// What one wanted to be reminded of.
@@ -345,6 +355,7 @@ pub fn run(command: Option<Command>, context: &Context<'_>) -> Result<Answer, Cl
         Command::Security => security::run(context),
         Command::About(about) => about.run(context),
         Command::Export(export) => export.run(context),
+        Command::Import(import) => import.run(context),
         Command::Remind(remind) => remind.run(context),
         Command::Config(config) => config.run(context),
         Command::Completions(completions) => completions.run(),

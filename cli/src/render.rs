@@ -204,6 +204,7 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::Found(hits) => search::found(hits, page),
         Answer::Brief(brief) => prep::brief(brief, page),
         Answer::Exported(exported) => review::exported(exported, page),
+        Answer::Imported(all) => review::imported(all, page),
         Answer::Reminding(settings) => review::reminding(settings, page),
         Answer::Reminders(reminders) => review::reminders(reminders, page),
         Answer::Reviewed(reviewed) => review::reviewed(reviewed, page),

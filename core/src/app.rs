@@ -17,6 +17,7 @@ mod find;
 mod history;
 #[cfg(test)]
 mod hostile;
+mod import;
 mod inquiry;
 mod intent;
 mod joining;
@@ -59,6 +60,7 @@ pub use dropping::{Answer as DropAnswer, Droppable, Dropping};
 pub use exchange::{Arrivals, Met, Session, SessionError, SessionEvent, Tally};
 pub use find::SHORTEST_PART;
 pub use history::{Calendar, Chapter};
+pub use import::{Agreed, Imported, Whole};
 pub use inquiry::Inquiry;
 pub use intent::{Done, Place};
 pub use joining::Joining;

@@ -18,6 +18,7 @@ mod forged;
 mod growing;
 mod healing;
 mod hostile;
+mod imports;
 mod invitations;
 mod journeys;
 mod late;

@@ -310,6 +310,7 @@ impl CliError {
             ),
             Self::Runtime(_) => ("network", Exit::Failed, None),
             Self::Demo(error) => error.advice(),
+            Self::Import(error) => error.advice(),
             Self::Bug => ("bug", Exit::Bug, Some("all that was saved is safe; please report what you did".to_owned())),
         };
         Report { code, message: message(self), hint, exit }
