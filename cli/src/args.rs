@@ -36,7 +36,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("What you do", &["goal", "commitment", "done", "session", "prep"]),
     ("What you think", &["reflect", "question", "insight", "belief", "win", "note", "feedback", "comment"]),
     ("What you keep together", &["agreement", "about", "conflict", "archive", "unarchive"]),
-    ("Alliances and people", &["init", "all", "new", "use", "invite", "join", "member", "leave"]),
+    ("Alliances and people", &["init", "all", "new", "use", "invite", "join", "member", "close", "leave"]),
     (
         "Meeting, computers and safety",
         &[

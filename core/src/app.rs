@@ -74,7 +74,7 @@ pub use renewal::{CutBy, Out};
 pub use restore::{Others, Restored, Seeking, Wanted};
 pub use search::Found;
 pub use status::{DeviceStatus, Member, Members, SpaceStatus};
-pub use today::Today;
+pub use today::{Looks, Today};
 pub use verify::{Held, Verify};
 pub use words::WhoseWords;
 

@@ -23,7 +23,10 @@ use crate::{error::CliError, when};
 /// Days after which a review that was begun is begun anew.
 const FRESH: i64 = 6;
 /// What says that nothing is to be done.
-const SKIP: [&str; 3] = ["", "-", "skip"];
+pub(super) const SKIP: [&str; 3] = ["", "-", "skip"];
+
+/// How a commitment can end, or not.
+pub(super) const ENDS: [&str; 4] = ["kept", "partly", "let go", "goes on"];
 
 /// The question about what comes next.
 const NEXT: &str = "next";
@@ -115,8 +118,7 @@ impl Sitting {
         for it in profile.list(space, commitment::KIND.name, false)?.iter().filter(|it| is_due(it)) {
             let due = it.fields.get(commitment::DUE).map(|due| format!(", by {}", when::said(commitment::DUE, due)));
             let question = format!("“{}”{}: how did it go?", it.title, due.unwrap_or_default());
-            let answers = vec!["kept", "partly", "let go", "goes on"];
-            questions.push(Question { id: it.short.clone(), question, answers, done: false });
+            questions.push(Question { id: it.short.clone(), question, answers: ENDS.to_vec(), done: false });
         }
         let week = usize::try_from(today.iso_week_date().week()).unwrap_or_default();
         let open = |id: &str, question: &str| Question {
@@ -188,7 +190,7 @@ impl Sitting {
 }
 
 /// Says how a commitment ended, or that it goes on; after a comma or colon, what one takes from it.
-fn end(
+pub(super) fn end(
     context: &Context<'_>,
     profile: &mut Profile,
     space: SpaceId,
@@ -219,6 +221,6 @@ fn key(space: &SpaceId) -> String {
 }
 
 /// True for a commitment of one's own that goes on.
-fn is_due(item: &Summary) -> bool {
+pub(super) fn is_due(item: &Summary) -> bool {
     item.owner == Owner::Mine && item.status.as_deref() != Some(commitment::OFFERED)
 }

@@ -165,7 +165,7 @@ impl CliError {
             }
             Self::OwnInvitation(why) => own_invitation(*why),
             Self::NoQuestion { .. } => {
-                ("not_found", Exit::NotFound, Some("`alliance review --json` shows what it asks".to_owned()))
+                ("not_found", Exit::NotFound, Some("say the same without --answers, with --json, to see what is asked".to_owned()))
             }
             Self::NoComputer { .. } => {
                 ("not_found", Exit::NotFound, Some("`alliance device list` shows their ids and names".to_owned()))

@@ -66,7 +66,7 @@ pub fn reminding(settings: &Settings, page: &mut Page) {
         vec![styled("at most a day", FAINT), cell(most.to_string())],
         vec![styled("days before", FAINT), cell(before.to_string())],
     ]);
-    page.talk("Let a timer of your system run `alliance remind --due` every hour. `alliance remind off` ends it.");
+    page.talk("`alliance sync --watch` says what is due while it is open; a timer of your system may run `alliance remind --due` every hour. `alliance remind off` ends it.");
 }
 
 /// What one wanted to be reminded of.
