@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a test prints its seed")]
 
 mod answers;
+mod apart;
 mod backup;
 mod coaching;
 mod computers;
