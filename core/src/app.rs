@@ -14,6 +14,7 @@ mod documents;
 mod dropping;
 pub mod exchange;
 mod find;
+mod glance;
 mod history;
 #[cfg(test)]
 mod hostile;
@@ -59,6 +60,7 @@ pub use devices::Device;
 pub use dropping::{Answer as DropAnswer, Droppable, Dropping};
 pub use exchange::{Arrivals, Met, Session, SessionError, SessionEvent, Tally};
 pub use find::SHORTEST_PART;
+pub use glance::Glance;
 pub use history::{Calendar, Chapter};
 pub use import::{Agreed, Imported, Whole};
 pub use inquiry::Inquiry;

@@ -1,6 +1,6 @@
 //! Sessions, reflections, questions, insights, beliefs, wins, comments and the agreement, at two computers.
 
-use alliance_tests::town::Town;
+use alliance_tests::{program::Person, town::Town};
 use serde_json::{Value, json};
 
 use super::things::short;
@@ -54,6 +54,21 @@ fn a_session_is_planned_prepared_typed_by_both_and_finished() {
     assert_eq!(anna.json(&["session"]), json!([]));
     let all = ben.json(&["all"]);
     assert!(all[0]["last_session"].as_str().is_some_and(|it| it.starts_with("2030-11-22T16:00")), "{all}");
+    for (day, words) in [("2030-12-20", "Second"), ("2030-12-06", "First"), ("2030-12-01", "Away")] {
+        ben.json(&["session", "plan", day, "10:00", "--title", words]);
+    }
+    ben.json(&["archive", "Away"]);
+    ben.json(&["session", "finish", "First"]);
+    anna.json(&["commitment", "offer", "Wait longer"]);
+    ben.json(&["commitment", "add", "Read on"]);
+    town.meet();
+    let glance = |person: &Person| person.json(&["all"])[0].clone();
+    let (his, hers) = (glance(ben), glance(anna));
+    for (field, day) in [("next_session", "2030-12-20T10:00"), ("last_session", "2030-12-06T10:00")] {
+        assert!(his[field].as_str().is_some_and(|it| it.starts_with(day)), "{field}: {his}");
+        assert_eq!(his[field], hers[field]);
+    }
+    assert_eq!((&his["offers"], &his["commitments"], &hers["offers"]), (&json!(1), &json!(1), &json!(0)), "{his}");
     town.assert_equal();
 }
 

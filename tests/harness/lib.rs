@@ -10,6 +10,7 @@ pub mod fuzz;
 pub mod intents;
 pub mod load;
 pub mod meddler;
+pub mod practice;
 pub mod program;
 pub mod proxy;
 pub mod screen;

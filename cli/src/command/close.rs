@@ -172,29 +172,34 @@ impl Parting {
         profile: &mut Profile,
         did: &mut Vec<Option<String>>,
     ) -> Result<(), CliError> {
-        for Question { id, question, answers, .. } in self.questions.clone().iter().filter(|it| !it.done) {
-            let answer = if id == WRITE {
-                let begin =
-                    context.ui.ask_line(&format!("{question}\nReturn opens your editor, - leaves it for later.\n> "));
-                match begin.filter(|it| it.trim().is_empty() && it.ends_with('\n')) {
-                    Some(_) => {
-                        editor::edit(context, "", render::in_alliance(context.named_alliance(), "close --letter -"))?
-                    }
-                    None => break,
+        let all = self.questions.clone();
+        if all.iter().any(|it| !it.done) {
+            context.ui.talk("Return passes over a question, Ctrl-D stops; what you answer is done at once.");
+        }
+        for it in all.iter().filter(|it| !it.done) {
+            loop {
+                let Some(answer) = Self::listen(context, it)? else { return Ok(()) };
+                match self.answer(context, profile, &it.id, &answer) {
+                    Ok(done) => break did.push(done),
+                    Err(error) => review::not_taken(context, it, &error),
                 }
-            } else {
-                let may = if answers.is_empty() { String::new() } else { format!(" ({})", answers.join(", ")) };
-                match context.ui.ask_line(&format!("{question}{may}\n> ")).filter(|it| it.ends_with('\n')) {
-                    Some(line) => line.trim().to_owned(),
-                    None => break,
-                }
-            };
-            match self.answer(context, profile, id, &answer) {
-                Ok(done) => did.push(done),
-                Err(error) => context.ui.talk(&format!("That was not taken: {error}.")),
             }
         }
         Ok(())
+    }
+
+    /// What the person says; a letter is written in their editor.
+    fn listen(context: &Context<'_>, asked: &Question) -> Result<Option<String>, CliError> {
+        if asked.id != WRITE {
+            return Ok(review::ask(context, asked));
+        }
+        let Question { question, .. } = asked;
+        let begin = format!("{question}\nReturn opens your editor, - leaves it for later.\n> ");
+        let command = render::in_alliance(context.named_alliance(), "close --letter -");
+        match context.ui.ask_line(&begin).filter(|it| it.trim().is_empty() && it.ends_with('\n')) {
+            Some(_) => editor::edit(context, "", command).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Does what an answer says; returns what was done.

@@ -82,20 +82,40 @@ impl Review {
             }
         } else if context.ui.is_interactive() {
             let all = sitting.questions.clone();
-            for Question { id, question, answers, .. } in all.iter().filter(|it| !it.done) {
-                let may = if answers.is_empty() { String::new() } else { format!(" ({})", answers.join(", ")) };
-                let Some(answer) = context.ui.ask_line(&format!("{question}{may}\n> ")).filter(|it| it.ends_with('\n'))
-                else {
-                    break;
-                };
-                match sitting.answer(context, &mut profile, id, answer.trim()) {
-                    Ok(done) => did.extend(done),
-                    Err(error) => context.ui.talk(&format!("That was not taken: {error}.")),
+            if all.iter().any(|it| !it.done) {
+                context.ui.talk(
+                    "Return passes over a question, Ctrl-D stops; what you answer is done at once. What you reflect on is yours alone.",
+                );
+            }
+            'asking: for it in all.iter().filter(|it| !it.done) {
+                loop {
+                    let Some(answer) = ask(context, it) else { break 'asking };
+                    match sitting.answer(context, &mut profile, &it.id, &answer) {
+                        Ok(done) => break did.extend(done),
+                        Err(error) => not_taken(context, it, &error),
+                    }
                 }
             }
         }
         Ok(Answer::Reviewed(Reviewed { questions: sitting.questions, did }))
     }
+}
+
+/// What the person says to a question; none if they want to stop.
+pub(super) fn ask(context: &Context<'_>, asked: &Question) -> Option<String> {
+    let Question { question, answers, .. } = asked;
+    let may = if answers.is_empty() { String::new() } else { format!(" ({})", answers.join(", ")) };
+    let answer = context.ui.ask_line(&format!("{question}{may}\n> ")).filter(|it| it.ends_with('\n'))?;
+    Some(answer.trim().to_owned())
+}
+
+/// Says why an answer was not taken.
+pub(super) fn not_taken(context: &Context<'_>, asked: &Question, error: &CliError) {
+    let why = match asked.answers.is_empty() {
+        true => error.to_string(),
+        false => format!("say {}; after a comma, what you take from it", asked.answers.join(", ")),
+    };
+    context.ui.talk(&format!("That was not taken: {why}."));
 }
 
 /// A review that is going on.
