@@ -3,7 +3,7 @@
 use alliance_replica::{id::MemberId, log::control::SpaceKind};
 use serde::Deserialize;
 
-use super::{AllianceInfo, AppError, Profile, profile, query};
+use super::{AllianceInfo, AppError, Profile, parting, profile, query};
 use crate::{
     domain::{commitment, session},
     store::{StoreError, StoredRow},
@@ -35,7 +35,7 @@ impl Profile {
     /// Every alliance at a glance, in order of joining.
     pub fn glances(&mut self) -> Result<Vec<Glance>, AppError> {
         self.store.read(|tx| {
-            let current = profile::current(tx)?;
+            let (current, left) = (profile::current(tx)?, parting::all_left(tx)?);
             let mut all = Vec::new();
             for row in tx.spaces()?.into_iter().filter(|row| row.kind == SpaceKind::Alliance) {
                 let space = &row.space;
@@ -48,7 +48,7 @@ impl Profile {
                     }
                 }
                 all.push(Glance {
-                    alliance: query::alliance(tx, space, current)?,
+                    alliance: query::one_of_all(tx, &row, &left, current)?,
                     next_session: tx.first_session(space, session::PLANNED)?,
                     last_session: tx.last_session(space, session::FINISHED)?,
                     offers,

@@ -13,7 +13,7 @@ const STEPS: [&str; 9] = [
     include_str!("migrations/0006_left.sql"),
     include_str!("migrations/0007_endings.sql"),
     include_str!("migrations/0008_aside.sql"),
-    include_str!("migrations/0009_sessions.sql"),
+    include_str!("migrations/0009_many.sql"),
 ];
 
 /// The newest format that this program knows.
