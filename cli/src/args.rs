@@ -36,10 +36,13 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("What you do", &["goal", "commitment", "done", "session", "prep"]),
     ("What you think", &["reflect", "question", "insight", "belief", "win", "note", "feedback", "comment"]),
     ("What you keep together", &["agreement", "about", "conflict", "archive", "unarchive"]),
-    ("Alliances and people", &["init", "all", "new", "use", "invite", "join", "member", "leave"]),
+    ("Alliances and people", &["init", "all", "new", "use", "invite", "join", "member", "close", "leave"]),
     (
         "Meeting, computers and safety",
-        &["sync", "peer", "status", "relay", "verify", "device", "recovery", "backup", "export", "security", "doctor"],
+        &[
+            "sync", "peer", "status", "relay", "verify", "device", "recovery", "backup", "export", "import",
+            "security", "doctor",
+        ],
     ),
     ("The program", &["remind", "config", "completions", "man", "demo"]),
 ];

@@ -7,6 +7,7 @@ pub mod alliance;
 pub mod archive;
 pub mod backup;
 pub mod belief;
+pub mod close;
 pub mod comment;
 pub mod commitment;
 pub mod completions;
@@ -19,6 +20,7 @@ pub mod export;
 pub mod feedback;
 pub mod goal;
 pub mod history;
+pub mod import;
 pub mod init;
 pub mod insight;
 pub mod invite;
@@ -48,7 +50,7 @@ pub mod win;
 use std::path::PathBuf;
 
 use alliance_core::{
-    app::{AppError, Profile},
+    app::{AppError, Looks, Profile},
     store::StoreError,
 };
 use alliance_replica::id::SpaceId;
@@ -131,6 +133,12 @@ pub enum Command {
     Member(member::Member),
     /// Your computers: what each has, and how to cut off one that you lost
     Device(device::Device),
+    /// Part well: a last look back, and a letter to each other
+    ///
+    /// Asks where you leave your goals and commitments here, what you take with you, and for a letter to the other person,
+    /// which only you can change. All of it can be left out, and it goes on where you were. Nothing ends by it: when you
+    /// both have said what you wanted to say, `alliance leave` ends the alliance, and you both keep all of it.
+    Close(close::Close),
     /// Leave the alliance: both of you keep what you have
     Leave(leave::Leave),
     /// What waits here and what has arrived
@@ -141,6 +149,13 @@ pub enum Command {
     Recovery(recovery::Recovery),
     /// Everything as Markdown and JSON in a folder, to be read without this program
     Export(export::Export),
+    /// Bring back what was exported, into a new alliance and among what is private
+    ///
+    /// Each alliance of the export becomes a new one, in which nobody is but you until you invite somebody. What you wrote
+    /// comes back as it was. What the other person wrote comes back as a quotation that names them, because nobody can
+    /// write in their name; so does what you both agreed on. Private items that are here word for word stay as they are.
+    /// Nothing that is here is changed, and if anything in the folder cannot be read, nothing is imported.
+    Import(import::Import),
     /// One file with everything, that your words or your computers open
     Backup(backup::Backup),
     /// The relay through which you exchange
@@ -167,7 +182,11 @@ pub enum Command {
     /// Ids that may come next; for the scripts
     #[command(hide = true)]
     CompleteIds(completions::CompleteIds),
-    /// See two people work together, in a temporary folder
+    /// See two people work together for half a year, in a temporary folder
+    ///
+    /// Plays docs/walkthrough.md: it starts a relay on this computer, makes a coach and a client with profiles of their own in
+    /// a temporary folder, types what stands there and prints what comes of it. Your own profiles are not touched, and the
+    /// folder is gone afterwards.
     Demo(demo::Demo),
 }
 
@@ -199,10 +218,14 @@ pub enum Answer {
     Brief(Box<prep::Brief>),
     /// Everything was exported.
     Exported(export::Exported),
+    /// What was exported came back.
+    Imported(Vec<import::Brought>),
     /// How reminders are set.
     Reminding(remind::Settings),
     /// What one wanted to be reminded of.
     Reminders(Vec<remind::Reminder>),
+    /// How a closing stands.
+    Closing(close::Closing),
     /// How a review stands.
     Reviewed(review::Reviewed),
     /// Every alliance.
@@ -333,6 +356,7 @@ pub fn run(command: Option<Command>, context: &Context<'_>) -> Result<Answer, Cl
         Command::Conflict(conflict) => conflict.run(context),
         Command::Member(member) => member.run(context),
         Command::Device(device) => device.run(context),
+        Command::Close(close) => close.run(context),
         Command::Leave(leave) => leave.run(context),
         Command::Status => status::run(context),
         Command::Sync(sync) => sync.run(context),
@@ -345,6 +369,7 @@ pub fn run(command: Option<Command>, context: &Context<'_>) -> Result<Answer, Cl
         Command::Security => security::run(context),
         Command::About(about) => about.run(context),
         Command::Export(export) => export.run(context),
+        Command::Import(import) => import.run(context),
         Command::Remind(remind) => remind.run(context),
         Command::Config(config) => config.run(context),
         Command::Completions(completions) => completions.run(),
@@ -374,6 +399,11 @@ impl<'a> Context<'a> {
     /// Clock and randomness for a call that changes something.
     pub fn outside(&self) -> Outside<'a> {
         Outside::new(self.env)
+    }
+
+    /// Who reads what a command has to say.
+    pub fn looks(&self) -> Looks {
+        if self.options.json { Looks::Program } else { Looks::Person }
     }
 
     /// The folder of profiles.

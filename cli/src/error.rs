@@ -17,6 +17,7 @@ use alliance_core::{
 use self::message::{one, within};
 pub use self::report::{Meant, Report};
 use crate::{
+    command::import::ImportError,
     config::ProfileName,
     net::{
         peer::PeerError,
@@ -55,6 +56,9 @@ impl From<Exit> for ExitCode {
 /// Everything that makes a command fail.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
+    /// An export that is to come back.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// The façade.
     #[error(transparent)]
     App(#[from] AppError),

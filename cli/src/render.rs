@@ -7,6 +7,7 @@ pub mod agreement;
 pub mod alliance;
 pub mod backup;
 mod cell;
+pub mod close;
 pub mod commitment;
 pub mod device;
 pub mod doctor;
@@ -204,8 +205,10 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::Found(hits) => search::found(hits, page),
         Answer::Brief(brief) => prep::brief(brief, page),
         Answer::Exported(exported) => review::exported(exported, page),
+        Answer::Imported(all) => review::imported(all, page),
         Answer::Reminding(settings) => review::reminding(settings, page),
         Answer::Reminders(reminders) => review::reminders(reminders, page),
+        Answer::Closing(closing) => close::closing(closing, page),
         Answer::Reviewed(reviewed) => review::reviewed(reviewed, page),
         Answer::Glances(all) => prep::glances(all, page),
         Answer::Agreement(it) => agreement::shown(it, page),

@@ -26,6 +26,7 @@ mod rule;
 pub mod session;
 pub mod typing;
 pub mod win;
+pub mod written;
 
 use std::collections::BTreeMap;
 

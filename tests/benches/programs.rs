@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout)]
 
 mod live;
+mod practice;
 mod relay;
 mod restore;
 
@@ -40,6 +41,9 @@ fn main() -> ExitCode {
     }
     if wants("programs") {
         programs(&mut report);
+    }
+    if wants("practice") {
+        practice::run(&mut report);
     }
     if wants("trace") {
         trace(&mut report);
@@ -97,11 +101,16 @@ fn programs(report: &mut Report) {
 
 /// The profiles of some years, made in memory if there is none yet.
 fn made(data: &Path, years: usize) -> PathBuf {
+    made_by(&format!("an alliance of {years} years"), || believable::home(data, years))
+}
+
+/// A profile, and how long it took to make it if there was none yet.
+fn made_by(what: &str, make: impl FnOnce() -> PathBuf) -> PathBuf {
     in_memory();
     let start = Instant::now();
-    let home = believable::home(data, years);
+    let home = make();
     if start.elapsed() > Duration::from_secs(1) {
-        println!("made an alliance of {years} years in {:.0} s", start.elapsed().as_secs_f64());
+        println!("made {what} in {:.0} s", start.elapsed().as_secs_f64());
     }
     home
 }

@@ -41,6 +41,7 @@ fn an_offer_is_accepted_dated_asked_about_and_kept_by_its_owner_alone() {
     ben.json(&["commitment", "ask", &id, "Is", "it", "still", "yours?"]);
     assert_eq!(anna.refused(&["commitment", "ask", &id]).exit, 6);
     town.meet();
+    assert_eq!(anna.at(1_799_800_000).json(&["today"])["asked"].as_array().map(Vec::len), Some(1), "a program looks");
     let today = anna.at(1_800_000_000).json(&["today"]);
     assert_eq!(today["asked"][0]["asked"]["words"], "Is it still yours?");
     let page = anna.at(1_800_000_000).ok(&["today"]);

@@ -1,6 +1,6 @@
 //! Sessions, reflections, questions, insights, beliefs, wins, comments and the agreement, at two computers.
 
-use alliance_tests::town::Town;
+use alliance_tests::{program::Person, town::Town};
 use serde_json::{Value, json};
 
 use super::things::short;
@@ -54,6 +54,21 @@ fn a_session_is_planned_prepared_typed_by_both_and_finished() {
     assert_eq!(anna.json(&["session"]), json!([]));
     let all = ben.json(&["all"]);
     assert!(all[0]["last_session"].as_str().is_some_and(|it| it.starts_with("2030-11-22T16:00")), "{all}");
+    for (day, words) in [("2030-12-20", "Second"), ("2030-12-06", "First"), ("2030-12-01", "Away")] {
+        ben.json(&["session", "plan", day, "10:00", "--title", words]);
+    }
+    ben.json(&["archive", "Away"]);
+    ben.json(&["session", "finish", "First"]);
+    anna.json(&["commitment", "offer", "Wait longer"]);
+    ben.json(&["commitment", "add", "Read on"]);
+    town.meet();
+    let glance = |person: &Person| person.json(&["all"])[0].clone();
+    let (his, hers) = (glance(ben), glance(anna));
+    for (field, day) in [("next_session", "2030-12-20T10:00"), ("last_session", "2030-12-06T10:00")] {
+        assert!(his[field].as_str().is_some_and(|it| it.starts_with(day)), "{field}: {his}");
+        assert_eq!(his[field], hers[field]);
+    }
+    assert_eq!((&his["offers"], &his["commitments"], &hers["offers"]), (&json!(1), &json!(1), &json!(0)), "{his}");
     town.assert_equal();
 }
 
@@ -176,4 +191,59 @@ fn an_agreement_is_in_force_once_both_acknowledged_the_same_text() {
     assert_eq!(ben.json(&["agreement"])["sections"].as_array().map(Vec::len), Some(7));
     town.meet();
     town.assert_equal();
+}
+
+#[test]
+fn two_people_part_with_a_letter_and_both_keep_everything() {
+    let town = Town::together();
+    let (ben, anna) = (&town.ben, &town.anna);
+    let goal = short(&anna.json(&["goal", "add", "Move by summer"]));
+    let runs = short(&anna.json(&["commitment", "add", "Call Carl"]));
+    anna.json(&["note", "add", "Mine", "-m", "Only mine.", "--private"]);
+    town.meet();
+    let asked = anna.json(&["close"])["questions"].clone();
+    let ids: Vec<_> = asked.as_array().expect("a list").iter().map(|it| it["id"].as_str().unwrap_or("")).collect();
+    assert_eq!(ids, [runs.as_str(), goal.as_str(), "take", "letter"]);
+    let file = anna.beside("answers.txt");
+    std::fs::write(&file, format!("{runs}: let go, it was not mine\n{goal}: reached\ntake: I can wait.\n"))
+        .expect("a file");
+    let file = file.to_str().expect("text");
+    assert_eq!(anna.json(&["close", "--answers", file])["did"].as_array().map(Vec::len), Some(3));
+    assert_eq!(anna.json(&["close", "--answers", file])["did"], json!([]), "nothing twice");
+    assert_eq!(anna.json(&["goal", "show", &goal])["status"], "reached");
+    assert_eq!(anna.json(&["commitment", "show", &runs])["learning"], "it was not mine");
+    town.meet();
+    let closing = ben.json(&["close"]);
+    assert_eq!((&closing["letters"], &closing["over"]), (&json!([]), &json!(false)));
+    assert!(!ben.ok(&["reflect"]).contains("take with me"), "that is hers");
+    let letter = ben.ok(&["close", "--letter", "You dared.\nThank you for your trust."]);
+    assert!(letter.contains("A letter at the close"), "{letter}");
+    town.meet();
+    let seen = anna.json(&["today"])["letter"].clone();
+    let id = seen["short"].as_str().expect("a letter");
+    assert!(anna.ok(&["reflect", "show", id]).contains("Thank you for your trust."));
+    assert_eq!(anna.refused(&["reflect", "edit", id, "-m", "x"]).exit, 6, "nobody writes at his letter");
+    // Her letter is written without a network, and then she leaves.
+    anna.json(&["close", "--letter", "You waited for me."]);
+    assert_eq!(anna.json(&["today"])["letter"], Value::Null);
+    let left = anna.json(&["leave", "--yes"]);
+    assert_eq!(left["done"], true, "{left}");
+    town.sync(&[ben]);
+    assert_eq!(ben.json(&["close"])["letters"].as_array().map(Vec::len), Some(2), "it came before she left");
+    ben.json(&["leave", "--yes"]);
+    for person in [ben, anna] {
+        let closing = person.json(&["close"]);
+        assert_eq!((&closing["over"], closing["letters"].as_array().map(Vec::len)), (&json!(true), Some(2)));
+        for refused in [&["note", "add", "Again"][..], &["goal", "rate", &goal, "+1"], &["close", "--letter", "More"]] {
+            assert_ne!(person.run(refused).code, Some(0), "{refused:?}");
+        }
+        assert_eq!(person.refused(&["note", "add", "Again"]).code, "ended");
+        let found = person.ok(&["search", "trust"]);
+        assert!(found.contains("A letter at the close"), "{found}");
+        assert!(person.ok(&["goal", "list", "--all"]).contains("Move by summer"));
+        let folder = person.beside("kept");
+        person.json(&["export", folder.to_str().expect("text")]);
+    }
+    assert!(anna.ok(&["note", "list"]).contains("Mine") && !ben.ok(&["note", "list"]).contains("Mine"));
+    anna.json(&["note", "add", "For myself", "--private"]);
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use alliance_tests::{program::Person, town::Town};
+use alliance_tests::{program::Person, town::Town, watcher::Watcher};
 use serde_json::json;
 
 use super::things::{alone, short};
@@ -61,6 +61,39 @@ fn reminders_come_once_a_day_not_at_night_and_no_more_than_one_wants() {
     assert_eq!(ben.at(NOON + DAY).json(&["remind", "--due"]).as_array().map(Vec::len), Some(2));
     assert_eq!(ben.json(&["remind", "off"])["on"], false);
     assert_eq!(ben.at(NOON + 2 * DAY).json(&["remind", "--due"]), json!([]));
+}
+
+#[test]
+fn who_leaves_sync_open_is_reminded_of_what_they_wanted_and_of_no_more() {
+    let town = Town::together();
+    let anna = town.anna.at(NOON);
+    anna.json(&["commitment", "add", "Call Carl", "--due", "today"]);
+    anna.json(&["commitment", "add", "Read on", "--due", "tomorrow"]);
+    let night = anna.at(NOON + 11 * 3_600);
+    for (asleep, said) in [(&anna, ""), (&night, "set")] {
+        if said == "set" {
+            anna.json(&["remind", "set", "--quiet", "22-7", "--most", "1"]);
+        }
+        let watching = Watcher::start(asleep, "asleep");
+        watching.says("Connected", 1);
+        assert!(!watching.said().contains("reminded"), "{}", watching.said());
+        assert_eq!(watching.stop(), Some(0));
+    }
+    let watching = Watcher::start(&anna, "anna");
+    watching.says("“Call Carl”", 1);
+    assert!(!watching.said().contains("Read on"), "{}", watching.said());
+    assert_eq!(watching.stop(), Some(0));
+    assert_eq!(anna.json(&["remind", "--due"]), json!([]), "it was said");
+}
+
+#[test]
+fn search_finds_words_and_not_how_things_stand() {
+    let ben = alone();
+    ben.json(&["goal", "add", "Run"]);
+    ben.json(&["note", "add", "An active week"]);
+    ben.json(&["feedback", "give", "keep", "Your silences"]);
+    let found = |words: &str| ben.json(&["search", words]).as_array().map(Vec::len);
+    assert_eq!((found("active"), found("keep"), found("silences")), (Some(1), Some(0), Some(1)));
 }
 
 fn files(folder: &Path) -> BTreeMap<String, String> {
@@ -124,7 +157,18 @@ fn nothing_says_when_or_how_often_the_other_person_was_there() {
     ben.json(&["commitment", "ask", &id]);
     town.meet();
     let pages = |person: &Person| -> Vec<String> {
-        let all = [&["today"][..], &["all"], &["commitment", "show", &id], &["member"], &["history", &id], &["prep"]];
+        let all = [
+            &["today"][..],
+            &["all"],
+            &["commitment", "show", &id],
+            &["member"],
+            &["history", &id],
+            &["prep"],
+            &["close"],
+            &["agreement"],
+            &["session"],
+            &["review"],
+        ];
         all.iter().map(|page| person.ok(page)).collect()
     };
     let quiet = pages(ben);

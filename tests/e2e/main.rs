@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a test prints its seed")]
 
 mod answers;
+mod apart;
 mod backup;
 mod coaching;
 mod computers;
@@ -18,6 +19,7 @@ mod forged;
 mod growing;
 mod healing;
 mod hostile;
+mod imports;
 mod invitations;
 mod journeys;
 mod late;

@@ -79,7 +79,7 @@ pub fn home(data: &Path, years: usize) -> PathBuf {
 /// If any of it fails.
 pub fn live(world: &mut World, weeks: usize) -> SpaceId {
     let space = world.ben_and_anna();
-    let mut life = Life { space, rng: ChaCha20Rng::seed_from_u64(7), goals: Vec::new(), made: 0 };
+    let mut life = Life { space, words: Words::new(7), goals: Vec::new(), made: 0 };
     for week in 0..weeks {
         world.now = START + WEEK * i64::try_from(week).expect("few weeks");
         life.session(world, week);
@@ -97,7 +97,7 @@ pub fn live(world: &mut World, weeks: usize) -> SpaceId {
 /// Two people, week by week.
 struct Life {
     space: SpaceId,
-    rng: ChaCha20Rng,
+    words: Words,
     /// Goals under way, oldest first, and who may say how they stand.
     goals: Vec<(ItemRef, usize)>,
     /// Small items so far.
@@ -155,8 +155,27 @@ impl Life {
         }
     }
 
-    /// At least so many bytes of words, some more common than others as in real ones, in sentences.
     fn words(&mut self, bytes: usize) -> String {
+        self.words.words(bytes)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        self.words.below(bound)
+    }
+}
+
+/// Words as people might write them, from one seed.
+pub struct Words(ChaCha20Rng);
+
+impl Words {
+    /// Other words for every seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(ChaCha20Rng::seed_from_u64(seed))
+    }
+
+    /// At least so many bytes of words, some more common than others as in real ones, in sentences.
+    pub fn words(&mut self, bytes: usize) -> String {
         let mut text = String::new();
         while text.len() < bytes {
             let (a, b) = (self.below(WORDS.len()), self.below(WORDS.len()));
@@ -166,8 +185,12 @@ impl Life {
         text
     }
 
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.rng.next_u32()).expect("32 bits") % bound
+    /// A number below a bound.
+    ///
+    /// # Panics
+    /// If the bound is 0.
+    pub fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.0.next_u32()).expect("32 bits") % bound
     }
 }
 

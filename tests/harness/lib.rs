@@ -11,6 +11,7 @@ pub mod intents;
 pub mod load;
 pub mod meddler;
 pub mod networks;
+pub mod practice;
 pub mod program;
 pub mod proxy;
 pub mod screen;

@@ -62,6 +62,7 @@ const EXAMPLES: &[&str] = &[
     "goal reach g3k",
     "goal release g3k",
     "goal show g3k",
+    "import ~/alliance-export",
     "init --name Ben --role coach --alliance 'Ben & Anna'",
     "insight add I decide faster when I walk",
     "insight again i3k",

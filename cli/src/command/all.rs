@@ -1,12 +1,9 @@
 //! `alliance all`: every alliance at a glance.
 
-use alliance_core::{
-    app::{AllianceInfo, Owner},
-    domain::{commitment, session},
-};
+use alliance_core::app::{self, AllianceInfo};
 use serde::Serialize;
 
-use super::{Answer, Context, alliance::State, prep};
+use super::{Answer, Context, alliance::State};
 use crate::error::CliError;
 
 /// An alliance at a glance.
@@ -33,26 +30,11 @@ pub struct Glance {
 /// Shows every alliance.
 pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let mut profile = context.profile()?;
-    let mut all = Vec::new();
-    for AllianceInfo { space, title, other, state, .. } in profile.alliances()? {
-        let sessions = prep::in_order(profile.list(space, session::KIND.name, true)?);
-        let of = |status: &'static str| sessions.iter().filter(move |it| it.status.as_deref() == Some(status));
-        let when = |it: &alliance_core::app::Summary| it.fields.get(session::WHEN).cloned();
-        let mine = profile.list(space, commitment::KIND.name, false)?;
-        // What is private is in no alliance.
-        let mine = mine.into_iter().filter(|it| it.owner == Owner::Mine && !it.private);
-        let (offers, commitments): (Vec<_>, Vec<_>) =
-            mine.partition(|it| it.status.as_deref() == Some(commitment::OFFERED));
-        all.push(Glance {
-            id: space.to_string(),
-            title,
-            other,
-            state: state.into(),
-            next_session: of(session::PLANNED).find_map(when),
-            last_session: of(session::FINISHED).filter_map(when).next_back(),
-            offers: offers.len(),
-            commitments: commitments.len(),
-        });
-    }
-    Ok(Answer::Glances(all))
+    let all = profile.glances()?.into_iter().map(|it| {
+        let app::Glance { alliance, next_session, last_session, offers, commitments } = it;
+        let AllianceInfo { space, title, other, state, .. } = alliance;
+        let (id, state) = (space.to_string(), state.into());
+        Glance { id, title, other, state, next_session, last_session, offers, commitments }
+    });
+    Ok(Answer::Glances(all.collect()))
 }

@@ -11,6 +11,9 @@ use crate::{
 /// What a list of everything that is archived is called.
 pub const ARCHIVED: &str = "archived";
 
+/// What was done to what is archived.
+pub const PUT_AWAY: &str = "Archived";
+
 /// Arguments of `archive`; without an id it lists what is archived.
 #[derive(Args, Debug)]
 pub struct Archive {
@@ -55,5 +58,5 @@ fn turn(context: &Context<'_>, id: &str, archive: bool) -> Result<Done, CliError
     let mut profile = context.profile()?;
     let (_, item) = item::find(context, &mut profile, None, id)?;
     let done = profile.archive(&item, archive, &mut context.outside().world())?;
-    Ok(Done::new(if archive { "Archived" } else { "Brought back" }, done))
+    Ok(Done::new(if archive { PUT_AWAY } else { "Brought back" }, done))
 }

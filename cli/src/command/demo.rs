@@ -30,7 +30,7 @@ pub struct Step {
     pub id: usize,
     /// Who did it; none for what the story tells.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub who: Option<&'static str>,
+    pub who: Option<String>,
     /// What was typed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use alliance_core::{
-    app::{AllianceInfo, Profile, Summary},
+    app::{self, AllianceInfo, Profile, Summary},
     domain::{self, agreement, alliance},
 };
 use alliance_replica::id::SpaceId;
@@ -24,7 +24,11 @@ use super::{
 use crate::{error::CliError, render, when};
 
 /// The file that says which files belong to an export.
-const MANIFEST: &str = "export.json";
+pub(super) const MANIFEST: &str = "export.json";
+/// The file of an alliance, or of what is private, that `alliance import` reads.
+pub(super) const WRITTEN: &str = "written.json";
+/// What is private.
+const PRIVATE: &str = "private";
 /// Letters of a title in the name of a file.
 const SLUG: usize = 40;
 
@@ -49,9 +53,17 @@ pub struct Exported {
 
 /// Which files belong to an export.
 #[derive(Serialize, Deserialize, Default)]
-struct Manifest {
-    v: u32,
-    files: BTreeSet<String>,
+pub(super) struct Manifest {
+    pub(super) v: u32,
+    pub(super) files: BTreeSet<String>,
+}
+
+/// Everything that was written, for a program.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Written {
+    pub(super) v: u32,
+    #[serde(flatten)]
+    pub(super) whole: app::Whole,
 }
 
 /// An alliance, or what is private, as a whole.
@@ -96,12 +108,14 @@ impl Export {
             let name = format!("{}-{}", slug(title), &space.to_string()[..8]);
             let all_of = Whole { v: 1, title, you: &you, other: other.as_deref(), agreement, items: &all };
             folder.all(&name, &all_of)?;
+            folder.written(&name, profile.whole(*space, false)?)?;
             items += all.len();
         }
         if let Some(info) = alliances.first() {
             let all = whole(&mut profile, info.space, true)?;
             let (title, agreement) = ("Private", Vec::new());
-            folder.all("private", &Whole { v: 1, title, you: &you, other: None, agreement, items: &all })?;
+            folder.all(PRIVATE, &Whole { v: 1, title, you: &you, other: None, agreement, items: &all })?;
+            folder.written(PRIVATE, profile.whole(info.space, true)?)?;
             items += all.len();
         }
         for gone in before.files.difference(&folder.written) {
@@ -109,8 +123,7 @@ impl Export {
             let _ = fs::remove_file(folder.path.join(gone));
         }
         let manifest = Manifest { v: 1, files: folder.written.clone() };
-        let text = serde_json::to_string_pretty(&manifest).map_err(|error| CliError::Output(error.into()))?;
-        folder.write(MANIFEST, &(text + "\n"))?;
+        folder.json(MANIFEST, &manifest)?;
         let files = folder.written.len();
         Ok(Answer::Exported(Exported { folder: folder.path.display().to_string(), items, files }))
     }
@@ -148,8 +161,7 @@ fn whole(profile: &mut Profile, space: SpaceId, private: bool) -> Result<Vec<Ite
 
 impl Folder {
     fn all(&mut self, name: &str, whole: &Whole<'_>) -> Result<(), CliError> {
-        let json = serde_json::to_string_pretty(whole).map_err(|error| CliError::Output(error.into()))?;
-        self.write(&format!("{name}/all.json"), &(json + "\n"))?;
+        self.json(&format!("{name}/all.json"), whole)?;
         for agreed in &whole.agreement {
             let text = format!("# How we work together, since {}\n\n{}", agreed.since, agreed.text);
             self.write(&format!("{name}/agreement-{}.md", agreed.since), &text)?;
@@ -160,6 +172,15 @@ impl Folder {
             self.write(&file, &markdown(item, whole))?;
         }
         Ok(())
+    }
+
+    fn written(&mut self, name: &str, whole: app::Whole) -> Result<(), CliError> {
+        self.json(&format!("{name}/{WRITTEN}"), &Written { v: 1, whole })
+    }
+
+    fn json(&mut self, name: &str, value: &impl Serialize) -> Result<(), CliError> {
+        let json = serde_json::to_string_pretty(value).map_err(|error| CliError::Output(error.into()))?;
+        self.write(name, &(json + "\n"))
     }
 
     /// Writes a file, if it does not say so already.

@@ -1,10 +1,10 @@
 //! `alliance leave`: this person's part in an alliance ends; both keep what they have.
 
-use alliance_core::app::AllianceState;
+use alliance_core::app::{AllianceState, Owner};
 use clap::Args;
 use serde::Serialize;
 
-use super::{Answer, Context, sync};
+use super::{Answer, Context, close, sync};
 use crate::error::CliError;
 
 /// Arguments of `leave`.
@@ -44,6 +44,13 @@ impl Leave {
             other.as_deref().map(|other| format!(", and so does {other}")).unwrap_or_default()
         );
         if !self.yes {
+            let is_written = close::letters(&mut profile, space)?.iter().any(|it| it.owner == Owner::Mine);
+            let about = match is_written || empty {
+                true => about,
+                false => {
+                    format!("{about}`alliance close` is for saying goodbye before: a last look back, and a letter.\n")
+                }
+            };
             context.confirm(&about, &format!("Leave “{title}”?"), &format!("leaving “{title}”"))?;
         }
         profile.leave(space)?;

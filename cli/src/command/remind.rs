@@ -1,12 +1,12 @@
 //! `alliance remind`: reminders that one sets for oneself, on this computer alone.
 //!
-//! Nothing reminds by itself: `alliance remind --due` says what is due now, for a timer of the system to run. It keeps
+//! `alliance remind --due` says what is due now, for a timer of the system to run, and `sync --watch` does while it is open. It keeps
 //! quiet in the hours that one wants quiet, says each thing once a day, and no more a day than one wants.
 
 use std::{collections::BTreeSet, str::FromStr};
 
 use alliance_core::{
-    app::{Owner, Profile, Summary},
+    app::{Looks, Owner, Profile, Summary},
     domain::{commitment, insight, session},
 };
 use clap::{Args, Subcommand};
@@ -121,6 +121,24 @@ impl Remind {
             most: set.as_ref().map(|it| it.most),
             before: set.as_ref().map(|it| it.before),
         }))
+    }
+}
+
+/// Reminders for whoever leaves `sync --watch` open: it is looked for them once a minute.
+#[derive(Default)]
+pub struct Bell(Option<i64>);
+
+impl Bell {
+    /// Says what is due now, if somebody reads it.
+    pub fn ring(&mut self, context: &Context<'_>, profile: &mut Profile) -> Result<(), CliError> {
+        let minute = context.env.now() / 60;
+        if context.looks() == Looks::Program || self.0.replace(minute) == Some(minute) {
+            return Ok(());
+        }
+        for Reminder { item: Named { short, title, .. }, when } in due(context, profile)? {
+            context.ui.talk(&format!("You wanted to be reminded: {short} “{title}”, {when}."));
+        }
+        Ok(())
     }
 }
 

@@ -23,7 +23,10 @@ use crate::{error::CliError, when};
 /// Days after which a review that was begun is begun anew.
 const FRESH: i64 = 6;
 /// What says that nothing is to be done.
-const SKIP: [&str; 3] = ["", "-", "skip"];
+pub(super) const SKIP: [&str; 3] = ["", "-", "skip"];
+
+/// How a commitment can end, or not.
+pub(super) const ENDS: [&str; 4] = ["kept", "partly", "let go", "goes on"];
 
 /// The question about what comes next.
 const NEXT: &str = "next";
@@ -79,20 +82,40 @@ impl Review {
             }
         } else if context.ui.is_interactive() {
             let all = sitting.questions.clone();
-            for Question { id, question, answers, .. } in all.iter().filter(|it| !it.done) {
-                let may = if answers.is_empty() { String::new() } else { format!(" ({})", answers.join(", ")) };
-                let Some(answer) = context.ui.ask_line(&format!("{question}{may}\n> ")).filter(|it| it.ends_with('\n'))
-                else {
-                    break;
-                };
-                match sitting.answer(context, &mut profile, id, answer.trim()) {
-                    Ok(done) => did.extend(done),
-                    Err(error) => context.ui.talk(&format!("That was not taken: {error}.")),
+            if all.iter().any(|it| !it.done) {
+                context.ui.talk(
+                    "Return passes over a question, Ctrl-D stops; what you answer is done at once. What you reflect on is yours alone.",
+                );
+            }
+            'asking: for it in all.iter().filter(|it| !it.done) {
+                loop {
+                    let Some(answer) = ask(context, it) else { break 'asking };
+                    match sitting.answer(context, &mut profile, &it.id, &answer) {
+                        Ok(done) => break did.extend(done),
+                        Err(error) => not_taken(context, it, &error),
+                    }
                 }
             }
         }
         Ok(Answer::Reviewed(Reviewed { questions: sitting.questions, did }))
     }
+}
+
+/// What the person says to a question; none if they want to stop.
+pub(super) fn ask(context: &Context<'_>, asked: &Question) -> Option<String> {
+    let Question { question, answers, .. } = asked;
+    let may = if answers.is_empty() { String::new() } else { format!(" ({})", answers.join(", ")) };
+    let answer = context.ui.ask_line(&format!("{question}{may}\n> ")).filter(|it| it.ends_with('\n'))?;
+    Some(answer.trim().to_owned())
+}
+
+/// Says why an answer was not taken.
+pub(super) fn not_taken(context: &Context<'_>, asked: &Question, error: &CliError) {
+    let why = match asked.answers.is_empty() {
+        true => error.to_string(),
+        false => format!("say {}; after a comma, what you take from it", asked.answers.join(", ")),
+    };
+    context.ui.talk(&format!("That was not taken: {why}."));
 }
 
 /// A review that is going on.
@@ -115,8 +138,7 @@ impl Sitting {
         for it in profile.list(space, commitment::KIND.name, false)?.iter().filter(|it| is_due(it)) {
             let due = it.fields.get(commitment::DUE).map(|due| format!(", by {}", when::said(commitment::DUE, due)));
             let question = format!("“{}”{}: how did it go?", it.title, due.unwrap_or_default());
-            let answers = vec!["kept", "partly", "let go", "goes on"];
-            questions.push(Question { id: it.short.clone(), question, answers, done: false });
+            questions.push(Question { id: it.short.clone(), question, answers: ENDS.to_vec(), done: false });
         }
         let week = usize::try_from(today.iso_week_date().week()).unwrap_or_default();
         let open = |id: &str, question: &str| Question {
@@ -188,7 +210,7 @@ impl Sitting {
 }
 
 /// Says how a commitment ended, or that it goes on; after a comma or colon, what one takes from it.
-fn end(
+pub(super) fn end(
     context: &Context<'_>,
     profile: &mut Profile,
     space: SpaceId,
@@ -219,6 +241,6 @@ fn key(space: &SpaceId) -> String {
 }
 
 /// True for a commitment of one's own that goes on.
-fn is_due(item: &Summary) -> bool {
+pub(super) fn is_due(item: &Summary) -> bool {
     item.owner == Owner::Mine && item.status.as_deref() != Some(commitment::OFFERED)
 }

@@ -43,6 +43,9 @@ pub struct Today {
     pub notes: Vec<Row>,
     /// How many notes there are besides.
     pub more_notes: usize,
+    /// A letter at the close that the other person wrote, while one has not written one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub letter: Option<Named>,
     /// Fields in which one may choose between values.
     pub conflicts: Vec<Choice>,
     /// True while nobody else is known to be able to bring one back, by words or on another computer.
@@ -71,7 +74,7 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let mut profile = context.profile()?;
     let space = context.space(&mut profile)?;
     let day = context.env.today()?;
-    let asked = profile.asked(space, &day.to_string())?;
+    let asked = profile.asked(space, &day.to_string(), context.looks())?;
     let app::Today {
         alliance,
         goals,
@@ -82,6 +85,7 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
         feedback,
         notes,
         all_notes,
+        letter,
         choices,
     } = profile.today(space)?;
     let is_insight = |it: &app::Summary| it.kind == insight::KIND.name;
@@ -108,6 +112,7 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
         feedback,
         notes,
         more_notes,
+        letter: letter.map(Named::from),
         conflicts,
         unrecoverable: profile.needs_second_holder()?,
         held,

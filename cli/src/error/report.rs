@@ -165,7 +165,7 @@ impl CliError {
             }
             Self::OwnInvitation(why) => own_invitation(*why),
             Self::NoQuestion { .. } => {
-                ("not_found", Exit::NotFound, Some("`alliance review --json` shows what it asks".to_owned()))
+                ("not_found", Exit::NotFound, Some("say the same without --answers, with --json, to see what is asked".to_owned()))
             }
             Self::NoComputer { .. } => {
                 ("not_found", Exit::NotFound, Some("`alliance device list` shows their ids and names".to_owned()))
@@ -310,6 +310,7 @@ impl CliError {
             ),
             Self::Runtime(_) => ("network", Exit::Failed, None),
             Self::Demo(error) => error.advice(),
+            Self::Import(error) => error.advice(),
             Self::Bug => ("bug", Exit::Bug, Some("all that was saved is safe; please report what you did".to_owned())),
         };
         Report { code, message: message(self), hint, exit }

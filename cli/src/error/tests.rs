@@ -11,7 +11,11 @@ use alliance_replica::{
 };
 
 use super::*;
-use crate::{command::demo::DemoError, net::tls::Untrusted, render};
+use crate::{
+    command::{demo::DemoError, import::ImportError},
+    net::tls::Untrusted,
+    render,
+};
 
 fn denied() -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, "permission denied")
@@ -272,6 +276,12 @@ fn every_own_error() -> Vec<CliError> {
         DemoError::Folder(denied()).into(),
         DemoError::Command { command: "alliance sync".to_owned() }.into(),
         DemoError::Otherwise { what: "both see both titles" }.into(),
+        ImportError::NotAnExport { path: path() }.into(),
+        ImportError::Damaged { path: path(), source: denied() }.into(),
+        ImportError::Impossible { path: path(), source: Box::new(RuleError::Empty { field: "title" }.into()) }.into(),
+        ImportError::Newer { path: path() }.into(),
+        ImportError::There { title: "Ben & Anna".to_owned(), path: path() }.into(),
+        ImportError::NotOne { path: path(), count: 3 }.into(),
         CliError::Bug,
     ]
 }

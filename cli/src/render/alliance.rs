@@ -100,7 +100,7 @@ pub fn heading(row: &Row, page: &mut Page) {
 /// An alliance that was left.
 pub fn left(left: &Left, page: &mut Page) {
     let Left { title, other, done, empty, .. } = left;
-    page.talk(&format!("You have left “{title}”. All of it stays on your computers, as long as you like."));
+    page.talk(&format!("You have left “{title}”. All of it stays on your computers, to read as long as you like; `alliance export <folder>` makes files of it."));
     let other = other.as_deref().unwrap_or("The other person");
     match done {
         true if *empty => {

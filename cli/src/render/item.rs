@@ -6,7 +6,7 @@ use super::{Cell, FAINT, ID, LOOK, Page, STRONG, cell, commitment, count, in_all
 use crate::{
     command::{
         alliance::State,
-        archive::ARCHIVED,
+        archive::{ARCHIVED, PUT_AWAY},
         commitment::OFFERED,
         conflict::{self, Choice, Value},
         feedback::ASKED,
@@ -26,6 +26,10 @@ pub fn done(done: &Done, page: &mut Page) {
     let said = done.said.as_ref().map(|said| format!(", {said}")).unwrap_or_default();
     let one = spoken::one(kind);
     page.talk(&match &done.audience {
+        Some(audience) if *verb == PUT_AWAY => {
+            let whose = whose(verb, kind, done.owner, audience);
+            format!("{verb}: {whose}. Lists leave it out, for {}.", people(audience))
+        }
         None => format!("{verb}{said}: {one} that only you have."),
         Some(audience) if done.stays => format!("{verb}{said}: {}.", seen_by(verb, kind, done.owner, audience)),
         Some(audience) => {
@@ -54,8 +58,7 @@ pub fn done(done: &Done, page: &mut Page) {
 fn seen_by(verb: &str, kind: &str, owner: &str, audience: &Audience) -> String {
     let Audience { other, .. } = audience;
     let whose = match owner {
-        "you" if verb == ASKED => format!("your request for {kind}"),
-        "you" => format!("your {kind}"),
+        "you" => whose(verb, kind, owner, audience),
         "them" if verb == OFFERED => {
             return format!(
                 "{} for {}, seen by {}",
@@ -64,11 +67,21 @@ fn seen_by(verb: &str, kind: &str, owner: &str, audience: &Audience) -> String {
                 people(audience)
             );
         }
-        "them" => format!("the {kind} of {}", other.as_deref().unwrap_or("the other person")),
+        "them" => whose(verb, kind, owner, audience),
         _ if kind == alliance::KIND.name => return format!("what the alliance itself is, for {}", people(audience)),
         _ => return format!("{} for {}", spoken::one(kind), people(audience)),
     };
     format!("{whose}, seen by {}", people(audience))
+}
+
+/// Whose something is.
+fn whose(verb: &str, kind: &str, owner: &str, audience: &Audience) -> String {
+    match owner {
+        "you" if verb == ASKED => format!("your request for {kind}"),
+        "you" => format!("your {kind}"),
+        "them" => format!("the {kind} of {}", audience.other.as_deref().unwrap_or("the other person")),
+        _ => spoken::one(kind),
+    }
 }
 
 /// For whom something in an alliance is, and what the alliance is called.

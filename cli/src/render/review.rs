@@ -1,8 +1,9 @@
 //! The weekly review, reminders, and an export.
 
-use super::{FAINT, ID, Page, STRONG, cell, styled};
+use super::{FAINT, ID, Page, STRONG, cell, count, styled};
 use crate::command::{
     export::Exported,
+    import::Brought,
     remind::{Reminder, Settings},
     review::{Question, Reviewed},
 };
@@ -30,8 +31,27 @@ pub fn reviewed(reviewed: &Reviewed, page: &mut Page) {
 /// What was exported.
 pub fn exported(exported: &Exported, page: &mut Page) {
     let Exported { folder, items, files } = exported;
-    page.line([cell(folder), styled(format!("{items} items in {files} files"), FAINT)]);
+    let said = format!("{} in {}", count(*items as u64, "item", "items"), count(*files as u64, "file", "files"));
+    page.line([cell(folder), styled(said, FAINT)]);
     page.talk("Whoever can read this folder can read everything, what is private as well. Keep it where only you do.");
+}
+
+/// What was imported.
+pub fn imported(all: &[Brought], page: &mut Page) {
+    let row = |it: &Brought| {
+        let items = Some(count(it.items as u64, "item", "items"));
+        let quoted = (it.quoted > 0).then(|| count(it.quoted as u64, "quotation", "quotations"));
+        let there = (it.there > 0).then(|| format!("{} here already", it.there));
+        let how_many = [items, quoted, there].into_iter().flatten().collect::<Vec<_>>().join(", ");
+        vec![styled(it.title.as_deref().unwrap_or("Private"), STRONG), styled(how_many, FAINT)]
+    };
+    page.table(all.iter().map(row).collect());
+    for it in all {
+        let Some(title) = &it.title else { continue };
+        let quoted = it.other.as_ref().filter(|_| it.quoted > 0);
+        let quoted = quoted.map(|other| format!(" What {other} wrote is quoted there.")).unwrap_or_default();
+        page.talk(&format!("Nobody but you is in this “{title}”.{quoted} `alliance use {title:?}` chooses it."));
+    }
 }
 
 /// How reminders are set.
@@ -46,7 +66,7 @@ pub fn reminding(settings: &Settings, page: &mut Page) {
         vec![styled("at most a day", FAINT), cell(most.to_string())],
         vec![styled("days before", FAINT), cell(before.to_string())],
     ]);
-    page.talk("Let a timer of your system run `alliance remind --due` every hour. `alliance remind off` ends it.");
+    page.talk("`alliance sync --watch` says what is due while it is open; a timer of your system may run `alliance remind --due` every hour. `alliance remind off` ends it.");
 }
 
 /// What one wanted to be reminded of.

@@ -26,6 +26,7 @@ pub fn today(today: &Today, page: &mut Page) {
         feedback,
         notes,
         more_notes,
+        letter,
         conflicts,
         unrecoverable,
         held,
@@ -33,6 +34,11 @@ pub fn today(today: &Today, page: &mut Page) {
     } = today;
     let row = Row { id: id.clone(), title: title.clone(), other: other.clone(), state: *state, current: true };
     alliance::heading(&row, page);
+    if let Some(letter) = letter {
+        page.gap();
+        page.line([styled(&letter.short, ID), cell(&letter.title)]);
+        page.talk(&format!("`alliance reflect show {}` reads it; `alliance close` is for yours.", letter.short));
+    }
     if !asked.is_empty() {
         page.gap();
         page.line([styled("Asked of you", STRONG)]);

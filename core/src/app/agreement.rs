@@ -81,6 +81,7 @@ impl Profile {
     }
 }
 
-fn target(tx: &Tx<'_>, space: &SpaceId) -> Result<Target, AppError> {
+/// The agreement of an alliance, whether it is there yet or not.
+pub(super) fn target(tx: &Tx<'_>, space: &SpaceId) -> Result<Target, AppError> {
     Target::of_space(tx, space, agreement::preimage(profile::genesis(tx, space)?.founder.device))
 }

@@ -422,7 +422,8 @@ pub(super) fn read_preimage(tx: &Tx<'_>, space: &SpaceId, item: &ItemId) -> Resu
     bytes.and_then(|bytes| Preimage::decode(&bytes).ok()).ok_or_else(|| StoreError::Damaged { what: "an item" }.into())
 }
 
-fn personal_row(tx: &Tx<'_>) -> Result<SpaceRow, AppError> {
+/// One's own space.
+pub(super) fn personal_row(tx: &Tx<'_>) -> Result<SpaceRow, AppError> {
     let personal = tx.spaces()?.into_iter().find(|row| row.kind == SpaceKind::Personal);
     personal.ok_or_else(|| StoreError::Damaged { what: "the personal space" }.into())
 }

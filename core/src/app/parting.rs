@@ -32,10 +32,12 @@ impl Profile {
 
 /// True if the personal space says that this person left an alliance.
 pub(super) fn has_left(tx: &Tx<'_>, space: &SpaceId) -> Result<bool, AppError> {
-    match personal(tx)? {
-        Some(personal) => Ok(left(tx, &personal.space)?.contains(space)),
-        None => Ok(false),
-    }
+    Ok(all_left(tx)?.contains(space))
+}
+
+/// The alliances that this person left, as the personal space says.
+pub(super) fn all_left(tx: &Tx<'_>) -> Result<BTreeSet<SpaceId>, AppError> {
+    personal(tx)?.map_or_else(|| Ok(BTreeSet::new()), |personal| left(tx, &personal.space))
 }
 
 /// Says in the personal space which alliances this person left; true if one of them was not said before.

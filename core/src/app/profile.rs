@@ -189,22 +189,8 @@ impl Profile {
         let relay = relay.map(relay_address).transpose()?;
         let personal = self.personal()?;
         let Self { store, documents, .. } = self;
-        let lost = DeviceSecret::generate(world.rng);
         let result = store.write(|tx| {
-            let space = found(tx, SpaceKind::Alliance, lost.keys(), world)?;
-            keep_recovery(tx, documents, (&personal.space, &personal.words), (&space, &lost), world)?;
-            let target = Target::alliance(tx, &space)?;
-            let named = alliance::Intent { title: Some(title.to_owned()), ..introduction(&person) };
-            intent::write(tx, documents, &target, &named.plan(target.member)?, world)?;
-            match &relay {
-                Some(url) => use_relay(tx, documents, &space, url, world)?,
-                None => copy_relays(tx, documents, &personal.space, &space, world)?,
-            }
-            if let Some(url) = &relay
-                && !tx.relays()?.iter().any(|row| row.space == personal.space)
-            {
-                use_relay(tx, documents, &personal.space, url, world)?;
-            }
+            let space = begin(tx, documents, (&personal, &person), title, relay.as_deref(), world)?;
             tx.set_meta(CURRENT, space.as_bytes())?;
             Ok(space)
         });
@@ -354,6 +340,33 @@ pub(super) fn current(tx: &Tx<'_>) -> Result<Option<SpaceId>, AppError> {
 }
 
 /// Founds a space: draws this device's keys, writes the genesis.
+/// Begins an alliance of a person, at a relay or where their own space is.
+pub(super) fn begin(
+    tx: &Tx<'_>,
+    documents: &mut Documents,
+    (personal, person): (&Personal, &Person),
+    title: &str,
+    relay: Option<&str>,
+    world: &mut World<'_>,
+) -> Result<SpaceId, AppError> {
+    let lost = DeviceSecret::generate(world.rng);
+    let space = found(tx, SpaceKind::Alliance, lost.keys(), world)?;
+    keep_recovery(tx, documents, (&personal.space, &personal.words), (&space, &lost), world)?;
+    let target = Target::alliance(tx, &space)?;
+    let named = alliance::Intent { title: Some(title.to_owned()), ..introduction(person) };
+    intent::write(tx, documents, &target, &named.plan(target.member)?, world)?;
+    match relay {
+        Some(url) => use_relay(tx, documents, &space, url, world)?,
+        None => copy_relays(tx, documents, &personal.space, &space, world)?,
+    }
+    if let Some(url) = relay
+        && !tx.relays()?.iter().any(|row| row.space == personal.space)
+    {
+        use_relay(tx, documents, &personal.space, url, world)?;
+    }
+    Ok(space)
+}
+
 fn found(tx: &Tx<'_>, kind: SpaceKind, recovery: Keys, world: &mut World<'_>) -> Result<SpaceId, AppError> {
     let device = DeviceSecret::generate(world.rng);
     let genesis = Genesis { kind, founder: device.keys(), recovery: Some(recovery) };

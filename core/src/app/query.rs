@@ -1,6 +1,6 @@
 //! Looking: everything here reads rows of the view, or one item's facets; no log, no other document.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_replica::{
     id::{ItemId, MemberId, SpaceId},
@@ -18,7 +18,7 @@ use crate::{
         goal::{self, Level, Milestone, Rating},
         insight, typing,
     },
-    store::{StoreError, StoredRow, Tx},
+    store::{SpaceRow, StoreError, StoredRow, Tx},
     view,
 };
 
@@ -155,7 +155,8 @@ impl Profile {
         self.store.read(|tx| {
             let current = profile::current(tx)?;
             let spaces = tx.spaces()?.into_iter().filter(|row| row.kind == SpaceKind::Alliance);
-            spaces.map(|row| alliance(tx, &row.space, current)).collect()
+            let left = parting::all_left(tx)?;
+            spaces.map(|row| one_of_all(tx, &row, &left, current)).collect()
         })
     }
 
@@ -285,11 +286,22 @@ pub(super) fn is_shown(kind: &str) -> bool {
 /// An alliance by its own item.
 pub(super) fn alliance(tx: &Tx<'_>, space: &SpaceId, current: Option<SpaceId>) -> Result<AllianceInfo, AppError> {
     let row = tx.space(space)?.ok_or(AppError::UnknownSpace)?;
-    let me = row.member;
-    let title = own_item(tx, space)?.map(|item| item.title).unwrap_or_default();
-    let other = names(tx, space)?.into_iter().find(|(member, _)| *member != me).map(|(_, name)| name);
+    one_of_all(tx, &row, &parting::all_left(tx)?, current)
+}
+
+/// An alliance by its own item, where it is known which of all were left.
+pub(super) fn one_of_all(
+    tx: &Tx<'_>,
+    row: &SpaceRow,
+    left: &BTreeSet<SpaceId>,
+    current: Option<SpaceId>,
+) -> Result<AllianceInfo, AppError> {
+    let SpaceRow { space, member: me, .. } = row;
+    let own = own_item(tx, space)?;
+    let title = own.as_ref().map(|item| item.title.clone()).unwrap_or_default();
+    let other = names_in(own).into_iter().find(|(member, _)| member != me).map(|(_, name)| name);
     let state = match tx.meta(&profile::state_key(space))?.as_deref() {
-        _ if parting::has_left(tx, space)? => AllianceState::Ended,
+        _ if left.contains(space) => AllianceState::Ended,
         Some(b"together") => AllianceState::Together,
         Some(b"awaits") => AllianceState::AwaitsConfirmation,
         Some(b"they-left") => AllianceState::TheyLeft,
@@ -302,9 +314,13 @@ pub(super) fn alliance(tx: &Tx<'_>, space: &SpaceId, current: Option<SpaceId>) -
 
 /// Members' names in an alliance.
 pub(super) fn names(tx: &Tx<'_>, space: &SpaceId) -> Result<BTreeMap<MemberId, String>, AppError> {
-    let members = own_item(tx, space)?.map(|item| item.members).unwrap_or_default();
+    Ok(names_in(own_item(tx, space)?))
+}
+
+fn names_in(own: Option<view::Row>) -> BTreeMap<MemberId, String> {
+    let members = own.map(|item| item.members).unwrap_or_default();
     let name = |own: view::MemberFields| Some((own.member, own.fields.get("name").map(words)?));
-    Ok(members.into_iter().filter_map(name).collect())
+    members.into_iter().filter_map(name).collect()
 }
 
 /// What a member is in an alliance, in their own word.

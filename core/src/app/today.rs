@@ -3,10 +3,16 @@
 use alliance_replica::id::SpaceId;
 
 use super::{AllianceInfo, AppError, Choice, Owner, Profile, Said, Summary, profile, query, seen::Seen};
-use crate::domain::{commitment, feedback, insight, note, question, session};
+use crate::domain::{
+    commitment, feedback, insight, note, question,
+    reflection::{self, LETTER},
+    session,
+};
 
 /// Notes on the page for the day.
 const NOTES: usize = 5;
+/// Reflections that both see, among which a letter at the close is looked for.
+const LETTERS: usize = 8;
 
 /// One screen for the day.
 #[derive(Clone, PartialEq, Debug)]
@@ -29,8 +35,19 @@ pub struct Today {
     pub notes: Vec<Summary>,
     /// How many notes there are.
     pub all_notes: usize,
+    /// A letter at the close that the other person wrote, while one has not written one.
+    pub letter: Option<Summary>,
     /// Fields with more than one value.
     pub choices: Vec<Choice>,
+}
+
+/// Who looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Looks {
+    /// Somebody who reads it.
+    Person,
+    /// A program of theirs.
+    Program,
 }
 
 impl Profile {
@@ -51,6 +68,7 @@ impl Profile {
             let mut thoughts = seen.open(tx, question::KIND.name)?;
             thoughts.extend(seen.open(tx, insight::KIND.name)?);
             thoughts.retain(|it| it.owner == Owner::Mine);
+            let letter = unanswered_letter(seen.summaries(tx, tx.live_rows(&space, reflection::KIND.name, LETTERS)?)?);
             Ok(Today {
                 alliance,
                 goals,
@@ -61,14 +79,16 @@ impl Profile {
                 feedback,
                 notes,
                 all_notes,
+                letter,
                 choices,
             })
         })
     }
 
     /// What the other person asked of one's commitments and one has not answered, for the page of a day, `2026-11-22`.
-    /// Each question is there on the first day on which somebody looks, and on no other; who looked is told to nobody.
-    pub fn asked(&mut self, space: SpaceId, day: &str) -> Result<Vec<(Summary, Said)>, AppError> {
+    /// Each question is there on the first day on which its person looks, and on no other; who looked is told to nobody. A
+    /// program that looks sees it as well, and takes it from nobody.
+    pub fn asked(&mut self, space: SpaceId, day: &str, looks: Looks) -> Result<Vec<(Summary, Said)>, AppError> {
         let new = self.store.read(|tx| {
             let mut new = Vec::new();
             for item in Seen::new(tx, space)?.open(tx, commitment::KIND.name)? {
@@ -84,7 +104,7 @@ impl Profile {
             }
             Ok::<_, AppError>(new)
         })?;
-        if new.iter().any(|(.., number)| number.is_some()) {
+        if looks == Looks::Person && new.iter().any(|(.., number)| number.is_some()) {
             self.store.write(|tx| {
                 for (item, _, number) in &new {
                     if let Some(number) = number {
@@ -127,6 +147,13 @@ fn unanswered_question(item: &Summary) -> Option<Said> {
     let asked = item.said.get(commitment::ASKED)?.last()?;
     let answered = item.said.get(commitment::CHECK_INS).into_iter().flatten().any(|it| it.day >= asked.day);
     (!answered).then(|| asked.clone())
+}
+
+/// The other person's letter, while there is none of one's own.
+fn unanswered_letter(mut all: Vec<Summary>) -> Option<Summary> {
+    all.retain(|it| it.title == LETTER);
+    let answered = all.iter().any(|it| it.owner == Owner::Mine);
+    all.into_iter().find(|_| !answered)
 }
 
 /// Of all feedback, what the other person said or asked and one has not answered.

@@ -14,6 +14,9 @@ pub const KIND: Kind = Kind {
     open: &[],
 };
 
+/// What a letter answers that one leaves the other person before they part.
+pub const LETTER: &str = "A letter at the close";
+
 /// Prompts of our own to begin from.
 pub const PROMPTS: &[&str] = &[
     "What gave me strength this week, and what cost me some?",

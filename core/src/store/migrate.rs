@@ -4,7 +4,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::StoreError;
 
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     include_str!("migrations/0001_profile.sql"),
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_relays.sql"),
@@ -13,6 +13,7 @@ const STEPS: [&str; 8] = [
     include_str!("migrations/0006_left.sql"),
     include_str!("migrations/0007_endings.sql"),
     include_str!("migrations/0008_aside.sql"),
+    include_str!("migrations/0009_many.sql"),
 ];
 
 /// The newest format that this program knows.

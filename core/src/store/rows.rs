@@ -122,6 +122,26 @@ impl Tx<'_> {
         )
     }
 
+    /// When the first session of a space begins that stands so.
+    pub fn first_session(&self, space: &SpaceId, status: &str) -> Result<Option<String>, StoreError> {
+        self.session(space, status, "MIN")
+    }
+
+    /// When the last session of a space began that stands so.
+    pub fn last_session(&self, space: &SpaceId, status: &str) -> Result<Option<String>, StoreError> {
+        self.session(space, status, "MAX")
+    }
+
+    fn session(&self, space: &SpaceId, status: &str, which: &str) -> Result<Option<String>, StoreError> {
+        let mut statement = self.prepare_cached(&format!(
+            "SELECT {which}(json_extract(json, '$.fields.when')) FROM rows INDEXED BY sessions_by_when
+             WHERE kind = 'session' AND space = ?1 AND status = ?2
+               -- Words alone: another program may have written anything.
+               AND json_extract(json, '$.fields.when') >= ''"
+        ))?;
+        Ok(statement.query_row((space.as_ref(), status), |row| row.get(0))?)
+    }
+
     /// One row.
     pub fn row(&self, space: &SpaceId, item: &ItemId) -> Result<Option<StoredRow>, StoreError> {
         let sql = "SELECT space, item, kind, json FROM rows WHERE space = ?1 AND item = ?2";

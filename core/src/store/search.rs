@@ -46,10 +46,12 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Notes that the words that are kept of an item are older than it.
+    /// Notes that the words that are kept of an item are older than it, or that none are kept yet.
     pub fn outdate_words(&self, space: &SpaceId, item: &ItemId) -> Result<(), StoreError> {
-        let mut statement =
-            self.prepare_cached("UPDATE searched SET stale = 1 WHERE space = ?1 AND item = ?2 AND stale = 0")?;
+        let mut statement = self.prepare_cached(
+            "INSERT INTO searched (space, item, stale) VALUES (?1, ?2, 1)
+             ON CONFLICT (space, item) DO UPDATE SET stale = 1 WHERE stale = 0",
+        )?;
         statement.execute((space.as_ref(), item.as_ref()))?;
         Ok(())
     }
@@ -85,13 +87,9 @@ impl Tx<'_> {
         Ok(hits)
     }
 
-    /// Items that have a row but whose words are not kept, or are older.
+    /// Items whose words are not kept, or are older than they.
     pub fn unsearched(&self) -> Result<Vec<(SpaceId, ItemId)>, StoreError> {
-        let mut statement = self.prepare_cached(
-            "SELECT space, item FROM rows
-             WHERE NOT EXISTS (SELECT 1 FROM searched
-                               WHERE searched.space = rows.space AND searched.item = rows.item AND stale = 0)",
-        )?;
+        let mut statement = self.prepare_cached("SELECT space, item FROM searched WHERE stale = 1")?;
         let mut rows = statement.query(())?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
@@ -225,6 +223,11 @@ mod tests {
         store.write(|tx| tx.outdate_words(&space(1), &item(2))).expect("noted");
         assert_eq!(unsearched(&mut store), [(space(1), item(2))]);
         store.write(|tx| tx.put_words(&space(1), &item(2), "Doubts", "none")).expect("kept");
+        assert_eq!(unsearched(&mut store), []);
+        // One of which no words were kept yet.
+        store.write(|tx| tx.outdate_words(&space(1), &item(9))).expect("noted");
+        assert_eq!(unsearched(&mut store), [(space(1), item(9))]);
+        store.write(|tx| tx.put_words(&space(1), &item(9), "New", "none")).expect("kept");
         assert_eq!(unsearched(&mut store), []);
     }
 

@@ -22,9 +22,17 @@ const OPENING: usize = 80;
 const TITLES: &[&str] = &["title"];
 
 /// Fields that say no words of their own: the title is found apart, what is ticked stands among the milestones, and a
-/// request, like whatever else is named, by its id.
-const UNSAID: [&str; 6] =
-    ["title", "ticked", feedback::ASKED_FOR, domain::LINKS, comment::TARGET, domain::session::WHEN];
+/// request, like whatever else is named, by its id; how something stands is one of few words that nobody wrote.
+const UNSAID: [&str; 8] = [
+    "title",
+    "ticked",
+    "status",
+    feedback::SORT,
+    feedback::ASKED_FOR,
+    domain::LINKS,
+    comment::TARGET,
+    domain::session::WHEN,
+];
 
 /// A device that is or was in the space, and whose it is.
 pub type Device = (DeviceId, MemberId);
@@ -155,7 +163,11 @@ impl Row {
                 move |text| if domain::PLACED.contains(&name.as_str()) { Milestone::words_of(text) } else { text };
             values.filter_map(Scalar::text).map(words)
         });
-        let values = fields.chain(self.choices().filter_map(|(.., choice)| choice.value.text()));
+        let values = fields.chain(
+            self.choices()
+                .filter(|(_, conflict, _)| !UNSAID[1..].contains(&conflict.field.as_str()))
+                .filter_map(|(.., choice)| choice.value.text()),
+        );
         values.collect::<Vec<_>>().join("\n\n")
     }
 }

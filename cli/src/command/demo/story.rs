@@ -1,124 +1,180 @@
-//! What happens in the demo, and what has to be true for it to be more than a story.
+//! The story of the demo: `docs/walkthrough.md`, told and typed line by line as a test plays it, too.
+//!
+//! Of a shell it understands what the story needs: words in quotation marks, a variable that is set and named, and what a
+//! command printed as a variable.
 
-use super::{
-    DemoError,
-    stage::{
-        Actor::{Anna, Ben},
-        Stage,
-    },
-};
+use std::collections::BTreeMap;
+
+use super::{DemoError, stage::Stage};
 use crate::error::CliError;
 
-const AGREED: &str = "We meet on Tuesdays at nine.\nWe say what we think.";
-const AGREED_BY_ANNA: &str = "We meet on Tuesdays at nine.\nWe say what we think.\nMistakes are welcome.";
-const AGREED_BY_BEN: &str = "We meet on Wednesdays at nine.\nWe say what we think.";
-const AGREED_BY_BOTH: &str = "We meet on Wednesdays at nine.\nWe say what we think.\nMistakes are welcome.";
+const STORY: &str = include_str!("../../../../docs/walkthrough.md");
+/// The relay's address in the story.
+const RELAY: &str = "http://127.0.0.1:8787";
+/// Variables of the story that its commands see.
+const SEEN: [&str; 2] = ["ALLIANCE_NOW", "ALLIANCE_TZ"];
+/// Letters at the least of words that are looked for at the relay.
+const TELLING: usize = 8;
 
-/// Words that were typed, none of which the relay may ever see.
-const TYPED: [&str; 9] = [
-    "Tuesdays",
-    "Wednesdays",
-    "what we think",
-    "Mistakes are welcome",
-    "How we work together",
-    "half marathon",
-    "under two hours",
-    "afraid of the start",
-    "Ben & Anna",
-];
-
-/// Plays it from the first word to the last.
-pub(super) fn play(stage: &mut Stage<'_>) -> Result<(), CliError> {
-    meet(stage)?;
-    let (note, goal) = begin(stage)?;
-    part(stage, &note, &goal)?;
-    come_together(stage, &note, &goal)?;
-    look_behind(stage)
+/// A part of the story.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Part {
+    /// Something that is told.
+    Told(String),
+    /// A line that somebody types, and how it ends.
+    Typed(String, i32),
 }
 
-fn meet(stage: &mut Stage<'_>) -> Result<(), CliError> {
+/// Plays it from the first word to the last, and looks at what the relay kept.
+pub(super) fn play(stage: &mut Stage<'_>) -> Result<(), CliError> {
     let relay = stage.relay();
     stage.tell(&format!("A relay listens at {relay}. It stores what two people exchange, and can read none of it."));
-    stage.tell("Ben is a coach. He starts an alliance and invites Anna.");
-    let init = ["init", "--name", "Ben", "--role", "coach", "--alliance", "Ben & Anna", "--relay", &relay];
-    stage.act(Ben, &[&init[..], &["--recovery-file", "words.txt"]].concat())?;
-    let printed = stage.act(Ben, &["invite"])?;
-    let invitation = printed.lines().find(|line| line.starts_with("alliance:"));
-    let invitation =
-        invitation.ok_or(DemoError::Otherwise { what: "an invitation is one word on a line of its own" })?;
-    stage.act(Ben, &["sync"])?;
-    stage.tell("Anna takes it up on her own computer.");
-    stage.act(Anna, &["join", invitation, "--name", "Anna", "--role", "client", "--recovery-file", "words.txt"])?;
-    for actor in [Ben, Anna, Ben] {
-        stage.act(actor, &["sync"])?;
+    let (mut variables, mut said) = (BTreeMap::new(), Vec::new());
+    for part in parse(STORY) {
+        let (line, exit) = match part {
+            Part::Told(text) => {
+                stage.tell(&text);
+                continue;
+            }
+            Part::Typed(line, exit) => (line.replace(RELAY, &relay), exit),
+        };
+        if let Some(set) = line.strip_prefix("export ") {
+            let (name, value) = set.split_once('=').unwrap_or((set, ""));
+            if SEEN.contains(&name) {
+                stage.set(name, value);
+            }
+            continue;
+        }
+        let (into, line) = match line.split_once("=$(").and_then(|(name, rest)| Some((name, rest.strip_suffix(')')?))) {
+            Some((name, line)) => (Some(name.to_owned()), line.to_owned()),
+            None => (None, line),
+        };
+        let typed = words(&line, &variables);
+        let [program, profile, who, arguments @ ..] = &typed[..] else { return Err(strange()) };
+        if program != "alliance" || profile != "--profile" {
+            return Err(strange());
+        }
+        let telling = |it: &&String| it.len() >= TELLING && it.contains(' ');
+        said.extend(arguments.iter().filter(telling).cloned());
+        let printed = stage.act(who, arguments, exit)?;
+        if let Some(name) = into {
+            let word = printed.lines().find(|line| line.starts_with("alliance:")).ok_or_else(strange)?;
+            variables.insert(name, word.to_owned());
+        }
     }
-    stage.tell("Both see the same six words, so nobody stands between them.");
-    let words = |printed: String| printed.lines().last().map(str::to_owned).unwrap_or_default();
-    let (bens, annas) = (words(stage.act(Ben, &["member", "list"])?), words(stage.act(Anna, &["member", "list"])?));
-    hold(bens == annas && bens.split(' ').count() == 6, "both see the same six safety words")
+    look_behind(stage, &said)
 }
 
-/// A note and a goal that both have; returns their ids.
-fn begin(stage: &mut Stage<'_>) -> Result<(String, String), CliError> {
-    stage.tell("They write down what matters. Anna also writes something for herself.");
-    let note = id(&stage.act(Ben, &["note", "add", "How we work together", "-m", AGREED])?);
-    let goal = id(&stage.act(Anna, &["goal", "add", "Run a half marathon"])?);
-    stage.act(Anna, &["note", "add", "To myself", "-m", "I am afraid of the start.", "--private"])?;
-    for actor in [Ben, Anna, Ben] {
-        stage.act(actor, &["sync"])?;
-    }
-    let bens = stage.act(Ben, &["today"])?;
-    hold(bens.contains("half marathon") && !bens.contains("To myself"), "Ben sees the goal and not the private note")?;
-    Ok((note, goal))
-}
-
-fn part(stage: &mut Stage<'_>, note: &str, goal: &str) -> Result<(), CliError> {
-    stage.tell("Both are on a train, without a network. Both change the same note and the same goal.");
-    stage.act(Anna, &["note", "edit", note, "-m", AGREED_BY_ANNA])?;
-    stage.act(Anna, &["goal", "edit", goal, "--title", "Run a half marathon in May"])?;
-    stage.act(Ben, &["note", "edit", note, "-m", AGREED_BY_BEN])?;
-    stage.act(Ben, &["goal", "edit", goal, "--title", "Run a half marathon under two hours"])?;
-    Ok(())
-}
-
-fn come_together(stage: &mut Stage<'_>, note: &str, goal: &str) -> Result<(), CliError> {
-    stage.tell("Back home, each of them syncs.");
-    for actor in [Anna, Ben, Anna] {
-        stage.act(actor, &["sync"])?;
-    }
-    stage.tell("The note holds what both wrote, on both computers.");
-    let (bens, annas) = (stage.act(Ben, &["note", "show", note])?, stage.act(Anna, &["note", "show", note])?);
-    hold(bens == annas && bens.contains(AGREED_BY_BOTH), "the note holds what both wrote, the same for both")?;
-    stage.tell("The goal cannot have two titles. Nothing is lost: both see both, and one of them chooses.");
-    let (bens, annas) = (stage.act(Ben, &["conflict", "list"])?, stage.act(Anna, &["conflict", "list"])?);
-    let both = |printed: &str| printed.contains("in May") && printed.contains("under two hours");
-    hold(both(&bens) && both(&annas), "both see both titles")?;
-    let mut rows = annas.lines().map(|line| line.split('\t').collect::<Vec<_>>());
-    let number = rows.find(|row| row.get(4).is_some_and(|value| value.contains("in May")));
-    let number = number.and_then(|row| row.get(3).copied());
-    let number = number.ok_or(DemoError::Otherwise { what: "every value has a number" })?;
-    stage.act(Anna, &["conflict", "keep", goal, number])?;
-    for actor in [Anna, Ben] {
-        stage.act(actor, &["sync"])?;
-    }
-    let bens = stage.act(Ben, &["goal", "show", goal])?;
-    hold(bens.contains("in May") && !bens.contains("under two hours"), "what Anna chose is what Ben sees")
-}
-
-fn look_behind(stage: &mut Stage<'_>) -> Result<(), CliError> {
-    let (bytes, found) = stage.search_relay(&TYPED)?;
+fn look_behind(stage: &mut Stage<'_>, said: &[String]) -> Result<(), CliError> {
+    let words: Vec<_> = said.iter().map(String::as_str).collect();
+    let (bytes, found) = stage.search_relay(&words)?;
     hold(bytes > 0, "the relay kept what was exchanged")?;
     hold(found.is_empty(), "the relay kept no word that anybody typed")?;
-    let words = TYPED.len();
-    stage.tell(&format!("The relay kept {bytes} bytes. None of {words} things that were typed is in them."));
+    let number = words.len();
+    stage.tell(&format!("The relay kept {bytes} bytes. None of {number} things that were typed is in them."));
     Ok(())
+}
+
+/// The parts of a story, from its first heading on.
+fn parse(markdown: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let (mut block, mut paragraph, mut begun) = (None, String::new(), false);
+    for line in markdown.lines().chain([""]) {
+        match (line.strip_prefix("```"), block) {
+            (Some(kind), None) => block = Some(kind),
+            (Some(_), Some(_)) => block = None,
+            (None, Some("sh walkthrough")) if begun && !line.starts_with("cd ") => {
+                parts.push(Part::Typed(line.to_owned(), 0));
+            }
+            (None, Some("text walkthrough")) => {
+                let exit = line.strip_prefix("[exit ").and_then(|rest| rest.strip_suffix(']')?.parse().ok());
+                if let (Some(exit), Some(Part::Typed(_, ends))) = (exit, parts.last_mut()) {
+                    *ends = exit;
+                }
+            }
+            (None, Some(_)) => {}
+            (None, None) if line.trim().is_empty() => {
+                let told = std::mem::take(&mut paragraph);
+                if begun && !told.is_empty() {
+                    parts.push(Part::Told(told));
+                }
+            }
+            (None, None) => {
+                begun |= line.starts_with("## ");
+                let text = line.trim_start_matches('#').trim();
+                paragraph = if paragraph.is_empty() { text.to_owned() } else { format!("{paragraph} {text}") };
+            }
+        }
+    }
+    parts
+}
+
+/// A line as words, as a shell takes it.
+fn words(line: &str, variables: &BTreeMap<String, String>) -> Vec<String> {
+    let (mut words, mut word, mut quote, mut is_word) = (Vec::new(), String::new(), None, false);
+    let mut letters = line.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match (letter, quote) {
+            ('\'' | '"', None) => (quote, is_word) = (Some(letter), true),
+            (end, Some(begin)) if end == begin => quote = None,
+            ('$', None | Some('"')) => {
+                let mut name = String::new();
+                while let Some(letter) = letters.next_if(|it| it.is_alphanumeric() || *it == '_') {
+                    name.push(letter);
+                }
+                word.push_str(variables.get(&name).map_or("", String::as_str));
+                is_word = true;
+            }
+            (' ', None) => {
+                if is_word {
+                    words.push(std::mem::take(&mut word));
+                }
+                is_word = false;
+            }
+            (letter, _) => {
+                word.push(letter);
+                is_word = true;
+            }
+        }
+    }
+    if is_word {
+        words.push(word);
+    }
+    words
 }
 
 fn hold(is_so: bool, what: &'static str) -> Result<(), CliError> {
     if is_so { Ok(()) } else { Err(DemoError::Otherwise { what }.into()) }
 }
 
-/// The short id at the beginning of what a command printed.
-fn id(printed: &str) -> String {
-    printed.split('\t').next().unwrap_or_default().to_owned()
+fn strange() -> CliError {
+    DemoError::Otherwise { what: "every line of the story is understood" }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_understood_as_a_shell_does() {
+        let variables = [("WORD".to_owned(), "a b".to_owned())].into();
+        let understood = words("alliance  join \"$WORD\" --name 'it is' -m \"x's\" \"\"", &variables);
+        assert_eq!(understood, ["alliance", "join", "a b", "--name", "it is", "-m", "x's", ""]);
+    }
+
+    #[test]
+    fn a_story_begins_with_its_first_heading() {
+        let text = "# T\n\n```sh walkthrough\nno\n```\n\n## A\n\nOne\ntwo.\n\n```sh walkthrough\ncd x\ndo\n```\n\n```text walkthrough\n[exit 7]\n```\n";
+        let told = |text: &str| Part::Told(text.to_owned());
+        assert_eq!(parse(text), [told("A"), told("One two."), Part::Typed("do".to_owned(), 7)]);
+    }
+
+    #[test]
+    fn the_story_has_two_people_and_a_clock() {
+        let parts = parse(STORY);
+        let typed = |start: &str| parts.iter().any(|it| matches!(it, Part::Typed(line, _) if line.starts_with(start)));
+        for start in ["alliance --profile ben close", "alliance --profile anna leave", "export ALLIANCE_NOW="] {
+            assert!(typed(start), "no {start}");
+        }
+    }
 }

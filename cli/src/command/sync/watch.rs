@@ -25,6 +25,7 @@ use crate::{
     command::{
         Context,
         device::{self, late},
+        remind::Bell,
         security,
     },
     error::CliError,
@@ -63,7 +64,9 @@ pub(super) async fn all(
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut version, mut refused) = (None, BTreeSet::new());
     let (mut late, mut log) = (late::heard(&mut profile)?, security::heard(&mut profile)?);
+    let mut bell = Bell::default();
     loop {
+        bell.ring(context, &mut profile)?;
         let now = profile.version()?;
         if version != Some(now) || watching.is_empty() && relays {
             version = Some(now);
