@@ -376,12 +376,7 @@ impl<S: Store> World<S> {
                 session.handle(&mut laptop.profile, frame, &mut outside)?;
             }
             session.flush(&mut laptop.profile, &mut outside)?;
-            while let Some(event) = session.poll_event() {
-                // As the program does.
-                if let SessionEvent::Hindered { space, why } = event {
-                    laptop.profile.set_hindrance(&space, Some(why))?;
-                }
-            }
+            keep_hindrances(&mut session, &mut laptop.profile)?;
         }
         let laptop = self.people.get_mut(name).expect("a person");
         let settled = session.is_settled(&mut laptop.profile)?;
@@ -432,6 +427,16 @@ fn watch(wire: &mut Option<Wire>, frame: &[u8], side: impl FnOnce(&mut Wire) -> 
 #[must_use]
 pub fn note(title: &str) -> Intent {
     Intent::Note(domain::note::Intent::Add(domain::note::Add { title: title.into(), ..Default::default() }))
+}
+
+/// Keeps what a relay does not take, as the program does.
+fn keep_hindrances(session: &mut Session, profile: &mut Profile) -> Result<(), SessionError> {
+    while let Some(event) = session.poll_event() {
+        if let SessionEvent::Hindered { space, why } = event {
+            profile.set_hindrance(&space, Some(why))?;
+        }
+    }
+    Ok(())
 }
 
 /// Copies the files of a profile's folder, all but what SQLite shares between processes.

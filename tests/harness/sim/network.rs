@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alliance_core::app::{AppError, Session, SessionError, SessionEvent};
+use alliance_core::app::{AppError, Session};
 use alliance_replica::{exchange::frame::Frame, id::DeviceId, log::heads::Chain};
 use alliance_sync_server::replica::{ConnectionId, Now, Output};
 
@@ -360,13 +360,7 @@ impl Sim {
         let flushed = self.call(name, |profile, session, outside| {
             let Some(session) = session else { return Ok(()) };
             session.flush(profile, outside)?;
-            while let Some(event) = session.poll_event() {
-                // As the program does.
-                if let SessionEvent::Hindered { space, why } = event {
-                    profile.set_hindrance(&space, Some(why))?;
-                }
-            }
-            Ok::<_, SessionError>(())
+            crate::keep_hindrances(session, profile)
         })?;
         match flushed {
             None => return Ok(()),
