@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Worlds in the gate, in each of both tests.
-const WORLDS: u64 = 12;
+const WORLDS: u64 = 16;
 /// Steps of each.
 const STEPS: usize = 300;
 
