@@ -19,6 +19,7 @@ pub mod doctor;
 pub mod export;
 pub mod feedback;
 pub mod goal;
+pub mod guide;
 pub mod history;
 pub mod import;
 pub mod init;

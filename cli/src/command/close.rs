@@ -1,10 +1,10 @@
 //! `alliance close`: a last look back before two people part, in which each ends what is theirs, writes what they take with
 //! them, and leaves the other a letter. It can be left at any time and goes on where it was; `leave` is what parts them.
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{collections::BTreeSet, path::PathBuf};
 
 use alliance_core::{
-    app::{AllianceInfo, AllianceState, Intent, Owner, Place, Profile, Summary},
+    app::{AllianceInfo, AllianceState, Owner, Place, Profile, Summary},
     document::TextEdit,
     domain::{
         commitment, goal,
@@ -17,8 +17,8 @@ use serde::Serialize;
 
 use super::{
     Answer, Context,
+    guide::{self, ENDS, GOES_ON, Guide, Question},
     item::{self, Named},
-    review::{self, Question},
 };
 use crate::{args, editor, error::CliError, render};
 
@@ -27,6 +27,11 @@ const KIND: &str = reflection::KIND.name;
 const TAKE: &str = "take";
 /// The question that a letter answers.
 const WRITE: &str = "letter";
+
+/// Where one can leave a goal.
+const STANDS: [&str; 3] = ["reached", "released", GOES_ON];
+/// What is said before the questions.
+const BEGIN: &str = "Return passes over a question, Ctrl-D stops; what you answer is done at once.";
 
 /// Arguments of `close`.
 #[derive(Args, Debug)]
@@ -78,28 +83,21 @@ impl Close {
         if let Some(letter) = self.letter {
             let letter = item::text(context, letter)?;
             let written = letters(&mut profile, space)?.into_iter().find(|it| it.owner == Owner::Mine);
-            did.push(match written {
+            did.extend(match written {
                 Some(it) => Some(rewrite(context, &mut profile, &it, letter)?),
                 None => parting.answer(context, &mut profile, WRITE, &letter)?,
             });
         } else if let Some(file) = &self.answers {
-            let text = match file.as_os_str() == "-" {
-                true => context.env.stdin()?,
-                false => fs::read_to_string(file).map_err(CliError::Input)?,
-            };
-            for line in text.lines().filter(|line| !line.trim().is_empty()) {
-                let (id, answer) = line.split_once(':').unwrap_or((line, ""));
-                did.push(parting.answer(context, &mut profile, id.trim(), answer.trim())?);
-            }
+            did.extend(parting.read(context, &mut profile, file)?);
         } else if context.ui.is_interactive() && !parting.is_over() {
-            parting.ask(context, &mut profile, &mut did)?;
+            did.extend(parting.ask(context, &mut profile, BEGIN)?);
         }
         let letters = letters(&mut profile, space)?.into_iter();
         let letters =
             letters.map(|it| Letter { owner: if it.owner == Owner::Mine { "you" } else { "them" }, item: it.into() });
         let over = parting.is_over();
         let Parting { info: AllianceInfo { title, other, .. }, questions, .. } = parting;
-        let (did, letters) = (did.into_iter().flatten().collect(), letters.collect());
+        let letters = letters.collect();
         Ok(Answer::Closing(Closing { id: space.to_string(), title, other, questions, did, letters, over }))
     }
 }
@@ -122,7 +120,7 @@ impl Parting {
         let info = profile.alliances()?.into_iter().find(|info| info.space == space);
         let info = info.ok_or(alliance_core::app::AppError::UnknownSpace)?;
         let kept = profile.kept_here(&key(&space))?.unwrap_or_default();
-        let passed: BTreeSet<_> = kept.lines().collect();
+        let passed: BTreeSet<_> = kept.lines().map(str::to_owned).collect();
         let mut questions = Vec::new();
         let mut ask = |id: &str, question: String, answers: &[&'static str], done: bool| {
             let done = done || passed.contains(id);
@@ -130,15 +128,14 @@ impl Parting {
         };
         let is_here = |it: &&Summary| !it.private;
         for it in
-            profile.list(space, commitment::KIND.name, false)?.iter().filter(is_here).filter(|it| review::is_due(it))
+            profile.list(space, commitment::KIND.name, false)?.iter().filter(is_here).filter(|it| guide::is_due(it))
         {
-            ask(&it.short, format!("“{}”: how did it go?", it.title), &review::ENDS, false);
+            ask(&it.short, format!("“{}”: how did it go?", it.title), &ENDS, false);
         }
         for it in
             profile.list(space, goal::KIND.name, false)?.iter().filter(is_here).filter(|it| it.owner == Owner::Mine)
         {
-            let answers = ["reached", "released", "goes on"];
-            ask(&it.short, format!("“{}”: where do you leave it?", it.title), &answers, false);
+            ask(&it.short, format!("“{}”: where do you leave it?", it.title), &STANDS, false);
         }
         let prompt = prompt(&info.title);
         let taken = profile.list(space, KIND, true)?.iter().any(|it| it.private && it.title == prompt);
@@ -148,16 +145,7 @@ impl Parting {
         let question =
             format!("A letter to {other}: what did you see, what do you thank them for, what do you wish them?");
         ask(WRITE, question, &[], written);
-        // What was ended meanwhile is no question any more, and was one.
-        let gone = passed.iter().filter(|id| questions.iter().all(|it| it.id != **id));
-        let gone = gone.map(|id| Question {
-            id: (*id).to_owned(),
-            question: "answered".to_owned(),
-            answers: Vec::new(),
-            done: true,
-        });
-        let gone: Vec<_> = gone.collect();
-        questions.splice(0..0, gone);
+        let questions = guide::with_gone(questions, &passed);
         Ok(Self { info, questions })
     }
 
@@ -165,33 +153,17 @@ impl Parting {
     fn is_over(&self) -> bool {
         self.info.state == AllianceState::Ended
     }
+}
 
-    fn ask(
-        &mut self,
-        context: &Context<'_>,
-        profile: &mut Profile,
-        did: &mut Vec<Option<String>>,
-    ) -> Result<(), CliError> {
-        let all = self.questions.clone();
-        if all.iter().any(|it| !it.done) {
-            context.ui.talk("Return passes over a question, Ctrl-D stops; what you answer is done at once.");
-        }
-        for it in all.iter().filter(|it| !it.done) {
-            loop {
-                let Some(answer) = Self::listen(context, it)? else { return Ok(()) };
-                match self.answer(context, profile, &it.id, &answer) {
-                    Ok(done) => break did.push(done),
-                    Err(error) => review::not_taken(context, it, &error),
-                }
-            }
-        }
-        Ok(())
+impl Guide for Parting {
+    fn questions(&self) -> &[Question] {
+        &self.questions
     }
 
     /// What the person says; a letter is written in their editor.
-    fn listen(context: &Context<'_>, asked: &Question) -> Result<Option<String>, CliError> {
+    fn listen(&self, context: &Context<'_>, asked: &Question) -> Result<Option<String>, CliError> {
         if asked.id != WRITE {
-            return Ok(review::ask(context, asked));
+            return Ok(guide::listen(context, asked));
         }
         let Question { question, .. } = asked;
         let begin = format!("{question}\nReturn opens your editor, - leaves it for later.\n> ");
@@ -202,7 +174,6 @@ impl Parting {
         }
     }
 
-    /// Does what an answer says; returns what was done.
     fn answer(
         &mut self,
         context: &Context<'_>,
@@ -212,7 +183,7 @@ impl Parting {
     ) -> Result<Option<String>, CliError> {
         let asked = self.questions.iter_mut().find(|it| it.id == id);
         let asked = asked.ok_or_else(|| CliError::NoQuestion { id: id.to_owned() })?;
-        if asked.done || review::SKIP.contains(&answer) {
+        if asked.done || guide::passes_over(answer) {
             return Ok(None);
         }
         let space = self.info.space;
@@ -220,8 +191,12 @@ impl Parting {
         let did = match id {
             TAKE => write(context, profile, Place::Personal, prompt(&self.info.title), answer)?,
             WRITE => write(context, profile, Place::Alliance(space), LETTER.to_owned(), answer)?,
-            id if asked.answers.contains(&"reached") => stand(context, profile, space, id, answer)?,
-            id => review::end(context, profile, space, id, answer)?,
+            id if asked.answers == STANDS => {
+                guide::stand(context, profile, (space, &goal::KIND, id), answer, |item, how, reason| {
+                    goal::Intent::Edit { item: item.item, edit: goal::Edit::status(how, reason) }.into()
+                })?
+            }
+            id => guide::end(context, profile, (space, id), answer)?,
         };
         asked.done = true;
         if !is_open {
@@ -250,27 +225,6 @@ fn rewrite(context: &Context<'_>, profile: &mut Profile, letter: &Summary, text:
     let intent = reflection::Intent::Edit { item, body, tag: Vec::new(), untag: Vec::new() };
     let done = profile.change(&letter.item, &intent.into(), &mut context.outside().world())?;
     Ok(format!("{} {}", done.short, done.title))
-}
-
-/// Says where one leaves a goal; after a comma or colon, why.
-fn stand(
-    context: &Context<'_>,
-    profile: &mut Profile,
-    space: SpaceId,
-    id: &str,
-    answer: &str,
-) -> Result<String, CliError> {
-    let (how, why) = answer.split_once([',', ':']).unwrap_or((answer, ""));
-    let item = profile.find(space, Some(goal::KIND.name), id)?;
-    if how.trim() == "goes on" {
-        return Ok(format!("{id} goes on"));
-    }
-    let reason = Some(why.trim()).filter(|it| !it.is_empty());
-    let reason = reason.map(|it| TextEdit { from: None, text: it.to_owned() });
-    let edit = goal::Edit::status(how.trim(), reason);
-    let intent: Intent = goal::Intent::Edit { item: item.item, edit }.into();
-    let done = profile.change(&item, &intent, &mut context.outside().world())?;
-    Ok(format!("{} {}: {}", done.short, done.title, how.trim()))
 }
 
 /// What a reflection on what one takes along answers.

@@ -1,7 +1,7 @@
 //! How a closing stands.
 
-use super::{FAINT, ID, Page, STRONG, cell, styled};
-use crate::command::{close::Closing, review::Question};
+use super::{ID, Page, STRONG, cell, review, styled};
+use crate::command::close::Closing;
 
 /// How a closing stands.
 pub fn closing(closing: &Closing, page: &mut Page) {
@@ -12,10 +12,7 @@ pub fn closing(closing: &Closing, page: &mut Page) {
     let left: Vec<_> = questions.iter().filter(|it| !it.done && !*over).collect();
     if did.is_empty() && !left.is_empty() {
         page.gap();
-        let row = |it: &&Question| {
-            vec![styled(&it.id, ID), styled(&it.question, STRONG), styled(it.answers.join(", "), FAINT)]
-        };
-        page.table(left.iter().map(row).collect());
+        review::asked(&left, page);
     }
     if !letters.is_empty() {
         page.gap();

@@ -3,9 +3,10 @@
 use super::{FAINT, ID, Page, STRONG, cell, count, styled};
 use crate::command::{
     export::Exported,
+    guide::Question,
     import::Brought,
     remind::{Reminder, Settings},
-    review::{Question, Reviewed},
+    review::Reviewed,
 };
 
 /// How the review stands.
@@ -20,12 +21,16 @@ pub fn reviewed(reviewed: &Reviewed, page: &mut Page) {
         return;
     }
     if did.is_empty() {
-        let row = |it: &&Question| {
-            vec![styled(&it.id, ID), styled(&it.question, STRONG), styled(it.answers.join(", "), FAINT)]
-        };
-        page.table(left.iter().map(row).collect());
+        asked(&left, page);
     }
     page.talk("Not all is answered: `alliance review` goes on here, `--answers FILE` takes answers from a file.");
+}
+
+/// Questions that are open, with what their answers begin with.
+pub(super) fn asked(questions: &[&Question], page: &mut Page) {
+    let row =
+        |it: &&Question| vec![styled(&it.id, ID), styled(&it.question, STRONG), styled(it.answers.join(", "), FAINT)];
+    page.table(questions.iter().map(row).collect());
 }
 
 /// What was exported.
