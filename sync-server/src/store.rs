@@ -39,7 +39,7 @@ pub trait Store {
     /// Entries of a space, whole and in the order asked for. One that is not there is an error.
     fn entries(&self, space: &SpaceId, ids: &[EntryId]) -> Result<Vec<Entry>, StoreError>;
 
-    /// The spaces in which a device is live, at most `limit`.
+    /// The spaces in which a device is live, at most `limit`; those to which it agreed come first, by name.
     fn spaces_of(&self, device: &DeviceId, limit: usize) -> Result<Vec<SpaceId>, StoreError>;
 
     /// Forgets a space and all that was kept of it. False if it is unknown.
@@ -102,7 +102,16 @@ pub struct Append {
     /// New entries, in order of arrival.
     pub entries: Vec<Verified>,
     /// The devices that are live from now on, if that may have changed.
-    pub live: Option<Vec<DeviceId>>,
+    pub live: Option<Vec<Living>>,
+}
+
+/// A device that is live in a space.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Living {
+    /// Its key.
+    pub device: DeviceId,
+    /// True if it agreed to be there; anybody can name the recovery key of an earlier version.
+    pub agreed: bool,
 }
 
 /// An entry as it was stored.

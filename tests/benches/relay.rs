@@ -15,7 +15,7 @@ use std::{
 };
 
 use alliance_replica::log::entry::Entry;
-use alliance_sync_server::store::{Append, SqliteStore, Store as _};
+use alliance_sync_server::store::{Append, Living, SqliteStore, Store as _};
 use alliance_tests::{
     load::{Client, Listener, Said, Seat, Speaker},
     socket,
@@ -364,7 +364,11 @@ fn fill(folder: &Path, spaces: u64) {
             let seat = Seat::alone(*number);
             let (space, device) = (seat.space(), seat.device());
             let verified = |entry: &Entry| entry.clone().trusted(&space, &device).expect("own entries hold");
-            Append { space, entries: seat.controls().map(verified).collect(), live: Some(vec![device]) }
+            Append {
+                space,
+                entries: seat.controls().map(verified).collect(),
+                live: Some(vec![Living { device, agreed: true }]),
+            }
         });
         store.append(&batch.collect::<Vec<_>>()).expect("stores");
     }

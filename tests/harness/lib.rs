@@ -46,6 +46,7 @@ use alliance_sync_server::{
     store::{MemoryStore, Store},
 };
 use forge::Said;
+use load::{Bringing, Seat};
 use meddler::{Meddler, Way};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
@@ -300,6 +301,16 @@ impl<S: Store> World<S> {
         let laptop = self.people.get_mut(name).expect("a person");
         joining.finish(&mut laptop.profile, &mut Outside { now: self.now, rng: &mut self.rng })?;
         Ok(())
+    }
+
+    /// Lets somebody who is nobody's bring a space to the relay.
+    ///
+    /// # Panics
+    /// If the relay does not take it.
+    pub fn plant(&mut self, seat: &Seat) {
+        let mut bringing = Bringing::new(seat);
+        self.ask(&mut bringing).expect("the relay speaks the protocol");
+        assert!(bringing.is_done(), "the relay has the space");
     }
 
     /// Asks the relay, as long as it answers.

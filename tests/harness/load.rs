@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use alliance_core::app::{Inquiry, SessionError};
 use alliance_replica::{
     exchange::{
         Event, Exchange, Role,
@@ -38,10 +39,14 @@ pub struct Seat {
 impl Seat {
     /// The one device of a space; the number names both.
     pub fn alone(number: u64) -> Self {
+        Self::founded(number, |founder| Genesis::without_recovery(SpaceKind::Alliance, founder))
+    }
+
+    /// The one device of a space whose genesis is made by `genesis`, to which the device's keys are given.
+    pub fn founded(number: u64, genesis: impl FnOnce(Keys) -> Genesis) -> Self {
         let seed = seed(number, 0);
         let secret = Secret::from_seed(&seed);
-        let founder = Keys { device: secret.public(), seal: seed };
-        let record = Record::Genesis(Genesis { kind: SpaceKind::Alliance, founder, recovery: None });
+        let record = Record::Genesis(genesis(Keys { device: secret.public(), seal: seed }));
         let body = Control { after: After::default(), record: record.clone() }.encode();
         let mut seat = Self { secret, log: Log::new(SpaceId::of(&body)), bodies: Vec::new() };
         seat.control(record);
@@ -96,6 +101,55 @@ impl Seat {
     }
 }
 
+/// What a seat says to a relay until that has all control entries of the space.
+pub(crate) struct Bringing<'a> {
+    seat: &'a Seat,
+    exchange: Exchange,
+    channel: Channel,
+    missing: BTreeSet<EntryId>,
+    has_answered: bool,
+}
+
+impl<'a> Bringing<'a> {
+    pub(crate) fn new(seat: &'a Seat) -> Self {
+        let exchange = Exchange::new(Role::Initiator, Secret::from_seed(&[200; 32]), [7; 32]);
+        Self { seat, exchange, channel: 0, missing: BTreeSet::new(), has_answered: false }
+    }
+}
+
+impl Inquiry for Bringing<'_> {
+    fn handle(&mut self, frame: &[u8]) -> Result<(), SessionError> {
+        let Self { seat, exchange, channel, missing, .. } = self;
+        match exchange.handle(frame)? {
+            Some(Event::Proven { .. }) => *channel = exchange.open(&seat.log, &seat.secret).expect("is proven"),
+            Some(Event::Have { .. }) => {
+                self.has_answered = true;
+                while let Some(path) = exchange.pump(*channel, &seat.log) {
+                    let body = |id: &EntryId| seat.bodies.iter().find(|(it, _)| it == id).map(|(_, it)| it.clone());
+                    let entries = path.ids.iter().map(|id| body(id).expect("the relay lacks no content"));
+                    let entries = entries.collect();
+                    exchange.send(*channel, path.device, path.chain, entries);
+                    missing.extend(path.ids);
+                }
+            }
+            Some(Event::Acked(ack)) => {
+                exchange.durable(&seat.log, &ack).iter().for_each(|id| _ = missing.remove(id));
+            }
+            Some(Event::Refused(error) | Event::Closed(error)) => panic!("refused: {error:?}"),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        self.exchange.poll_transmit()
+    }
+
+    fn is_done(&self) -> bool {
+        self.has_answered && self.missing.is_empty()
+    }
+}
+
 /// A connection that has its space open and has brought what the relay lacked of the control chains.
 pub struct Client {
     /// The number of the space on this connection.
@@ -128,11 +182,9 @@ impl Client {
     }
 
     async fn open(&mut self, seat: &Seat) {
-        let mut exchange = Exchange::new(Role::Initiator, Secret::from_seed(&[200; 32]), [7; 32]);
-        let mut missing = BTreeSet::new();
-        let mut has_answered = false;
-        while !(has_answered && missing.is_empty()) {
-            while let Some(frame) = exchange.poll_transmit() {
+        let mut bringing = Bringing::new(seat);
+        while !bringing.is_done() {
+            while let Some(frame) = bringing.poll_transmit() {
                 self.send(&frame).await;
             }
             let bytes = self.receive().await.expect("the relay stays");
@@ -140,30 +192,12 @@ impl Client {
                 let content = have.heads.iter().filter(|held| held.head.chain == Chain::Content);
                 self.held = content.map(|held| held.head.seq).sum();
             }
-            match exchange.handle(&bytes).expect("the relay speaks the protocol") {
-                Some(Event::Proven { .. }) => {
-                    self.channel = exchange.open(&seat.log, &seat.secret).expect("is proven");
-                }
-                Some(Event::Have { .. }) => {
-                    has_answered = true;
-                    while let Some(path) = exchange.pump(self.channel, &seat.log) {
-                        let body = |id: &EntryId| seat.bodies.iter().find(|(it, _)| it == id).map(|(_, it)| it.clone());
-                        let entries = path.ids.iter().map(|id| body(id).expect("the relay lacks no content"));
-                        let entries = entries.collect();
-                        exchange.send(self.channel, path.device, path.chain, entries);
-                        missing.extend(path.ids);
-                    }
-                }
-                Some(Event::Acked(ack)) => {
-                    exchange.durable(&seat.log, &ack).iter().for_each(|id| _ = missing.remove(id));
-                }
-                Some(Event::Refused(error) | Event::Closed(error)) => panic!("refused: {error:?}"),
-                _ => {}
-            }
+            bringing.handle(&bytes).expect("the relay speaks the protocol");
         }
-        while let Some(frame) = exchange.poll_transmit() {
+        while let Some(frame) = bringing.poll_transmit() {
             self.send(&frame).await;
         }
+        self.channel = bringing.channel;
     }
 
     /// A frame that carries one content entry of a seat.

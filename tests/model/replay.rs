@@ -51,6 +51,7 @@ fn record(story: &mut Story, number: usize, entry: &Value) -> Option<Record> {
             kind: SpaceKind::Alliance,
             founder: keys(by),
             recovery: a["rec"].as_str().map(keys),
+            consent: None,
         }),
         "AddDevice" => {
             let (name, consent) = (text(&a["new"]), Signature([0; 64]));

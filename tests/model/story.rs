@@ -104,7 +104,7 @@ impl Story {
 
     /// A space that A0, with recovery key RA, founds by entry `g`.
     pub(crate) fn founded(kind: SpaceKind) -> Self {
-        let record = Record::Genesis(Genesis { kind, founder: keys("A0"), recovery: Some(keys("RA")) });
+        let record = Record::Genesis(Genesis::agreed(kind, keys("A0"), keys("RA"), &secret("RA")));
         let body = Control { after: After::default(), record: record.clone() }.encode();
         let mut story = Self::empty(SpaceId::of(&body));
         story.belongs("A0", MemberId::of(&keys("A0").device));

@@ -64,7 +64,7 @@ impl World {
         let rng = ChaCha20Rng::seed_from_u64(seed);
         let secrets: Vec<_> = (1..=PEOPLE.len() as u8).map(|n| Secret::from_seed(&[n; 32])).collect();
         let keys = |secret: &Secret| Keys { device: secret.public(), seal: [0; 32] };
-        let genesis = Genesis { kind: SpaceKind::Personal, founder: keys(&secrets[0]), recovery: None };
+        let genesis = Genesis::without_recovery(SpaceKind::Personal, keys(&secrets[0]));
         let body = Control { after: After::default(), record: Record::Genesis(genesis) }.encode();
         let space = SpaceId::of(&body);
         let place = Place { version: 1, chain: Chain::Control, seq: 1, prev: None, epoch: None };

@@ -4,8 +4,14 @@ use alliance_core::{
     app::{AllianceState, AppError, NotRestored, Others, SessionError, WhoseWords},
     keys::{Invitation, Words},
 };
-use alliance_replica::{id::SpaceId, log::entry::Header};
-use alliance_tests::{START, World, note, words::Until};
+use alliance_replica::{
+    id::SpaceId,
+    log::{
+        control::{Genesis, SpaceKind},
+        entry::Header,
+    },
+};
+use alliance_tests::{START, World, load::Seat, note, words::Until};
 use rand_core::SeedableRng as _;
 use rusqlite::Connection;
 
@@ -261,4 +267,24 @@ fn earlier_words_still_work_and_end_the_later_ones() {
     assert_eq!(world.act("Anna again", |profile, _| profile.check_words(&first)), WhoseWords::Theirs);
     let refused = world.bring_back("Thief", &new, Others::Cut, Until::Done);
     assert!(matches!(refused, Err(SessionError::App(AppError::NotRestored(NotRestored::Unknown)))), "{refused:?}");
+}
+
+#[test]
+fn spaces_that_a_thief_plants_hide_nothing_from_the_words() {
+    let (mut world, space) = both_wrote(14);
+    let words = world.words_of("Anna");
+    // Whoever had a computer knows the words' key, and what a space is named by.
+    let key = words.device_secret().keys();
+    let own = world.act("Anna", |profile, _| profile.own_space(&words)).space;
+    let planted = (0..).map(|number| {
+        Seat::founded(number, |founder| Genesis {
+            recovery: Some(key),
+            ..Genesis::without_recovery(SpaceKind::Personal, founder)
+        })
+    });
+    let before = planted.filter(|seat| seat.space() < own).take(12);
+    before.collect::<Vec<_>>().iter().for_each(|seat| world.plant(seat));
+    let back = world.bring_back("Anna again", &words, Others::Cut, Until::Done).expect("is back");
+    assert_eq!(back.len(), 2, "{back:?}");
+    assert_eq!(world.titles("Anna again", space), ["From Anna", "From Ben"]);
 }

@@ -161,9 +161,21 @@ def terms(added):
     return role + ([added["renews"]] if "renews" in added else [])
 
 
+def founded(genesis):
+    """True if the recovery key of a genesis agreed to it, or nobody says that it did."""
+    if "recovery_consent" not in genesis:
+        return True
+    of, founder = ["personal", "alliance"].index(genesis["kind"]), genesis["founder"]
+    recovery = genesis.get("recovery", founder)
+    parts = [bytes([of]).hex(), founder["device"], founder["seal"], recovery["seal"]]
+    return signed(recovery["device"], "founding", genesis["recovery_consent"], *parts)
+
+
 def check_consents(where, space, author_member, control):
     """The consent in a record covers space, member and sealing key, and of an added key what it is to be."""
     kind, record = control["kind"], control["record"]
+    if kind == "genesis" and "recovery_consent" in record:
+        equal(f"{where}: consent", founded(record), True)
     if kind not in ("add device", "redeem"):
         return
     keys = record["device"]
@@ -250,7 +262,7 @@ def check_membership():
         consented = lambda keys, member, consent, added={}: bool(consent) and signed(
             keys["device"], "consent", consent, space, member, keys["seal"], *terms(added)
         )
-        history = History(lambda device: name("member", device, size=16), consented)
+        history = History(lambda device: name("member", device, size=16), consented, founded)
         for vector in case["entries"]:
             header = check_entry(space, vector["device"], vector["entry"])
             equal("id", entry_id(space, vector["device"], vector["entry"]["header"]), vector["id"])
@@ -273,7 +285,7 @@ def check_membership():
         aside = {facet: named(content - history.counting(control, content, facet)) for facet in ("shared", "own")}
         means = dict(
             devices=devices, left=sorted(fold.left), set_aside=aside,
-            members=[history.member_of(fold.founder)] + ([fold.other] if fold.other else []),
+            members=[history.member_of(it) for it in [fold.founder] if it] + [it for it in [fold.other] if it],
             invalid=named(id for id in control if not history.valid(id)), not_standing=named(control - fold.standing),
         )
         for what in means:

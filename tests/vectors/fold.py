@@ -45,10 +45,11 @@ class Entry:
 
 
 class History:
-    def __init__(self, member_of, consented):
-        """`member_of(device)` and `consented(keys, member, consent, added)` are for whoever knows hashes and signatures."""
+    def __init__(self, member_of, consented, founded):
+        """`member_of(device)`, `consented(keys, member, consent, added)` and `founded(genesis)` are for whoever knows
+        hashes and signatures."""
         self.entries, self.folds, self.verdicts, self.counted = {}, {}, {}, {}
-        self.member_of, self.consented = member_of, consented
+        self.member_of, self.consented, self.founded = member_of, consented, founded
 
     def add(self, *arguments, **more):
         entry = Entry(self, *arguments, **more)
@@ -82,6 +83,8 @@ class History:
         if e.kind == "genesis":
             founder, words = record["founder"], record.get("recovery")
             if e.seq != 1 or e.past or founder["device"] != e.device or words and words["device"] == e.device:
+                return None
+            if not self.founded(record):
                 return None
             member = self.member_of(e.device)
             keys = [(founder, member, "ordinary", None, False)]

@@ -185,7 +185,7 @@ HEADER = map_of(
 PLACE = map_of(version=number(16), chain=CHAIN, seq=number(64), prev=[ID], epoch=[bytes_of(8)])
 CONTROL = map_of(after=list_of(HEAD, LIMITS["after"]), kind=number(32), record=bytes_of())
 RECORDS = [
-    ("genesis", map_of(kind=one_of("personal", "alliance"), founder=KEYS, recovery=[KEYS])),
+    ("genesis", map_of(kind=one_of("personal", "alliance"), founder=KEYS, recovery=[KEYS], recovery_consent=[SIGNATURE])),
     ("add device", map_of(device=KEYS, role=one_of("ordinary", "recovery"), renews=[ID], consent=SIGNATURE)),
     ("invite", map_of(key=KEYS, purpose=one_of("member", "own device"), expires=number(64))),
     ("redeem", map_of(device=KEYS, recovery=[KEYS], consent=SIGNATURE, recovery_consent=[SIGNATURE])),

@@ -53,6 +53,7 @@ fn record(record: &Record) -> (&'static str, Value) {
                 "kind": match genesis.kind { SpaceKind::Personal => "personal", SpaceKind::Alliance => "alliance" },
                 "founder": keys(&genesis.founder),
                 "recovery": genesis.recovery.as_ref().map(keys),
+                "recovery_consent": genesis.consent.map(|consent| hex(&consent.0)),
             }),
         ),
         Record::AddDevice(add) => (

@@ -19,7 +19,8 @@ use crate::world::{
 
 /// The history that the vectors tell.
 pub(crate) fn history() -> History {
-    let genesis = Genesis { kind: SpaceKind::Alliance, founder: ANNA.keys(), recovery: Some(ANNA_WORDS.keys()) };
+    let genesis =
+        Genesis { recovery: Some(ANNA_WORDS.keys()), ..Genesis::without_recovery(SpaceKind::Alliance, ANNA.keys()) };
     let genesis = Control { after: After::default(), record: Record::Genesis(genesis) };
     let mut told = History::new(&genesis);
     let item = note();
@@ -85,7 +86,8 @@ pub(crate) fn variants() -> Vec<(&'static str, Control)> {
         seq: u64::MAX,
         id: EntryId::new(filler("entry", 1)),
     });
-    let personal = Genesis { kind: SpaceKind::Personal, founder: keys, recovery: None };
+    let personal = Genesis::without_recovery(SpaceKind::Personal, keys);
+    let agreed = Genesis::agreed(SpaceKind::Personal, keys, BEN_WORDS.keys(), &BEN_WORDS.secret());
     let added = told.add(&BEN_WORDS, &BEN.member(), AddedRole::Recovery, None);
     let invite = Invite { key: LINK.keys(), purpose: Purpose::OwnDevice, expires: u64::MAX };
     let consent = keys.consent(&BEN.secret(), &told.space, &BEN.member());
@@ -93,6 +95,7 @@ pub(crate) fn variants() -> Vec<(&'static str, Control)> {
     let sorted = Control { after: After::new(several), record: Record::Leave(Leave {}) };
     vec![
         ("a personal space without words", record(Record::Genesis(personal))),
+        ("a personal space to which its words agree", record(Record::Genesis(agreed))),
         ("a recovery key that a recovery key adds", record(Record::AddDevice(added))),
         ("an invitation for an own device", record(Record::Invite(invite))),
         ("a redemption by an own device", record(Record::Redeem(redeem))),

@@ -110,7 +110,7 @@ impl Profile {
         store.write::<_, AppError>(|tx| {
             set_person(tx, person)?;
             tx.set_meta(JUDGED, &apply::JUDGEMENT.to_be_bytes())?;
-            found(tx, SpaceKind::Personal, words.device_secret().keys(), world)?;
+            found(tx, SpaceKind::Personal, &words.device_secret(), world)?;
             Ok(())
         })?;
         Ok((Self::of(store), words))
@@ -350,7 +350,7 @@ pub(super) fn begin(
     world: &mut World<'_>,
 ) -> Result<SpaceId, AppError> {
     let lost = DeviceSecret::generate(world.rng);
-    let space = found(tx, SpaceKind::Alliance, lost.keys(), world)?;
+    let space = found(tx, SpaceKind::Alliance, &lost, world)?;
     keep_recovery(tx, documents, (&personal.space, &personal.words), (&space, &lost), world)?;
     let target = Target::alliance(tx, &space)?;
     let named = alliance::Intent { title: Some(title.to_owned()), ..introduction(person) };
@@ -367,9 +367,9 @@ pub(super) fn begin(
     Ok(space)
 }
 
-fn found(tx: &Tx<'_>, kind: SpaceKind, recovery: Keys, world: &mut World<'_>) -> Result<SpaceId, AppError> {
+fn found(tx: &Tx<'_>, kind: SpaceKind, recovery: &DeviceSecret, world: &mut World<'_>) -> Result<SpaceId, AppError> {
     let device = DeviceSecret::generate(world.rng);
-    let genesis = Genesis { kind, founder: device.keys(), recovery: Some(recovery) };
+    let genesis = Genesis::agreed(kind, device.keys(), recovery.keys(), recovery.signing());
     let body = Control { after: After::default(), record: Record::Genesis(genesis) }.encode();
     let space = SpaceId::of(&body);
     let place = EntryPlace { version: 1, chain: Chain::Control, seq: 1, prev: None, epoch: None };

@@ -9,12 +9,16 @@ use alliance_replica::{
         frame::{Channel, Code},
     },
     id::{DeviceId, SpaceId},
-    log::Log,
+    log::{Log, membership::DeviceState},
 };
 use tracing::{debug, info};
 
 use super::{ConnectionId, Now, Reason, Relay, connection::Seat};
-use crate::{error, policy::Admission, store::Store};
+use crate::{
+    error,
+    policy::Admission,
+    store::{Living, Store},
+};
 
 impl<S: Store> Relay<S> {
     /// A device wants to open a space, and has proven that it is that device.
@@ -113,7 +117,7 @@ impl<S: Store> Relay<S> {
 }
 
 /// The devices that are live in a space, for whoever asks where a key is.
-pub(super) fn live(log: &Log) -> Vec<DeviceId> {
-    let fold = log.fold();
-    fold.devices().filter(|(_, state)| state.live).map(|(device, _)| *device).collect()
+pub(super) fn live(log: &Log) -> Vec<Living> {
+    let living = |(device, state): (&DeviceId, &DeviceState)| Living { device: *device, agreed: state.agreed };
+    log.fold().devices().filter(|(_, state)| state.live).map(living).collect()
 }

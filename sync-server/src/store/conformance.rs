@@ -8,11 +8,11 @@ use alliance_replica::{
     },
 };
 
-use super::{Append, Store, StoreError, Stored, Totals};
+use super::{Append, Living, Store, StoreError, Stored, Totals};
 
 /// Runs the whole suite, each check on a store of its own. `T` keeps alive whatever the store lives in.
 pub(super) fn check<S: Store, T>(open: impl Fn() -> (S, T)) {
-    let checks: [fn(&mut S); 12] = [
+    let checks: [fn(&mut S); 13] = [
         the_first_secret_stays,
         entries_without_a_secret_get_no_new_one,
         an_unknown_space_is_empty,
@@ -21,6 +21,7 @@ pub(super) fn check<S: Store, T>(open: impl Fn() -> (S, T)) {
         entries_come_whole_and_in_the_order_asked_for,
         a_batch_is_written_whole_or_not_at_all,
         live_devices_are_those_said_last,
+        spaces_to_which_a_device_agreed_come_first,
         loading_stops_at_the_first_error,
         totals_count_what_was_written,
         a_limit_is_of_one_space_that_is_known,
@@ -116,7 +117,7 @@ fn entries_come_whole_and_in_the_order_asked_for(store: &mut impl Store) {
 fn a_batch_is_written_whole_or_not_at_all(store: &mut impl Store) {
     let (a, b) = (space(1), space(2));
     store.append(&[append(a, &[1])]).expect("appends");
-    let again = Append { live: Some(vec![DeviceId::new([1; 32])]), ..append(a, &[2, 1]) };
+    let again = Append { live: Some(vec![living(DeviceId::new([1; 32]))]), ..append(a, &[2, 1]) };
     assert!(store.append(&[append(b, &[1]), again]).is_err());
     assert_eq!((loaded(store, &a).len(), loaded(store, &b).len()), (1, 0));
     assert!(store.spaces_of(&DeviceId::new([1; 32]), 9).expect("reads").is_empty());
@@ -126,13 +127,26 @@ fn a_batch_is_written_whole_or_not_at_all(store: &mut impl Store) {
 
 fn live_devices_are_those_said_last(store: &mut impl Store) {
     let [x, y] = [1, 2].map(|n| DeviceId::new([n; 32]));
-    let with = |n, numbers: &[u8], live: &[DeviceId]| Append { live: Some(live.to_vec()), ..append(space(n), numbers) };
+    let with = |n, numbers: &[u8], live: &[DeviceId]| {
+        let live = Some(live.iter().copied().map(living).collect());
+        Append { live, ..append(space(n), numbers) }
+    };
     store.append(&[with(1, &[1], &[x, y]), with(2, &[1], &[x])]).expect("appends");
     store.append(&[append(space(1), &[3]), with(2, &[2], &[y])]).expect("appends");
     assert_eq!(store.spaces_of(&x, 9).expect("reads"), [space(1)]);
     assert_eq!(store.spaces_of(&y, 9).expect("reads"), [space(1), space(2)]);
     assert_eq!(store.spaces_of(&y, 1).expect("reads").len(), 1);
     assert!(store.spaces_of(&DeviceId::new([3; 32]), 9).expect("reads").is_empty());
+}
+
+fn spaces_to_which_a_device_agreed_come_first(store: &mut impl Store) {
+    let words = DeviceId::new([7; 32]);
+    for n in 1..=4 {
+        let live = Some(vec![Living { device: words, agreed: n == 3 }]);
+        store.append(&[Append { live, ..append(space(n), &[1]) }]).expect("appends");
+    }
+    assert_eq!(store.spaces_of(&words, 9).expect("reads"), [3, 1, 2, 4].map(space));
+    assert_eq!(store.spaces_of(&words, 1).expect("reads"), [space(3)]);
 }
 
 fn loading_stops_at_the_first_error(store: &mut impl Store) {
@@ -171,12 +185,16 @@ fn a_limit_is_of_one_space_that_is_known(store: &mut impl Store) {
     assert_eq!(store.content_limit(&a).expect("answers"), None);
 }
 
+fn living(device: DeviceId) -> Living {
+    Living { device, agreed: true }
+}
+
 fn wanted_id(space: &SpaceId, n: u8) -> EntryId {
     entry(space, n).id
 }
 
 fn a_space_that_is_forgotten_leaves_nothing_and_may_come_again<S: Store>(store: &mut S) {
-    let live = Some(vec![DeviceId::new([5; 32])]);
+    let live = Some(vec![living(DeviceId::new([5; 32]))]);
     store.append(&[Append { live, ..append(space(1), &[1, 2]) }, append(space(2), &[1])]).expect("appends");
     store.set_content_limit(&space(1), Some(7)).expect("sets");
     let before = store.totals().expect("counts");

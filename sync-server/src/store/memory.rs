@@ -24,7 +24,8 @@ pub struct MemoryStore {
 struct Space {
     entries: Vec<Verified>,
     places: BTreeMap<EntryId, usize>,
-    live: BTreeSet<DeviceId>,
+    /// Whether each that is live agreed to be.
+    live: BTreeMap<DeviceId, bool>,
     limit: Option<u64>,
 }
 
@@ -96,7 +97,7 @@ impl Store for MemoryStore {
                 space.entries.push(entry.clone());
             }
             if let Some(live) = &append.live {
-                space.live = live.iter().copied().collect();
+                space.live = live.iter().map(|it| (it.device, it.agreed)).collect();
             }
         }
         Ok(())
@@ -120,8 +121,10 @@ impl Store for MemoryStore {
     }
 
     fn spaces_of(&self, device: &DeviceId, limit: usize) -> Result<Vec<SpaceId>, StoreError> {
-        let live = self.spaces.iter().filter(|(_, space)| space.live.contains(device));
-        Ok(live.map(|(id, _)| *id).take(limit).collect())
+        let live =
+            |agreed| move |(id, space): (&SpaceId, &Space)| (space.live.get(device) == Some(&agreed)).then_some(*id);
+        let agreed = self.spaces.iter().filter_map(live(true));
+        Ok(agreed.chain(self.spaces.iter().filter_map(live(false))).take(limit).collect())
     }
 
     fn forget(&mut self, space: &SpaceId) -> Result<bool, StoreError> {

@@ -24,7 +24,7 @@ use alliance_replica::{
 };
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, Transaction, TransactionBehavior};
 
-use super::{Append, Store, StoreError, StoreTimes, Stored, Totals};
+use super::{Append, Living, Store, StoreError, StoreTimes, Stored, Totals};
 use crate::policy::ENTRY_COST;
 
 pub use admin::{Admin, Kept};
@@ -35,7 +35,11 @@ const LOCK: &str = "relay.lock";
 /// Says in the file that it is a relay's: "alrl".
 const APPLICATION: i32 = 0x616c_726c;
 /// Formats of the database: append-only steps, each run once, all in one exclusive transaction.
-const STEPS: [&str; 2] = [include_str!("migrations/0001_relay.sql"), include_str!("migrations/0002_counts.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("migrations/0001_relay.sql"),
+    include_str!("migrations/0002_counts.sql"),
+    include_str!("migrations/0003_agreed.sql"),
+];
 /// How long another program (a backup, a person with a shell) may hold the database.
 const BUSY: Duration = Duration::from_secs(5);
 /// Bytes that have to find room beside as much as could not be written, before the store is well again.
@@ -159,7 +163,8 @@ impl Store for SqliteStore {
 
     fn spaces_of(&self, device: &DeviceId, limit: usize) -> Result<Vec<SpaceId>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT spaces.space FROM live JOIN spaces ON spaces.n = live.space WHERE device = ?1 ORDER BY 1 LIMIT ?2",
+            "SELECT spaces.space FROM live JOIN spaces ON spaces.n = live.space WHERE device = ?1
+             ORDER BY live.agreed DESC, spaces.space LIMIT ?2",
         )?;
         let mut rows = statement.query((device.as_ref(), i64::try_from(limit).unwrap_or(i64::MAX)))?;
         let mut spaces = Vec::new();
@@ -344,10 +349,11 @@ fn count_entries(transaction: &Transaction<'_>, space: i64, entries: &[Verified]
     Ok(())
 }
 
-fn replace_live(transaction: &Transaction<'_>, space: i64, live: &[DeviceId]) -> Result<(), StoreError> {
+fn replace_live(transaction: &Transaction<'_>, space: i64, live: &[Living]) -> Result<(), StoreError> {
     transaction.prepare_cached("DELETE FROM live WHERE space = ?1")?.execute([space])?;
-    let mut row = transaction.prepare_cached("INSERT OR IGNORE INTO live (device, space) VALUES (?1, ?2)")?;
-    live.iter().try_for_each(|device| row.execute((device.as_ref(), space)).map(drop))?;
+    let mut row =
+        transaction.prepare_cached("INSERT OR IGNORE INTO live (device, space, agreed) VALUES (?1, ?2, ?3)")?;
+    live.iter().try_for_each(|it| row.execute((it.device.as_ref(), space, it.agreed)).map(drop))?;
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use alliance_replica::{
     },
 };
 
-use alliance_sync_server::store::{Append, Store as _};
+use alliance_sync_server::store::{Append, Living, Store as _};
 
 use crate::world::{Laptop, World, device, kind, pair, secret, unknown};
 
@@ -322,7 +322,8 @@ fn a_reader_for_whom_too_much_waits_is_dropped_with_a_reason() {
     let (mut ben, mut anna) = pair(&mut world);
     world.deaf.insert(anna.id);
     let spaces = (0..4000u16).map(|n| SpaceId::new(std::array::from_fn(|at| n.to_be_bytes()[at % 2])));
-    let live = |space| Append { space, entries: Vec::new(), live: Some(vec![device(77)]) };
+    let live =
+        |space| Append { space, entries: Vec::new(), live: Some(vec![Living { device: device(77), agreed: true }]) };
     world.relay.store_mut().append(&spaces.map(live).collect::<Vec<_>>()).expect("the store works");
     for _ in 0..200 {
         world.line(&anna).find(&secret(77));

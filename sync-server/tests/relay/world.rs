@@ -242,7 +242,7 @@ impl Laptop {
     }
 
     fn made(seed: u8, kind: SpaceKind) -> Self {
-        let record = Record::Genesis(Genesis { kind, founder: keys(seed), recovery: Some(keys(seed + 100)) });
+        let record = Record::Genesis(Genesis::agreed(kind, keys(seed), keys(seed + 100), &secret(seed + 100)));
         let body = Control { after: After::default(), record: record.clone() }.encode();
         let mut laptop = Self::new(seed, SpaceId::of(&body));
         laptop.control(record);

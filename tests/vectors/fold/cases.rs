@@ -30,15 +30,31 @@ pub(super) fn all() -> Vec<(&'static str, History)> {
         ("devices take over from one that was cut", taking_over()),
         ("epochs that do not fit who lives", epochs()),
         ("epochs after a cut", cut_epochs()),
+        ("a genesis to which the words agreed", agreed(ANNA_WORDS.keys())),
+        ("a genesis to which the words did not agree", agreed(BEN_WORDS.keys())),
     ]
 }
 
 /// Anna's device and words; nobody else.
 fn alone() -> History {
-    let genesis = Genesis { kind: SpaceKind::Alliance, founder: ANNA.keys(), recovery: Some(ANNA_WORDS.keys()) };
+    founded(Genesis {
+        recovery: Some(ANNA_WORDS.keys()),
+        ..Genesis::without_recovery(SpaceKind::Alliance, ANNA.keys())
+    })
+}
+
+fn founded(genesis: Genesis) -> History {
     let genesis = Control { after: After::default(), record: Record::Genesis(genesis) };
     let mut told = History::new(&genesis);
     told.control("genesis", &ANNA, &[], genesis.record);
+    told
+}
+
+/// Anna's genesis with these words, to which Anna's agreed.
+fn agreed(words: Keys) -> History {
+    let genesis = Genesis::agreed(SpaceKind::Alliance, ANNA.keys(), ANNA_WORDS.keys(), &ANNA_WORDS.secret());
+    let mut told = founded(Genesis { recovery: Some(words), ..genesis });
+    add(&mut told, "second", &ANNA, &[], &ANNA_SECOND, &ANNA);
     told
 }
 

@@ -25,7 +25,7 @@ pub(super) fn paths() -> Vec<Value> {
     let told = history();
     let leave = Control { after: After::default(), record: Record::Leave(Leave {}) }.encode();
     let genesis = |founder: &Holder| {
-        let genesis = Genesis { kind: SpaceKind::Alliance, founder: founder.keys(), recovery: None };
+        let genesis = Genesis::without_recovery(SpaceKind::Alliance, founder.keys());
         Control { after: After::default(), record: Record::Genesis(genesis) }.encode()
     };
     let at = |chain, seq, prev, epoch| Place { version: 1, chain, seq, prev, epoch };

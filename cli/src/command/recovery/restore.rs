@@ -24,9 +24,6 @@ use crate::{
     render,
 };
 
-/// How often what came may name more alliances.
-const ROUNDS: usize = 4;
-
 /// Arguments of `recovery restore`.
 #[derive(Args, Debug)]
 pub struct Restore {
@@ -213,7 +210,8 @@ impl<'a> Restoring<'a> {
 
     /// Pulls everything that the relays have, with the keys that the words open.
     pub fn pull(&mut self, profile: &mut Profile) -> Result<(), CliError> {
-        for _ in 0..ROUNDS {
+        // Each time some of the alliances that the words open come, or it is over.
+        loop {
             self.exchange(profile)?;
             let mut ways: Vec<_> = self.way.iter().cloned().collect();
             for relay in profile.relays()? {

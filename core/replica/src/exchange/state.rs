@@ -390,7 +390,7 @@ mod tests {
     fn forked(branches: u64) -> Log {
         let secret = Secret::from_seed(&[1; 32]);
         let founder = Keys { device: secret.public(), seal: [0; 32] };
-        let genesis = Genesis { kind: SpaceKind::Personal, founder, recovery: None };
+        let genesis = Genesis::without_recovery(SpaceKind::Personal, founder);
         let body = Control { after: After::default(), record: Record::Genesis(genesis) }.encode();
         let space = SpaceId::of(&body);
         let place = Place { version: 1, chain: Chain::Control, seq: 1, prev: None, epoch: None };

@@ -13,6 +13,7 @@ use crate::{
 };
 
 const CONSENT: &str = "alliance/1 consent";
+const FOUNDING: &str = "alliance/1 founding";
 /// What whoever agrees to be a recovery key signs beside the rest.
 const RECOVERY: &[u8] = b"recovery";
 
@@ -37,6 +38,26 @@ impl Keys {
     /// True if the holder of these keys agreed to become a device of `member`.
     pub fn consented(&self, space: &SpaceId, member: &MemberId, consent: &Signature) -> bool {
         self.device.verify(CONSENT, &[space.as_bytes(), member.as_bytes(), &self.seal], consent)
+    }
+}
+
+impl Genesis {
+    /// A space that has no recovery key.
+    pub fn without_recovery(kind: SpaceKind, founder: Keys) -> Self {
+        Self { kind, founder, recovery: None, consent: None }
+    }
+
+    /// A space to which the recovery key agrees: `secret` is that of `recovery`.
+    pub fn agreed(kind: SpaceKind, founder: Keys, recovery: Keys, secret: &Secret) -> Self {
+        let consent = secret.sign(FOUNDING, &[&[kind as u8], founder.device.as_bytes(), &founder.seal, &recovery.seal]);
+        Self { kind, founder, recovery: Some(recovery), consent: Some(consent) }
+    }
+
+    /// True if the recovery key agreed to this space. As the body names the space, it agreed to no other one.
+    pub fn is_agreed(&self) -> bool {
+        let Self { kind, founder, recovery: Some(recovery), consent: Some(consent) } = self else { return false };
+        let parts: [&[u8]; 4] = [&[*kind as u8], founder.device.as_bytes(), &founder.seal, &recovery.seal];
+        recovery.device.verify(FOUNDING, &parts, consent)
     }
 }
 
@@ -139,6 +160,9 @@ pub struct Genesis {
     /// The founder's recovery key.
     #[n(2)]
     pub recovery: Option<Keys>,
+    /// The recovery key's own signature; spaces that an earlier version founded have none.
+    #[n(3)]
+    pub consent: Option<Signature>,
 }
 
 /// Another device of the author's member.

@@ -26,7 +26,10 @@ fn founded() -> Log {
 }
 
 fn founded_with(quota: Quota) -> Log {
-    let genesis = Genesis { kind: SpaceKind::Alliance, founder: keys(1), recovery: Some(keys(101)) };
+    founded_by(Genesis::agreed(SpaceKind::Alliance, keys(1), keys(101), &secret(101)), quota)
+}
+
+fn founded_by(genesis: Genesis, quota: Quota) -> Log {
     let control = Control { after: After::default(), record: Record::Genesis(genesis) };
     let mut log = Log::with_quota(SpaceId::of(&control.encode()), quota);
     let place = Place { version: 1, chain: Chain::Control, seq: 1, prev: None, epoch: None };
@@ -305,4 +308,23 @@ fn control_entries_that_wait_are_looked_at_when_what_they_lack_comes_and_not_bef
     log.restore(&second.device, second.entry, State::Stored).expect("links");
     assert_eq!(waiting(&log), (0, 0));
     assert!(log.dag().contains(&prev.expect("signed")));
+}
+
+#[test]
+fn nobody_can_say_of_a_recovery_key_that_it_agreed_to_a_space() {
+    let agreed = Genesis::agreed(SpaceKind::Alliance, keys(1), keys(101), &secret(101));
+    let words = |genesis| founded_by(genesis, Quota::default()).fold().device(&device(101)).map(|it| it.agreed);
+    assert_eq!(words(agreed.clone()), Some(true));
+    assert_eq!(words(Genesis { consent: None, ..agreed.clone() }), Some(false), "an earlier version's");
+    let other = |founder, seal, kind| {
+        let recovery = Keys { device: device(101), seal: [seal; 32] };
+        Genesis::agreed(kind, keys(founder), recovery, &secret(101)).consent
+    };
+    assert_eq!(other(1, 101, SpaceKind::Alliance), agreed.consent);
+    let taken =
+        [other(2, 101, SpaceKind::Alliance), other(1, 102, SpaceKind::Alliance), other(1, 101, SpaceKind::Personal)];
+    for consent in taken {
+        assert_eq!(words(Genesis { consent, ..agreed.clone() }), None, "the genesis counts for nobody");
+    }
+    assert_eq!(words(Genesis { recovery: None, ..agreed }), None);
 }

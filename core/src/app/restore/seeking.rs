@@ -1,8 +1,13 @@
 //! Asking a relay where keys are live: the spaces of each, and who belongs to them. Sans-IO, on a connection of its own.
 //!
-//! Nothing is written to disk. The keys are those of recovery words, and only in memory.
+//! Nothing is written to disk. The keys are those of recovery words, and only in memory. Whoever once had a computer can
+//! make up spaces that name these keys. So spaces are looked at one after the other, none may be larger than a limit, and
+//! the search for a personal space ends at the first to which its key agreed: nobody but the words can have made it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, VecDeque},
+};
 
 use alliance_replica::{
     exchange::{
@@ -10,6 +15,7 @@ use alliance_replica::{
         frame::{Channel, Found},
     },
     id::{DeviceId, ReplicaKey, Secret, SpaceId},
+    limits,
     log::{
         Log,
         control::SpaceKind,
@@ -25,9 +31,9 @@ use crate::{
     keys::DeviceSecret,
 };
 
-/// Most bytes of control entries that are taken from a relay before anything is kept.
+/// Most bytes of control entries that are taken of one space. Once so many are there, what is left is for another time.
 const MOST: usize = 64 * 1024 * 1024;
-/// Most spaces of one key that are looked at: one's words are of one, and so is each alliance's recovery key.
+/// Most spaces of one key that are looked at if it agreed to none: one's words are of one.
 const SPACES: usize = 8;
 
 /// Keys whose spaces a relay is asked for.
@@ -37,8 +43,12 @@ pub struct Seeking {
     known: Option<ReplicaKey>,
     relay: Option<ReplicaKey>,
     unanswered: BTreeSet<DeviceId>,
-    open: BTreeMap<Channel, Sought>,
-    bytes: usize,
+    /// What is to be looked at, with the key that found it.
+    queue: VecDeque<(DeviceId, SpaceId)>,
+    open: Option<(Channel, Sought)>,
+    /// What was looked at and has one of the keys.
+    found: Vec<Sought>,
+    too_much: bool,
 }
 
 /// A key that is looked for.
@@ -56,6 +66,7 @@ pub(super) struct Sought {
     pub(super) log: Log,
     /// All that was taken, in order.
     pub(super) control: Vec<Verified>,
+    bytes: usize,
     refused: bool,
 }
 
@@ -71,8 +82,10 @@ impl Seeking {
             exchange: Exchange::new(Role::Initiator, Secret::from_seed(&seed), nonce),
             known,
             relay: None,
-            open: BTreeMap::new(),
-            bytes: 0,
+            queue: VecDeque::new(),
+            open: None,
+            found: Vec::new(),
+            too_much: false,
         }
     }
 }
@@ -89,26 +102,30 @@ impl Inquiry for Seeking {
             }
             Some(Event::Found(found)) => self.on_found(&found),
             Some(Event::Entries(entries)) if entries.chain == Chain::Control => {
-                let Some(sought) = self.open.get_mut(&entries.channel) else { return Ok(()) };
-                self.bytes += entries.entries.iter().map(Entry::size).sum::<usize>();
-                if self.bytes > MOST {
-                    return Err(AppError::NotRestored(NotRestored::TooMuch).into());
+                let Self { exchange, open, .. } = self;
+                let channel = entries.channel;
+                let Some((_, sought)) = open.as_mut().filter(|(open, _)| *open == channel) else { return Ok(()) };
+                sought.bytes += entries.entries.iter().map(Entry::size).sum::<usize>();
+                if sought.bytes > MOST {
+                    sought.refused = true;
+                    self.too_much = true;
+                    return self.go_on();
                 }
                 let received = sought.log.receive(&entries.device, entries.chain, entries.entries);
                 // The relay goes on sending once it is told what came.
                 let heads = received.new.iter().map(Verified::head).chain(received.known);
-                self.exchange.received(entries.channel, &sought.log, heads);
-                self.exchange.acknowledge(entries.channel);
+                exchange.received(channel, &sought.log, heads);
+                exchange.acknowledge(channel);
                 sought.control.extend(received.new);
             }
             Some(Event::Refused(error)) => {
-                let sought = error.channel.and_then(|channel| self.open.get_mut(&channel));
-                sought.into_iter().for_each(|sought| sought.refused = true);
+                let open = self.open.iter_mut().filter(|(open, _)| error.channel == Some(*open));
+                open.for_each(|(_, sought)| sought.refused = true);
             }
             Some(Event::Closed(error)) => return Err(SessionError::Closed(error.code)),
             _ => {}
         }
-        Ok(())
+        self.go_on()
     }
 
     fn poll_transmit(&mut self) -> Option<Vec<u8>> {
@@ -117,15 +134,7 @@ impl Inquiry for Seeking {
 
     /// True once every key was answered for, and who belongs to each space that was named is known.
     fn is_done(&self) -> bool {
-        let pulled = |(channel, sought): (&Channel, &Sought)| {
-            let peer = self.exchange.peer(*channel);
-            sought.refused
-                || peer.is_some_and(|peer| {
-                    let mut control = peer.heads().filter(|head| head.chain == Chain::Control);
-                    peer.has_spoken() && control.all(|head| sought.log.chains().meta(&head.id).is_some())
-                })
-        };
-        self.relay.is_some() && self.unanswered.is_empty() && self.open.iter().all(pulled)
+        self.relay.is_some() && self.unanswered.is_empty() && self.queue.is_empty() && self.open.is_none()
     }
 }
 
@@ -137,7 +146,7 @@ impl Seeking {
 
     /// True if the relay knows a personal space of the keys.
     pub fn has_personal(&self) -> bool {
-        self.found().any(|sought| sought.log.fold().kind() == Some(SpaceKind::Personal))
+        self.found().any(Sought::is_personal)
     }
 
     /// The secret of one of the keys.
@@ -145,12 +154,14 @@ impl Seeking {
         self.keys.iter().map(|wanted| &wanted.key).find(|secret| secret.id() == *key)
     }
 
-    /// The spaces in which one of the keys is live, by what their own logs say.
+    /// The spaces in which one of the keys is live, by what their own logs say; the one to which it agreed first.
     pub(super) fn found(&self) -> impl Iterator<Item = &Sought> {
-        self.open.values().filter(|sought| !sought.refused && sought.state().is_some())
+        let mut found: Vec<_> = self.found.iter().collect();
+        found.sort_by_key(|sought| Reverse(sought.is_agreed()));
+        found.into_iter()
     }
 
-    /// Opens what a key found, as that key.
+    /// Remembers what a key found.
     fn on_found(&mut self, found: &Found) {
         let Some(Wanted { key, space }) = self.keys.iter().find(|wanted| wanted.key.id() == found.device) else {
             return;
@@ -158,13 +169,53 @@ impl Seeking {
         if !self.unanswered.remove(&found.device) {
             return;
         }
-        let named = found.spaces.iter().filter(|named| space.is_none_or(|space| space == **named));
-        for named in named.take(SPACES) {
-            let log = Log::new(*named);
-            if let Some(channel) = self.exchange.open(&log, key.signing()) {
-                let sought = Sought { key: key.id(), log, control: Vec::new(), refused: false };
-                self.open.insert(channel, sought);
+        match space {
+            // A relay names no more spaces than that.
+            Some(space) if found.spaces.contains(space) || found.spaces.len() >= limits::HEADS => {
+                self.queue.push_back((key.id(), *space));
             }
+            Some(_) => {}
+            None => self.queue.extend(found.spaces.iter().take(SPACES).map(|space| (key.id(), *space))),
+        }
+    }
+
+    /// Ends with the space that is open once all of it is here, and opens the next one, as the key that found it.
+    fn go_on(&mut self) -> Result<(), SessionError> {
+        if self.open.as_ref().is_some_and(|(channel, sought)| self.is_whole(*channel, sought)) {
+            self.found.extend(self.open.take().map(|(_, sought)| sought).filter(Sought::is_found));
+            self.leave_out();
+        }
+        while self.open.is_none() {
+            let Some((key, space)) = self.queue.pop_front() else { break };
+            let log = Log::new(space);
+            let Self { keys, exchange, .. } = self;
+            let wanted = keys.iter().find(|wanted| wanted.key.id() == key);
+            let channel = wanted.and_then(|wanted| exchange.open(&log, wanted.key.signing()));
+            let sought = Sought { key, log, control: Vec::new(), bytes: 0, refused: false };
+            self.open = channel.map(|channel| (channel, sought));
+        }
+        if self.is_done() && self.found.is_empty() && self.too_much {
+            return Err(AppError::NotRestored(NotRestored::TooMuch).into());
+        }
+        Ok(())
+    }
+
+    /// True once a relay has sent all control entries that it has of a space, or refuses it.
+    fn is_whole(&self, channel: Channel, sought: &Sought) -> bool {
+        sought.refused
+            || self.exchange.peer(channel).is_some_and(|peer| {
+                let mut control = peer.heads().filter(|head| head.chain == Chain::Control);
+                peer.has_spoken() && control.all(|head| sought.log.chains().meta(&head.id).is_some())
+            })
+    }
+
+    /// Looks no further for a personal space to which its key agreed, and at nothing more if there is much already.
+    fn leave_out(&mut self) {
+        let agreed = self.found.iter().filter(|sought| sought.is_personal() && sought.is_agreed());
+        let agreed: BTreeSet<_> = agreed.map(|sought| sought.key).collect();
+        self.queue.retain(|(key, _)| !agreed.contains(key));
+        if self.found.iter().map(|sought| sought.bytes).sum::<usize>() > MOST {
+            self.queue.clear();
         }
     }
 }
@@ -178,5 +229,18 @@ impl Sought {
     pub(super) fn state(&self) -> Option<DeviceState> {
         let fold = self.log.fold();
         fold.device(&self.key).filter(|it| it.live && it.role != DeviceRole::Invite).cloned()
+    }
+
+    fn is_found(&self) -> bool {
+        !self.refused && self.state().is_some()
+    }
+
+    fn is_personal(&self) -> bool {
+        self.log.fold().kind() == Some(SpaceKind::Personal)
+    }
+
+    /// True if the key agreed to be in the space.
+    fn is_agreed(&self) -> bool {
+        self.state().is_some_and(|state| state.agreed)
     }
 }

@@ -47,6 +47,7 @@ fn an_older_database_is_counted_when_it_is_opened() {
     drop(store);
     let older = "ALTER TABLE spaces DROP COLUMN entries; ALTER TABLE spaces DROP COLUMN content_bytes;
                  ALTER TABLE spaces DROP COLUMN control_bytes; ALTER TABLE spaces DROP COLUMN content_limit;
+                 ALTER TABLE live DROP COLUMN agreed;
                  PRAGMA user_version = 1";
     raw(&folder).execute_batch(older).expect("goes back");
     assert_eq!(open(&folder).totals().expect("counts"), totals);

@@ -42,6 +42,9 @@ pub struct DeviceState {
     pub cut: bool,
     /// Keys of the same member that it replaces.
     pub renews: BTreeSet<DeviceId>,
+    /// True if its holder agreed to be in this space: nobody else can have put it there. Not so for an invitation's key,
+    /// and for the recovery key of a founder's earlier version.
+    pub agreed: bool,
 }
 
 /// A set of control entries and what it means.
@@ -284,6 +287,7 @@ impl Roster {
                 live: !cut && !spent,
                 cut,
                 renews: all.iter().filter_map(|one| one.renews).collect(),
+                agreed: all.iter().any(|one| one.agreed),
             };
             self.devices.insert(*device, state);
         }

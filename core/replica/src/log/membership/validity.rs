@@ -79,6 +79,8 @@ pub(super) struct Introduction {
     pub(super) renews: Option<DeviceId>,
     /// True if this lets in a member other than its author's.
     pub(super) admits: bool,
+    /// True if the key's holder agreed to be in this space.
+    pub(super) agreed: bool,
 }
 
 /// A control entry before it has a place in the graph.
@@ -120,14 +122,19 @@ struct Judge<'a> {
 impl Judge<'_> {
     /// That the body names the space is for the caller to check, who has the bytes.
     fn genesis(&self, genesis: &Genesis) -> Result<Valid, Flaw> {
-        let Genesis { founder, recovery, .. } = genesis;
+        let Genesis { founder, recovery, consent, .. } = genesis;
         let starts = self.entry.seq == 1 && self.entry.past.is_empty() && founder.device == *self.entry.device;
         if !starts || recovery.is_some_and(|recovery| recovery.device == founder.device) {
             return Err(Flaw::Genesis);
         }
+        let agreed = genesis.is_agreed();
+        if consent.is_some() && !agreed {
+            return Err(Flaw::Consent);
+        }
         let member = MemberId::of(&founder.device);
         let mut keys = vec![self.introduction(founder, member, Role::Ordinary)];
-        keys.extend(recovery.iter().map(|recovery| self.introduction(recovery, member, Role::Recovery)));
+        let words = recovery.iter().map(|recovery| self.introduction(recovery, member, Role::Recovery));
+        keys.extend(words.map(|words| Introduction { agreed, ..words }));
         Ok(Valid { member: Some(member), effect: Effect::Introduces(keys) })
     }
 
@@ -249,6 +256,6 @@ impl Judge<'_> {
 
     fn introduction(&self, keys: &Keys, member: MemberId, role: Role) -> Introduction {
         let entry = self.graph.nodes.len();
-        Introduction { entry, keys: *keys, member, role, renews: None, admits: false }
+        Introduction { entry, keys: *keys, member, role, renews: None, admits: false, agreed: role != Role::Invite }
     }
 }
