@@ -326,6 +326,7 @@ impl Sim {
     pub(crate) fn lies(&mut self, lies: Lies) {
         if lies != Lies::default() {
             self.seen.lied = true;
+            self.refused_may_fork();
             self.may_fork();
         }
         self.seen.lies = lies;
