@@ -202,6 +202,8 @@ pub(crate) struct Sim {
     spaces: BTreeSet<SpaceId>,
     /// Those of them that are personal.
     personal: BTreeSet<SpaceId>,
+    /// Alliances whose invitation was taken back before Ben's computer let anybody in.
+    withdrawn: BTreeSet<SpaceId>,
     /// Everybody's words.
     words: BTreeMap<String, String>,
     /// Backups that were made, and whose they are.
@@ -279,6 +281,7 @@ impl Sim {
             seen: Seen::default(),
             spaces: BTreeSet::new(),
             personal: BTreeSet::new(),
+            withdrawn: BTreeSet::new(),
             words: BTreeMap::new(),
             backups: Vec::new(),
             ended: BTreeSet::new(),

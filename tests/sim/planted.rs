@@ -6,7 +6,7 @@ use alliance_replica::planted::{Bug, plant};
 use alliance_tests::sim::{Knobs, run};
 
 /// A fault, the seed from which on and the number of seeds within which it is found, and how it shows.
-const BUGS: [(Bug, u64, u64, &[&str]); 32] = [
+const BUGS: [(Bug, u64, u64, &[&str]); 33] = [
     (Bug::AckBeforeFsync, 0, 10, &["I1"]),
     (Bug::SealBeforePull, 0, 20, &["I2"]),
     (Bug::NoConfirmNeeded, 0, 20, &["I4"]),
@@ -31,6 +31,7 @@ const BUGS: [(Bug, u64, u64, &[&str]); 32] = [
     (Bug::OwnBoundRaised, 0, 10, &["I9"]),
     (Bug::LostComputerStays, 0, 40, &["I4"]),
     (Bug::DoorsLeftOpen, 0, 40, &["I3", "I4"]),
+    (Bug::TakenBackLetsIn, 0, 20, &["I4"]),
     (Bug::RenewedKeyLives, 0, 20, &["I4"]),
     (Bug::RenewsNothing, 0, 20, &["I"]),
     (Bug::WordsKeepOthers, 0, 20, &["I4"]),
@@ -49,6 +50,7 @@ fn world(bug: Bug, seed: u64) -> Knobs {
         // What these break happens often there, and nothing else goes wrong.
         Bug::LostComputerStays
         | Bug::DoorsLeftOpen
+        | Bug::TakenBackLetsIn
         | Bug::RenewedKeyLives
         | Bug::RenewsNothing
         | Bug::LaterAllianceForgotten => Knobs { own: 80, invites: 20, ..Knobs::CALM },

@@ -30,6 +30,7 @@ pub enum Bug {
     EndingBeforePull,
     LostComputerStays,
     DoorsLeftOpen,
+    TakenBackLetsIn,
     RenewedKeyLives,
     RenewsNothing,
     WordsKeepOthers,

@@ -48,6 +48,7 @@ impl Sim {
             self.content_is_for_the_living(space)?;
             self.forks_are_told(space)?;
         }
+        self.taken_back_is_taken_back()?;
         self.the_lost_are_out_everywhere()?;
         self.rows_are_what_documents_say()?;
         self.nothing_is_out_of_sight()?;
@@ -157,6 +158,21 @@ impl Sim {
             }
         }
         Ok(())
+    }
+
+    /// I4: nobody comes by an invitation that was taken back before, unless Ben's computer forgot that he did.
+    fn taken_back_is_taken_back(&self) -> Result<(), Violation> {
+        let ben = &self.devices["Ben"];
+        if ben.forks || ben.back.is_some() {
+            return Ok(());
+        }
+        let came = |space: &&SpaceId| self.membership(**space).fold().other_member().is_some();
+        match self.withdrawn.iter().find(came) {
+            Some(space) => {
+                Err(Violation(format!("I4: somebody came into {space} by an invitation that was taken back")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// I2: whoever has both sides of a fork of control was told so.

@@ -419,11 +419,27 @@ impl Sim {
                 return Err(Violation(format!("I4: {comer} is in before Ben's computer confirmed it")));
             }
         }
+        if self.dice.chance(300) {
+            self.takes_back(space)?;
+        }
         for name in ["Ben", "Dora", "Anna", "Carl"] {
             self.devices.get_mut(name).expect("a computer").online = Online::Once;
             self.after(0, Event::Dial(name.to_owned()));
         }
         Ok(())
+    }
+
+    /// Ben takes an invitation back that has been taken up, and of which his computer has not heard.
+    fn takes_back(&mut self, space: SpaceId) -> Result<(), Violation> {
+        match self.call("Ben", |profile, _, _| profile.take_back_invitations(Some(space)))? {
+            Some(Err(error)) => self.app_failed("Ben", &error),
+            Some(Ok(1..)) => {
+                self.strike("invitation taken back", space.to_string());
+                self.withdrawn.insert(space);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The time in which everybody has to have everything once nothing goes wrong any more.

@@ -160,7 +160,8 @@ pub(in crate::app) fn to_cut(space: &Space, device: &DeviceId, reason: Reason) -
     let fold = space.log.fold();
     let lives = fold.device(device).is_some_and(|it| it.live);
     // Who has used an invitation is not let in by it any more.
-    let waits = reason == Reason::Withdrawn && open_keys(&fold).any(|(key, _)| key == *device);
+    let is_kept_out = reason == Reason::Withdrawn && !planted::is(Bug::TakenBackLetsIn);
+    let waits = is_kept_out && open_keys(&fold).any(|(key, _)| key == *device);
     if lives || waits || (is_given_up && !is_cut_as_lost(space, device)) {
         all.insert(*device);
     }
