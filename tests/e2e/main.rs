@@ -33,6 +33,7 @@ mod peers;
 mod profiles;
 mod promised;
 mod proxied;
+mod put_out;
 mod readme;
 mod recovery;
 mod relay;

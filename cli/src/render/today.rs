@@ -32,7 +32,8 @@ pub fn today(today: &Today, page: &mut Page) {
         held,
         day,
     } = today;
-    let row = Row { id: id.clone(), title: title.clone(), other: other.clone(), state: *state, current: true };
+    let host = held.as_ref().and_then(|held| held.other.clone());
+    let row = Row { id: id.clone(), title: title.clone(), other: other.clone(), state: *state, current: true, host };
     alliance::heading(&row, page);
     if let Some(letter) = letter {
         page.gap();
