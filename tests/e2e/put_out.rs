@@ -3,7 +3,10 @@
 use alliance_tests::{program::Person, town::Town};
 use serde_json::Value;
 
-use crate::computers::notes;
+use crate::{
+    computers::notes,
+    things::{on_a_terminal, typing},
+};
 
 /// Anna's other computer, with everything she has, in a town with her words.
 fn with_a_tablet() -> (Town, String, Person) {
@@ -171,4 +174,51 @@ fn a_computer_that_waits_is_told_that_its_persons_other_one_lets_it_in() {
         assert!(said.contains("waiting for your other computer's next sync"), "{verb:?}: {told}");
         assert!(!said.contains("ben's next sync"), "{verb:?}: {told}");
     }
+}
+
+#[test]
+fn who_is_asked_on_a_terminal_is_told_what_it_means() {
+    let (town, words, tablet) = with_a_tablet();
+    let (code, told) = on_a_terminal(&town.anna, &["leave"], &[]);
+    assert_eq!(code, Some(3), "{told}");
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("let each of them run `alliance sync` first"), "{told}");
+    let (code, told) = on_a_terminal(&town.ben, &["leave"], &[]);
+    assert!(code == Some(3) && !told.contains("other computers"), "{told}");
+    let (code, told) = on_a_terminal(&tablet, &["recovery", "replace"], &[]);
+    assert!(code == Some(3) && told.contains("Make new recovery words?"), "{told}");
+
+    // A word with a wrong letter is told at once, by its number; the others stay.
+    let (first, rest) = words.split_at(words.find(' ').expect("words"));
+    let bare = Person::new("anna");
+    let lines = format!("{first} abandn\n{words}x\n{first}\n{}\n\n", rest.trim());
+    let (_, told) = typing(&bare, &["recovery", "restore", "--relay", &town.url()], &[], &lines);
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in ["Word 2 is in no list of recovery words", "Word 24 is in no list", "Cut them off? [y/N]"] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+    assert!(told.contains("From word 2 on:") && told.contains("nothing was cut off"), "{told}");
+    town.sync(&[&town.anna, &tablet]);
+}
+
+#[test]
+fn what_both_have_left_waits_for_nothing() {
+    let (town, _, tablet) = with_a_tablet();
+    tablet.ok(&["note", "add", "Not sent"]);
+    for person in [&town.anna, &town.ben] {
+        person.ok(&["leave", "--yes"]);
+    }
+    assert_eq!(town.anna.json(&["relay", "drop", "--yes"])[0]["dropped"], true);
+    let again = town.anna.run(&["relay", "drop", "--yes"]);
+    assert!(again.stderr.contains("so nothing was changed") && !again.stderr.contains("--own"), "{again}");
+    town.sync(&[&tablet]);
+    for person in [&town.anna, &town.ben, &tablet] {
+        let status = person.ok(&["status"]);
+        assert!(status.contains("you left it; your copy stays"), "{}: {status}", person.name);
+        assert!(!status.contains("not at the relay yet") && !status.contains("has all you wrote"), "{status}");
+        assert!(person.ok(&["all"]).contains("ended; your copy stays"));
+    }
+    let status = tablet.ok(&["status"]);
+    assert!(status.contains("1 thing that you wrote is on this computer alone"), "{status}");
+    assert!(!town.anna.ok(&["status"]).contains("alone"));
 }

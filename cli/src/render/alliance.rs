@@ -140,7 +140,7 @@ pub fn about_to_drop<'a>(relay: &str, titles: impl Iterator<Item = &'a str>, own
 /// What a relay forgot.
 pub fn gone(rows: &[Gone], page: &mut Page) {
     if rows.is_empty() {
-        page.talk("You have left no alliance that is kept there, and nothing was changed. An alliance goes with `alliance leave` first.");
+        page.talk("No alliance that you have left is kept there, so nothing was changed.");
     }
     for row in rows {
         let title = if row.personal { PRIVATE } else { &row.title };
@@ -177,5 +177,21 @@ mod tests {
             printed(&page)
         });
         insta::assert_snapshot!("relays", shown.join("\n"));
+    }
+
+    #[test]
+    fn an_alliance_whose_title_has_not_come_has_a_line_of_words() {
+        let row = Row {
+            id: "0101010101".to_owned(),
+            title: String::new(),
+            other: Some("Ben".to_owned()),
+            state: State::AwaitsConfirmation,
+            current: true,
+            host: Some("your other computer".to_owned()),
+        };
+        let mut page = Page::new(Layout::Plain);
+        heading(&row, &mut page);
+        let said = "(its title has not come yet)\twaiting for your other computer's next sync to let you in\n";
+        assert_eq!(printed(&page), said);
     }
 }

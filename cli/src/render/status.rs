@@ -44,7 +44,15 @@ pub fn status(spaces: &[Status], page: &mut Page) {
             let things = count(space.late, "thing", "things");
             more(format!("a computer of yours wrote {things} after it was cut off: `alliance device late` shows them"));
         }
-        space.others.iter().filter_map(|other| has(space, other)).for_each(more);
+        if space.state == Some(State::Ended) {
+            let unsent = space.waiting + space.unsent;
+            if unsent > 0 && space.out.is_none() {
+                let things = count(unsent, "thing that you wrote is", "things that you wrote are");
+                more(format!("{things} on this computer alone: nothing is exchanged there any more"));
+            }
+        } else {
+            space.others.iter().filter_map(|other| has(space, other)).for_each(more);
+        }
     }
     page.table(rows);
     device::out(spaces.iter().filter_map(|space| space.out.as_ref()), page);

@@ -81,7 +81,7 @@ pub fn today(today: &Today, page: &mut Page) {
     }
     let is_empty =
         [goals, other_goals, commitments, sessions, thoughts, feedback, notes].into_iter().all(Vec::is_empty);
-    if is_empty {
+    if is_empty && *state != State::Ended {
         page.talk(
             "Nothing here yet. `alliance goal add <title>` and `alliance note add <title> -m <text>` are a beginning.",
         );
