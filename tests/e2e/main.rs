@@ -40,6 +40,7 @@ mod relay;
 mod room;
 mod secrecy;
 mod story;
+mod terminal;
 mod things;
 mod told;
 mod trace;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     computers::notes,
-    things::{on_a_terminal, typing},
+    terminal::{on_a_terminal, typing},
 };
 
 /// Anna's other computer, with everything she has, in a town with her words.

@@ -9,7 +9,8 @@ use alliance_tests::{
 use serde_json::{Value, json};
 
 use super::{
-    things::{alone, on_a_terminal, short},
+    terminal::on_a_terminal,
+    things::{alone, short},
     told::{holds, said},
 };
 
