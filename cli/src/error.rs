@@ -165,6 +165,9 @@ pub enum CliError {
     /// What was typed are no recovery words.
     #[error("these are no recovery words")]
     Words(#[source] BadWords),
+    /// Recovery words are wanted, and nothing came in.
+    #[error("your 24 recovery words are needed, and nothing came in")]
+    NoWords,
     /// A relay refused a space that is being brought back.
     #[error("the relay refused {}: {why}", if title.is_empty() { "your own space" } else { title })]
     NotBack {
@@ -241,6 +244,12 @@ pub enum CliError {
     /// It was not said who joins.
     #[error("there is no profile here yet, and it is not said who joins")]
     NoPerson,
+    /// It was half said who joins.
+    #[error("there is no profile here yet, and it is not said {lacks}")]
+    HalfPerson {
+        /// What is missing.
+        lacks: &'static str,
+    },
     /// No alliance is called so.
     #[error("there is no alliance “{name}” here")]
     UnknownAlliance {
@@ -269,6 +278,12 @@ pub enum CliError {
     /// The person does not want other computers to be cut off by bringing everything back.
     #[error("nothing was cut off, and not everything is brought back yet")]
     NotCut,
+    /// Other computers would be cut off by bringing everything back, and nobody can be asked.
+    #[error("this would cut off {}, and was not confirmed", crate::render::listed(computers))]
+    WouldCut {
+        /// How they are called.
+        computers: Vec<String>,
+    },
     /// Several alliances are called so.
     #[error("“{name}” could mean several alliances")]
     ManyAlliances {

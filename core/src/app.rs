@@ -57,7 +57,7 @@ pub use arrange::Whereto;
 pub use backup::{Aside, AsideState, BackedUp, Backup, BackupError, Drilled, Merged};
 pub use checkup::{Checkup, SpaceCheckup};
 pub use computers::{Computer, Tended};
-pub use devices::Device;
+pub use devices::{Device, KeyIn, KeyOf};
 pub use dropping::{Answer as DropAnswer, Droppable, Dropping};
 pub use errand::Errand;
 pub use exchange::{Arrivals, Met, Session, SessionError, SessionEvent, Tally};

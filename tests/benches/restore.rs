@@ -92,7 +92,7 @@ impl Computer {
 
     fn is_brought_back(&self, relay: &Relay, words: &str) -> Round {
         let note = self.home.with_extension("memory");
-        let restore = self.command(&["recovery", "restore", "--relay", &relay.url()]);
+        let restore = self.command(&["recovery", "restore", "--relay", &relay.url(), "--yes"]);
         let mut timed = Command::new("/usr/bin/time");
         timed.args(["-f", "%M", "-o"]).arg(&note).arg(restore.get_program()).args(restore.get_args());
         timed.env("ALLIANCE_HOME", &self.home);

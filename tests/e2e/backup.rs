@@ -51,7 +51,7 @@ pub(crate) fn backup(person: &Person, name: &str) -> String {
 }
 
 fn restore(person: &Person, file: &str, words: &str, more: &[&str]) -> Running {
-    person.start_with(&[&["backup", "restore", file, "--json"], more].concat(), words)
+    person.start_with(&[&["backup", "restore", file, "--yes", "--json"], more].concat(), words)
 }
 
 fn back(person: &Person, file: &str, words: &str, more: &[&str]) -> Value {
@@ -214,7 +214,8 @@ fn who_never_had_a_relay_gets_everything_back_from_words_and_a_file() {
     bare.ok(&["note", "add", "Later"]);
     bare.ok(&["sync"]);
     let again = Person::new("anna");
-    let came = again.start_with(&["recovery", "restore", "--relay", &relay.url(), "--json"], &words).end().data();
+    let came =
+        again.start_with(&["recovery", "restore", "--relay", &relay.url(), "--yes", "--json"], &words).end().data();
     assert_eq!(came["missing"], Value::Array(Vec::new()), "{came}");
     assert_eq!(notes(&again), ["For Ben", "Later", "Mine alone"]);
 }

@@ -28,7 +28,7 @@ fn two_histories_end_the_keys_and_words_let_both_copies_go_on() {
     let backup = town.backup_relay();
     town.start_relay();
     let paper = town.anna.beside("words.txt");
-    town.anna.ok(&["recovery", "replace", "--recovery-file", paper.to_str().expect("text")]);
+    town.anna.ok(&["recovery", "replace", "--yes", "--recovery-file", paper.to_str().expect("text")]);
     town.anna.ok(&["invite", "--device"]);
     town.anna.ok(&["note", "add", "On the first"]);
     town.anna.ok(&["sync"]);

@@ -54,7 +54,7 @@ fn where_all_is_well_everything_says_so() {
     for person in [&town.ben, &town.anna] {
         let (code, rows) = looked(&doctor(person));
         let ids: Vec<_> = rows.iter().map(|(id, ..)| id.as_str()).collect();
-        assert_eq!(ids, ["profile", "folder", "disk", "clock", "relay", "direct", "keys", "log", "sent"]);
+        assert_eq!(ids, ["profile", "folder", "disk", "clock", "relay", "direct", "membership", "keys", "log", "sent"]);
         assert!(code == 0 && rows.iter().all(|(_, state, _)| state == "ok"), "{rows:?}");
         assert!(rows.iter().any(|(_, _, row)| row["message"] == "it agrees with the relay's"), "{rows:?}");
     }

@@ -87,7 +87,7 @@ fn where_no_content_has_room_who_leaves_is_out_and_who_lost_all_comes_back() {
     town.anna.ok(&["note", "add", "Lost with the computer"]);
     without_room(&town.anna);
     let bare = Person::new("anna");
-    let restore = ["recovery", "restore", "--relay", &town.url(), "--json"];
+    let restore = ["recovery", "restore", "--relay", &town.url(), "--yes", "--json"];
     let came = bare.start_with(&restore, &words).end().data();
     assert_eq!((&came["spaces"][0]["cut"], &came["spaces"][1]["cut"]), (&1.into(), &1.into()), "{came}");
     assert_eq!(notes(&bare), ["From Anna"]);
@@ -182,13 +182,13 @@ fn who_comes_back_by_words_and_a_backup_heals_a_wiped_relay_that_wants_a_token()
     let bare = Person::new("anna");
     let from_relay = bare.start_with(&["recovery", "restore", "--relay", &town.url(), "--json"], &words).end();
     assert_eq!(from_relay.refusal().code, "words_unknown");
-    let unfinished = bare.start_with(&["backup", "restore", file, "--json"], &words).end().refusal();
+    let unfinished = bare.start_with(&["backup", "restore", file, "--yes", "--json"], &words).end().refusal();
     assert_eq!(unfinished.code, "not_restored");
     assert!(unfinished.message.contains("alliance relay token"), "{unfinished:?}");
     assert!(unfinished.hint.contains("same command"), "{unfinished:?}");
     // What the relay wants is kept for it, though not all is here yet.
     bare.ok(&["relay", "token", &token]);
-    let came = bare.start_with(&["backup", "restore", file, "--json"], &words).end().data();
+    let came = bare.start_with(&["backup", "restore", file, "--yes", "--json"], &words).end().data();
     assert_eq!((&came["offline"], &came["spaces"][0]["cut"]), (&false.into(), &1.into()), "{came}");
     town.sync(&[&bare]);
     let said = without_token(&town.ben);

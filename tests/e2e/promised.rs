@@ -109,7 +109,7 @@ fn words_that_bring_nothing_back_are_not_said_to() {
     assert_eq!(needs(&dora, doras), Value::Null);
 
     let file = dora.beside("words.txt");
-    dora.ok(&["recovery", "replace", "--recovery-file", file.to_str().expect("text")]);
+    dora.ok(&["recovery", "replace", "--yes", "--recovery-file", file.to_str().expect("text")]);
     let new = std::fs::read_to_string(&file).expect("words");
     assert_eq!(needs(&dora, &new), "sync");
     dora.ok(&["sync"]);
@@ -220,7 +220,7 @@ fn who_comes_back_is_told_by_name_what_was_cut_off() {
     let (town, words, _laptop) = with_a_laptop();
     let [by_words, by_file] = [(); 2].map(|()| Person::new("anna"));
     let file = backup(&town.anna, "all.backup");
-    let told = by_words.start_with(&["recovery", "restore", "--relay", &town.url()], &words).end();
+    let told = by_words.start_with(&["recovery", "restore", "--relay", &town.url(), "--yes"], &words).end();
     assert!(told.stderr.contains("Laptop and computer 1 were cut off"), "{told}");
     let came = by_file.start_with(&["backup", "restore", &file, "--yes", "--json"], &words).end().data();
     assert_eq!(came["cut_computers"].as_array().map(Vec::len), Some(1), "the one that came back before: {came}");

@@ -32,7 +32,7 @@ fn with_words() -> (Town, String) {
 }
 
 fn restore(person: &Person, relay: &str, words: &str, more: &[&str]) -> Running {
-    person.start_with(&[&["recovery", "restore", "--relay", relay, "--json"], more].concat(), words)
+    person.start_with(&[&["recovery", "restore", "--relay", relay, "--yes", "--json"], more].concat(), words)
 }
 
 fn back(person: &Person, relay: &str, words: &str, more: &[&str]) -> Value {
@@ -234,10 +234,13 @@ fn words_are_checked_and_replaced_and_the_reminder_goes() {
     assert_eq!(town.anna.json(&["today"])["unrecoverable"], Value::Null);
 
     let file = town.anna.beside("words.txt");
-    town.anna.ok(&["recovery", "replace", "--recovery-file", file.to_str().expect("text")]);
+    town.anna.ok(&["recovery", "replace", "--yes", "--recovery-file", file.to_str().expect("text")]);
     let new = fs::read_to_string(&file).expect("words");
     assert_eq!(town.anna.json(&["today"])["unrecoverable"], true);
-    assert!(town.anna.run(&["recovery", "replace", "--recovery-file", file.to_str().expect("text")]).code != Some(0));
+    assert!(
+        town.anna.run(&["recovery", "replace", "--yes", "--recovery-file", file.to_str().expect("text")]).code
+            != Some(0)
+    );
     town.meet();
     let earlier = check(&words);
     assert_eq!((earlier.code, earlier.stdout.contains("earlier")), (Some(1), true), "{earlier}");
@@ -252,7 +255,7 @@ fn words_are_checked_and_replaced_and_the_reminder_goes() {
 
     // The old ones end the new ones, and say so.
     let by_old = Person::new("anna");
-    let came = by_old.start_with(&["recovery", "restore", "--relay", &town.url()], &words).end().to_string();
+    let came = by_old.start_with(&["recovery", "restore", "--relay", &town.url(), "--yes"], &words).end().to_string();
     assert!(came.contains("Words that were made after these do not work any more"), "{came}");
     assert!(came.contains("make new ones with `alliance recovery replace`"), "{came}");
     let by_old_again = Person::new("anna");
@@ -270,4 +273,60 @@ fn who_still_has_the_other_computer_keeps_it() {
     bare.ok(&["note", "add", "From the new one"]);
     town.sync(&[&bare, &town.anna]);
     assert!(notes(&town.anna).contains(&"From the new one".to_owned()));
+}
+
+#[test]
+fn nobody_is_cut_off_where_nobody_was_asked() {
+    let (town, words) = with_words();
+    let word = town.anna.ok(&["invite", "--device"]).trim().to_owned();
+    town.sync(&[&town.anna]);
+    let tablet = Person::new("anna");
+    tablet.json(&["join", &word]);
+    town.sync(&[&town.anna, &tablet, &town.anna, &tablet, &town.ben]);
+    let bare = Person::new("anna");
+    let unasked =
+        || bare.start_with(&["recovery", "restore", "--relay", &town.url(), "--json"], &words).end().refusal();
+    for refused in [unasked(), unasked()] {
+        assert_eq!((refused.exit, refused.code.as_str()), (2, "not_confirmed"), "{refused:?}");
+        assert!(refused.message.contains("computer 1 and computer 2"), "{refused:?}");
+        assert!(refused.hint.contains("--yes") && refused.hint.contains("--keep-others"), "{refused:?}");
+    }
+    town.sync(&[&town.anna, &tablet, &town.ben]);
+    assert!(!town.ben.ok(&["security"]).contains("cut off"));
+    let came = bare.start_with(&["recovery", "restore", "--relay", &town.url(), "--keep-others"], &words).end();
+    assert_eq!(came.code, Some(0), "{came}");
+    town.sync(&[&town.anna, &tablet, &bare]);
+    // From a file likewise.
+    let file = town.anna.beside("all.backup").to_str().expect("text").to_owned();
+    town.anna.ok(&["backup", "create", &file]);
+    let by_file = Person::new("anna");
+    let refused = by_file.start_with(&["backup", "restore", &file, "--json"], &words).end().refusal();
+    assert_eq!(refused.code, "not_confirmed", "{refused:?}");
+    town.sync(&[&town.anna, &tablet, &bare]);
+}
+
+#[test]
+fn who_has_everything_already_is_not_told_that_something_was_cut_off() {
+    let (town, words) = with_words();
+    let bare = Person::new("anna");
+    let told = || bare.start_with(&["recovery", "restore", "--relay", &town.url(), "--yes"], &words).end();
+    assert!(told().stderr.contains("was cut off"));
+    let again = told();
+    assert_eq!(again.code, Some(0), "{again}");
+    assert!(again.stderr.contains("had come back before") && !again.stderr.contains("cut off"), "{again}");
+}
+
+#[test]
+fn new_words_are_made_where_somebody_wants_them() {
+    let (town, words) = with_words();
+    let file = town.anna.beside("words.txt").to_str().expect("text").to_owned();
+    let refused = town.anna.refused(&["recovery", "replace", "--recovery-file", &file]);
+    assert_eq!((refused.exit, refused.code.as_str()), (2, "not_confirmed"), "{refused:?}");
+    assert!(!Path::new(&file).exists());
+    let checked = town.anna.start_with(&["recovery", "check", "--json"], &words).end().data();
+    assert_eq!(checked["words"], "yours", "{checked}");
+    let nothing = town.anna.start_with(&["recovery", "check", "--json"], "").end().refusal();
+    assert!(nothing.message.contains("nothing came in") && nothing.hint.contains("standard input"), "{nothing:?}");
+    let bare = Person::new("anna").refused(&["today"]);
+    assert!(bare.hint.contains("recovery restore") && bare.hint.contains("backup restore"), "{bare:?}");
 }

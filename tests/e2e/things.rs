@@ -1,6 +1,6 @@
 //! What people do with goals, feedback, search, history and undo, at two computers.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use alliance_tests::{
     program::{Person, programs},
@@ -8,26 +8,10 @@ use alliance_tests::{
 };
 use serde_json::{Value, json};
 
+use crate::terminal::on_a_terminal;
+
 pub(super) fn short(done: &Value) -> String {
     done["short"].as_str().expect("a short id").to_owned()
-}
-
-/// Runs a command on a terminal, which `script` makes; returns how it ended and what was on the screen.
-pub(super) fn on_a_terminal(person: &Person, arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
-    let typed = person.command(arguments);
-    let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().expect("text").replace('\'', "'\\''"));
-    let line: Vec<_> = std::iter::once(typed.get_program()).chain(typed.get_args()).map(quoted).collect();
-    let mut script = Command::new("script");
-    script.args(["-qec", &line.join(" "), "/dev/null"]).stdin(Stdio::null());
-    for (name, value) in typed.get_envs() {
-        match value {
-            Some(value) => script.env(name, value),
-            None => script.env_remove(name),
-        };
-    }
-    script.env("TERM", "xterm").env_remove("NO_COLOR").envs(variables.iter().copied());
-    let ran = script.output().expect("script runs");
-    (ran.status.code(), String::from_utf8_lossy(&ran.stdout).into_owned())
 }
 
 pub(super) fn alone() -> Person {

@@ -9,7 +9,8 @@ use alliance_tests::{
 use serde_json::{Value, json};
 
 use super::{
-    things::{alone, on_a_terminal, short},
+    terminal::on_a_terminal,
+    things::{alone, short},
     told::{holds, said},
 };
 
@@ -105,7 +106,10 @@ fn what_failed_before_anything_was_changed_says_so_and_others_get_plain_commands
     town.kill_relay();
     let refusal = town.anna.refused(&join);
     assert_eq!((refusal.exit, &*refusal.code), (7, "relay_unreachable"));
-    assert_eq!(refusal.hint, "nothing was changed here; run the same command again when there is a network");
+    assert_eq!(
+        refusal.hint,
+        "nothing was changed here; run the same command again when there is a network, or see whether the relay's address is right"
+    );
     let refusal = town.ben.refused(&["verify"]);
     assert!(!refusal.hint.contains("sync"), "{refusal:?}");
     town.start_relay();

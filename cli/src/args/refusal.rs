@@ -124,6 +124,13 @@ const OPTIONS: [(&str, &str); 12] = [
     ("--areas", "--area"),
 ];
 
+/// What somebody may type for a command that is called otherwise, and what is there.
+const COMMANDS: [(&str, &str); 3] = [
+    ("safety", "`alliance member list` shows the six words to compare, `alliance member compared` keeps that you did"),
+    ("words", "`alliance recovery` is for the 24 words, `alliance member list` shows the six to compare"),
+    ("members", "did you mean `alliance member list`?"),
+];
+
 /// What somebody may type who wants to take something away.
 const REMOVALS: [&str; 6] = ["delete", "del", "remove", "rm", "erase", "trash"];
 
@@ -161,6 +168,11 @@ impl Refusal {
                 if let Some(hint) = instead_of_removing(&path, &typed) {
                     return Some(Self { message: format!("there is no command `{whole} {typed}`"), hint });
                 }
+                let other = COMMANDS.iter().find(|(other, _)| path.is_empty() && *other == typed);
+                if let Some((_, hint)) = other {
+                    let message = format!("there is no command `{whole} {typed}`");
+                    return Some(Self { message, hint: (*hint).to_owned() });
+                }
                 let meant = meant(&path, &typed);
                 let hint = meant.iter().map(|path| format!("`alliance {path}`")).collect::<Vec<_>>().join(" or ");
                 let message = format!("there is no command `{whole} {typed}`");
@@ -175,6 +187,13 @@ impl Refusal {
                     true if like.last().is_some_and(|like| is_slip(like, &typed)) => None,
                     true => Some(Self { message, hint: format!("`{whole} --help` shows what there is") }),
                 }
+            }
+            ErrorKind::ValueValidation => {
+                let why = std::error::Error::source(error)?.to_string();
+                let (what, value) = (said(ContextKind::InvalidArg)?, said(ContextKind::InvalidValue)?);
+                let hint = example(&path).map(|example| format!("for instance `alliance {example}`; "));
+                let hint = format!("{}`{whole} --help` shows what it takes", hint.unwrap_or_default());
+                Some(Self { message: format!("`{whole}` does not take “{value}” for {what}: {why}"), hint })
             }
             ErrorKind::UnknownArgument => {
                 let typed = said(ContextKind::InvalidArg)?;
@@ -333,6 +352,14 @@ mod tests {
             assert_eq!(hint(line), format!("`alliance{path} --help` shows what there is"), "{line}");
         }
         assert_eq!(hint("histroy"), "", "clap says that");
+        assert!(hint("safety").contains("`alliance member list`"));
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_is_said_with_what_can() {
+        let (message, hint) = refused("goal rate g3k 7").expect("a reason");
+        assert_eq!(message, "`alliance goal rate` does not take “7” for <LEVEL>: level is one of -2, -1, 0, +1, +2");
+        assert!(hint.starts_with("for instance `alliance goal rate g3k +1"), "{hint}");
     }
 
     #[test]

@@ -189,7 +189,7 @@ fn acknowledge(context: &Context<'_>, yes: bool) -> Result<Done, CliError> {
         match context.ui.ask(&whole, "Is this what you agree to?") {
             Some(true) => {}
             Some(false) => return Err(CliError::Declined),
-            None => return Err(CliError::Unconfirmed { what: "What you agree to".to_owned() }),
+            None => return Err(CliError::Unconfirmed { what: "what you agree to".to_owned() }),
         }
     }
     let intent = Intent::Acknowledge { date: context.env.today()?.to_string(), read: there.hash };

@@ -1,9 +1,12 @@
 //! `alliance all`: every alliance at a glance.
 
-use alliance_core::app::{self, AllianceInfo};
+use alliance_core::app;
 use serde::Serialize;
 
-use super::{Answer, Context, alliance::State};
+use super::{
+    Answer, Context,
+    alliance::{self, State},
+};
 use crate::error::CliError;
 
 /// An alliance at a glance.
@@ -25,6 +28,9 @@ pub struct Glance {
     pub offers: usize,
     /// Commitments of one's own that are not over.
     pub commitments: usize,
+    /// Who lets this computer in, while it is not.
+    #[serde(skip)]
+    pub host: Option<String>,
 }
 
 /// Shows every alliance.
@@ -32,9 +38,8 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let mut profile = context.profile()?;
     let all = profile.glances()?.into_iter().map(|it| {
         let app::Glance { alliance, next_session, last_session, offers, commitments } = it;
-        let AllianceInfo { space, title, other, state, .. } = alliance;
-        let (id, state) = (space.to_string(), state.into());
-        Glance { id, title, other, state, next_session, last_session, offers, commitments }
+        let alliance::Row { id, title, other, state, host, .. } = alliance.into();
+        Glance { id, title, other, state, next_session, last_session, offers, commitments, host }
     });
     Ok(Answer::Glances(all.collect()))
 }

@@ -5,7 +5,7 @@ use alliance_replica::id::SpaceId;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Answer, Context};
+use super::{Answer, Context, status};
 use crate::{args::Title, error::CliError, net::url::RelayUrl};
 
 /// Arguments of `new`.
@@ -52,6 +52,9 @@ pub struct Row {
     pub state: State,
     /// True if commands mean this one.
     pub current: bool,
+    /// Who lets this computer in, while it is not.
+    #[serde(skip)]
+    pub host: Option<String>,
 }
 
 /// How far an alliance has come, in JSON a word.
@@ -84,8 +87,9 @@ impl From<AllianceState> for State {
 
 impl From<AllianceInfo> for Row {
     fn from(info: AllianceInfo) -> Self {
-        let AllianceInfo { space, title, other, state, current, .. } = info;
-        Self { id: space.to_string(), title, other, state: state.into(), current }
+        let AllianceInfo { space, title, other, state, current, by_own, .. } = info;
+        let host = status::host(by_own, other.clone());
+        Self { id: space.to_string(), title, other, state: state.into(), current, host }
     }
 }
 

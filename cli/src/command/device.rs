@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
+use self::out::Out;
 use super::{
     Answer, Context,
     backup::{self, Kept},
@@ -116,6 +117,9 @@ pub struct Row {
     /// What it wrote after it was cut off, if it did; it does not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub late: Option<late::Late>,
+    /// Of this one: why it is not in one's own space any more, if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out: Option<Out>,
 }
 
 /// A computer that was cut off.
@@ -127,6 +131,9 @@ pub struct Cut {
     pub name: String,
     /// False if that is not at the relay yet.
     pub done: bool,
+    /// True if recovery words end with it that were made on it.
+    #[serde(skip)]
+    pub words: bool,
     /// Computers of this person that live.
     #[serde(skip)]
     pub left: usize,
@@ -199,9 +206,12 @@ impl Device {
             let (id, name, spaces) = (computer.short(), name.clone(), places.len());
             let late = late.iter().position(|it| it.id == id).map(|at| late.remove(at));
             let (this, live, ends, missing) = (*this, *live, *ends, *missing);
-            Row { id, name, this, live, ends, spaces, missing, aside: Vec::new(), late }
+            Row { id, name, this, live, ends, spaces, missing, aside: Vec::new(), late, out: None }
         };
         let mut rows: Vec<_> = profile.computers()?.iter().map(row).collect();
+        if let (Some(row), Some(out)) = (rows.iter_mut().find(|row| row.this), Out::of_own(&mut profile, context)?) {
+            row.out = Some(out);
+        }
         for kept in backup::aside(&mut profile)? {
             rows.iter_mut().filter(|row| row.id == kept.id).for_each(|row| row.aside.push(kept.clone()));
         }
@@ -236,13 +246,14 @@ fn cut(profile: &mut Profile, text: &str, yes: bool, context: &Context<'_>) -> R
         let about = format!("{called} gets nothing that is written from now on, and cannot come back as it is.\n");
         context.confirm(&about, &format!("Cut {called} off?"), &format!("cutting off {called}"))?;
     }
+    let words = profile.made_words(meant)?;
     profile.cut_computer(meant, Reason::Lost)?;
     let (id, name) = (meant.short(), meant.name.clone());
     // It is decided and on disk; the relay hears of it now or with the next sync.
     sync::hear(context, profile)?;
     let done = !profile.awaits_cuts()?;
     let left = profile.computers()?.iter().filter(|it| it.live && !it.ends).count();
-    Ok(Answer::Cut(Cut { id, name, done, left }))
+    Ok(Answer::Cut(Cut { id, name, done, words, left }))
 }
 
 /// How a computer is named to its person. One that has just come has not said yet how it is called.

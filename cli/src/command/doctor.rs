@@ -13,11 +13,12 @@ use serde::Serialize;
 
 use super::{
     Answer, Context,
+    device::out::Out,
     sync::{self, Why},
 };
 use crate::{
     error::{CliError, Exit},
-    render::count,
+    render::{self, count},
 };
 
 /// How something is.
@@ -35,7 +36,7 @@ pub enum State {
 /// What was looked at, and how it is.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
-    /// `profile`, `folder`, `disk`, `clock`, `relay`, `direct`, `keys`, `log` or `sent`.
+    /// `profile`, `folder`, `disk`, `clock`, `relay`, `direct`, `membership`, `keys`, `log` or `sent`.
     pub id: &'static str,
     /// How it is.
     pub state: State,
@@ -114,6 +115,7 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
         findings.push(direct::look(context, context.profile()?)?);
     }
     if let Some(checkup) = &checkup {
+        findings.extend(membership(&mut context.profile()?, &stands, context)?);
         findings.extend(keys(&checkup.spaces));
         findings.extend(log(&checkup.spaces));
         findings.extend(sent(&stands, relays.as_deref().unwrap_or_default()));
@@ -179,6 +181,33 @@ fn title(personal: bool, title: &str) -> String {
         (false, "") => "an alliance".to_owned(),
         (false, title) => format!("“{title}”"),
     }
+}
+
+/// Whether this computer is in everything that it has, as far as it heard.
+fn membership(profile: &mut Profile, spaces: &[SpaceStatus], context: &Context<'_>) -> Result<Vec<Finding>, CliError> {
+    let mut outs = Vec::new();
+    for space in spaces {
+        let out = Out::of(profile, space.space, context)?;
+        outs.extend(out.map(|out| (title(space.personal, &space.title), out)));
+    }
+    Ok(member(&outs))
+}
+
+/// What is said of it: once for each reason.
+fn member(outs: &[(String, Out)]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut all: Vec<_> = outs.iter().collect();
+    all.sort_by_key(|(_, out)| out.why);
+    for same in all.chunk_by(|(_, one), (_, other)| one.why == other.why) {
+        let titles: Vec<_> = same.iter().map(|(title, _)| title.clone()).collect();
+        let why = render::device::happened(&same[0].1);
+        let said = format!("this computer is not in {}. {}", render::listed(&titles), why.trim_end_matches('.'));
+        findings.push(Finding::warn("membership", said, &render::device::helps(same[0].1.why).join(" ")));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok("membership", "nothing says that this computer is not let in"));
+    }
+    findings
 }
 
 fn keys(spaces: &[SpaceCheckup]) -> Vec<Finding> {

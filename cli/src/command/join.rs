@@ -117,7 +117,12 @@ impl Whose {
         let Join { name, role, recovery_file, .. } = join;
         let (home, profile_name) = context.home()?;
         if !home.holds(&profile_name) {
-            let (Some(name), Some(role)) = (name, role) else { return Err(CliError::NoPerson) };
+            let (name, role) = match (name, role) {
+                (Some(name), Some(role)) => (name, role),
+                (Some(_), None) => return Err(CliError::HalfPerson { lacks: "what you are: --role" }),
+                (None, Some(_)) => return Err(CliError::HalfPerson { lacks: "who you are: --name" }),
+                (None, None) => return Err(CliError::NoPerson),
+            };
             return Ok(Self::New(Birth::prepare(context, recovery_file)?, Person { name, role }));
         }
         let mut profile = context.profile()?;

@@ -43,6 +43,14 @@ impl Leave {
             "You keep a full copy of “{title}”{}. Nothing that either of you writes there afterwards reaches the other, and neither of you can undo that.\n",
             other.as_deref().map(|other| format!(", and so does {other}")).unwrap_or_default()
         );
+        // What they have not sent by then nobody takes any more.
+        let others = profile.computers()?.into_iter().any(|it| it.live && !it.this && it.places.contains_key(&space));
+        let about = match others {
+            true => format!(
+                "{about}Your other computers leave with this one: let each of them run `alliance sync` first, or what was written there and not sent stays on it alone.\n"
+            ),
+            false => about,
+        };
         if !self.yes {
             let is_written = close::letters(&mut profile, space)?.iter().any(|it| it.owner == Owner::Mine);
             let about = match is_written || empty {

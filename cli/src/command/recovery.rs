@@ -52,8 +52,12 @@ pub enum Verb {
     Restore(Restore),
     /// Make new words, if the old ones are lost
     ///
-    /// The old ones still work for whoever finds them: if somebody may have read them, found a new alliance.
+    /// It asks before, or wants --yes. The old ones are earlier ones from then on, and still work for whoever finds them: if
+    /// somebody may have read them, found a new alliance.
     Replace {
+        /// Make them without being asked
+        #[arg(long)]
+        yes: bool,
         /// Write the recovery words to this new file instead of showing them
         #[arg(long, value_name = "PATH")]
         recovery_file: Option<PathBuf>,
@@ -146,14 +150,18 @@ impl Recovery {
                 });
                 Ok(Answer::WordsChecked(Checked { words, needs }))
             }
-            Verb::Replace { recovery_file } => replace(recovery_file, context),
+            Verb::Replace { yes, recovery_file } => replace(yes, recovery_file, context),
         }
     }
 }
 
 /// Says new words, then lets them be this person's: whoever is stopped in between has the old ones.
-fn replace(file: Option<PathBuf>, context: &Context<'_>) -> Result<Answer, CliError> {
+fn replace(yes: bool, file: Option<PathBuf>, context: &Context<'_>) -> Result<Answer, CliError> {
     let mut profile = context.profile()?;
+    if !yes {
+        let about = "The words that you have become earlier ones: they still work for whoever finds them, and coming back with them ends the new ones.\n";
+        context.confirm(about, "Make new recovery words?", "making new recovery words")?;
+    }
     let mut outside = context.outside();
     let words = Words::generate(outside.world().rng);
     let said = init::say_to(file, &words)?;
@@ -228,6 +236,9 @@ pub fn read(ui: &Ui) -> Result<Words, CliError> {
     let mut typed = Zeroizing::new(String::new());
     if !io::stdin().is_terminal() {
         io::stdin().take(LONGEST).read_to_string(&mut typed).map_err(CliError::Input)?;
+        if typed.trim().is_empty() {
+            return Err(CliError::NoWords);
+        }
         return Words::parse(&typed).map_err(CliError::Words);
     }
     ui.talk("Type your 24 recovery words. They are not shown; return after as many as you like.");
@@ -240,8 +251,16 @@ pub fn read(ui: &Ui) -> Result<Words, CliError> {
         if line.trim().is_empty() {
             return Err(CliError::Untouched(Box::new(CliError::Cancelled)));
         }
-        typed.push_str(&line);
-        typed.push(' ');
+        match Words::unknown(&line) {
+            Some(at) => ui.talk(&format!(
+                "Word {} is in no list of recovery words: is a letter wrong? Type this line once more.",
+                next + at - 1
+            )),
+            None => {
+                typed.push_str(&line);
+                typed.push(' ');
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_core::{
-    app::{AllianceInfo, Profile},
+    app::{AllianceInfo, KeyIn, KeyOf, Profile},
     store::SecurityEvent,
 };
 use serde::Serialize;
@@ -43,8 +43,12 @@ pub enum Of {
     Them(String),
     /// An invitation.
     Invitation,
-    /// A computer, as it is called here.
+    /// Recovery words: this person's, or the other one's by name.
+    Words(Option<String>),
+    /// A computer of this person, as it is called here.
     Computer(String),
+    /// A computer of the other person, by their name.
+    TheirComputer(String),
 }
 
 /// What was known of the security log.
@@ -81,13 +85,11 @@ fn lines(profile: &mut Profile, context: &Context<'_>) -> Result<Vec<Line>, CliE
     let alliances = profile.alliances()?;
     let events = profile.security()?;
     let joined: BTreeSet<_> = events.iter().filter(|it| it.kind == "joined").map(|it| it.space.clone()).collect();
-    let invitations = events.iter().filter(|it| ["invitation-made", "invitation-offered"].contains(&&*it.kind));
-    let invitations: Vec<_> = invitations.map(|it| it.about["key"].clone()).collect();
     let known = Known::new(profile, &alliances)?;
     let lines = events.into_iter().enumerate().map(|(n, event)| {
         let SecurityEvent { at, space, kind, about } = event;
         let alliance = alliances.iter().find(|it| it.space.to_string() == space);
-        let computer = || known.computers.get(&of(&space, &about["device"])?).cloned();
+        let computer = || known.computer(&of(&space, &about["device"])?);
         let person = || {
             let is_ones_own = [&about["device"], &about["by"]].into_iter().filter_map(|it| of(&space, it));
             let is_ones_own = is_ones_own.filter_map(|it| known.is_ones_own.get(&it)).next();
@@ -98,20 +100,18 @@ fn lines(profile: &mut Profile, context: &Context<'_>) -> Result<Vec<Line>, CliE
             }
         };
         let of = match (&*kind, alliance.and_then(|it| it.other.clone())) {
-            ("invitation-confirmed", _) if about["for"] == "device" => computer().map(Of::Computer),
+            ("invitation-confirmed", _) if about["for"] == "device" => computer(),
             ("invitation-confirmed", _) if joined.contains(&space) => Some(Of::You),
             ("invitation-confirmed", Some(other)) => Some(Of::Them(other)),
-            ("device-cut", _) if invitations.contains(&about["device"]) => Some(Of::Invitation),
+            ("device-cut", _) if matches!(about["reason"].as_str(), Some("withdrawn" | "expired")) => {
+                Some(Of::Invitation)
+            }
+            ("device-cut", _) => of(&space, &about["device"]).and_then(|name| known.ended(&name)),
             ("came-back-by-words" | "renewed-by-words" | "words-added" | "member-left", _) => person(),
             (
-                "device-added"
-                | "device-cut"
-                | "device-wrote-two-histories"
-                | "work-taken-over"
-                | "wrote-after-cut"
-                | "late-taken",
+                "device-added" | "device-wrote-two-histories" | "work-taken-over" | "wrote-after-cut" | "late-taken",
                 _,
-            ) => computer().map(Of::Computer),
+            ) => computer(),
             _ => None,
         };
         let title = alliance.map(|it| it.title.clone());
@@ -129,28 +129,49 @@ fn of(space: &str, device: &serde_json::Value) -> Option<Name> {
 
 /// The devices that are known here.
 struct Known {
-    /// How each is called.
+    /// How each of this person's is called.
     computers: BTreeMap<Name, String>,
+    /// Whose each other one is.
+    theirs: BTreeMap<Name, String>,
     /// Whether it is this person's.
     is_ones_own: BTreeMap<Name, bool>,
+    /// Whose recovery words; none if they are this person's.
+    words: BTreeMap<Name, Option<String>>,
+    /// Invitations.
+    invitations: BTreeSet<Name>,
 }
 
 impl Known {
+    /// What it was that ended.
+    fn ended(&self, name: &Name) -> Option<Of> {
+        let words = || self.words.get(name).cloned().map(Of::Words);
+        let invitation = || self.invitations.contains(name).then_some(Of::Invitation);
+        words().or_else(invitation).or_else(|| self.computer(name))
+    }
+
+    fn computer(&self, name: &Name) -> Option<Of> {
+        let theirs = || self.theirs.get(name).cloned().map(Of::TheirComputer);
+        self.computers.get(name).cloned().map(Of::Computer).or_else(theirs)
+    }
+
     fn new(profile: &mut Profile, alliances: &[AllianceInfo]) -> Result<Self, CliError> {
         let (mut computers, mut is_ones_own) = (BTreeMap::new(), BTreeMap::new());
-        for AllianceInfo { space, other, .. } in alliances {
-            let whose = other.as_deref().map_or_else(|| "the other person".to_owned(), str::to_owned);
-            let devices = profile.devices(*space)?;
-            let mine = devices.iter().find(|it| it.this).map(|it| it.member);
-            for it in devices {
+        let (mut theirs, mut words, mut invitations) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        for KeyIn { space, device, mine, of } in profile.keys()? {
+            let other = alliances.iter().find(|it| it.space == space).and_then(|it| it.other.clone());
+            let whose = other.unwrap_or_else(|| "the other person".to_owned());
+            let name = (space.to_string(), device.to_string());
+            match of {
                 // Also under a key that it had before.
-                let called = match mine == Some(it.member) {
-                    true => "a computer of yours".to_owned(),
-                    false => format!("a computer of {whose}"),
-                };
-                let name = (space.to_string(), it.device.to_string());
-                is_ones_own.insert(name.clone(), mine == Some(it.member));
-                computers.insert(name, called);
+                KeyOf::Computer => {
+                    is_ones_own.insert(name.clone(), mine);
+                    match mine {
+                        true => _ = computers.insert(name, "a computer of yours".to_owned()),
+                        false => _ = theirs.insert(name, whose),
+                    }
+                }
+                KeyOf::Words => _ = words.insert(name, if mine { None } else { Some(whose) }),
+                KeyOf::Invitation => _ = invitations.insert(name),
             }
         }
         for computer in profile.computers()? {
@@ -163,6 +184,6 @@ impl Known {
                 computers.insert((space.to_string(), device.to_string()), called.clone());
             }
         }
-        Ok(Self { computers, is_ones_own })
+        Ok(Self { computers, theirs, is_ones_own, words, invitations })
     }
 }

@@ -1,4 +1,4 @@
-//! `alliance status`: what waits here, what the relay has, what the other person's computers have. Never a time.
+//! `alliance status`: what waits here, what the relay has, what the other person has. Never a time.
 
 use alliance_core::app::{AllianceInfo, AllianceState, AppError, DeviceStatus, Profile, RelayInfo, SpaceStatus};
 use serde::Serialize;
@@ -47,7 +47,7 @@ pub struct Status {
     pub out: Option<Out>,
     /// What arrived and cannot be read yet.
     pub unread: u64,
-    /// The other person's computers; none while you are not let in.
+    /// The other person, as one; nobody while you are not let in.
     pub others: Vec<Other>,
     /// Of one's own space: computers of yours that the next sync cuts off.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -63,21 +63,29 @@ pub struct Status {
     pub aside: Vec<Kept>,
 }
 
-/// A computer of the other person.
+/// The other person. Which of their computers has what is theirs to know: it would tell which of them they use.
 #[derive(Serialize, Debug)]
 pub struct Other {
-    /// Whose.
+    /// Who.
     pub name: String,
-    /// Of how many things it is not known whether it has what was written here last.
+    /// Of how many things it is not known whether any computer of theirs has what was written here last.
     pub missing: u64,
-    /// By which way it was reached last from computer to computer, if it ever was; not when.
+    /// By which way one was reached last from computer to computer, if one ever was; not when.
     pub route: Option<By>,
+}
+
+impl Other {
+    /// Of all their computers together: nothing if there is none.
+    fn of(computers: Vec<DeviceStatus>) -> Option<Self> {
+        let best = computers.iter().min_by_key(|it| it.missing)?;
+        let passage = best.passage.or_else(|| computers.iter().find_map(|it| it.passage));
+        Some(Self { name: best.name.clone(), missing: best.missing, route: passage.map(By::from) })
+    }
 }
 
 impl Status {
     fn new(status: SpaceStatus, relays: &[RelayInfo]) -> Self {
         let why = sync::standing(&status, relays);
-        let other = |DeviceStatus { name, missing, passage, .. }| Other { name, missing, route: passage.map(By::from) };
         Self {
             id: status.space.to_string(),
             title: status.title,
@@ -94,7 +102,7 @@ impl Status {
             unsealed: why.and_then(Why::unsealed),
             out: None,
             unread: status.unread,
-            others: status.others.into_iter().map(other).collect(),
+            others: Other::of(status.others).into_iter().collect(),
             ends: Vec::new(),
             late: 0,
             unrecoverable: false,
@@ -104,7 +112,7 @@ impl Status {
 }
 
 /// Who lets this computer in.
-fn host(by_own: bool, other: Option<String>) -> Option<String> {
+pub fn host(by_own: bool, other: Option<String>) -> Option<String> {
     if by_own { Some("your other computer".to_owned()) } else { other }
 }
 

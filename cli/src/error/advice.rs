@@ -22,7 +22,7 @@ use crate::{
 pub(super) type Advice = (&'static str, Exit, Option<String>);
 
 /// How to begin.
-pub(super) const BEGIN: &str = "`alliance init --name <you> --role <what you are> --alliance <title>` starts one, `alliance join <invite> --name <you> --role <what you are>` takes up an invitation";
+pub(super) const BEGIN: &str = "`alliance init --name <you> --role <what you are> --alliance <title>` starts one, `alliance join <invite> --name <you> --role <what you are>` takes up an invitation; if your computers are lost, `alliance recovery restore --relay <url>` or `alliance backup restore <file>` brings everything back";
 
 /// What helps against damage.
 pub(super) const RESTORE: &str = "do not delete it: copy the folder away first, then restore a backup of it";
@@ -362,6 +362,9 @@ pub(super) fn untouched(error: &CliError) -> Advice {
             "nothing was changed here; see whether this computer's clock is right"
         }
         CliError::Net(NetError::Untrusted { .. }) => "nothing was changed here; tell whoever runs the relay",
+        CliError::Net(NetError::Unreachable { .. }) => {
+            "nothing was changed here; run the same command again when there is a network, or see whether the relay's address is right"
+        }
         CliError::Net(_) => "nothing was changed here; run the same command again when there is a network",
         CliError::Session(SessionError::Closed(_) | SessionError::Broken(_)) | CliError::Cancelled => {
             "nothing was changed here; run the same command again"

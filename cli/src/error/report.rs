@@ -139,6 +139,11 @@ impl CliError {
                 Exit::Usage,
                 Some("nothing was changed; type the 24 words from your paper, in their order".to_owned()),
             ),
+            Self::NoWords => (
+                "words",
+                Exit::Usage,
+                Some("nothing was changed; on a terminal they are asked for, else standard input has to have them, as from a file: `< words.txt`".to_owned()),
+            ),
             Self::NotBack { .. } => (
                 "not_restored",
                 Exit::Failed,
@@ -192,7 +197,7 @@ impl CliError {
                         .to_owned(),
                 ),
             ),
-            Self::NoPerson => {
+            Self::NoPerson | Self::HalfPerson { .. } => {
                 ("usage", Exit::Usage, Some("`alliance join <invite> --name <you> --role <what you are>`".to_owned()))
             }
             Self::UnknownAlliance { titles, .. } => ("not_found", Exit::NotFound, some_of(titles)),
@@ -211,6 +216,11 @@ impl CliError {
                 "declined",
                 Exit::Cancelled,
                 Some("the same command with --keep-others, and with the same words, goes on and leaves them in".to_owned()),
+            ),
+            Self::WouldCut { .. } => (
+                "not_confirmed",
+                Exit::Usage,
+                Some("nothing was cut off yet: the same command with the same words goes on, with --yes if they are lost, with --keep-others if you still have them".to_owned()),
             ),
             Self::Declined => ("declined", Exit::Cancelled, Some("nothing was changed".to_owned())),
             Self::ManyAlliances { candidates, .. } => ("ambiguous", Exit::Usage, Some(one_of(candidates))),

@@ -28,8 +28,8 @@ pub fn chosen(chosen: &Chosen, page: &mut Page) {
                     .map(|row| {
                         let mark = if row.current { "*" } else { "" };
                         let id = row.id.get(..8).unwrap_or(&row.id);
-                        let state = state(row.state, row.other.as_deref());
-                        vec![cell(mark), styled(&row.title, STRONG), cell(state), styled(id, FAINT)]
+                        let state = state(row.state, row.other.as_deref(), row.host.as_deref());
+                        vec![cell(mark), styled(title(&row.title), STRONG), cell(state), styled(id, FAINT)]
                     })
                     .collect(),
             );
@@ -59,12 +59,19 @@ pub fn about(about: &Shown, page: &mut Page) {
     }
 }
 
-/// How far an alliance has come, in words.
-pub fn state(state: State, other: Option<&str>) -> String {
+/// What an alliance is called, also before that has come.
+pub fn title(title: &str) -> &str {
+    if title.is_empty() { "(its title has not come yet)" } else { title }
+}
+
+/// How far an alliance has come, in words; `host` lets this computer in, while it is not.
+pub fn state(state: State, other: Option<&str>, host: Option<&str>) -> String {
     let name = other.unwrap_or("the other person");
     match state {
         State::Alone => "waiting for the other person".to_owned(),
-        State::AwaitsConfirmation => format!("waiting for {name}'s next sync to let you in"),
+        State::AwaitsConfirmation => {
+            format!("waiting for {}'s next sync to let you in", host.unwrap_or("the other person"))
+        }
         State::Together => format!("with {name}"),
         State::TheyLeft => format!("{name} left; your copy continues"),
         State::Ended => "ended; your copy stays".to_owned(),
@@ -94,7 +101,8 @@ pub fn relays(relays: &[Known], page: &mut Page) {
 
 /// The line under which an alliance's things stand.
 pub fn heading(row: &Row, page: &mut Page) {
-    page.line([styled(&row.title, STRONG), styled(state(row.state, row.other.as_deref()), FAINT)]);
+    let state = state(row.state, row.other.as_deref(), row.host.as_deref());
+    page.line([styled(title(&row.title), STRONG), styled(state, FAINT)]);
 }
 
 /// An alliance that was left.
@@ -132,7 +140,7 @@ pub fn about_to_drop<'a>(relay: &str, titles: impl Iterator<Item = &'a str>, own
 /// What a relay forgot.
 pub fn gone(rows: &[Gone], page: &mut Page) {
     if rows.is_empty() {
-        page.talk("You have left no alliance that is kept there. With --own it forgets what is only yours.");
+        page.talk("No alliance that you have left is kept there, so nothing was changed.");
     }
     for row in rows {
         let title = if row.personal { PRIVATE } else { &row.title };
@@ -169,5 +177,21 @@ mod tests {
             printed(&page)
         });
         insta::assert_snapshot!("relays", shown.join("\n"));
+    }
+
+    #[test]
+    fn an_alliance_whose_title_has_not_come_has_a_line_of_words() {
+        let row = Row {
+            id: "0101010101".to_owned(),
+            title: String::new(),
+            other: Some("Ben".to_owned()),
+            state: State::AwaitsConfirmation,
+            current: true,
+            host: Some("your other computer".to_owned()),
+        };
+        let mut page = Page::new(Layout::Plain);
+        heading(&row, &mut page);
+        let said = "(its title has not come yet)\twaiting for your other computer's next sync to let you in\n";
+        assert_eq!(printed(&page), said);
     }
 }

@@ -48,9 +48,9 @@ pub fn merged(merged: &Merged, page: &mut Page) {
         (0, 0) if merged.looked.aside.is_empty() => "nothing in the backup is new here".to_owned(),
         (0, 0) => "what is not kept aside was here before".to_owned(),
         (0, unsent) => format!("{} came with it", not_sent(unsent, &merged.looked)),
-        (new, 0) => format!("{} came in", count(new, "entry", "entries")),
+        (new, 0) => format!("{} came in", count(new, "change", "changes")),
         (new, unsent) => {
-            format!("{} came in, and {}", count(new, "entry", "entries"), not_sent(unsent, &merged.looked))
+            format!("{} came in, and {}", count(new, "change", "changes"), not_sent(unsent, &merged.looked))
         }
     };
     page.talk(&format!("Nothing that was here was lost or replaced; {came}."));
@@ -82,26 +82,22 @@ pub fn tried(tried: &Tried, page: &mut Page) {
     let sum = |number: fn(&Row) -> u64| tried.spaces.iter().map(number).sum::<u64>();
     let alliances = tried.spaces.iter().filter(|it| !it.personal).count() as u64;
     let (entries, things, unsent) = (sum(|it| it.entries), sum(|it| it.things), sum(|it| it.unsent));
-    let mut all = vec![
-        count(alliances, "alliance", "alliances"),
-        count(things, "thing", "things"),
-        count(entries, "sealed entry", "sealed entries"),
-    ];
+    let mut all = vec![count(alliances, "alliance", "alliances"), count(things, "thing", "things")];
     if unsent > 0 {
         all.push(format!("{unsent} not sent yet"));
     }
     if tried.whole {
         let but = if tried.aside.is_empty() { "" } else { BUT_ASIDE };
+        all.insert(2, count(entries, "change", "changes"));
         page.talk(&format!("Everything that is here would come back{but}: {}.", all.join(", ")));
         return left_out(&tried.aside, page);
     }
     if tried.written {
         let (but, entries) = (if tried.aside.is_empty() { "" } else { BUT_ASIDE }, sum(|it| it.entries_lost));
-        all.retain(|it| !it.contains("sealed"));
         page.talk(&format!("All you wrote would come back{but}: {}.", all.join(", ")));
         page.talk(&format!(
             "{} came since, about keys and computers, or with what the backup has as not sent.",
-            count(entries, "sealed entry", "sealed entries")
+            count(entries, "change", "changes")
         ));
         return left_out(&tried.aside, page);
     }
@@ -109,7 +105,7 @@ pub fn tried(tried: &Tried, page: &mut Page) {
     let mut lost = Vec::new();
     lost.extend((things > 0).then(|| format!("{} as it is here", count(things, "thing", "things"))));
     lost.extend((unsent > 0).then(|| format!("{} not sent yet", count(unsent, "thing", "things"))));
-    lost.extend((entries > 0).then(|| count(entries, "sealed entry", "sealed entries")));
+    lost.extend((entries > 0).then(|| count(entries, "change", "changes")));
     let lost = if lost.is_empty() { "some of what the program keeps for itself".to_owned() } else { lost.join(", ") };
     page.talk(&format!("Not everything would come back. Missing: {lost}."));
     page.talk("`alliance backup create` makes a new one.");
@@ -187,12 +183,12 @@ fn whose(looked: &Looked) -> String {
 
 fn held(space: &Space) -> Vec<Cell> {
     let unsent = if space.unsent > 0 { format!("{} not sent yet", space.unsent) } else { String::new() };
-    vec![title(space), cell(count(space.entries, "sealed entry", "sealed entries")), styled(unsent, FAINT)]
+    vec![title(space), cell(count(space.entries, "change", "changes")), styled(unsent, FAINT)]
 }
 
 fn beside(space: &Space) -> Vec<Cell> {
     let mut newer = Vec::new();
-    newer.extend((space.lacks > 0).then(|| count(space.lacks, "entry", "entries")));
+    newer.extend((space.lacks > 0).then(|| count(space.lacks, "change", "changes")));
     newer.extend(
         (space.lacks_unsent > 0).then(|| format!("{} not sent yet", count(space.lacks_unsent, "thing", "things"))),
     );

@@ -16,26 +16,38 @@ const NAMED: usize = 3;
 /// What brings over what a computer that was cut off had not sent.
 const BRINGS_OVER: &str = "`alliance backup create FILE` here, and `backup restore FILE` on a computer of yours that is in, bring over what was not sent";
 
+/// How a computer that was put out comes in again.
+const AS_A_NEW_ONE: &str =
+    "`invite --device` on a computer of yours that is in, and `join` here with another --profile";
+
 /// All computers, this one first.
 pub fn computers(computers: &[Row], page: &mut Page) {
+    let is_out = computers.iter().any(|it| it.out.is_some());
     let row = |computer: &Row| {
         let Row { id, name, this, live, ends, spaces, missing, .. } = computer;
         let has = match (live, this, missing) {
+            (_, true, _) if is_out => "this one, which is not let in any more".to_owned(),
             (false, ..) => "cut off".to_owned(),
+            // Nothing is heard of it here any more.
+            _ if is_out => String::new(),
             _ if *ends => "to be cut off with the next sync".to_owned(),
             (_, true, _) => "this one".to_owned(),
             (.., 0) => "has all you wrote".to_owned(),
             (.., missing) => format!("{missing} not there yet"),
         };
-        let spaces = count(*spaces as u64, "space", "spaces");
-        vec![styled(id, ID), styled(device::called(name), STRONG), cell(has), styled(spaces, FAINT)]
+        let alliances = count(spaces.saturating_sub(1) as u64, "alliance", "alliances");
+        let called = if *this && name.is_empty() { "this computer" } else { device::called(name) };
+        vec![styled(id, ID), styled(called, STRONG), cell(has), styled(alliances, FAINT)]
     };
     page.table(computers.iter().map(row).collect());
     backup::aside(&computers.iter().flat_map(|it| it.aside.clone()).collect::<Vec<_>>(), page);
     for late in computers.iter().filter_map(|it| it.late.as_ref()) {
         page.talk(&told(late));
     }
-    if computers.iter().filter(|it| it.live && !it.ends).count() < 2 {
+    if is_out {
+        out(computers.iter().filter_map(|it| it.out.as_ref()), page);
+        page.talk("The list is as this computer knew it last.");
+    } else if computers.iter().filter(|it| it.live && !it.ends).count() < 2 {
         page.talk("This is your only computer. `alliance invite --device` makes the word that lets another one in.");
     }
 }
@@ -51,7 +63,10 @@ pub fn cut(cut: &Cut, page: &mut Page) {
         "What was on it stays readable to whoever has it and can unlock it, and what it had not sent is only there.",
     );
     page.talk("If its disk was not locked: tell the other person, and change what was written down in notes, such as passwords.");
-    page.talk("Recovery words that were made on it end with it: `alliance recovery check` sees whether yours still work, and `alliance recovery replace` makes new ones.");
+    page.talk(match cut.words {
+        true => "Recovery words that were made on it end with it: `alliance recovery check` sees whether yours still work, and `alliance recovery replace` makes new ones.",
+        false => "Your recovery words work as before. If they were with it, on paper or in a file, whoever has them can come back as you: then begin anew with the other person, with `alliance new`.",
+    });
     if cut.left < 2 {
         page.talk("This is your only computer now. `alliance invite --device` lets another one in.");
     }
@@ -60,7 +75,13 @@ pub fn cut(cut: &Cut, page: &mut Page) {
 /// Why this computer is not in some spaces any more, and what helps. Of several reasons the first that is known.
 pub fn out<'a>(all: impl Iterator<Item = &'a Out>, page: &mut Page) {
     let Some(out) = all.min_by_key(|it| it.why) else { return };
-    let happened = match out.why {
+    page.talk(&format!("{} Everything that was written here is still here.", happened(out)));
+    helps(out.why).iter().for_each(|it| page.talk(it));
+}
+
+/// Why this computer is not in a space any more.
+pub fn happened(out: &Out) -> String {
+    match out.why {
         Why::CutOff => {
             let by = match out.by.as_deref() {
                 None => String::new(),
@@ -74,23 +95,27 @@ pub fn out<'a>(all: impl Iterator<Item = &'a Out>, page: &mut Page) {
         Why::TwoHistories => "Two histories were written under the keys of this computer: it was copied, or put back from a backup, and both went on.".to_owned(),
         Why::Unknown => "The relay does not let this computer in.".to_owned(),
         Why::NotLetIn => "This computer was never let in, and the invitation by which it came works no more.".to_owned(),
-    };
-    page.talk(&format!("{happened} Everything that was written here is still here."));
-    match out.why {
-        Why::CutOff => {
-            page.talk(&format!("{BRINGS_OVER}."));
-            page.talk("To use this computer again, take it in as a new one, with another --profile: `invite --device` there, and `join` here.");
-        }
-        Why::TwoHistories => page.talk(
-            "`alliance device renew` with your 24 recovery words lets this computer in again, and nothing is lost.",
-        ),
-        Why::NotLetIn => page.talk("A new invitation lets it in, taken up with another --profile here: `invite --device` on another computer of yours, or `invite` where the alliance was made."),
-        Why::Unknown => {
-            page.talk(&format!(
-                "If it was cut off, on another computer of yours or by your recovery words: {BRINGS_OVER}."
-            ));
-            page.talk("If it was copied, or put back from a backup, and both went on: `alliance device renew` with your 24 recovery words lets it in again, and nothing is lost.");
-        }
+    }
+}
+
+/// What helps a computer that is not in a space any more.
+pub fn helps(why: Why) -> Vec<String> {
+    match why {
+        Why::CutOff => vec![
+            format!("{BRINGS_OVER}."),
+            format!("To use this computer again, take it in as a new one: {AS_A_NEW_ONE}."),
+        ],
+        Why::TwoHistories => vec![
+            "`alliance device renew` with your 24 recovery words lets this computer in again, and nothing is lost."
+                .to_owned(),
+        ],
+        Why::NotLetIn => vec![format!("A new invitation lets it in, taken up with another --profile here: `invite --device` on another computer of yours, or `invite` where the alliance was made.")],
+        Why::Unknown => vec![
+            format!(
+                "If it was cut off, on another computer of yours or by your recovery words, or if a copy of it goes on under fresh keys: {BRINGS_OVER}. To use it again, take it in as a new one: {AS_A_NEW_ONE}."
+            ),
+            "If there are copies of it, or it was put back from a backup, and none of them is let in any more: `alliance device renew` with your 24 recovery words lets it in again, and nothing is lost.".to_owned(),
+        ],
     }
 }
 
@@ -224,7 +249,7 @@ pub fn renewed(renewed: &Renewed, page: &mut Page) {
     for title in &renewed.kept {
         page.talk(&format!("“{title}” keeps its key until the other person is in: nobody else could invite them."));
     }
-    page.talk("If a copy still runs somewhere, what it had not sent is only there: take it in again with `alliance invite --device`.");
+    page.talk("If a copy still runs somewhere, what it had not sent is only there: `alliance backup create FILE` there, and `alliance backup restore FILE` here, bring it over. To use that computer as well, take it in as a new one: `alliance invite --device` here, and `join` there with another --profile.");
 }
 
 /// This computer came to those of a person.

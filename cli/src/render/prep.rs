@@ -1,8 +1,8 @@
 //! A brief before a session, and every alliance at a glance.
 
-use super::{FAINT, ID, LOOK, Page, STRONG, cell, commitment, count, item, styled};
+use super::{FAINT, ID, LOOK, Page, STRONG, alliance, cell, commitment, count, item, styled};
 use crate::{
-    command::{all::Glance, item::Row, prep::Brief},
+    command::{all::Glance, alliance::State, item::Row, prep::Brief},
     when,
 };
 
@@ -70,12 +70,18 @@ pub fn glances(all: &[Glance], page: &mut Page) {
             0 => String::new(),
             number => format!("{} of yours", count(number, "commitment", "commitments")),
         };
+        // With whom one is says the title.
+        let state = match it.state {
+            State::Together => String::new(),
+            state => alliance::state(state, it.other.as_deref(), it.host.as_deref()),
+        };
         vec![
-            styled(&it.title, STRONG),
+            styled(alliance::title(&it.title), STRONG),
             cell(session("next", &it.next_session)),
             styled(session("last", &it.last_session), FAINT),
             styled(offers, LOOK),
             cell(commitments),
+            styled(state, FAINT),
         ]
     };
     page.table(all.iter().map(row).collect());

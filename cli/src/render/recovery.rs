@@ -25,7 +25,11 @@ pub fn replaced(replaced: Replaced, page: &mut Page) {
 /// What came back.
 pub fn returned(returned: &Returned, page: &mut Page) {
     let Returned { name, spaces, missing, cut_others, cut_computers, .. } = returned;
-    page.talk(&format!("Welcome back, {name}."));
+    let again = returned.again && cut_computers.is_empty();
+    page.talk(&match again {
+        true => format!("Everything that was there had come back before, {name}."),
+        false => format!("Welcome back, {name}."),
+    });
     let row = |back: &Back| {
         let title = if back.personal { PRIVATE } else { &back.title };
         let over = if back.state == Some(State::Ended) { "you had left it" } else { "" };
@@ -35,7 +39,7 @@ pub fn returned(returned: &Returned, page: &mut Page) {
     page.table(spaces.iter().map(row).collect());
     let most = |number: fn(&Back) -> usize| spaces.iter().map(number).max().unwrap_or(0) as u64;
     let (cut, kept, withdrawn) = (most(|it| it.cut), most(|it| it.kept), most(|it| it.withdrawn));
-    if cut > 0 {
+    if cut > 0 && !again {
         page.talk(&match cut_computers.len() {
             0 => format!("{} cut off.", count(cut, "other computer of yours was", "other computers of yours were")),
             1 => format!("{} was cut off.", cut_computers[0]),
@@ -43,10 +47,10 @@ pub fn returned(returned: &Returned, page: &mut Page) {
         });
         page.talk("What was on it stays readable to whoever has it; nothing written from now on is. If its disk was not locked, change what was written down in notes, such as passwords.");
     }
-    if withdrawn > 0 {
+    if withdrawn > 0 && !again {
         page.talk(&format!("{} ended.", count(withdrawn, "open invitation was", "open invitations were")));
     }
-    if most(|it| it.words) > 0 {
+    if most(|it| it.words) > 0 && !again {
         page.talk("Words that were made after these do not work any more: keep those that you just typed, or make new ones with `alliance recovery replace`.");
     }
     if kept > 0 && !cut_others {
@@ -94,6 +98,7 @@ mod tests {
                 cut_computers: vec!["Laptop".to_owned(); cut],
                 spaces: vec![back("Ben & Anna", cut), back("", cut)],
                 missing: vec!["0202020202020202".to_owned(); cut],
+                again: false,
             })
         };
         insta::assert_snapshot!("returned", seen(&returned(1), Layout::Terminal));

@@ -66,8 +66,9 @@ pub fn reminding(settings: &Settings, page: &mut Page) {
         page.talk("You are reminded of nothing. `alliance remind set` wants reminders on this computer.");
         return;
     };
+    page.talk("You are reminded of your commitments, sessions and insights, on this computer:");
     page.table(vec![
-        vec![styled("quiet", FAINT), cell(quiet)],
+        vec![styled("no reminders from - to", FAINT), cell(format!("{quiet} o'clock"))],
         vec![styled("at most a day", FAINT), cell(most.to_string())],
         vec![styled("days before", FAINT), cell(before.to_string())],
     ]);

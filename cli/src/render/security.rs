@@ -1,6 +1,6 @@
 //! The security log: what happened to keys and membership, in words.
 
-use super::{FAINT, LOOK, Page, cell, count, status::PRIVATE, styled};
+use super::{FAINT, LOOK, NARROW, Page, cell, count, status::PRIVATE, styled};
 use crate::command::security::{Line, Of};
 
 /// Things that a sync tells at most.
@@ -18,9 +18,15 @@ pub fn log(lines: &[Line], page: &mut Page) {
         let (what, look) = words(line);
         let style = if look { LOOK } else { anstyle::Style::new() };
         let title = if same.len() > 1 { "everything" } else { line.title.as_deref().unwrap_or(PRIVATE) };
-        rows.push(vec![styled(line.at.to_string(), FAINT), cell(title), styled(what, style)]);
+        if page.is_within(NARROW) {
+            page.line([styled(line.at.to_string(), FAINT), cell(title)]);
+            page.line([styled(format!("    {what}"), style)]);
+        } else {
+            rows.push(vec![styled(line.at.to_string(), FAINT), cell(title), styled(what, style)]);
+        }
     }
     page.table(rows);
+    means(lines).into_iter().for_each(|it| page.talk(&it));
 }
 
 /// What happened while something was exchanged: each thing once, with the alliances in which it did.
@@ -41,16 +47,29 @@ pub fn news(lines: &[Line]) -> Vec<String> {
     if more > 0 {
         said.push(format!("{} happened to keys and computers.", count(more as u64, "more thing", "more things")));
     }
+    said.extend(means(lines));
     if !said.is_empty() {
         said.push("`alliance security` shows all of it.".to_owned());
     }
     said
 }
 
+/// What it means for this person that a computer of the other one was lost, if one was.
+fn means(lines: &[Line]) -> Option<String> {
+    let lost = |line: &&Line| line.kind == "device-cut" && line.about["reason"] == "lost";
+    let whose = lines.iter().filter(lost).find_map(|line| match &line.of {
+        Of::TheirComputer(whose) => Some(whose),
+        _ => None,
+    })?;
+    Some(format!(
+        "For you that means: whoever has that computer of {whose} and can unlock it may read what you and {whose} wrote there until then, but nothing that is written from now on. Nothing is lost here. Ask {whose}, by voice, whether they cut it off themselves, and change what was written down there that lets somebody in elsewhere, such as passwords."
+    ))
+}
+
 /// True for what a person should hear of at once. Who comes by an invitation is told in other words.
 fn is_news(line: &Line) -> bool {
     let is_told = ["relay-withholds", "relay-lost-data", "relay-key-changed", "wrote-after-cut"].contains(&&*line.kind);
-    let is_computers = line.kind == "invitation-confirmed" && matches!(line.of, Of::Computer(_));
+    let is_computers = line.kind == "invitation-confirmed" && matches!(line.of, Of::Computer(_) | Of::TheirComputer(_));
     is_computers || !is_told && line.of != Of::Invitation && event(&line.kind).1
 }
 
@@ -74,7 +93,19 @@ pub fn words(line: &Line) -> (String, bool) {
         ("member-left", Of::You) => ("you left".to_owned(), true),
         ("member-left", Of::Them(name)) => (format!("{name} left"), true),
         ("device-cut", Of::Invitation) => ("an invitation was ended".to_owned(), false),
-        (kind, Of::Computer(name)) => {
+        ("device-cut", Of::Words(None)) => {
+            ("recovery words of yours ended: they bring nothing back any more".to_owned(), true)
+        }
+        ("device-cut", Of::Words(Some(name))) => (format!("recovery words of {name} ended"), true),
+        ("device-cut", Of::Nothing) if line.about["reason"] == "renewed" => {
+            ("a computer goes on with a new key; the old one was ended".to_owned(), true)
+        }
+        (kind, Of::Computer(_) | Of::TheirComputer(_)) => {
+            let name = match &line.of {
+                Of::TheirComputer(whose) => format!("a computer of {whose}"),
+                Of::Computer(name) => name.clone(),
+                _ => String::new(),
+            };
             let what = match (kind, line.about["reason"].as_str()) {
                 ("device-added", _) => "was added",
                 ("work-taken-over", _) => "took over what a computer that was cut off had not sent",
@@ -123,7 +154,7 @@ fn event(kind: &str) -> (&str, bool) {
         "late-taken" => ("what a computer wrote after it was cut off was taken in here", false),
         "member-left" => ("somebody left", true),
         "key-rotated" => ("what is written from now on has a new key", false),
-        "key-granted" => ("a computer was given the key", false),
+        "key-granted" => ("the keys to what was written were handed on", false),
         "forget-asked" => ("somebody asked to forget something", true),
         "safety-words-compared" => ("you compared the six words", false),
         "safety-words-changed" => ("the six words are not those any more that you compared", true),
@@ -151,7 +182,10 @@ fn event(kind: &str) -> (&str, bool) {
 mod tests {
     use jiff::tz::TimeZone;
 
-    use super::super::{Layout, tests::seen};
+    use super::super::{
+        Layout,
+        tests::{printed, seen},
+    };
     use super::*;
     use crate::{command::Answer, env::Moment};
 
@@ -174,9 +208,19 @@ mod tests {
             of(Of::Them("Anna".to_owned()), "invitation-confirmed"),
             of(Of::You, "invitation-confirmed"),
             of(Of::Invitation, "device-cut"),
+            of(Of::Words(None), "device-cut"),
+            of(Of::Words(Some("Anna".to_owned())), "device-cut"),
+            Line { about: serde_json::json!({ "device": "0202", "reason": "renewed" }), ..line(5, "device-cut") },
+            Line {
+                about: serde_json::json!({ "device": "0202", "reason": "lost" }),
+                ..of(Of::TheirComputer("Anna".to_owned()), "device-cut")
+            },
             line(5, "device-cut"),
         ]);
         insta::assert_snapshot!("security_named", seen(&named, Layout::Terminal));
+        let mut narrow = Page::new(Layout::Terminal).of_width(60);
+        crate::render::answer(&named, &mut narrow);
+        insta::assert_snapshot!("security_narrow", printed(&narrow));
         insta::assert_snapshot!("security", seen(&log(), Layout::Terminal));
         insta::assert_snapshot!("security_json", serde_json::to_string_pretty(&log()).expect("serialises"));
     }
@@ -198,7 +242,7 @@ mod tests {
             line("device-cut", None, tablet()),
             line("device-cut", Some("Ben & Anna"), tablet()),
             line("device-cut", Some("Ben & Anna"), Of::Invitation),
-            line("invitation-confirmed", Some("Ben & Anna"), Of::Computer("a computer of Anna".to_owned())),
+            line("invitation-confirmed", Some("Ben & Anna"), Of::TheirComputer("Anna".to_owned())),
             line("invitation-confirmed", Some("Ben & Carl"), Of::Them("Carl".to_owned())),
             line("came-back-by-words", Some("Ben & Anna"), Of::Them("Anna".to_owned())),
             line("member-left", Some("Ben & Anna"), Of::Them("Anna".to_owned())),

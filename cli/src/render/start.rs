@@ -23,7 +23,9 @@ pub fn started(started: &Started, page: &mut Page) {
         Some(_) => {
             page.talk("Next: `alliance sync`, then `alliance invite` makes the word that lets the other person in.");
         }
-        None => page.talk("Next: `alliance relay set <url>` names where you two exchange, then `alliance invite`."),
+        None => {
+            page.talk("Next: `alliance invite` makes the word that lets the other person in, from computer to computer: `alliance sync --watch` stays open until they have joined. If you have a relay, `alliance relay set <url>` before that: then neither has to wait for the other.");
+        }
     }
 }
 

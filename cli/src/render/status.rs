@@ -1,6 +1,6 @@
 //! How spaces stand.
 
-use super::{FAINT, NARROW, Page, STRONG, backup, cell, count, device, name, recovery, styled, sync::how};
+use super::{FAINT, NARROW, Page, STRONG, alliance, backup, cell, count, device, name, recovery, styled, sync::how};
 use crate::command::{
     alliance::State,
     status::{Held, Other, Status},
@@ -14,7 +14,7 @@ pub fn status(spaces: &[Status], page: &mut Page) {
     let mut rows = Vec::new();
     let narrow = page.is_within(NARROW);
     for space in spaces {
-        let title = if space.personal { PRIVATE } else { &space.title };
+        let title = if space.personal { PRIVATE } else { alliance::title(&space.title) };
         let relay = styled(space.relay.as_deref().unwrap_or("no relay"), FAINT);
         if narrow {
             rows.push(vec![styled(title, STRONG), cell(waits(space))]);
@@ -44,7 +44,15 @@ pub fn status(spaces: &[Status], page: &mut Page) {
             let things = count(space.late, "thing", "things");
             more(format!("a computer of yours wrote {things} after it was cut off: `alliance device late` shows them"));
         }
-        space.others.iter().filter_map(|other| has(space, other)).for_each(more);
+        if space.state == Some(State::Ended) {
+            let unsent = space.waiting + space.unsent;
+            if unsent > 0 && space.out.is_none() {
+                let things = count(unsent, "thing that you wrote is", "things that you wrote are");
+                more(format!("{things} on this computer alone: nothing is exchanged there any more"));
+            }
+        } else {
+            space.others.iter().filter_map(|other| has(space, other)).for_each(more);
+        }
     }
     page.table(rows);
     device::out(spaces.iter().filter_map(|space| space.out.as_ref()), page);
@@ -56,6 +64,7 @@ pub fn status(spaces: &[Status], page: &mut Page) {
 
 fn waits(space: &Status) -> String {
     match space.waiting + space.unsent {
+        _ if space.state == Some(State::Ended) && space.out.is_none() => "you left it; your copy stays".to_owned(),
         _ if space.state == Some(State::AwaitsConfirmation) => waits_for(space.host.as_deref()),
         0 if space.relay.is_some() && !space.kept => "not at the relay yet".to_owned(),
         0 if space.invites => "an invitation waits here for the next sync".to_owned(),
@@ -64,7 +73,7 @@ fn waits(space: &Status) -> String {
     }
 }
 
-/// What is known of one of the other person's computers, and nothing that is not.
+/// What is known of the other person, and nothing that is not.
 fn has(space: &Status, other: &Other) -> Option<String> {
     let name = name(&other.name);
     let has = match other.missing {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use alliance_core::{app::Passage, domain::alliance};
+use alliance_core::{app::Passage, domain};
 
 use super::{
-    Cell, FAINT, LOOK, Page, STRONG, cell, count, device, in_alliance, name,
+    Cell, FAINT, LOOK, Page, STRONG, alliance, cell, count, device, in_alliance, name,
     status::{self, PRIVATE},
     styled,
 };
@@ -26,7 +26,7 @@ pub fn synced(synced: &Synced, page: &mut Page) {
     page.table(synced.rows.iter().filter(moved).map(|it| row(it, synced.over)).collect());
     for row in &synced.rows {
         if let Some(why) = row.why().filter(|_| row.out.is_none()) {
-            let title = if row.personal { PRIVATE } else { &row.title };
+            let title = if row.personal { PRIVATE } else { alliance::title(&row.title) };
             let (happened, why) = match why {
                 Why::Refused(why) if row.relay.is_none() => {
                     (format!("The other computer does not exchange “{title}” with this one"), why)
@@ -102,7 +102,7 @@ fn within(row: &Traffic, verb: &str) -> String {
 pub fn verified(rows: &[Found], page: &mut Page) {
     page.table(rows.iter().map(held).collect());
     for row in rows {
-        let title = if row.personal { PRIVATE } else { &row.title };
+        let title = if row.personal { PRIVATE } else { alliance::title(&row.title) };
         if let Some(why) = row.refused {
             page.talk(&format!("The relay does not show “{title}”: {why}."));
         }
@@ -121,7 +121,7 @@ pub fn verified(rows: &[Found], page: &mut Page) {
 }
 
 fn held(row: &Found) -> Vec<Cell> {
-    let title = if row.personal { PRIVATE } else { &row.title };
+    let title = if row.personal { PRIVATE } else { alliance::title(&row.title) };
     let some = |number: u64, what: &str| if number == 0 { String::new() } else { format!("{number} {what}") };
     vec![
         styled(title, STRONG),
@@ -149,7 +149,7 @@ fn came(who: Came, row: &Traffic) -> String {
 /// That both wrote in the same place, and what became of it.
 fn one_met(row: &Traffic, both: &Both) -> String {
     let Both { item: Named { kind, title, short, .. }, field, choice } = both;
-    let of = if kind == alliance::KIND.name { "the alliance".to_owned() } else { format!("“{title}”") };
+    let of = if kind == domain::alliance::KIND.name { "the alliance".to_owned() } else { format!("“{title}”") };
     let other = name(row.other.as_deref().unwrap_or_default());
     let became = match *choice {
         true => format!("{} shows what to choose from", within(row, "conflict list")),
@@ -176,12 +176,12 @@ fn changed(row: &Traffic, over: bool) -> String {
 }
 
 fn row(row: &Traffic, over: bool) -> Vec<Cell> {
-    let title = if row.personal { PRIVATE } else { &row.title };
+    let title = if row.personal { PRIVATE } else { alliance::title(&row.title) };
     let changed = changed(row, over);
     vec![
         styled(title, STRONG),
-        cell(format!("{} came", row.received)),
-        cell(format!("{} went", row.sent)),
+        cell(format!("{} received", row.received)),
+        cell(format!("{} sent", row.sent)),
         styled(changed, FAINT),
     ]
 }

@@ -32,7 +32,8 @@ pub fn today(today: &Today, page: &mut Page) {
         held,
         day,
     } = today;
-    let row = Row { id: id.clone(), title: title.clone(), other: other.clone(), state: *state, current: true };
+    let host = held.as_ref().and_then(|held| held.other.clone());
+    let row = Row { id: id.clone(), title: title.clone(), other: other.clone(), state: *state, current: true, host };
     alliance::heading(&row, page);
     if let Some(letter) = letter {
         page.gap();
@@ -80,7 +81,7 @@ pub fn today(today: &Today, page: &mut Page) {
     }
     let is_empty =
         [goals, other_goals, commitments, sessions, thoughts, feedback, notes].into_iter().all(Vec::is_empty);
-    if is_empty {
+    if is_empty && *state != State::Ended {
         page.talk(
             "Nothing here yet. `alliance goal add <title>` and `alliance note add <title> -m <text>` are a beginning.",
         );

@@ -273,7 +273,9 @@ impl Profile {
                 // Whose work another one took over was a computer of its own.
                 let goes_on = |device: &DeviceId| own.iter().any(|(it, _)| space.heirs(device).contains(it));
                 let old: BTreeSet<_> = own.iter().map(|(device, _)| *device).filter(goes_on).collect();
-                own.retain(|(device, live)| !words.contains(device) && (*live || !old.contains(device)));
+                own.retain(|(device, live)| {
+                    !words.contains(device) && (*live || !old.contains(device) || *device == row.device)
+                });
                 for (device, live) in own {
                     let same = |it: &Named| it.places.get(&row.space) == Some(&device);
                     let known = named.iter().find(|it| (index == 0 && it.device == device) || same(it));
@@ -337,6 +339,23 @@ impl Profile {
                 }
             }
             lost::close_doors(tx, spaces).map(|_| ())
+        })
+    }
+
+    /// True if recovery words that still work end with a computer of this person once it is cut off as lost: whoever has it
+    /// may have made them.
+    pub fn made_words(&mut self, computer: &Computer) -> Result<bool, AppError> {
+        let Self { store, spaces, .. } = self;
+        store.read(|tx| {
+            for (space, device) in &computer.places {
+                if tx.space(space)?.is_some() {
+                    let space = loaded(spaces, tx, space)?;
+                    if !to_cut(space, device, Reason::Lost).is_disjoint(&space.words()) {
+                        return Ok(true);
+                    }
+                }
+            }
+            Ok(false)
         })
     }
 

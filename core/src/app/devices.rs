@@ -27,6 +27,30 @@ pub struct Device {
     pub live: bool,
 }
 
+/// A key that is or was in a space.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeyIn {
+    /// The space.
+    pub space: SpaceId,
+    /// The key's name there.
+    pub device: DeviceId,
+    /// True if it is one of this person.
+    pub mine: bool,
+    /// What it belongs to.
+    pub of: KeyOf,
+}
+
+/// What a key belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeyOf {
+    /// A computer, also one that goes on under another key.
+    Computer,
+    /// Recovery words.
+    Words,
+    /// An invitation.
+    Invitation,
+}
+
 impl Profile {
     /// Makes an invitation for another computer of the same person. It works once this profile has synced.
     pub fn invite_device(
@@ -52,6 +76,32 @@ impl Profile {
             live: state.live,
         };
         Ok(ordinary.map(read).collect())
+    }
+
+    /// The space of what is only this person's.
+    pub fn private_space(&mut self) -> Result<SpaceId, AppError> {
+        Ok(self.personal()?.space)
+    }
+
+    /// All keys that are or were in one of the spaces.
+    pub fn keys(&mut self) -> Result<Vec<KeyIn>, AppError> {
+        let Self { store, spaces, .. } = self;
+        store.read(|tx| {
+            let mut keys = Vec::new();
+            for row in tx.spaces()? {
+                let space = loaded(spaces, tx, &row.space)?;
+                let (fold, words) = (space.log.fold(), space.words());
+                keys.extend(fold.devices().map(|(device, it)| {
+                    let of = match it.role {
+                        Role::Invite => KeyOf::Invitation,
+                        _ if words.contains(device) => KeyOf::Words,
+                        _ => KeyOf::Computer,
+                    };
+                    KeyIn { space: row.space, device: *device, mine: it.member == row.member, of }
+                }));
+            }
+            Ok(keys)
+        })
     }
 
     /// Cuts off another computer of one's own, with the next exchange. What it wrote and nobody has seen by then does not

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use alliance_replica::{
     id::{DeviceId, ReplicaKey, Secret, SpaceId},
-    log::membership::Role,
+    log::membership::{DeviceState, Role},
     wire,
 };
 use minicbor::{CborLen, Decode, Encode};
@@ -143,13 +143,26 @@ impl Profile {
 
     /// Where the laptops are that still belong to a space of this profile, the latest that is known of each.
     pub fn routes(&mut self) -> Result<Vec<Route>, AppError> {
+        self.routes_of(|_| true)
+    }
+
+    /// The same, of this person's own laptops alone: whether the other person's answers is nobody's business.
+    pub fn own_routes(&mut self) -> Result<Vec<Route>, AppError> {
+        self.routes_of(|is_mine| is_mine)
+    }
+
+    fn routes_of(&mut self, wanted: fn(bool) -> bool) -> Result<Vec<Route>, AppError> {
         let own = self.route()?.map(|route| route.endpoint);
         let mut routes: BTreeMap<ReplicaKey, Route> = BTreeMap::new();
         for known in self.store.read(all)?.known {
             let Ok(space) = self.space(&known.space) else { continue };
             let me = space.device();
-            let lives = space.log.fold().device(&known.device).is_some_and(|it| it.live && it.role == Role::Ordinary);
-            if lives && known.device != me && Some(known.route.endpoint) != own {
+            let is_mine = |member| member == space.row.member;
+            let is_meant = |it: &DeviceState| it.live && it.role == Role::Ordinary && wanted(is_mine(it.member));
+            if space.log.fold().device(&known.device).is_some_and(is_meant)
+                && known.device != me
+                && Some(known.route.endpoint) != own
+            {
                 routes.insert(known.route.endpoint, known.route);
             }
         }

@@ -173,6 +173,11 @@ pub(crate) fn entropy(words: &str) -> Result<Zeroizing<[u8; 32]>, BadWords> {
     Ok(entropy)
 }
 
+/// True of a word of BIP 39's English list, in lower case.
+pub(crate) fn is_word(word: &str) -> bool {
+    Language::English.find_word(word).is_some()
+}
+
 /// The word of BIP 39's English list at an index, of which the lowest 11 bits count.
 pub(crate) fn word(index: u16) -> &'static str {
     Language::English.word_list()[usize::from(index % 2048)]

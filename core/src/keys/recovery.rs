@@ -45,6 +45,12 @@ impl Words {
         primitives::entropy(&Zeroizing::new(text.to_ascii_lowercase())).map(Self)
     }
 
+    /// The place, from 1, of the first word that is in no list of such words, in a part of them.
+    pub fn unknown(part: &str) -> Option<usize> {
+        let part = Zeroizing::new(part.to_ascii_lowercase());
+        part.split_whitespace().position(|word| !primitives::is_word(word)).map(|at| at + 1)
+    }
+
     /// The words in lower case with a blank between two, for the person's eyes alone.
     pub fn reveal(&self) -> Zeroizing<String> {
         primitives::words(&self.0)

@@ -37,6 +37,12 @@ impl Out {
     /// Who cut it off, if it was its copy that took fresh keys.
     pub const COPY: &str = "copy";
 
+    /// Of this person's own space.
+    pub fn of_own(profile: &mut Profile, context: &Context<'_>) -> Result<Option<Self>, CliError> {
+        let own = profile.private_space()?;
+        Self::of(profile, own, context)
+    }
+
     /// Nothing if it is in, waits to be, or its person left.
     pub fn of(profile: &mut Profile, space: SpaceId, context: &Context<'_>) -> Result<Option<Self>, CliError> {
         let out = |why| Some(Self { why, by: None, heard: None });

@@ -36,7 +36,7 @@ pub(super) fn run(profile: &mut Profile, yes: bool, context: &Context<'_>) -> Re
 
 /// The keys that this computer has are dead: the words' keys let it in again.
 fn with_words(profile: &mut Profile, context: &Context<'_>) -> Result<Answer, CliError> {
-    context.ui.talk("The relay does not let this computer in any more. If that is because it was copied, or put back from a backup, and both wrote on, your recovery words let it in again. Nothing that you wrote on it is lost.");
+    context.ui.talk("The relay does not let this computer in any more. If that is because it was copied, or put back from a backup, and both wrote on, your recovery words let it in again. Nothing that you wrote on it is lost. If it was cut off, or a copy of it goes on under fresh keys, they do not: `alliance status` says what does.");
     let words = recovery::read(context.ui)?;
     // What opens the alliances lies in the person's own space, and counts again once that is renewed.
     for _ in 0..ROUNDS {

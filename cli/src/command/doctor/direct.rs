@@ -1,4 +1,5 @@
-//! Whether other computers can come to this one, and this one to those that it knows.
+//! Whether other computers can come to this one, and this one to those of the same person that it knows. The other
+//! person's are not dialled: whether they are there is said only where both watch.
 
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 const LOOK: Duration = Duration::from_millis(20);
 const LOOKS: u32 = 50;
 
-/// Opens the endpoint and dials every computer that is known.
+/// Opens the endpoint and dials every computer of this person that is known.
 pub(super) fn look(context: &Context<'_>, mut profile: Profile) -> Result<Finding, CliError> {
     let direct = Direct::of(context)?;
     match direct {
@@ -35,7 +36,7 @@ pub(super) fn look(context: &Context<'_>, mut profile: Profile) -> Result<Findin
         Direct::Relay => return Ok(Finding::ok("direct", "others come by way of the relay alone, as it was set")),
         Direct::All | Direct::Ipv4 => {}
     }
-    let routes = profile.routes()?;
+    let routes = profile.own_routes()?;
     sync::runtime()?.block_on(async {
         let what = (Listen::Anywhere(direct.family()), "`alliance doctor`");
         let port = match Port::open(&mut profile, &context.file()?, what, &mut context.outside().world()).await {
@@ -69,7 +70,7 @@ async fn reach(port: &Port, route: &Route) -> Option<Passage> {
 }
 
 fn found(reached: &[Option<Passage>]) -> Finding {
-    let known = count(reached.len() as u64, "other computer", "other computers");
+    let known = count(reached.len() as u64, "other computer of yours", "other computers of yours");
     let answers: Vec<_> = reached.iter().flatten().copied().collect();
     let ways = [Passage::SameNetwork, Passage::Direct, Passage::Relay].into_iter().filter_map(|way| {
         let count = answers.iter().filter(|it| **it == way).count();
@@ -78,7 +79,7 @@ fn found(reached: &[Option<Passage>]) -> Finding {
     Finding::ok(
         "direct",
         match (reached.len(), answers.len()) {
-            (0, _) => "this computer can listen; it knows no other one yet".to_owned(),
+            (0, _) => "this computer can listen; it knows no other one of yours yet".to_owned(),
             (_, 0) => format!(
                 "this computer can listen; of {known} none answers: one that is off or does not watch never does"
             ),
@@ -94,11 +95,10 @@ mod tests {
     #[test]
     fn who_answers_is_counted_by_the_way() {
         let said = |reached: &[Option<Passage>]| found(reached).message;
-        assert_eq!(said(&[]), "this computer can listen; it knows no other one yet");
-        let none =
-            "this computer can listen; of 1 other computer none answers: one that is off or does not watch never does";
+        assert_eq!(said(&[]), "this computer can listen; it knows no other one of yours yet");
+        let none = "this computer can listen; of 1 other computer of yours none answers: one that is off or does not watch never does";
         assert_eq!(said(&[None]), none);
         let some = said(&[None, Some(Passage::Direct), Some(Passage::SameNetwork), Some(Passage::Direct)]);
-        assert_eq!(some, "of 4 other computers there answer 1 within the same network, 2 directly");
+        assert_eq!(some, "of 4 other computers of yours there answer 1 within the same network, 2 directly");
     }
 }

@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     args::words,
-    command::{Answer, Context, alliance::State, device, init::Birth, relay, sync},
+    command::{Answer, Context, alliance::State, init::Birth, relay, sync},
     error::CliError,
     net::{relay::Way, talk::Asking, url::RelayUrl},
     render,
@@ -67,6 +67,9 @@ pub struct Returned {
     pub spaces: Vec<Back>,
     /// Alliances that no relay had, in hexadecimal.
     pub missing: Vec<String>,
+    /// True if everything that is here had come back before.
+    #[serde(skip)]
+    pub again: bool,
 }
 
 /// A space that came back.
@@ -122,6 +125,11 @@ impl Restore {
     }
 }
 
+/// A computer that ends. One that was the only one has said no name.
+fn called(computer: &Computer) -> String {
+    if computer.name.is_empty() { "the computer without a name".to_owned() } else { computer.name.clone() }
+}
+
 /// Somebody who is being brought back.
 pub struct Restoring<'a> {
     context: &'a Context<'a>,
@@ -134,6 +142,8 @@ pub struct Restoring<'a> {
     backed_up: bool,
     /// The computers that were cut off now.
     cut: Vec<String>,
+    /// True if the profile was whole before.
+    again: bool,
 }
 
 impl<'a> Restoring<'a> {
@@ -145,10 +155,11 @@ impl<'a> Restoring<'a> {
         words: &'a Words,
         backed_up: bool,
     ) -> Result<Self, CliError> {
-        Ok(Self { context, runtime: sync::runtime()?, way, without, words, backed_up, cut: Vec::new() })
+        Ok(Self { context, runtime: sync::runtime()?, way, without, words, backed_up, cut: Vec::new(), again: false })
     }
 
-    /// Lets this computer in, and cuts the others off unless they are to be kept; a person at a terminal is asked before.
+    /// Lets this computer in, and cuts the others off unless they are to be kept; the person is asked before, and nothing
+    /// is written where nobody can be.
     pub fn take_over(&mut self, profile: &mut Profile, others: Others, yes: bool) -> Result<(), CliError> {
         // One that has not said its name yet is a row of its own in each space; all are in one's own.
         let own = profile.restored()?.into_iter().find(|it| it.personal).map(|it| it.space);
@@ -157,15 +168,17 @@ impl<'a> Restoring<'a> {
             Others::Cut => profile.computers()?.into_iter().filter(|it| it.live && !it.this && is_there(it)).collect(),
             Others::Keep => Vec::new(),
         };
-        let mut names: Vec<_> = ends.iter().map(|it| device::called(&it.name).to_owned()).collect();
+        let mut names: Vec<_> = ends.iter().map(called).collect();
         names.sort();
         if !names.is_empty() && !yes {
             let them = render::listed(&names);
             let about = format!(
                 "This cuts off {them}: lost computers get nothing that is written from now on, and cannot come back as they are. Do you still have them? Then --keep-others.\n"
             );
-            if self.context.ui.ask(&about, "Cut them off?") == Some(false) {
-                return Err(CliError::NotCut);
+            match self.context.ui.ask(&about, "Cut them off?") {
+                Some(true) => {}
+                Some(false) => return Err(CliError::NotCut),
+                None => return Err(CliError::WouldCut { computers: names }),
             }
         }
         profile.take_over(others, &mut self.context.outside().world())?;
@@ -187,6 +200,7 @@ impl<'a> Restoring<'a> {
             cut_computers: self.cut.clone(),
             spaces: profile.restored()?.into_iter().map(Back::from).collect(),
             missing: missing.into_iter().collect(),
+            again: self.again,
         })
     }
 
@@ -194,7 +208,9 @@ impl<'a> Restoring<'a> {
     fn profile(&mut self, way: &Way) -> Result<Profile, CliError> {
         let (home, name) = self.context.home()?;
         if home.holds(&name) {
-            return Ok(Profile::open(&home.file(&name))?);
+            let mut profile = Profile::open(&home.file(&name))?;
+            self.again = !profile.is_restoring()?;
+            return Ok(profile);
         }
         let birth = Birth::prepare(self.context, None)?;
         let wanted = vec![Wanted { key: self.words.device_secret(), space: None }];

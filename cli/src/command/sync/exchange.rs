@@ -368,7 +368,7 @@ fn came(before: AllianceState, now: &AllianceInfo) -> Option<Came> {
 /// How far it is: a line a space of which something came.
 fn so_far(tallies: &BTreeMap<SpaceId, Tally>, arrivals: &[(Option<String>, Arrivals)]) -> String {
     let sum = |of: fn(&Tally) -> u64| tallies.values().map(of).sum::<u64>();
-    let mut text = format!("{} came, {} went", sum(|it| it.received), sum(|it| it.sent));
+    let mut text = format!("{} received, {} sent", sum(|it| it.received), sum(|it| it.sent));
     for (title, Arrivals { here, named }) in arrivals {
         let title = match title.as_deref() {
             None => PRIVATE.to_owned(),
@@ -472,9 +472,9 @@ mod tests {
         let arrivals = |here| Arrivals { here, named: 5000 };
         let rows =
             [(Some("Ben & Anna".to_owned()), arrivals(300)), (Some(String::new()), arrivals(1)), (None, arrivals(7))];
-        let said = "300 came, 2 went\n  “Ben & Anna”: 300 of 5000 are here\n  an alliance: 1 of 5000 are here\n  only yours: 7 of 5000 are here";
+        let said = "300 received, 2 sent\n  “Ben & Anna”: 300 of 5000 are here\n  an alliance: 1 of 5000 are here\n  only yours: 7 of 5000 are here";
         assert_eq!(so_far(&tallies, &rows), said);
-        assert_eq!(so_far(&tallies, &[]), "300 came, 2 went");
+        assert_eq!(so_far(&tallies, &[]), "300 received, 2 sent");
     }
 
     #[test]
