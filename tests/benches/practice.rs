@@ -1,41 +1,31 @@
 //! Cold commands of a coach with forty alliances of three years each, beside a bare program of the same run.
 
-use std::{env, path::Path, process::Command};
+use std::env;
 
 use alliance_tests::practice;
 
-use super::{Report, copy_folder, made_by, medians, ms};
+use super::{Report, bare, ben, copy_folder, data, made_by, medians, ms, raw_insert};
 
 pub(super) fn run(report: &mut Report) {
-    let built = env::current_exe().expect("a program").parent().expect("a folder").to_owned();
-    let data = built.parent().expect("a target folder").join("bench-data");
+    let data = data();
     // Fewer, to try it out.
     let weeks = env::var("ALLIANCE_WEEKS").ok().and_then(|weeks| weeks.parse().ok()).unwrap_or(practice::ALL_WEEKS);
     let home = made_by(&format!("{} alliances of {weeks} weeks", practice::ALLIANCES), || practice::home(&data, weeks));
     let scratch = tempfile::tempdir_in(&data).expect("a folder");
     let place = scratch.path().join("home");
     copy_folder(&home, &place);
-    let alliance = built.join("alliance");
-    let on = |home: &Path, words: &[&str]| {
-        let mut command = Command::new(&alliance);
-        command.args(["--profile", "ben"]).args(words).env("ALLIANCE_HOME", home);
-        command
-    };
-    let mut raw = Command::new(built.join("raw-insert"));
-    raw.arg(scratch.path().join("raw.db"));
-    let mut bare = Command::new(&alliance);
-    bare.arg("--version");
+    let (bare, raw) = (bare(), raw_insert(scratch.path()));
     let note = ["--alliance", "Ben & Client 7", "note", "add", "A thought", "-m", "We should talk about September."];
     // The words of what was typed in are kept with the first search.
-    assert!(on(&place, &["search", practice::RARE]).output().expect("a program").status.success());
+    assert!(ben(&place, &["search", practice::RARE]).output().expect("a program").status.success());
     let mut commands = [
         bare,
         raw,
-        on(&place, &["all"]),
-        on(&place, &["--alliance", "Ben & Client 7", "today"]),
-        on(&place, &["search", practice::RARE]),
-        on(&place, &["search", "responsibility marathon piano"]),
-        on(&place, &note),
+        ben(&place, &["all"]),
+        ben(&place, &["--alliance", "Ben & Client 7", "today"]),
+        ben(&place, &["search", practice::RARE]),
+        ben(&place, &["search", "responsibility marathon piano"]),
+        ben(&place, &note),
     ];
     let [bare, raw, all, today, rare, common, note] = medians(&mut commands);
     println!("alliance --version {}, a bare program's insert {}", ms(bare), ms(raw));
@@ -45,6 +35,6 @@ pub(super) fn run(report: &mut Report) {
     report.line("search, three common words, to --version", common, bare, 3.0);
     report.line("note add, one of forty, to --version and an insert", note, bare + raw, 3.0);
     for words in [&["all"][..], &["--alliance", "Ben & Client 7", "today"], &["search", practice::RARE]] {
-        report.memory(words[words.len() - 1], &on(&place, words), &scratch.path().join("memory"));
+        report.memory(words[words.len() - 1], &ben(&place, words), &scratch.path().join("memory"));
     }
 }

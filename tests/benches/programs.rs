@@ -56,8 +56,7 @@ fn main() -> ExitCode {
 
 /// Cold commands on profiles of one year and of ten.
 fn programs(report: &mut Report) {
-    let built = env::current_exe().expect("a program").parent().expect("a folder").to_owned();
-    let data = built.parent().expect("a target folder").join("bench-data");
+    let data = data();
     let homes = [1, 10].map(|years| made(&data, years));
     let scratch = tempfile::tempdir_in(&data).expect("a folder");
     let [one, ten] = homes.map(|home| {
@@ -65,26 +64,17 @@ fn programs(report: &mut Report) {
         copy_folder(&home, &copy);
         copy
     });
-    let alliance = built.join("alliance");
-    let on = |home: &Path, words: &[&str]| {
-        let mut command = Command::new(&alliance);
-        command.args(["--profile", "ben"]).args(words).env("ALLIANCE_HOME", home);
-        command
-    };
-    let mut raw = Command::new(built.join("raw-insert"));
-    raw.arg(scratch.path().join("raw.db"));
-    let mut bare = Command::new(&alliance);
-    bare.arg("--version");
+    let (bare, raw) = (bare(), raw_insert(scratch.path()));
     let note = ["note", "add", "A thought on the way home", "-m", "We should talk about September once more."];
     let mut commands = [
         bare,
         raw,
-        on(&one, &["today"]),
-        on(&ten, &["today"]),
-        on(&one, &["goal", "list"]),
-        on(&ten, &["goal", "list"]),
-        on(&one, &note),
-        on(&ten, &note),
+        ben(&one, &["today"]),
+        ben(&ten, &["today"]),
+        ben(&one, &["goal", "list"]),
+        ben(&ten, &["goal", "list"]),
+        ben(&one, &note),
+        ben(&ten, &note),
     ];
     let [bare, raw, today_1, today_10, goals_1, goals_10, note_1, note_10] = medians(&mut commands);
     println!("alliance --version {}, a bare program's insert {}", ms(bare), ms(raw));
@@ -95,8 +85,41 @@ fn programs(report: &mut Report) {
     report.line("note add, ten years, to --version and an insert", note_10, bare + raw, 3.0);
     report.line("note add, ten years to one", note_10, note_1, 1.3);
     for words in [&["today"][..], &["goal", "list"], &note] {
-        report.memory(&words[..words.len().min(2)].join(" "), &on(&ten, words), &scratch.path().join("memory"));
+        report.memory(&words[..words.len().min(2)].join(" "), &ben(&ten, words), &scratch.path().join("memory"));
     }
+}
+
+/// A program that was built with this one.
+fn built(name: &str) -> PathBuf {
+    env::current_exe().expect("a program").with_file_name(name)
+}
+
+/// Where the disk is: what is kept in memory would make commits cheap.
+fn data() -> PathBuf {
+    let data = built("../bench-data");
+    fs::create_dir_all(&data).expect("a folder");
+    data
+}
+
+/// A command on Ben's profile in a home folder.
+fn ben(home: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(built("alliance"));
+    command.args(["--profile", "ben"]).args(words).env("ALLIANCE_HOME", home);
+    command
+}
+
+/// A command that does nothing with a profile.
+fn bare() -> Command {
+    let mut command = Command::new(built("alliance"));
+    command.arg("--version");
+    command
+}
+
+/// A bare program that puts one row on disk, in a database in a folder.
+fn raw_insert(folder: &Path) -> Command {
+    let mut command = Command::new(built("raw-insert"));
+    command.arg(folder.join("raw.db"));
+    command
 }
 
 /// The profiles of some years, made in memory if there is none yet.

@@ -6,7 +6,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
-    env, fs,
+    fs,
     io::{BufRead as _, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
@@ -28,7 +28,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use super::{Report, ms};
+use super::{Report, built, data, ms};
 
 /// Bytes of a sealed body: a few words.
 const BODY: usize = 256;
@@ -71,7 +71,6 @@ pub(super) struct Relay {
 
 impl Relay {
     pub(super) fn start(folder: &Path) -> Self {
-        let built = env::current_exe().expect("a program").parent().expect("a folder").to_owned();
         let metrics = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
         let config = folder.join("relay.toml");
         // Everything comes from one address here.
@@ -83,7 +82,7 @@ impl Relay {
             folder.join("data").display()
         );
         fs::write(&config, config_text).expect("written");
-        let mut command = Command::new(built.join("alliance-relay"));
+        let mut command = Command::new(built("alliance-relay"));
         command.arg("--config").arg(config).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("the relay starts");
         let mut line = String::new();
@@ -372,12 +371,4 @@ fn fill(folder: &Path, spaces: u64) {
         });
         store.append(&batch.collect::<Vec<_>>()).expect("stores");
     }
-}
-
-/// Where the disk is: what is kept in memory would make commits cheap.
-pub(super) fn data() -> std::path::PathBuf {
-    let built = env::current_exe().expect("a program").parent().expect("a folder").to_owned();
-    let data = built.parent().expect("a target folder").join("bench-data");
-    fs::create_dir_all(&data).expect("a folder");
-    data
 }

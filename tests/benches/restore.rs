@@ -2,7 +2,7 @@
 //! bare socket, and each of the documents loaded once by Automerge.
 
 use std::{
-    env, fs,
+    fs,
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
@@ -14,7 +14,7 @@ use std::{
 use automerge::{Automerge, Change};
 use rusqlite::Connection;
 
-use super::{Report, copy_folder, made, ms, relay, relay::Relay};
+use super::{Report, ben, copy_folder, data, made, ms, relay::Relay};
 
 /// How often everything is brought back; the median counts.
 const ROUNDS: usize = 3;
@@ -25,7 +25,7 @@ const FRAME: usize = 64 * 1024;
 
 /// Brings Ben back from what his computer had sent; and once more, now that the one before was cut off for it.
 pub(super) fn run(report: &mut Report) {
-    let data = relay::data();
+    let data = data();
     let home = made(&data, 10);
     let scratch = tempfile::tempdir_in(&data).expect("a folder");
     let folder = |name: &str| scratch.path().join(name);
@@ -72,12 +72,6 @@ struct Round {
 }
 
 impl Computer {
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env::current_exe().expect("a program").with_file_name("alliance"));
-        command.args(["--profile", "ben"]).args(words).env("ALLIANCE_HOME", &self.home);
-        command
-    }
-
     fn file(&self) -> PathBuf {
         self.home.join("ben/profile.db")
     }
@@ -85,14 +79,14 @@ impl Computer {
     /// Takes everything to a relay.
     fn moves(&self, relay: &Relay) {
         for words in [&["relay", "set", &relay.url()][..], &["relay", "forget", alliance_tests::RELAY], &["sync"]] {
-            let ran = self.command(words).output().expect("a program beside this one");
+            let ran = ben(&self.home, words).output().expect("a program beside this one");
             assert!(ran.status.success(), "{words:?}: {}", String::from_utf8_lossy(&ran.stderr));
         }
     }
 
     fn is_brought_back(&self, relay: &Relay, words: &str) -> Round {
         let note = self.home.with_extension("memory");
-        let restore = self.command(&["recovery", "restore", "--relay", &relay.url(), "--yes"]);
+        let restore = ben(&self.home, &["recovery", "restore", "--relay", &relay.url(), "--yes"]);
         let mut timed = Command::new("/usr/bin/time");
         timed.args(["-f", "%M", "-o"]).arg(&note).arg(restore.get_program()).args(restore.get_args());
         timed.env("ALLIANCE_HOME", &self.home);

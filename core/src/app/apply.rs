@@ -32,7 +32,7 @@ use waiting::{Lack, lacks};
 use super::{
     AppError, Met,
     documents::Documents,
-    intent::{Words, write_row},
+    intent::{Around, Words, known_preimage, write_row},
     receive::{Bodies, Body},
     space::Space,
 };
@@ -203,11 +203,14 @@ impl Settling<'_, '_> {
 
     /// Writes the rows of what changed.
     fn show(&mut self, words: Words) -> Result<(), AppError> {
-        let space = self.space.id();
+        if self.changed.is_empty() {
+            return Ok(());
+        }
+        let (space, around) = (self.space.id(), Around::of(self.tx, &self.space.id())?);
         for item in std::mem::take(&mut self.changed) {
             let stays = planted::is(Bug::ViewNotUpdated) && self.tx.row(&space, &item)?.is_some();
-            if self.tx.preimage(&space, &item)?.is_some() && !stays {
-                let opened = write_row(self.tx, self.space, self.documents, &item, words)?;
+            if let Some(preimage) = known_preimage(self.tx, &space, &item)?.filter(|_| !stays) {
+                let opened = write_row(self.tx, self.documents, &around, &preimage, &item, words)?;
                 self.shown.met.extend(opened.into_iter().map(|field| Met { item, field, is_choice: true }));
             }
             self.shown.changed.insert(item);

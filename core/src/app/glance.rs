@@ -1,13 +1,9 @@
 //! Every alliance at a glance: no document is opened, and few rows are read.
 
-use alliance_replica::{id::MemberId, log::control::SpaceKind};
-use serde::Deserialize;
+use alliance_replica::log::control::SpaceKind;
 
 use super::{AllianceInfo, AppError, Profile, parting, profile, query};
-use crate::{
-    domain::{commitment, session},
-    store::{StoreError, StoredRow},
-};
+use crate::domain::{commitment, session};
 
 /// An alliance at a glance.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,13 +20,6 @@ pub struct Glance {
     pub commitments: usize,
 }
 
-/// What is read of a row.
-#[derive(Deserialize)]
-struct Brief {
-    owner: Option<String>,
-    status: Option<String>,
-}
-
 impl Profile {
     /// Every alliance at a glance, in order of joining.
     pub fn glances(&mut self) -> Result<Vec<Glance>, AppError> {
@@ -40,12 +29,9 @@ impl Profile {
             for row in tx.spaces()?.into_iter().filter(|row| row.kind == SpaceKind::Alliance) {
                 let space = &row.space;
                 let (mut offers, mut commitments) = (0, 0);
-                for stored in tx.rows_with_status(space, commitment::KIND.name, commitment::KIND.open, usize::MAX)? {
-                    match brief(&stored)? {
-                        it if !it.is_of(row.member) => {}
-                        it if it.status.as_deref() == Some(commitment::OFFERED) => offers += 1,
-                        _ => commitments += 1,
-                    }
+                for status in commitment::KIND.open {
+                    let stand_so = if *status == commitment::OFFERED { &mut offers } else { &mut commitments };
+                    *stand_so += tx.count_commitments(space, &row.member, status)?;
                 }
                 all.push(Glance {
                     alliance: query::one_of_all(tx, &row, &left, current)?,
@@ -58,14 +44,4 @@ impl Profile {
             Ok(all)
         })
     }
-}
-
-impl Brief {
-    fn is_of(&self, member: MemberId) -> bool {
-        self.owner.as_deref().and_then(MemberId::from_hex) == Some(member)
-    }
-}
-
-fn brief(stored: &StoredRow) -> Result<Brief, AppError> {
-    Ok(serde_json::from_str(&stored.json).map_err(|_| StoreError::Damaged { what: "a row of the view" })?)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_replica::{
-    id::{MemberId, SpaceId},
+    id::{ItemId, MemberId, SpaceId},
     log::control::SpaceKind,
 };
 use serde::{Deserialize, Serialize};
@@ -168,8 +168,8 @@ fn bring(
         let (target, plan, said) = match (about, is_own) {
             (Some(Some(item)), false) if written.owner == Whose::Them => {
                 let said = written.said_by_other(names).unwrap_or_default();
-                let comment = Target::new(row, comment::KIND.name, Some(me), world.rng);
-                (comment, written::commented(me, item, &said), None)
+                let (comment, plan) = comment_on(row, item, &said, world);
+                (comment, plan, None)
             }
             (None, true) => (target, written.plan(me, &ids)?, written.said_by_other(names)),
             (Some(Some(_)), true) => (target, written.plan(me, &ids)?, None),
@@ -188,8 +188,8 @@ fn bring(
             intent::write(tx, documents, &target, &plan, world)?;
         }
         if let Some(said) = said {
-            let comment = Target::new(row, comment::KIND.name, Some(me), world.rng);
-            intent::write(tx, documents, &comment, &written::commented(me, &target.item, &said), world)?;
+            let (comment, plan) = comment_on(row, &target.item, &said, world);
+            intent::write(tx, documents, &comment, &plan, world)?;
             done.quoted += 1;
         }
     }
@@ -197,6 +197,12 @@ fn bring(
         about(tx, documents, row, whole, done, world)?;
     }
     Ok(())
+}
+
+/// A comment of this person's on an item, that quotes what the other person said of it.
+fn comment_on(row: &SpaceRow, item: &ItemId, said: &str, world: &mut World<'_>) -> (Target, Plan) {
+    let comment = Target::new(row, comment::KIND.name, Some(row.member), world.rng);
+    (comment, written::commented(row.member, item, said))
 }
 
 /// Brings back what is said of an alliance as a whole. What both agreed on is quoted: it is not agreed on here.

@@ -13,13 +13,12 @@ use super::{
     documents::Documents,
     find, profile, query, renewal, seal,
     seen::Seen,
-    space::Space,
     undo::{self, Wrote},
 };
 use crate::{
     document::{DocId, Editor, KindName, Preimage, Writer},
     domain::{self, At, Facets, Intent, Plan, RuleError, alliance, archive, feedback},
-    store::{ARCHIVED, SpaceRow, StoreError, Tx},
+    store::{ARCHIVED, SpaceRow, StoreError, StoredRow, Tx},
     view,
 };
 
@@ -293,24 +292,43 @@ pub(super) fn write_and(
         documents.record(tx, &target.space, *doc, changes, false, Some(intent))?;
     }
     if !wrote.is_empty() {
-        _ = write_row_of(tx, documents, &target.space, &target.preimage, target.item, words)?;
+        let (around, before) = (Around::of(tx, &target.space)?, tx.row(&target.space, &target.item)?);
+        _ = write_row_of(tx, documents, &around, &target.preimage, target.item, before.as_ref(), words)?;
     }
     Ok(wrote)
+}
+
+/// What rows say that is not in the items themselves: the same for all items of a space.
+pub(super) struct Around {
+    space: SpaceId,
+    member: MemberId,
+    devices: Vec<view::Device>,
+    is_private: bool,
+}
+
+impl Around {
+    /// Reads it.
+    pub(super) fn of(tx: &Tx<'_>, space: &SpaceId) -> Result<Self, AppError> {
+        let row = tx.space(space)?.ok_or(AppError::UnknownSpace)?;
+        let devices = tx.devices(space)?.into_iter().collect();
+        Ok(Self { space: *space, member: row.member, devices, is_private: row.kind == SpaceKind::Personal })
+    }
 }
 
 /// Derives an item's row anew; returns fields in which there is a value to choose now that was not there before, beside
 /// one of this person's.
 pub(super) fn write_row(
     tx: &Tx<'_>,
-    space: &Space,
     documents: &mut Documents,
+    around: &Around,
+    preimage: &Preimage,
     item: &ItemId,
     words: Words,
 ) -> Result<Vec<String>, AppError> {
-    let preimage = read_preimage(tx, &space.id(), item)?;
-    let given = tx.row(&space.id(), item)?.map(|stored| query::numbers_given(&stored)).transpose()?.unwrap_or(0);
-    let row = write_row_of(tx, documents, &space.id(), &preimage, *item, words)?;
-    let by_me = |choice: &view::Choice| choice.member == Some(space.row.member);
+    let before = tx.row(&around.space, item)?;
+    let given = before.as_ref().map(query::numbers_given).transpose()?.unwrap_or(0);
+    let row = write_row_of(tx, documents, around, preimage, *item, before.as_ref(), words)?;
+    let by_me = |choice: &view::Choice| choice.member == Some(around.member);
     let is_new = |choice: &view::Choice| choice.number > given;
     let met = |it: &&view::Conflict| {
         it.values.iter().any(is_new) && it.values.iter().any(by_me) && !it.values.iter().all(by_me)
@@ -339,12 +357,14 @@ fn put_words(tx: &Tx<'_>, space: &SpaceId, row: &view::Row) -> Result<(), AppErr
 fn write_row_of(
     tx: &Tx<'_>,
     documents: &mut Documents,
-    space: &SpaceId,
+    around: &Around,
     preimage: &Preimage,
     item: ItemId,
+    before: Option<&StoredRow>,
     words: Words,
 ) -> Result<view::Row, AppError> {
-    let row = derive(tx, documents, space, preimage, item)?;
+    let space = &around.space;
+    let row = derive_after(tx, documents, around, preimage, item, before)?;
     match words {
         Words::Now => put_words(tx, space, &row)?,
         Words::Later => tx.outdate_words(space, &item)?,
@@ -367,14 +387,24 @@ pub(super) fn derive(
     preimage: &Preimage,
     item: ItemId,
 ) -> Result<view::Row, AppError> {
-    let private = tx.space(space)?.is_some_and(|row| row.kind == SpaceKind::Personal);
-    let devices: Vec<_> = tx.devices(space)?.into_iter().collect();
-    let mut row = view::derive(preimage, &documents.facets(tx, space, preimage, item)?, &devices, private);
     let before = tx.row(space, &item)?;
+    derive_after(tx, documents, &Around::of(tx, space)?, preimage, item, before.as_ref())
+}
+
+fn derive_after(
+    tx: &Tx<'_>,
+    documents: &mut Documents,
+    around: &Around,
+    preimage: &Preimage,
+    item: ItemId,
+    before: Option<&StoredRow>,
+) -> Result<view::Row, AppError> {
+    let facets = documents.facets(tx, &around.space, preimage, item)?;
+    let mut row = view::derive(preimage, &facets, &around.devices, around.is_private);
     if row.conflicts.is_empty() {
-        row.numbers = before.map(|stored| query::numbers_given(&stored)).transpose()?.unwrap_or(0);
+        row.numbers = before.map(query::numbers_given).transpose()?.unwrap_or(0);
     } else {
-        row.number_after(before.map(|stored| query::parse(&stored)).transpose()?.as_ref());
+        row.number_after(before.map(query::parse).transpose()?.as_ref());
     }
     Ok(row)
 }
@@ -418,8 +448,13 @@ pub(super) fn done(tx: &Tx<'_>, item: &ItemRef, changed: bool) -> Result<Done, A
 
 /// What an item's id is the hash of.
 pub(super) fn read_preimage(tx: &Tx<'_>, space: &SpaceId, item: &ItemId) -> Result<Preimage, AppError> {
-    let bytes = tx.preimage(space, item)?;
-    bytes.and_then(|bytes| Preimage::decode(&bytes).ok()).ok_or_else(|| StoreError::Damaged { what: "an item" }.into())
+    known_preimage(tx, space, item)?.ok_or_else(|| StoreError::Damaged { what: "an item" }.into())
+}
+
+/// What an item's id is the hash of, if the item is known.
+pub(super) fn known_preimage(tx: &Tx<'_>, space: &SpaceId, item: &ItemId) -> Result<Option<Preimage>, AppError> {
+    let read = |bytes: Vec<u8>| Preimage::decode(&bytes).map_err(|_| StoreError::Damaged { what: "an item" }.into());
+    tx.preimage(space, item)?.map(read).transpose()
 }
 
 /// One's own space.

@@ -4,7 +4,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::StoreError;
 
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     include_str!("migrations/0001_profile.sql"),
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_relays.sql"),
@@ -14,6 +14,7 @@ const STEPS: [&str; 9] = [
     include_str!("migrations/0007_endings.sql"),
     include_str!("migrations/0008_aside.sql"),
     include_str!("migrations/0009_many.sql"),
+    include_str!("migrations/0010_sought.sql"),
 ];
 
 /// The newest format that this program knows.

@@ -1,6 +1,6 @@
 //! The view's rows: one an item, as JSON, in the order in which they changed here.
 
-use alliance_replica::id::{ItemId, SpaceId};
+use alliance_replica::id::{ItemId, MemberId, SpaceId};
 use rusqlite::Row;
 
 use super::{StoreError, Tx, id};
@@ -21,6 +21,19 @@ pub struct StoredRow {
     pub json: String,
 }
 
+const COMMITMENTS: &str = "
+    SELECT COUNT(*) FROM rows INDEXED BY rows_by_sought
+    WHERE kind = 'commitment' AND space = ?1 AND sought = ?2 AND status = ?3";
+
+fn sessions(which: &str) -> String {
+    format!(
+        "SELECT {which}(sought) FROM rows INDEXED BY rows_by_sought
+         WHERE kind = 'session' AND space = ?1 AND status = ?2
+           -- Words alone: another program may have written anything.
+           AND sought >= ''"
+    )
+}
+
 // SQLite keeps no statistics here, so the rarer one of two indexes is named: it would read every row of a space.
 impl Tx<'_> {
     /// Writes an item's row; it is the newest now.
@@ -34,7 +47,7 @@ impl Tx<'_> {
         json: &str,
     ) -> Result<(), StoreError> {
         let mut statement = self.prepare_cached(
-            "INSERT INTO rows (space, item, kind, status, changed, choices, json)
+            "INSERT INTO rows (space, item, kind, status, changed, choices, json, sought)
              VALUES (?1, ?2, ?3, ?4, (
                  -- The newest of each kind, by the index; there are few kinds.
                  WITH RECURSIVE kinds (kind) AS (
@@ -45,9 +58,11 @@ impl Tx<'_> {
                  )
                  SELECT COALESCE(MAX((SELECT MAX(changed) FROM rows WHERE space = ?1 AND kind = kinds.kind)), 0) + 1
                  FROM kinds
-             ), ?5, ?6)
+             ), ?5, ?6,
+             CASE ?3 WHEN 'commitment' THEN json_extract(?6, '$.owner')
+                     WHEN 'session' THEN json_extract(?6, '$.fields.when') END)
              ON CONFLICT (space, item) DO UPDATE
-             SET status = excluded.status, choices = excluded.choices, json = excluded.json,
+             SET status = excluded.status, choices = excluded.choices, json = excluded.json, sought = excluded.sought,
                  -- What is the newest already stays where it is.
                  changed = CASE rows.changed WHEN excluded.changed - 1 THEN rows.changed ELSE excluded.changed END",
         )?;
@@ -96,6 +111,13 @@ impl Tx<'_> {
         Ok(usize::try_from(count).unwrap_or_default())
     }
 
+    /// Number of commitments of a member in a space that stand so.
+    pub fn count_commitments(&self, space: &SpaceId, owner: &MemberId, status: &str) -> Result<usize, StoreError> {
+        let mut statement = self.prepare_cached(COMMITMENTS)?;
+        let count: i64 = statement.query_row((space.as_ref(), owner.to_string(), status), |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
+
     /// Rows of a kind with one of these statuses, newest first, at most `limit`.
     pub fn rows_with_status(
         &self,
@@ -133,12 +155,7 @@ impl Tx<'_> {
     }
 
     fn session(&self, space: &SpaceId, status: &str, which: &str) -> Result<Option<String>, StoreError> {
-        let mut statement = self.prepare_cached(&format!(
-            "SELECT {which}(json_extract(json, '$.fields.when')) FROM rows INDEXED BY sessions_by_when
-             WHERE kind = 'session' AND space = ?1 AND status = ?2
-               -- Words alone: another program may have written anything.
-               AND json_extract(json, '$.fields.when') >= ''"
-        ))?;
+        let mut statement = self.prepare_cached(&sessions(which))?;
         Ok(statement.query_row((space.as_ref(), status), |row| row.get(0))?)
     }
 
@@ -183,3 +200,42 @@ fn read(row: &Row<'_>) -> Result<StoredRow, StoreError> {
 }
 
 const DAMAGED: StoreError = StoreError::Damaged { what: "a row of the view" };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::create(&folder.path().join("profile.db")).expect("a store");
+        (folder, store)
+    }
+
+    #[test]
+    fn commitments_are_counted_by_owner_and_by_how_they_stand() {
+        let (_folder, mut store) = store();
+        let (space, me, other) = (SpaceId::new([1; 16]), MemberId::new([1; 16]), MemberId::new([2; 16]));
+        let rows = [
+            ("commitment", Some(me), "offered"),
+            ("commitment", Some(me), "accepted"),
+            ("commitment", Some(me), "accepted"),
+            ("commitment", Some(me), ARCHIVED),
+            ("commitment", Some(other), "accepted"),
+            ("commitment", None, "accepted"),
+            ("goal", Some(me), "accepted"),
+        ];
+        let write = |tx: &Tx<'_>| {
+            for (n, (kind, owner, status)) in (0..).zip(rows) {
+                let json = serde_json::json!({ "owner": owner.map(|owner| owner.to_string()) }).to_string();
+                tx.put_row(&space, &ItemId::new([n; 16]), kind, status, 0, &json)?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        store.write(write).expect("rows");
+        let mut count =
+            |space, member, status| store.read(|tx| tx.count_commitments(space, &member, status)).expect("reads");
+        assert_eq!((count(&space, me, "offered"), count(&space, me, "accepted")), (1, 2));
+        assert_eq!((count(&space, other, "accepted"), count(&SpaceId::new([2; 16]), me, "accepted")), (1, 0));
+    }
+}

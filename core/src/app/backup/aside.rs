@@ -21,7 +21,7 @@ use crate::{
     app::{
         AppError, Computer, Profile,
         documents::Documents,
-        intent::{self, Words},
+        intent::{self, Around, Words},
         receive::loaded,
         short_device,
         space::Space,
@@ -192,8 +192,10 @@ pub(in crate::app) fn enter(
         tx.remove_aside(&id, device, intent)?;
         changed.extend(docs.iter().map(|doc| doc.item));
     }
+    let around = Around::of(tx, &id)?;
     for item in &changed {
-        _ = intent::write_row(tx, space, documents, item, Words::Now)?;
+        let preimage = intent::read_preimage(tx, &id, item)?;
+        _ = intent::write_row(tx, documents, &around, &preimage, item, Words::Now)?;
     }
     Ok(changed)
 }
