@@ -231,7 +231,13 @@ fn a_cut_decided_offline_goes_before_anything_else_with_the_next_sync() {
     assert!(status.contains("the next sync cuts computer 2 off"), "{status}");
     town.ben.ok(&["note", "add", "Not for the thief"]);
     town.start_relay();
+    // It is there, and would get at once what goes before the cut.
+    let thief = Watcher::start(&tablet, "thief");
+    thief.says("Connected", 1);
     town.sync(&[&town.ben, &town.anna]);
+    thief.says("The relay does not let this computer in", 2);
+    assert!(!thief.said().contains("Not for the thief"), "{}", thief.said());
+    drop(thief);
     assert_eq!(town.ben.json(&["device"])[1]["ends"], Value::Null);
     assert!(!town.ben.run(&["status"]).to_string().contains("the next sync cuts"));
     assert_ne!(tablet.run(&["sync"]).code, Some(0));
