@@ -55,6 +55,8 @@ fn world(bug: Bug, seed: u64) -> Knobs {
         | Bug::RenewsNothing
         | Bug::LaterAllianceForgotten => Knobs { own: 80, invites: 20, ..Knobs::CALM },
         Bug::EpochsMergedForOwn => Knobs { own: 80, computers: 40, latency: 2_000, ..Knobs::CALM },
+        // Elsewhere it may show first by somebody who was let in and whom nobody else knows.
+        Bug::NoConfirmNeeded => Knobs { invites: 60, ..Knobs::CALM },
         // Nobody archives anything elsewhere, or has much that is only theirs.
         Bug::OwnershipUnchecked | Bug::ArchiveHidesWords => Knobs { coaching: 800, ..Knobs::CALM },
         // Who leaves has written what is not on its way yet.
