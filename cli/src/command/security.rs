@@ -103,10 +103,12 @@ fn lines(profile: &mut Profile, context: &Context<'_>) -> Result<Vec<Line>, CliE
             ("invitation-confirmed", _) if about["for"] == "device" => computer(),
             ("invitation-confirmed", _) if joined.contains(&space) => Some(Of::You),
             ("invitation-confirmed", Some(other)) => Some(Of::Them(other)),
-            ("device-cut", _) if matches!(about["reason"].as_str(), Some("withdrawn" | "expired")) => {
-                Some(Of::Invitation)
+            ("device-cut", _) => {
+                // Whoever ends a key says why as they like: what it was is known, or nobody here ever saw it.
+                let is_said = matches!(about["reason"].as_str(), Some("withdrawn" | "expired"));
+                let known = of(&space, &about["device"]).and_then(|name| known.ended(&name));
+                known.or(is_said.then_some(Of::Invitation))
             }
-            ("device-cut", _) => of(&space, &about["device"]).and_then(|name| known.ended(&name)),
             ("came-back-by-words" | "renewed-by-words" | "words-added" | "member-left", _) => person(),
             (
                 "device-added" | "device-wrote-two-histories" | "work-taken-over" | "wrote-after-cut" | "late-taken",

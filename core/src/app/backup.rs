@@ -134,6 +134,8 @@ impl Profile {
             let (mut signers, mut spaces) = (Vec::new(), Vec::new());
             for row in tx.spaces()? {
                 let used = tx.relays()?.into_iter().filter(|it| it.space == row.space && it.stage < Stage::Left);
+                // Anybody in an alliance may name relays; more than that no reader takes.
+                let used = used.take(file::RELAYS);
                 let relays: Vec<_> = used.map(|it| RelayHead { url: it.url, key: it.key }).collect();
                 let urls = relays.iter().map(|it| it.url.clone()).collect();
                 let (space, kind) = (row.space, row.kind);

@@ -6,6 +6,8 @@
 //! only if the relays in use have everything too, is it forgotten. What this person chose and has not reached yet goes
 //! before what the alliance names.
 
+mod address;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use alliance_replica::{
@@ -15,6 +17,8 @@ use alliance_replica::{
 };
 use serde_json::json;
 use zeroize::Zeroizing;
+
+pub(super) use address::relay_address;
 
 use super::{
     AppError, Profile, World,
@@ -397,22 +401,6 @@ fn known_key(tx: &Tx<'_>, rows: &[RelayRow], url: &str) -> Result<Option<Replica
     match rows.iter().filter(|row| row.url == url).find_map(|row| row.key) {
         Some(key) => Ok(Some(key)),
         None => Ok(tx.relay_terms(url)?.key),
-    }
-}
-
-/// The one form of a relay's address.
-pub(super) fn relay_address(url: &str) -> Result<String, AppError> {
-    let url = url.trim().trim_end_matches('/');
-    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    match host {
-        Some(host)
-            if !host.is_empty()
-                && url.len() <= alliance::ADDRESS
-                && host.bytes().all(|byte| byte.is_ascii_graphic()) =>
-        {
-            Ok(url.to_owned())
-        }
-        _ => Err(AppError::RelayAddress { url: url.to_owned() }),
     }
 }
 

@@ -53,9 +53,14 @@ impl Genesis {
         Self { kind, founder, recovery: Some(recovery), consent: Some(consent) }
     }
 
-    /// True if the recovery key agreed to this space. As the body names the space, it agreed to no other one.
-    pub fn is_agreed(&self) -> bool {
+    /// True if the recovery key agreed to this space. A space is named by the whole body of its genesis, so that has to say
+    /// nothing else: otherwise the founder's key alone could make any number of spaces to which the recovery key agreed.
+    pub fn is_agreed(&self, space: &SpaceId) -> bool {
         let Self { kind, founder, recovery: Some(recovery), consent: Some(consent) } = self else { return false };
+        let plain = Control { after: After::default(), record: Record::Genesis(self.clone()) };
+        if SpaceId::of(&plain.encode()) != *space {
+            return false;
+        }
         let parts: [&[u8]; 4] = [&[*kind as u8], founder.device.as_bytes(), &founder.seal, &recovery.seal];
         recovery.device.verify(FOUNDING, &parts, consent)
     }

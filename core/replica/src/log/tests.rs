@@ -30,10 +30,13 @@ fn founded_with(quota: Quota) -> Log {
 }
 
 fn founded_by(genesis: Genesis, quota: Quota) -> Log {
-    let control = Control { after: After::default(), record: Record::Genesis(genesis) };
-    let mut log = Log::with_quota(SpaceId::of(&control.encode()), quota);
+    founded_with_body(Control { after: After::default(), record: Record::Genesis(genesis) }.encode(), quota)
+}
+
+fn founded_with_body(body: Vec<u8>, quota: Quota) -> Log {
+    let mut log = Log::with_quota(SpaceId::of(&body), quota);
     let place = Place { version: 1, chain: Chain::Control, seq: 1, prev: None, epoch: None };
-    let genesis = Entry::sign(&log.space(), &secret(1), &place, control.encode());
+    let genesis = Entry::sign(&log.space(), &secret(1), &place, body);
     assert_eq!(log.receive(&device(1), Chain::Control, vec![genesis.entry]).new.len(), 1);
     log
 }
@@ -326,5 +329,16 @@ fn nobody_can_say_of_a_recovery_key_that_it_agreed_to_a_space() {
     for consent in taken {
         assert_eq!(words(Genesis { consent, ..agreed.clone() }), None, "the genesis counts for nobody");
     }
-    assert_eq!(words(Genesis { recovery: None, ..agreed }), None);
+    assert_eq!(words(Genesis { recovery: None, ..agreed.clone() }), None);
+    // The founder's key alone makes no second space of it.
+    let head = Head { device: device(1), chain: Chain::Content, seq: 1, id: EntryId::new([7; 32]) };
+    let named = Control { after: After::new([head]), record: Record::Genesis(agreed.clone()) }.encode();
+    let plain = Control { after: After::default(), record: Record::Genesis(agreed) }.encode();
+    let (first, rest) = plain.split_first().expect("a map");
+    assert_eq!(*first, 0xa3, "a map of three");
+    let more = [&[0xa4], rest, &[0x09, 0x07]].concat();
+    for body in [named, more] {
+        let log = founded_with_body(body, Quota::default());
+        assert_eq!(log.fold().device(&device(101)).map(|it| it.agreed), None);
+    }
 }

@@ -29,7 +29,7 @@ const SIGNED: &str = "alliance/1 backup";
 /// Most bytes of a record: a change may be as large as a part when it is inflated.
 const LARGEST: usize = limits::INFLATED + 4096;
 /// Most relays of a space, and most spaces.
-const RELAYS: usize = 64;
+pub(super) const RELAYS: usize = 64;
 const SPACES: usize = 1024;
 
 /// Whose backup it is.

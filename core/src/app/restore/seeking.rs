@@ -12,7 +12,7 @@ use std::{
 use alliance_replica::{
     exchange::{
         Event, Exchange, Role,
-        frame::{Channel, Found},
+        frame::{Channel, Code, Found},
     },
     id::{DeviceId, ReplicaKey, Secret, SpaceId},
     limits,
@@ -182,7 +182,11 @@ impl Seeking {
     /// Ends with the space that is open once all of it is here, and opens the next one, as the key that found it.
     fn go_on(&mut self) -> Result<(), SessionError> {
         if self.open.as_ref().is_some_and(|(channel, sought)| self.is_whole(*channel, sought)) {
-            self.found.extend(self.open.take().map(|(_, sought)| sought).filter(Sought::is_found));
+            if let Some((channel, sought)) = self.open.take() {
+                // A relay lets nobody have very many open.
+                self.exchange.refuse(channel, Code::Closing, None);
+                self.found.extend(Some(sought).filter(Sought::is_found));
+            }
             self.leave_out();
         }
         while self.open.is_none() {

@@ -127,7 +127,7 @@ impl Judge<'_> {
         if !starts || recovery.is_some_and(|recovery| recovery.device == founder.device) {
             return Err(Flaw::Genesis);
         }
-        let agreed = genesis.is_agreed();
+        let agreed = genesis.is_agreed(&self.graph.space);
         if consent.is_some() && !agreed {
             return Err(Flaw::Consent);
         }
