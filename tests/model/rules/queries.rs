@@ -120,8 +120,9 @@ fn a_fold_stays_as_it_is_when_more_comes() {
 
 #[test]
 fn a_long_chain_needs_no_stack_and_few_folds() {
-    let mut dag = Dag::new(alliance_replica::id::SpaceId::new([1; 16]));
-    let genesis = Story::alliance().told.remove(0);
+    let mut story = Story::alliance();
+    let mut dag = Dag::new(story.space);
+    let genesis = story.told.remove(0);
     let mut prev = None;
     for seq in 1..=6000_u64 {
         let mut id = [0; 32];
