@@ -431,3 +431,31 @@ fn what_is_written_over_the_keys_of_alliances_does_not_take_them_from_the_words(
         assert!(back.iter().any(|it| it.space == space), "{back:?}");
     }
 }
+
+#[test]
+fn a_computer_that_never_said_where_it_is_is_one_and_is_cut_off_everywhere() {
+    let mut world = World::new(31);
+    let space = world.ben_and_anna();
+    keep_private(&mut world, "Anna", "My own");
+    world.sync("Anna");
+    let words = world.words_of("Anna");
+    world.bring_back("Anna again", &words, Others::Keep, Until::Done).expect("is back");
+    // It was her only computer, and had nobody to tell.
+    let others = world.act("Anna again", |profile, _| profile.computers());
+    let others: Vec<_> = others.into_iter().filter(|it| !it.this).collect();
+    assert!(others.len() == 1 && others[0].places.len() == 2, "{others:?}");
+    world.act("Anna again", |profile, _| profile.cut_computer(&others[0], Reason::Lost));
+    world.sync("Anna again");
+    world.add("Anna again", space, note("After the cut"));
+    keep_private(&mut world, "Anna again", "Mine after the cut");
+    for name in ["Anna again", "Ben"] {
+        world.sync(name);
+    }
+    world.add("Ben", space, note("Ben's after the cut"));
+    world.sync("Ben");
+    _ = world.try_sync("Anna");
+    assert_eq!(titles(&mut world, "Anna", space), Vec::<String>::new(), "it is out");
+    assert_eq!(private_titles(&mut world, "Anna"), ["My own"], "it is out");
+    world.sync("Anna again");
+    assert_eq!(titles(&mut world, "Anna again", space), ["After the cut", "Ben's after the cut"]);
+}

@@ -52,8 +52,9 @@ pub enum Verb {
     Restore(Restore),
     /// Make new words, if the old ones are lost
     ///
-    /// It asks before, or wants --yes. The old ones are earlier ones from then on, and still work for whoever finds them: if
-    /// somebody may have read them, found a new alliance.
+    /// It asks before, or wants --yes. The old ones are earlier ones from then on, and still work for whoever finds them, also
+    /// for new alliances of this profile: if somebody may have read them, begin a new profile, with `alliance --profile new
+    /// init`, and a new alliance in it.
     Replace {
         /// Make them without being asked
         #[arg(long)]

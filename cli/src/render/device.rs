@@ -65,7 +65,7 @@ pub fn cut(cut: &Cut, page: &mut Page) {
     page.talk("If its disk was not locked: tell the other person, and change what was written down in notes, such as passwords.");
     page.talk(match cut.words {
         true => "Recovery words that were made on it end with it: `alliance recovery check` sees whether yours still work, and `alliance recovery replace` makes new ones.",
-        false => "Your recovery words work as before. If they were with it, on paper or in a file, whoever has them can come back as you: then begin anew with the other person, with `alliance new`.",
+        false => "Your recovery words work as before. If they were with it, on paper or in a file, whoever has them can come back as you: then begin anew with the other person, in a new profile that has other words: `alliance --profile new init`.",
     });
     if cut.left < 2 {
         page.talk("This is your only computer now. `alliance invite --device` lets another one in.");

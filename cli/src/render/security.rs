@@ -78,10 +78,17 @@ pub fn words(line: &Line) -> (String, bool) {
     match (&*line.kind, &line.of) {
         ("invitation-confirmed", Of::You) => ("you were let in".to_owned(), false),
         ("invitation-confirmed", Of::Them(name)) => (format!("{name} was let in"), false),
-        ("came-back-by-words", Of::You) => ("you came back on a new computer, by your recovery words".to_owned(), true),
-        ("came-back-by-words", Of::Them(name)) => {
-            (format!("{name} came back on a new computer, by their recovery words"), true)
-        }
+        ("came-back-by-words", Of::You) => (
+            "you came back on a new computer, by your recovery words; if that was not you, somebody has them"
+                .to_owned(),
+            true,
+        ),
+        ("came-back-by-words", Of::Them(name)) => (
+            format!(
+                "{name} came back on a new computer, by their recovery words; ask {name}, by voice, whether that was them"
+            ),
+            true,
+        ),
         ("renewed-by-words", Of::You) => {
             ("a computer of yours goes on with a new key, by your recovery words".to_owned(), true)
         }

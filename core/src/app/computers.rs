@@ -8,6 +8,7 @@
 mod lost;
 mod naming;
 mod said;
+mod unsaid;
 
 use std::{
     cmp::Reverse,
@@ -302,6 +303,7 @@ impl Profile {
                     }
                 }
             }
+            let mut all = unsaid::joined(all, &personal);
             all.sort_by_key(|it| (!it.this, !it.live));
             Ok(all)
         })
@@ -324,15 +326,17 @@ impl Profile {
         self.settle(result)
     }
 
-    /// Cuts off a computer of this person everywhere, with the next exchange. What it wrote and nobody has seen by then does
-    /// not count any more.
+    /// Cuts off a computer of this person everywhere, with the next exchange: where it is not known which device it is, all
+    /// that it may be. What it wrote and nobody has seen by then does not count any more.
     pub fn cut_computer(&mut self, computer: &Computer, reason: Reason) -> Result<(), AppError> {
         if computer.this {
             return Err(AppError::NotYourDevice);
         }
+        let maybe = unsaid::maybe_its(&self.computers()?, computer);
         let Self { store, spaces, .. } = self;
         store.write(|tx| {
-            for (space, device) in &computer.places {
+            let known = computer.places.iter().map(|(space, device)| (*space, *device));
+            for (space, device) in &known.chain(maybe).collect::<Vec<_>>() {
                 // One may know of an alliance in which this computer is not, or not any more.
                 if tx.space(space)?.is_some() {
                     lost::end_place(tx, loaded(spaces, tx, space)?, device, reason)?;
