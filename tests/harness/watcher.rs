@@ -4,9 +4,11 @@ use std::{
     fs::{self, File},
     path::PathBuf,
     process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
-use crate::program::{Person, signal, until};
+use crate::program::{PATIENCE, Person, signal, until};
 
 /// `alliance sync --watch`, and what it says; killed when dropped.
 pub struct Watcher {
@@ -46,7 +48,11 @@ impl Watcher {
     /// # Panics
     /// If it does not say it.
     pub fn says(&self, words: &str, times: usize) {
-        until(words, || (self.said().matches(words).count() >= times).then_some(()));
+        let start = Instant::now();
+        while self.said().matches(words).count() < times {
+            assert!(start.elapsed() < PATIENCE, "waited in vain for “{words}” ({times}). Said: {}", self.said());
+            thread::park_timeout(Duration::from_millis(2));
+        }
     }
 
     /// Sends it a signal.
