@@ -232,6 +232,12 @@ pub enum CliError {
         /// How it is called.
         name: String,
     },
+    /// This computer is not in the space any more, and what it makes there would let nobody in.
+    #[error("what is made here would let nobody in: {happened}")]
+    NotIn {
+        /// What happened to it.
+        happened: String,
+    },
     /// Something that cannot be undone, and nobody to ask.
     #[error("{what} cannot be undone, and was not confirmed")]
     Unconfirmed {

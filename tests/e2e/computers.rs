@@ -251,6 +251,33 @@ fn a_cut_decided_offline_goes_before_anything_else_with_the_next_sync() {
 }
 
 #[test]
+fn a_computer_that_was_cut_off_makes_no_words_and_no_invitations_that_nobody_hears_of() {
+    let town = Town::together();
+    let tablet = with_a_tablet(&town);
+    meet(&town, &tablet);
+    town.ben.json(&["device", "cut", "computer 2", "--yes"]);
+    assert_ne!(tablet.run(&["sync"]).code, Some(0));
+    for command in [&["invite", "--device"][..], &["invite"], &["recovery", "replace", "--yes"]] {
+        let refused = tablet.refused(command);
+        assert_eq!(refused.code, "not_in", "{command:?}: {refused:?}");
+        assert!(refused.hint.contains("alliance status"), "{refused:?}");
+    }
+    let today = tablet.run(&["today"]).to_string();
+    assert!(
+        today.contains("The relay does not let this computer in. What is written here goes nowhere now"),
+        "{today}"
+    );
+    let status = tablet.run(&["status"]).to_string();
+    for said in [&today, &status] {
+        assert!(!said.contains("Only this computer can open"), "no reminder of what does not help: {said}");
+    }
+    assert!(notes(&tablet).contains(&"For both".to_owned()));
+    // Who is in goes on as before.
+    town.ben.ok(&["invite", "--device"]);
+    assert!(!town.ben.run(&["today"]).to_string().contains("goes nowhere"));
+}
+
+#[test]
 fn while_both_watch_a_new_alliance_appears_on_the_other_computer() {
     let town = Town::together();
     let tablet = with_a_tablet(&town);

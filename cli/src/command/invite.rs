@@ -5,7 +5,7 @@ use clap::Args;
 use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use super::{Answer, Context, sync};
+use super::{Answer, Context, device::out::Out, sync};
 use crate::{args::Lifetime, env::Moment, error::CliError};
 
 /// Arguments of `invite`.
@@ -84,15 +84,17 @@ impl Invite {
         if profile.relays()?.is_empty() {
             sync::runtime()?.block_on(sync::direct::look(context, &mut profile))?;
         }
+        let space = match self.device {
+            true => profile.private_space()?,
+            false => context.space(&mut profile)?,
+        };
+        Out::refuse(&mut profile, space, context)?;
         let end = context.env.now().saturating_add_unsigned(self.expires.seconds());
         let expires = context.env.moment(end)?;
         let (end, mut outside, device) = (end.max(0).cast_unsigned(), context.outside(), self.device);
         let invitation = match device {
             true => profile.invite_computer(end, &mut outside.world())?,
-            false => {
-                let space = context.space(&mut profile)?;
-                profile.invite(space, end, &mut outside.world())?
-            }
+            false => profile.invite(space, end, &mut outside.world())?,
         };
         let (id, direct) = (invitation.terms().space.to_string(), invitation.terms().relay.is_none());
         Ok(Answer::Invited(Invited { id, invitation: Link(invitation.reveal()), expires, device, direct }))

@@ -19,6 +19,7 @@ pub use restore::{Back, Restore, Restoring, Returned};
 
 use super::{
     Answer, Context,
+    device::out::Out,
     init::{self, Recovery as Said, Shown},
 };
 use crate::{env::Outside, error::CliError, ui::Ui};
@@ -159,6 +160,9 @@ impl Recovery {
 /// Says new words, then lets them be this person's: whoever is stopped in between has the old ones.
 fn replace(yes: bool, file: Option<PathBuf>, context: &Context<'_>) -> Result<Answer, CliError> {
     let mut profile = context.profile()?;
+    // They would be nobody's words: the old ones would be thrown away for them.
+    let own = profile.private_space()?;
+    Out::refuse(&mut profile, own, context)?;
     if !yes {
         let about = "The words that you have become earlier ones: they still work for whoever finds them, and coming back with them ends the new ones.\n";
         context.confirm(about, "Make new recovery words?", "making new recovery words")?;

@@ -146,7 +146,8 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
         rows.push(Status { out, ..Status::new(status, &relays) });
     }
     let unrecoverable = profile.needs_second_holder()?;
-    rows.iter_mut().filter(|row| row.personal).for_each(|row| row.unrecoverable = unrecoverable);
+    let may_be = rows.iter_mut().filter(|row| row.personal && row.out.is_none());
+    may_be.for_each(|row| row.unrecoverable = unrecoverable);
     let ending = profile.computers()?.into_iter().filter(|it| it.ends);
     let ends: Vec<_> = ending.map(|it| device::called(&it.name).to_owned()).collect();
     rows.iter_mut().filter(|row| row.personal).for_each(|row| row.ends.clone_from(&ends));

@@ -8,6 +8,7 @@ use super::{
     Answer, Context,
     alliance::{self, State},
     conflict::{self, Choice},
+    device::out::Out,
     item::{Named, Row, Said},
     prep,
     status::Held,
@@ -51,6 +52,9 @@ pub struct Today {
     /// True while nobody else is known to be able to bring one back, by words or on another computer.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unrecoverable: bool,
+    /// Why this computer is not in the alliance any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out: Option<Out>,
     /// What is kept here until one is let in.
     #[serde(skip)]
     pub held: Option<Held>,
@@ -92,6 +96,7 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     let waits = |it: &app::Summary| it.status.as_deref() == Some(insight::OFFERED) || prep::is_back(it, day);
     thoughts.retain(|it| !is_insight(it) || waits(it));
     let more_notes = all_notes.saturating_sub(notes.len());
+    let out = Out::of(&mut profile, space, context)?;
     let held = Held::of(&mut profile, &alliance)?;
     let alliance::Row { id, title, other, state, .. } = alliance.into();
     let rows = |summaries: Vec<app::Summary>| summaries.into_iter().map(Row::from).collect();
@@ -114,7 +119,9 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
         more_notes,
         letter: letter.map(Named::from),
         conflicts,
-        unrecoverable: profile.needs_second_holder()?,
+        // A computer that is out lets no other one in: what helps is another thing.
+        unrecoverable: out.is_none() && profile.needs_second_holder()?,
+        out,
         held,
         day: Some(day),
     }))

@@ -189,6 +189,7 @@ impl CliError {
             Self::CutAlready { .. } => {
                 ("cut_already", Exit::Failed, Some("`alliance device list` shows which are left".to_owned()))
             }
+            Self::NotIn { .. } => ("not_in", Exit::Failed, Some("`alliance status` says what helps".to_owned())),
             Self::OtherPerson { .. } => (
                 "other_person",
                 Exit::Usage,

@@ -212,6 +212,7 @@ fn every_own_error() -> Vec<CliError> {
         CliError::ThisComputer,
         CliError::NobodyThere,
         CliError::CutAlready { name: "old".to_owned() },
+        CliError::NotIn { happened: "this computer was cut off".to_owned() },
         CliError::Unconfirmed { what: "leaving “Ben & Anna”".to_owned() },
         CliError::NoPerson,
         CliError::HalfPerson { lacks: "what you are: --role" },

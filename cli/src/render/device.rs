@@ -79,6 +79,13 @@ pub fn out<'a>(all: impl Iterator<Item = &'a Out>, page: &mut Page) {
     helps(out.why).iter().for_each(|it| page.talk(it));
 }
 
+/// The same, within a sentence.
+pub fn within(out: &Out) -> String {
+    let said = happened(out);
+    let first = said.chars().take(1).flat_map(char::to_lowercase);
+    first.chain(said.trim_end_matches('.').chars().skip(1)).collect()
+}
+
 /// Why this computer is not in a space any more.
 pub fn happened(out: &Out) -> String {
     match out.why {

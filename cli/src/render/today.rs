@@ -1,6 +1,6 @@
 //! Today: the same page for both.
 
-use super::{ID, LOOK, Page, STRONG, alliance, cell, commitment, count, item, recovery, status, styled};
+use super::{ID, LOOK, Page, STRONG, alliance, cell, commitment, count, device, item, recovery, status, styled};
 use crate::{
     command::{
         alliance::{Row, State},
@@ -29,6 +29,7 @@ pub fn today(today: &Today, page: &mut Page) {
         letter,
         conflicts,
         unrecoverable,
+        out,
         held,
         day,
     } = today;
@@ -89,7 +90,12 @@ pub fn today(today: &Today, page: &mut Page) {
     if let Some(held) = held {
         page.talk(&status::held(held));
     }
-    if *state == State::Alone {
+    if let Some(out) = out {
+        page.talk(&format!(
+            "{} What is written here goes nowhere now: `alliance status` says what helps.",
+            device::happened(out)
+        ));
+    } else if *state == State::Alone {
         page.talk("`alliance invite` makes the word that lets the other person in.");
     }
     if *unrecoverable {

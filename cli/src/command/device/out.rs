@@ -37,6 +37,12 @@ impl Out {
     /// Who cut it off, if it was its copy that took fresh keys.
     pub const COPY: &str = "copy";
 
+    /// Ends what would only look as if it worked: no relay hears what this computer makes in a space that it is not in.
+    pub fn refuse(profile: &mut Profile, space: SpaceId, context: &Context<'_>) -> Result<(), CliError> {
+        Self::of(profile, space, context)?
+            .map_or(Ok(()), |out| Err(CliError::NotIn { happened: crate::render::device::within(&out) }))
+    }
+
     /// Of this person's own space.
     pub fn of_own(profile: &mut Profile, context: &Context<'_>) -> Result<Option<Self>, CliError> {
         let own = profile.private_space()?;
