@@ -271,6 +271,12 @@ fn a_computer_that_was_cut_off_makes_no_words_and_no_invitations_that_nobody_hea
     for said in [&today, &status] {
         assert!(!said.contains("Only this computer can open"), "no reminder of what does not help: {said}");
     }
+    // The relay shows it nothing, and lost nothing.
+    let verified = tablet.run(&["verify"]);
+    let said = verified.to_string();
+    assert_ne!(verified.code, Some(0), "{said}");
+    assert!(said.contains("The relay does not show “Ben & Anna”") && said.contains("`alliance status`"), "{said}");
+    assert!(!said.contains("lost") && !said.contains("sends it again"), "{said}");
     assert!(notes(&tablet).contains(&"For both".to_owned()));
     // Who is in goes on as before.
     town.ben.ok(&["invite", "--device"]);

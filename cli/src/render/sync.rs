@@ -125,7 +125,7 @@ fn held(row: &Found) -> Vec<Cell> {
     let some = |number: u64, what: &str| if number == 0 { String::new() } else { format!("{number} {what}") };
     vec![
         styled(title, STRONG),
-        cell(format!("{} there and here", row.same)),
+        cell(if row.refused.is_some() { "not shown".to_owned() } else { format!("{} there and here", row.same) }),
         cell(some(row.more, "there and not here yet")),
         cell(some(row.unsent, "not sent yet")),
         styled(some(row.lost, "lost there"), LOOK),

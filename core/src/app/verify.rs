@@ -23,7 +23,7 @@ pub struct Held {
     pub same: u64,
     /// Good entries that it gave and that are not here yet.
     pub more: u64,
-    /// Entries that it once acknowledged and did not give.
+    /// Entries that it once acknowledged and did not give. None where it shows this device nothing, as one that was cut off.
     pub lost: u64,
     /// Entries that are here and were not sent yet.
     pub unsent: u64,
@@ -137,8 +137,14 @@ impl Verify {
                 *if here.index(&id).is_some() { &mut held.same } else { &mut held.more } += 1;
             }
             for id in ids(here).filter(|id| there.index(id).is_none()) {
+                // What it keeps from this device it need not have lost.
+                let hidden = look.refused == Some(Code::NotMember);
                 let once = space.relayed.get(&id).copied().unwrap_or(false);
-                *if once { &mut held.lost } else { &mut held.unsent } += 1;
+                match once {
+                    true if hidden => {}
+                    true => held.lost += 1,
+                    false => held.unsent += 1,
+                }
             }
             found.insert(look.log.space(), held);
         }
