@@ -76,6 +76,16 @@ pub fn list<'b, C, T: Decode<'b, C>, const MAX: usize>(d: &mut Decoder<'b>, ctx:
     }
 }
 
+/// A value of a closed set that may be missing. For `decode_with`: without it, minicbor takes a value outside the set for a
+/// missing one, and passes over whatever follows it.
+pub fn closed<'b, C, T: Decode<'b, C>>(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Option<T>, Error> {
+    let at = d.position();
+    match Option::decode(d, ctx) {
+        Err(error) if error.is_unknown_variant() => Err(Error::message("a value outside a closed set").at(at)),
+        decoded => decoded,
+    }
+}
+
 /// A place in a chain: the first is 1. For `decode_with`.
 pub fn place<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<u64, Error> {
     let at = d.position();

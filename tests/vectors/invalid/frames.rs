@@ -34,6 +34,7 @@ pub(super) fn frames() -> Vec<Value> {
         whole
     };
     let hello = |nonce| frame(0, &[one(), (1, cbor::number(1)), (2, bytes(nonce)), (3, bytes(32))]);
+    let dropped = frame(11, &[(0, bytes(16)), (1, cbor::number(200))]);
     let frames = [
         ("a frame that is right", right.clone(), 0),
         ("empty-frame", Vec::new(), 0),
@@ -43,6 +44,8 @@ pub(super) fn frames() -> Vec<Value> {
         ("a kind of a later version", vec![12], 0),
         ("a key of a later version", frame(9, &[(0, cbor::number(8)), (7, bytes(3))]), 0),
         ("code-unknown", frame(9, &[(0, cbor::number(13))]), 0),
+        ("code-unknown-where-none-is-good-news", dropped.clone(), 0),
+        ("code-unknown-and-trailing-bytes", [&dropped[..], &[3]].concat(), 0),
         ("channel-beyond-32-bits", frame(9, &[(0, cbor::number(8)), (1, cbor::number(1 << 32))]), 0),
         ("nonce-too-short", hello(31), 0),
         ("list-without-length", path([&[0x9f][..], &entry, &[0xff]].concat()), 0),

@@ -253,6 +253,7 @@ pub struct Dropped {
     pub space: SpaceId,
     /// Why it was not done; none if nothing of it is there any more.
     #[n(1)]
+    #[cbor(decode_with = "wire::closed")]
     pub code: Option<Code>,
 }
 
