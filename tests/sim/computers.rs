@@ -279,6 +279,32 @@ fn a_computer_that_was_put_back_comes_again_into_what_began_since() {
 }
 
 #[test]
+fn a_computer_that_was_put_back_comes_again_into_the_alliance_that_it_founded() {
+    let mut world = World::new(11);
+    with_two(&mut world);
+    settle(&mut world);
+    let before = world.copy("Ben's tablet");
+    let later = world.act("Ben's tablet", |profile, outside| profile.new_alliance("Later", Some(RELAY), outside));
+    world.add("Ben's tablet", later, note("By the one that founded it"));
+    settle(&mut world);
+    assert_eq!(titles(&mut world, "Ben", later), ["By the one that founded it"]);
+    // Nobody ever made an invitation for the tablet, and it says where it was.
+    world.restore("Ben's tablet", &before);
+    settle(&mut world);
+    settle(&mut world);
+    assert_eq!(titles(&mut world, "Ben's tablet", later), ["By the one that founded it"]);
+    world.add("Ben's tablet", later, note("By it"));
+    settle(&mut world);
+    assert_eq!(titles(&mut world, "Ben", later), ["By it", "By the one that founded it"]);
+    let tablet = other(&mut world, "Ben");
+    assert_eq!((tablet.live, tablet.places.len()), (true, 4), "{tablet:?}");
+    for name in ["Ben", "Ben's tablet"] {
+        let tended = world.act(name, |profile, outside| profile.tend_computers(outside));
+        assert!(!tended.wrote && tended.ways.is_empty(), "{name}");
+    }
+}
+
+#[test]
 fn a_computer_that_was_copied_goes_on_under_fresh_keys_and_loses_no_word() {
     let mut world = World::new(4);
     let [first, second] = with_two(&mut world);

@@ -5,6 +5,7 @@
 //! that is to come an invitation to each alliance. Whoever is in the personal space can take those up, so a cut also ends
 //! every invitation of that person that is still open.
 
+mod asking;
 mod lost;
 mod naming;
 mod said;
@@ -47,9 +48,6 @@ type Loaded = BTreeMap<SpaceId, Space>;
 
 /// Seconds for which a computer that is in the personal space already may be on its way into an alliance.
 const ADMISSION: u64 = 30 * 24 * 60 * 60;
-
-/// Seconds between two askings for another invitation into an alliance.
-const ASKING: i64 = 24 * 60 * 60;
 
 /// A computer of this person.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -173,12 +171,14 @@ impl Profile {
                     ways.entry(admission.space).or_default().push(invitation);
                 }
             }
+            let let_in = ways.keys().copied().collect();
             let mut tended = Tended { ways: ways.into_values().collect(), wrote: false };
             if !is_in(loaded(spaces, tx, &personal)?) {
                 return Ok(tended);
             }
             tended.wrote |= name_this(tx, spaces, documents, world)?;
             tended.wrote |= parting::say(tx, spaces, documents, world)?;
+            tended.wrote |= asking::to_come_back(tx, spaces, documents, &let_in, world)?;
             tended.wrote |= lost::end(tx, spaces, &personal)?;
             let named = named(tx, &personal)?;
             let alliances = alliances(tx)?;
@@ -236,19 +236,8 @@ impl Profile {
         let personal = self.personal()?.space;
         let Self { store, documents, .. } = self;
         let result = store.write(|tx| {
-            // A relay may say so for no reason, and each answer takes a place in the log.
-            let asked = format!("asked:{}", invitation.terms().space);
-            let last = tx.meta(&asked)?.and_then(|it| it.try_into().ok()).map(i64::from_be_bytes);
-            if last.is_some_and(|last| world.now < last.saturating_add(ASKING)) {
-                return Ok(());
-            }
-            tx.set_meta(&asked, &world.now.to_be_bytes())?;
-            let reveals = |it: &Admission| it.invitation == *invitation.reveal();
-            for admission in admissions(tx, &personal)?.into_iter().filter(reveals) {
-                let target = Target::existing(tx, &super::ItemRef { space: personal, item: admission.item })?;
-                intent::write(tx, documents, &target, &admission::ask_again(), world)?;
-            }
-            Ok(())
+            let of = (&personal, &invitation.terms().space);
+            asking::for_another(tx, documents, of, &invitation.reveal(), world)
         });
         self.settle(result)
     }
@@ -273,7 +262,8 @@ impl Profile {
                 }
                 // Whose work another one took over was a computer of its own.
                 let goes_on = |device: &DeviceId| own.iter().any(|(it, _)| space.heirs(device).contains(it));
-                let old: BTreeSet<_> = own.iter().map(|(device, _)| *device).filter(goes_on).collect();
+                let mut old: BTreeSet<_> = own.iter().map(|(device, _)| *device).filter(goes_on).collect();
+                old.extend(lost::renewed(&fold));
                 own.retain(|(device, live)| {
                     !words.contains(device) && (*live || !old.contains(device) || *device == row.device)
                 });

@@ -29,6 +29,11 @@ pub fn ask_again() -> Plan {
     plan
 }
 
+/// Asks for an invitation to an alliance for the computer that has a key in the personal space, which has none.
+pub fn ask(space: &SpaceId, whose: &DeviceId) -> Plan {
+    keep(space, whose, "", ASKED)
+}
+
 /// Keeps an invitation to an alliance for the computer that has a key in the personal space: its own, or that of the
 /// invitation with which it comes. `until` is the last second of the invitation, unix time.
 pub fn keep(space: &SpaceId, whose: &DeviceId, invitation: &str, until: u64) -> Plan {

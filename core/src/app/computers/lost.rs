@@ -152,6 +152,14 @@ fn is_cut_as_lost(space: &Space, device: &DeviceId) -> bool {
     })
 }
 
+/// The keys in whose place their computers took fresh ones.
+pub(super) fn renewed(fold: &Fold) -> impl Iterator<Item = DeviceId> {
+    fold.standing().filter_map(|(_, _, _, control)| match &control.record {
+        Record::Cut(cut) if cut.reason == Reason::Renewed => Some(cut.device),
+        _ => None,
+    })
+}
+
 /// What is to be cut so that a key of this person is out: itself if it lives; and of a computer that the person gave up all
 /// that ends with it, and itself though it be dead, unless such a cut is in the log: their other computers go by that.
 pub(in crate::app) fn to_cut(space: &Space, device: &DeviceId, reason: Reason) -> BTreeSet<DeviceId> {
