@@ -57,6 +57,9 @@ const NAMED_BEFORE: usize = 1024;
 pub struct Received {
     /// To be written to disk, in this order, then acknowledged.
     pub new: Vec<Verified>,
+    /// Control entries whose past is complete now, and which have their place in the membership: new ones, and such that
+    /// were held and waited for one of these.
+    pub settled: Vec<EntryId>,
     /// Held before; to be acknowledged at once if they are on disk.
     pub known: Vec<Head>,
     /// An entry could not be linked: its predecessor is unknown. Say again what is held.
@@ -145,7 +148,7 @@ impl Log {
                 continue;
             }
             match self.judge(device, chain, entry) {
-                Ok(Some((entry, control))) => self.take(entry, control, &mut received.new),
+                Ok(Some((entry, control))) => self.take(entry, control, &mut received),
                 Ok(None) => {}
                 Err(Refusal::Unlinked) => {
                     received.unlinked = true;
@@ -157,7 +160,7 @@ impl Log {
                 }
             }
         }
-        self.admit_strangers(&mut received.new);
+        self.admit_strangers(&mut received);
         received
     }
 
@@ -337,17 +340,17 @@ impl Log {
         Ok(())
     }
 
-    fn take(&mut self, entry: Verified, control: Option<Control>, new: &mut Vec<Verified>) {
-        self.insert(entry.clone(), control, State::Stored);
-        new.push(entry);
+    fn take(&mut self, entry: Verified, control: Option<Control>, received: &mut Received) {
+        received.settled.extend(self.insert(entry.clone(), control, State::Stored));
+        received.new.push(entry);
     }
 
-    fn admit_strangers(&mut self, new: &mut Vec<Verified>) {
+    fn admit_strangers(&mut self, received: &mut Received) {
         while let Some(at) = self.strangers.iter().position(|entry| self.is_due(entry)) {
             let Some(entry) = self.strangers.remove(at) else { break };
             self.strangers_bytes -= entry.entry.size();
             match self.admit(&entry) {
-                Ok(control) => self.take(entry, control, new),
+                Ok(control) => self.take(entry, control, received),
                 Err(_) => self.forget_strangers(entry.id),
             }
         }
@@ -372,19 +375,19 @@ impl Log {
         });
     }
 
-    fn insert(&mut self, entry: Verified, control: Option<Control>, state: State) {
-        let Some(_) = self.chains.insert(&entry, state) else { return };
-        if let Some(control) = control {
-            let (device, introduces) = (entry.device, quota::introduces(&control.record));
-            self.settle(entry, control);
-            // The author of the genesis is known only now.
-            self.dag.account(&device).into_iter().for_each(|account| self.quota.count(account, introduces));
-        }
+    /// Returns the control entries that have their place in the membership by it.
+    fn insert(&mut self, entry: Verified, control: Option<Control>, state: State) -> Vec<EntryId> {
+        let (Some(_), Some(control)) = (self.chains.insert(&entry, state), control) else { return Vec::new() };
+        let (device, introduces) = (entry.device, quota::introduces(&control.record));
+        let settled = self.settle(entry, control);
+        // The author of the genesis is known only now.
+        self.dag.account(&device).into_iter().for_each(|account| self.quota.count(account, introduces));
+        settled
     }
 
-    /// Puts a control entry into the membership once its past is complete, and then what waited for it.
-    fn settle(&mut self, entry: Verified, control: Control) {
-        let mut open = vec![(entry, control)];
+    /// Puts a control entry into the membership once its past is complete, and then what waited for it. Returns all of them.
+    fn settle(&mut self, entry: Verified, control: Control) -> Vec<EntryId> {
+        let (mut open, mut settled) = (vec![(entry, control)], Vec::new());
         while let Some((entry, control)) = open.pop() {
             let lacking = self.dag.lacking(entry.header.prev, &control.after);
             if !lacking.is_empty() {
@@ -395,6 +398,7 @@ impl Log {
             let head = entry.head();
             self.dag.insert(head.id, head.device, head.seq, entry.header.prev, control);
             self.chains.set_state(&head.id, State::Applied);
+            settled.push(head.id);
             for waiting in self.awaited.remove(&head.id).unwrap_or_default() {
                 let Some((_, _, lacking)) = self.pending.get_mut(&waiting) else { continue };
                 *lacking -= 1;
@@ -403,6 +407,7 @@ impl Log {
                 }
             }
         }
+        settled
     }
 }
 

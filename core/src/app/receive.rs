@@ -73,6 +73,8 @@ impl Profile {
                 let device = path.device;
                 let last = path.entries.last().map(|last| EntryId::of(&space.id(), &device, &last.header));
                 let received = space.log.receive(&device, path.chain, path.entries);
+                // One that came before what it names is told of once that is here, too.
+                arrived.control.extend(received.settled);
                 for entry in received.new {
                     taken.heads.push(entry.head());
                     arrived.keep(tx, space, entry)?;
@@ -198,6 +200,7 @@ fn whole(error: &dyn std::error::Error) -> String {
 #[derive(Default)]
 struct Arrived {
     count: u64,
+    /// Control entries that have their place in the membership now.
     control: Vec<EntryId>,
     bodies: Bodies,
 }
@@ -207,13 +210,10 @@ impl Arrived {
         tx.insert_entry(&space.id(), &entry, State::Stored)?;
         space.relayed.insert(entry.id, false);
         self.count += 1;
-        match entry.header.chain {
-            Chain::Control => self.control.push(entry.id),
-            Chain::Content => {
-                space.log.chains().index(&entry.id).into_iter().for_each(|index| space.waiting.push(index));
-                let body = Body { device: entry.device, place: entry.header.place(), bytes: entry.entry.body };
-                self.bodies.insert(entry.id, Arc::new(body));
-            }
+        if entry.header.chain == Chain::Content {
+            space.log.chains().index(&entry.id).into_iter().for_each(|index| space.waiting.push(index));
+            let body = Body { device: entry.device, place: entry.header.place(), bytes: entry.entry.body };
+            self.bodies.insert(entry.id, Arc::new(body));
         }
         Ok(())
     }

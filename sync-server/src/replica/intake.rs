@@ -100,7 +100,7 @@ impl<S: Store> Relay<S> {
         received: Received,
         now: Now,
     ) {
-        let Received { new, known, unlinked, refused } = received;
+        let Received { new, known, unlinked, refused, .. } = received;
         let (Some(connection), Some(here)) = (self.connections.get_mut(&id), self.spaces.get_mut(space)) else {
             return;
         };

@@ -1,5 +1,7 @@
 //! Keys: whom they are for, and how many there can be.
 
+use std::collections::BTreeSet;
+
 use alliance_replica::log::control::{Epoch, Parent, Wrap};
 
 use super::*;
@@ -206,4 +208,24 @@ fn a_key_that_is_not_what_it_is_said_to_be_is_not_taken_and_named() {
     let named: Vec<_> = lines.iter().filter(|line| line.kind == "key-does-not-open").collect();
     let [line] = named.as_slice() else { panic!("{} lines", named.len()) };
     assert_eq!(line.about["entry"], entry.id.to_string());
+}
+
+/// Anna's other computer names a record that comes only after its own.
+#[test]
+fn a_record_that_came_before_what_it_names_is_in_the_security_log_once_that_is_here() {
+    let mut stage = Stage::new();
+    let (base, anna) = (stage.base.clone(), stage.anna());
+    let [second, third, fourth] = [(); 3].map(|()| DeviceSecret::generate(&mut stage.rng));
+    let first = stage.add(&anna, None, &base, &second, None);
+    let named = stage.add(&anna, Some(&first), &[], &third, None);
+    let naming = stage.add(&second, None, &[named.head()], &fourth, None);
+    let added = |stage: &mut Stage| {
+        let told = stage.ben.security().expect("reads").into_iter().filter(|it| it.kind == "device-added");
+        told.map(|it| it.about["device"].as_str().expect("a key").to_owned()).collect::<BTreeSet<_>>()
+    };
+    let keys = |devices: &[&DeviceSecret]| devices.iter().map(|it| it.id().to_string()).collect::<BTreeSet<_>>();
+    stage.give(&[first, naming]);
+    assert_eq!(added(&mut stage), keys(&[&second]));
+    stage.give(&[named]);
+    assert_eq!(added(&mut stage), keys(&[&second, &third, &fourth]));
 }
