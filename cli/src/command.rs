@@ -64,6 +64,7 @@ use crate::{
     editor::Drafts,
     env::{Env, Outside},
     error::{CliError, Exit},
+    net::peer::Reach,
     ui::Ui,
 };
 
@@ -410,6 +411,11 @@ impl<'a> Context<'a> {
     /// The folder of profiles.
     pub fn folder(&self) -> Result<Home, CliError> {
         Ok(Home::new(self.env.home()?))
+    }
+
+    /// How far an endpoint of this computer goes, as it was set.
+    pub fn reach(&self) -> Result<Reach, CliError> {
+        Ok(Settings::read(&self.folder()?)?.reach())
     }
 
     /// The folder of profiles, and the profile that is meant.

@@ -8,7 +8,11 @@ use std::{
     str::FromStr,
 };
 
-use crate::{command::Context, error::CliError, net::peer::Family};
+use crate::{
+    command::Context,
+    error::CliError,
+    net::peer::{Family, Reach},
+};
 
 const FILE: &str = "profile.db";
 /// Held by who makes a profile. No profile can be named so.
@@ -50,6 +54,8 @@ pub struct Settings {
     pub profile: Option<String>,
     /// How other computers may come to this one; else by every way.
     pub direct: Option<Direct>,
+    /// True if computers find each other within the same network; else they do not.
+    pub nearby: Option<bool>,
 }
 
 /// How computers may exchange with each other.
@@ -73,11 +79,6 @@ impl Direct {
         Ok(Settings::read(&context.folder()?)?.direct.unwrap_or_default())
     }
 
-    /// Which addresses are used.
-    pub fn family(self) -> Family {
-        if self == Self::Ipv4 { Family::Ipv4 } else { Family::Both }
-    }
-
     /// As it is typed.
     pub fn name(self) -> &'static str {
         match self {
@@ -99,6 +100,12 @@ impl FromStr for Direct {
 }
 
 impl Settings {
+    /// How far an endpoint goes.
+    pub fn reach(&self) -> Reach {
+        let family = if self.direct == Some(Direct::Ipv4) { Family::Ipv4 } else { Family::Both };
+        Reach { family, nearby: self.nearby.unwrap_or_default() }
+    }
+
     /// No profile can be named so.
     const FILE: &str = ".settings.json";
 

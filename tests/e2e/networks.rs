@@ -71,3 +71,37 @@ fn the_way_between_two_networks_changes_with_the_links_and_nothing_is_lost() {
     watchers.into_iter().for_each(|it| assert_eq!(it.stop(), Some(0)));
     assert_eq!(notes(&anna), notes(&ben));
 }
+
+#[test]
+fn computers_that_are_to_find_each_other_do_where_one_has_another_address_by_now() {
+    let Some(networks) = Networks::new() else {
+        println!("skipped: this computer lets nobody make networks of their own");
+        return;
+    };
+    networks.link(true);
+    let (ben, anna) = (Person::new("ben"), Person::new("anna"));
+    let bens = |typed: &[&str]| ok(&networks, Place::Ben, &ben, typed);
+    let annas = |typed: &[&str]| ok(&networks, Place::Anna, &anna, typed);
+    let watch = |name| Watcher::of(networks.within(Place::Ben, &ben.command(&["sync", "--watch"])), ben.beside(name));
+    bens(&["init", "--name", "Ben", "--role", "coach", "--alliance", "Ben & Anna"]);
+    let word = bens(&["invite"]).trim().to_owned();
+    let watcher = watch("first");
+    watcher.says("This computer answers others directly.", 1);
+    annas(&["join", &word, "--name", "Anna", "--role", "client"]);
+    annas(&["sync"]);
+    assert_eq!(watcher.stop(), Some(0));
+
+    networks.ben_moves();
+    bens(&["note", "add", "From elsewhere"]);
+    let said = bens(&["config", "set", "nearby", "on"]);
+    assert!(said.contains("nearby"), "{said}");
+    let watcher = watch("second");
+    watcher.says("This computer answers others directly.", 1);
+    // Ben says where he is; Anna does not listen yet, and knows only where he was.
+    let alone = networks.within(Place::Anna, &anna.command(&["sync"])).output().expect("it runs");
+    assert!(!alone.status.success(), "{}", String::from_utf8_lossy(&alone.stdout));
+    annas(&["config", "set", "nearby", "on"]);
+    annas(&["sync"]);
+    assert_eq!(notes(&anna), ["From elsewhere"]);
+    assert_eq!(watcher.stop(), Some(0));
+}

@@ -99,6 +99,17 @@ impl Networks {
         assert!(self.shell(Place::Anna, &format!("ip link set dev ab {state}")));
     }
 
+    /// Gives Ben another address on the link to Anna, over which everybody there hears what is said to all from now on.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub fn ben_moves(&self) {
+        assert!(self.shell(Place::Ben, "ip addr del 10.81.3.2/24 dev ba && ip addr add 10.81.3.7/24 dev ba"));
+        for (place, link) in [(Place::Ben, "ba"), (Place::Anna, "ab")] {
+            assert!(self.shell(place, &format!("ip route add 224.0.0.0/4 dev {link}")));
+        }
+    }
+
     /// A command as it runs in one of the networks.
     #[must_use]
     pub fn within(&self, place: Place, command: &Command) -> Command {

@@ -43,7 +43,13 @@ pub enum Name {
     /// all, ipv4, relay or off: how other computers come to this one without the relay in between; relay tells nobody where it is
     /// [at first: all]
     Direct,
+    /// on or off: whether computers that know each other find each other within the same network, where everybody hears of it
+    /// [at first: off]
+    Nearby,
 }
+
+/// What is said when computers are to find each other.
+const HEARD: &str = "While `alliance sync --watch` or `alliance peer ticket` runs, this computer says in every network where it is that it uses Alliance, where it is dialled, and by which key, which stays the same: whoever is in two of these networks can tell that it was in both. It says no names and nothing of what you share or with whom, and it connects only with computers that it knows from before.";
 
 /// A setting as it is.
 #[derive(Serialize, Debug)]
@@ -78,17 +84,23 @@ impl Config {
                     let value = value.map(|value| value.trim().parse()).transpose();
                     settings.direct = value.map_err(|want| CliError::Setting { name: "direct", want })?;
                 }
+                Name::Nearby => settings.nearby = value.map(|value| nearby(&value)).transpose()?,
             }
             settings.write(&home)?;
+            if name == Name::Nearby && settings.nearby == Some(true) {
+                context.ui.talk(HEARD);
+            }
         }
         let editor = settings.editor();
         let chosen = context.home().ok().map(|(_, name)| name.to_string());
         let colour = settings.colour.clone().unwrap_or_else(|| "auto".to_owned());
         let direct = settings.direct.unwrap_or_default().name().to_owned();
-        let in_force = [Some(editor), Some(colour), chosen, Some(direct)];
-        let Settings { editor, colour, profile, direct } = settings;
-        let direct = direct.map(|it| it.name().to_owned());
-        let rows = [("editor", editor), ("colour", colour), ("profile", profile), ("direct", direct)];
+        let finds = on_or_off(settings.nearby.unwrap_or_default());
+        let in_force = [Some(editor), Some(colour), chosen, Some(direct), Some(finds)];
+        let Settings { editor, colour, profile, direct, nearby } = settings;
+        let (direct, nearby) = (direct.map(|it| it.name().to_owned()), nearby.map(on_or_off));
+        let rows =
+            [("editor", editor), ("colour", colour), ("profile", profile), ("direct", direct), ("nearby", nearby)];
         let rows = rows.into_iter().zip(in_force);
         Ok(Answer::Settings(rows.map(|((id, value), in_force)| Row { id, value, in_force }).collect()))
     }
@@ -98,4 +110,16 @@ fn colour(value: &str) -> Result<String, CliError> {
     let want = "colour is auto, always or never";
     let known = ["auto", "always", "never"].contains(&value);
     if known { Ok(value.to_owned()) } else { Err(CliError::Setting { name: "colour", want }) }
+}
+
+fn nearby(value: &str) -> Result<bool, CliError> {
+    match value.trim() {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(CliError::Setting { name: "nearby", want: "nearby is on or off" }),
+    }
+}
+
+fn on_or_off(is_on: bool) -> String {
+    if is_on { "on" } else { "off" }.to_owned()
 }

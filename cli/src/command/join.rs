@@ -174,7 +174,7 @@ pub async fn knock(
     let way = match way {
         Lead::Relay(way) => way,
         Lead::Computer(route) => {
-            let port = Port::nameless().await?;
+            let port = Port::nameless(context.reach()?).await?;
             let joining = sync::direct::knock(context, invitation, (&port, route)).await;
             port.close().await;
             return joining;

@@ -8,6 +8,7 @@
 mod error;
 mod link;
 mod lock;
+mod nearby;
 mod road;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use alliance_core::{
     keys::Route,
 };
 use alliance_replica::id::ReplicaKey;
+use futures_util::{Stream, StreamExt as _, stream};
 use iroh::{
     Endpoint, EndpointAddr, NetReportConfig, PublicKey, RelayConfig, RelayMap, RelayMode, RelayUrl, SecretKey,
     TransportAddr, Watcher as _,
@@ -34,6 +36,7 @@ use iroh::{
 };
 use tokio::time::timeout;
 
+use self::nearby::Nearby;
 pub use self::{error::PeerError, link::PeerLink, lock::Lock, road::Road};
 use super::{tls, url};
 
@@ -52,13 +55,27 @@ const ASK: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Listen {
     /// Everywhere, at the port that it had before if that is free.
-    Everywhere(Family),
+    Everywhere(Reach),
     /// Everywhere, at a port that nobody is told.
-    Anywhere(Family),
+    Anywhere(Reach),
     /// At one address.
     At(SocketAddr),
     /// At no address of its own: others come by way of a relay.
     Nowhere,
+}
+
+/// How far an endpoint goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reach {
+    /// Which addresses are used.
+    pub family: Family,
+    /// True if computers find each other within the same network.
+    pub nearby: bool,
+}
+
+impl Reach {
+    /// All addresses, and nobody is told.
+    pub const QUIET: Self = Self { family: Family::Both, nearby: false };
 }
 
 /// Which addresses are used.
@@ -77,6 +94,7 @@ pub struct Port {
     relays: Mutex<BTreeSet<RelayUrl>>,
     /// It has addresses of its own.
     listens: bool,
+    nearby: Option<Nearby>,
     _lock: Option<Lock>,
 }
 
@@ -90,6 +108,16 @@ pub struct Caller {
     pub endpoint: ReplicaKey,
     /// Which way it takes.
     pub road: Road,
+}
+
+impl Listen {
+    /// Who listens where others are told says so in the network as well, if that is wanted. Without it everything goes on
+    /// as it would: what is known of others is known from before.
+    fn nearby(self, endpoint: &Endpoint) -> Option<Nearby> {
+        let (Self::Everywhere(reach) | Self::Anywhere(reach)) = self else { return None };
+        let tells = matches!(self, Self::Everywhere(_));
+        reach.nearby.then(|| Nearby::begin(endpoint, reach.family, tells).ok())?
+    }
 }
 
 impl Port {
@@ -113,7 +141,9 @@ impl Port {
         for port in ports {
             match bind(SecretKey::from_bytes(&seed), listen, port, &roots).await {
                 Ok(endpoint) => {
-                    return Ok(Self { listens: listen != Listen::Nowhere, ..Self::new(endpoint, Some(lock)) });
+                    let listens = listen != Listen::Nowhere;
+                    let nearby = listen.nearby(&endpoint);
+                    return Ok(Self { listens, nearby, ..Self::new(endpoint, Some(lock)) });
                 }
                 Err(error) => failed = Some(error),
             }
@@ -122,13 +152,15 @@ impl Port {
     }
 
     /// An endpoint of nobody, to ask something before there is a profile.
-    pub async fn nameless() -> Result<Self, PeerError> {
-        let endpoint = bind(SecretKey::generate(), Listen::Anywhere(Family::Both), 0, &[]).await?;
-        Ok(Self::new(endpoint, None))
+    pub async fn nameless(reach: Reach) -> Result<Self, PeerError> {
+        let listen = Listen::Anywhere(reach);
+        let endpoint = bind(SecretKey::generate(), listen, 0, &[]).await?;
+        let nearby = listen.nearby(&endpoint);
+        Ok(Self { nearby, ..Self::new(endpoint, None) })
     }
 
     fn new(endpoint: Endpoint, lock: Option<Lock>) -> Self {
-        Self { endpoint, relays: Mutex::default(), listens: true, _lock: lock }
+        Self { endpoint, relays: Mutex::default(), listens: true, nearby: None, _lock: lock }
     }
 
     /// The key by which others know it.
@@ -199,7 +231,8 @@ impl Port {
         }
         let addresses = route.addresses.iter().map(|address| TransportAddr::Ip(address.0));
         let addresses: Vec<_> = addresses.chain(self.helpers().into_iter().map(TransportAddr::Relay)).collect();
-        if addresses.is_empty() {
+        // Within the same network it may be elsewhere by now.
+        if addresses.is_empty() && self.nearby.is_none() {
             return Err(PeerError::Unreachable);
         }
         let dial = async {
@@ -209,6 +242,20 @@ impl Port {
         };
         let (connection, send, receive) = timeout(CONNECT, dial).await.map_err(|_| PeerError::Unreachable)??;
         Caller::new(connection, send, receive)
+    }
+
+    /// True if it listens for others within the same network, which a network need not allow.
+    pub fn listens_nearby(&self) -> bool {
+        self.nearby.is_some()
+    }
+
+    /// Whoever is heard of within the same network, each once until they are elsewhere; nobody, if nobody is listened for.
+    pub async fn heard(&self) -> impl Stream<Item = ReplicaKey> + Unpin + use<> {
+        let heard = match &self.nearby {
+            Some(nearby) => Some(nearby.heard().await),
+            None => None,
+        };
+        stream::iter(heard).flatten().map(|key| ReplicaKey::new(*key.as_bytes()))
     }
 
     /// Waits until another laptop dials; nothing once the endpoint is closed. What came is answered by [`answer`], so that
@@ -270,7 +317,7 @@ async fn bind(secret: SecretKey, listen: Listen, port: u16, roots: &[u8]) -> Res
     let builder = match listen {
         Listen::At(address) => builder.bind_addr(address)?,
         Listen::Nowhere => builder,
-        Listen::Everywhere(family) | Listen::Anywhere(family) => {
+        Listen::Everywhere(Reach { family, .. }) | Listen::Anywhere(Reach { family, .. }) => {
             let builder = builder.bind_addr(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))?;
             match family {
                 Family::Ipv4 => builder,

@@ -28,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(4);
 const LOOK: Duration = Duration::from_millis(20);
 const LOOKS: u32 = 50;
 
+/// What is said where multicast does not work.
+const DEAF: &str = "this network does not let computers find each other, though `nearby` is on; they come by the addresses that they had before, and by the relay";
+
 /// Opens the endpoint and dials every computer of this person that is known.
 pub(super) fn look(context: &Context<'_>, mut profile: Profile) -> Result<Finding, CliError> {
     let direct = Direct::of(context)?;
@@ -36,26 +39,28 @@ pub(super) fn look(context: &Context<'_>, mut profile: Profile) -> Result<Findin
         Direct::Relay => return Ok(Finding::ok("direct", "others come by way of the relay alone, as it was set")),
         Direct::All | Direct::Ipv4 => {}
     }
-    let routes = profile.own_routes()?;
+    let (routes, reach) = (profile.own_routes()?, context.reach()?);
     sync::runtime()?.block_on(async {
-        let what = (Listen::Anywhere(direct.family()), "`alliance doctor`");
+        let what = (Listen::Anywhere(reach), "`alliance doctor`");
         let port = match Port::open(&mut profile, &context.file()?, what, &mut context.outside().world()).await {
             Err(error @ PeerError::Held { .. }) => return Ok(Finding::ok("direct", error.to_string())),
             Err(error) => return Ok(Finding::error("direct", &error.into())),
             Ok(port) => port,
         };
         let here = port.route().await;
-        let reached = join_all(routes.iter().map(|route| reach(&port, route))).await;
+        let reached = join_all(routes.iter().map(|route| answers(&port, route))).await;
+        let is_deaf = reach.nearby && !port.listens_nearby();
         port.close().await;
         Ok(match here {
             Err(error) => Finding::error("direct", &error.into()),
+            Ok(_) if is_deaf => Finding::warn("direct", DEAF, "alliance config set nearby off"),
             Ok(_) => found(&reached),
         })
     })
 }
 
 /// By which way a computer answers, if it does.
-async fn reach(port: &Port, route: &Route) -> Option<Passage> {
+async fn answers(port: &Port, route: &Route) -> Option<Passage> {
     let caller = timeout(PATIENCE, port.dial(route)).await.ok()?.ok()?;
     let mut passage = None;
     for _ in 0..LOOKS {

@@ -100,6 +100,7 @@ impl<'a> Company<'a> {
         *self.errand.borrow_mut() =
             before.map(|errand| Doing { errand, since: Instant::now(), tried: BTreeSet::new(), answered: true });
         let mut meetings = FuturesUnordered::new();
+        let mut heard = self.port.heard().await;
         loop {
             tokio::select! {
                 biased;
@@ -114,6 +115,10 @@ impl<'a> Company<'a> {
                     Some(incoming) => meetings.push(self.meet(Begun::There(Box::new(incoming)))),
                 },
                 Some(()) = meetings.next() => {}
+                // Whoever it was that could not be reached, it is another try.
+                Some(endpoint) = heard.next() => {
+                    self.turns.borrow_mut().remove(&endpoint);
+                }
                 _ = look.tick() => {
                     if let Ok(route) = self.port.route_now() {
                         profile.set_route(&route)?;

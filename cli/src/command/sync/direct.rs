@@ -45,7 +45,7 @@ pub async fn with_ticket(
         return Err(PeerError::Itself.into());
     }
     let mut outside = context.outside();
-    let what = (Listen::Anywhere(Direct::of(context)?.family()), "`alliance sync`");
+    let what = (Listen::Anywhere(context.reach()?), "`alliance sync`");
     let port = match Port::open(profile, &context.file()?, what, &mut outside.world()).await {
         Err(PeerError::Held { what }) => {
             return match errand(context, profile, (&what, Some(route))).await? {
@@ -101,17 +101,20 @@ pub(super) async fn with_known(context: &Context<'_>, profile: &mut Profile) -> 
     if routes.is_empty() || direct == Direct::Relay {
         return Ok(None);
     }
-    let what = (Listen::Anywhere(direct.family()), "`alliance sync`");
+    let what = (Listen::Anywhere(context.reach()?), "`alliance sync`");
     let port = match Port::open(profile, &context.file()?, what, &mut context.outside().world()).await {
         Err(PeerError::Held { what }) => {
             return Ok(errand(context, profile, (&what, None)).await?.then(Vec::new));
         }
         port => port?,
     };
-    let mut rows = Vec::new();
+    let (mut rows, mut reached) = (Vec::new(), false);
     for route in &routes {
         match rounds(context, profile, (&port, route)).await {
-            Ok(came) => rows.extend(came),
+            Ok(came) => {
+                rows.extend(came);
+                reached = true;
+            }
             // Who is not there now is another time.
             Err(CliError::Peer(_) | CliError::PeerTalk(_) | CliError::Strangers) => {}
             Err(error) => {
@@ -121,7 +124,7 @@ pub(super) async fn with_known(context: &Context<'_>, profile: &mut Profile) -> 
         }
     }
     port.close().await;
-    Ok(Some(rows).filter(|rows| !rows.is_empty()))
+    Ok(reached.then_some(rows))
 }
 
 /// Leaves the dial to the program that has the endpoint, and waits for what comes of it; true if somebody was reached.
@@ -191,7 +194,7 @@ async fn say(progress: &Progress, link: PeerLink, talk: &mut impl Talk) -> Resul
 /// Learns how this computer is dialled, for an invitation that leads to it. Where another program answers for this profile,
 /// that has learned it.
 pub async fn look(context: &Context<'_>, profile: &mut Profile) -> Result<(), CliError> {
-    let what = (Listen::Everywhere(Direct::of(context)?.family()), "`alliance invite`");
+    let what = (Listen::Everywhere(context.reach()?), "`alliance invite`");
     let port = match Port::open(profile, &context.file()?, what, &mut context.outside().world()).await {
         Err(PeerError::Held { .. }) => return Ok(()),
         port => port?,
@@ -209,7 +212,7 @@ pub async fn show(
     told: impl FnOnce(Route) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
     let file = context.file()?;
-    let listen = listen.map_or(Listen::Everywhere(Direct::of(context)?.family()), Listen::At);
+    let listen = listen.map_or(Listen::Everywhere(context.reach()?), Listen::At);
     let mut outside = context.outside();
     let opened = Port::open(&mut profile, &file, (listen, "`alliance peer ticket`"), &mut outside.world()).await?;
     let port = OnceCell::new();
@@ -271,7 +274,7 @@ async fn take(
 ) -> Result<(), CliError> {
     let listen = match Direct::of(context)? {
         Direct::Relay => Listen::Nowhere,
-        other => Listen::Everywhere(other.family()),
+        _ => Listen::Everywhere(context.reach()?),
     };
     let what = (listen, "`alliance sync --watch`");
     let opened = Port::open(profile, file, what, &mut context.outside().world()).await?;

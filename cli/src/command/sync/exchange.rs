@@ -166,7 +166,8 @@ impl<'a> Exchange<'a> {
             self.stay.profile.status()?;
         }
         let spaces = self.with.relay().map(|relay| relay.spaces.clone()).unwrap_or_default();
-        let mut tallies: BTreeMap<_, _> = spaces.into_iter().map(|space| (space, Tally::default())).collect();
+        let spaces = spaces.into_iter().chain(self.stay.session.shared());
+        let mut tallies: BTreeMap<_, _> = spaces.map(|space| (space, Tally::default())).collect();
         tallies.extend(self.stay.session.tallies());
         self.rows(&tallies)
     }

@@ -44,6 +44,13 @@ impl Session {
         matches!(&self.with, Counterpart::Laptop(direct) if direct.matched) && self.spaces.is_empty()
     }
 
+    /// The spaces that this side and the other laptop let each other into.
+    pub fn shared(&self) -> impl Iterator<Item = SpaceId> {
+        let lets_in = |(channel, line): (&Channel, &Line)| line.other.is_some() && self.exchange.is_accepted(*channel);
+        let is_direct = matches!(self.with, Counterpart::Laptop(_));
+        self.channels.iter().filter(move |it| is_direct && lets_in(*it)).map(|(_, line)| line.space)
+    }
+
     /// Keeps where the other laptop is, which was reached there, for each space into which this side has let it.
     pub fn keep_route(&self, profile: &mut Profile, route: &Route) -> Result<(), AppError> {
         for (channel, line) in &self.channels {
