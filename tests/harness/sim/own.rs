@@ -284,9 +284,10 @@ impl Sim {
                         continue;
                     }
                     // One that was in and is not any more was cut off there alone.
-                    let fold = self.membership(space).fold();
+                    // Its key may be one whose introduction did not stand beside the cut.
+                    let log = self.membership(space);
                     let was_in =
-                        |other: &&String| self.device_of(other, space).is_some_and(|it| fold.device(&it).is_some());
+                        |other: &&String| self.device_of(other, space).is_some_and(|it| log.dag().introduces(&it));
                     // A copy is in what was begun later once it has a key of its own.
                     let key = |name: &String| self.device_of(name, personal);
                     let is_copy = |other: &&String| is_in.iter().any(|it| key(it) == key(other));
@@ -355,7 +356,12 @@ impl Sim {
                 if unsure && self.devices[&name].by_words {
                     continue;
                 }
-                if fold.device(&device).is_none_or(|it| it.live) || self.devices[&name].back.is_some() {
+                // Two histories end a key where they were written, and their author is nobody who is to be kept out elsewhere.
+                let is_cut = fold.standing().any(|(_, _, _, control)| match &control.record {
+                    Record::Cut(cut) => cut.device == device,
+                    _ => false,
+                });
+                if fold.device(&device).is_none_or(|it| it.live) || !is_cut || self.devices[&name].back.is_some() {
                     continue;
                 }
                 for space in self.spaces.clone() {
