@@ -156,8 +156,8 @@ fn splice(at: usize, old: &str, new: &str) -> Option<Splice> {
     }
 }
 
-/// Of all places at which the same could have been put in or taken out, the one that begins with a word: what somebody
-/// else wrote beside it tears no word apart then. By how many bytes it is further to the front, and what it is there.
+/// Of all places at which the same could have been put in or taken out, the one that begins with a word, or, where words
+/// stick together, the one behind which one begins: what somebody else wrote beside it tears no word apart then. By how many bytes it is further to the front, and what it is there.
 fn from_a_word(kept: &str, changed: &str) -> (usize, String) {
     let in_word = |c: char| c.is_alphanumeric();
     let stays = (0, changed.to_owned());
@@ -171,6 +171,11 @@ fn from_a_word(kept: &str, changed: &str) -> (usize, String) {
             break;
         }
         if ends.next() != Some(before) {
+            let is_torn = changed.chars().next().is_some_and(in_word);
+            let ends_well = changed[..changed.len() - back].chars().next_back().is_some_and(|c| !in_word(c));
+            if is_torn && ends_well {
+                break;
+            }
             return stays;
         }
         back += before.len_utf8();
@@ -357,6 +362,14 @@ mod tests {
         assert_eq!(splices("atonce", "at once"), [Splice { at: 2, delete: 0, insert: " ".into() }]);
         assert_eq!(splices("all at once", "all atonce"), [Splice { at: 6, delete: 1, insert: String::new() }]);
         assert_eq!(splices("all at once", "all at once"), []);
+    }
+
+    #[test]
+    fn a_word_between_two_that_begin_alike_goes_as_a_whole_also_where_words_stick_together() {
+        let splice = |at, delete| [Splice { at, delete, insert: String::new() }];
+        assert_eq!(splices("one word39x  word40x", "one word40x"), splice(4, 9));
+        assert_eq!(splices("oneword39x  word40x", "oneword40x"), splice(3, 9));
+        assert_eq!(splices("xab-ab", "xab"), splice(3, 3), "it ends a word as it is");
     }
 
     #[test]
