@@ -49,7 +49,7 @@ pub enum Name {
 }
 
 /// What is said when computers are to find each other.
-const HEARD: &str = "While `alliance sync --watch` or `alliance peer ticket` runs, this computer says in every network where it is that it uses Alliance, where it is dialled, and by which key, which stays the same: whoever is in two of these networks can tell that it was in both. It says no names and nothing of what you share or with whom, and it connects only with computers that it knows from before.";
+const HEARD: &str = "While `alliance sync --watch` or `alliance peer ticket` runs, this computer says in every network where it is that it uses Alliance, at which addresses it is dialled, also those that it has elsewhere, and by which key, which stays the same: whoever is in two of these networks can tell that it was in both. It says no names and nothing of what you share or with whom, and it dials only computers that it knows from before.";
 
 /// A setting as it is.
 #[derive(Serialize, Debug)]

@@ -157,7 +157,8 @@ fn splice(at: usize, old: &str, new: &str) -> Option<Splice> {
 }
 
 /// Of all places at which the same could have been put in or taken out, the one that begins with a word, or, where words
-/// stick together, the one behind which one begins: what somebody else wrote beside it tears no word apart then. By how many bytes it is further to the front, and what it is there.
+/// stick together, the one behind which one begins: what somebody else wrote beside it tears no word apart then. By how many
+/// bytes it is further to the front, and what it is there.
 fn from_a_word(kept: &str, changed: &str) -> (usize, String) {
     let in_word = |c: char| c.is_alphanumeric();
     let stays = (0, changed.to_owned());

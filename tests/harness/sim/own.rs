@@ -283,8 +283,8 @@ impl Sim {
                     if !is_in.contains(name) {
                         continue;
                     }
-                    // One that was in and is not any more was cut off there alone.
-                    // Its key may be one whose introduction did not stand beside the cut.
+                    // One that was in and is not any more was cut off there alone, maybe beside the record that gave it a fresh
+                    // key, which does not stand then.
                     let log = self.membership(space);
                     let was_in =
                         |other: &&String| self.device_of(other, space).is_some_and(|it| log.dag().introduces(&it));

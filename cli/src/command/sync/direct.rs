@@ -21,7 +21,7 @@ use crate::{
     config::Direct,
     error::CliError,
     net::{
-        peer::{Caller, Listen, PeerError, PeerLink, Port},
+        peer::{Caller, Listen, PeerError, PeerLink, Port, Reach},
         relay::TalkError,
         stop::Stop,
         talk::{Asking, End, Talk, converse},
@@ -194,7 +194,9 @@ async fn say(progress: &Progress, link: PeerLink, talk: &mut impl Talk) -> Resul
 /// Learns how this computer is dialled, for an invitation that leads to it. Where another program answers for this profile,
 /// that has learned it.
 pub async fn look(context: &Context<'_>, profile: &mut Profile) -> Result<(), CliError> {
-    let what = (Listen::Everywhere(context.reach()?), "`alliance invite`");
+    // It only looks, and answers nobody yet.
+    let reach = Reach { nearby: false, ..context.reach()? };
+    let what = (Listen::Everywhere(reach), "`alliance invite`");
     let port = match Port::open(profile, &context.file()?, what, &mut context.outside().world()).await {
         Err(PeerError::Held { .. }) => return Ok(()),
         port => port?,
