@@ -31,7 +31,9 @@ mod work;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    env, fs,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
 };
 
 use alliance_replica::id::{DeviceId, SpaceId, hash};
@@ -237,6 +239,9 @@ pub fn run(seed: u64, knobs: Knobs, steps: usize) -> Report {
             (Vec::new(), Some(Violation(format!("I10: a panic: {}", said.unwrap_or_default()))))
         }
     };
+    if let (Some(folder), Some(_)) = (env::var_os("ALLIANCE_KEEP"), &violation) {
+        sim.keep(Path::new(&folder));
+    }
     Report { digest: sim.digest, steps: sim.steps, faults: sim.faults, time: sim.clock, violation, histories }
 }
 
@@ -303,6 +308,17 @@ impl Sim {
         }
         self.calm = true;
         self.end()
+    }
+
+    /// Copies every computer's profile to a folder, to be looked at.
+    fn keep(&self, to: &Path) {
+        for (name, device) in &self.devices {
+            let to = to.join(name);
+            fs::create_dir_all(&to).expect("a folder");
+            for file in fs::read_dir(device.folder()).expect("a profile").flatten() {
+                fs::copy(file.path(), to.join(file.file_name())).expect("a file");
+            }
+        }
     }
 
     /// Notes what happens.

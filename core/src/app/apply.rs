@@ -317,10 +317,12 @@ impl Settling<'_, '_> {
             },
         };
         let Some((shared, own)) = self.space.counts(id) else { return Ok(Verdict::Waits(For::Past)) };
+        let (parts, left_out) = parts::split(parts, shared, own);
+        self.learn(&left_out)?;
         if !shared && !own {
             return Ok(Verdict::SetAside);
         }
-        self.apply(id, parts, shared, own)
+        self.apply(id, parts)
     }
 
     /// This person's devices, as they write in a facet.

@@ -90,10 +90,18 @@ impl Sim {
         self.devices.keys().filter(|name| !self.is_outlaw(name, space)).filter(is_in).cloned().collect()
     }
 
-    /// Those of them whose words reach each other.
-    fn together(&self, space: SpaceId) -> Vec<String> {
+    /// Those of them whose words reach each other. A copy that was made before its profile knew any relay meets nobody.
+    fn together(&mut self, space: SpaceId) -> Vec<String> {
         let stranded = self.stranded(space);
-        self.members(space).into_iter().filter(|name| !stranded.contains(name)).collect()
+        let mut together = self.members(space);
+        together.retain(|name| !stranded.contains(name) && !self.is_alone(name));
+        together
+    }
+
+    /// True if a computer knows no relay.
+    fn is_alone(&mut self, name: &str) -> bool {
+        let relays = self.call(name, |profile, _, _| profile.relays());
+        matches!(relays, Ok(Some(Ok(relays))) if relays.is_empty())
     }
 
     /// I3: whose words wait for what nobody has was told that something was withheld. Nobody promises them since.

@@ -99,6 +99,11 @@ pub(super) fn believe(content: &Content, glances: Vec<Glance>, author: &Author) 
     Ok(believed)
 }
 
+/// The parts of facets for which an entry counts, and the others.
+pub(super) fn split(parts: Vec<Believed>, shared: bool, own: bool) -> (Vec<Believed>, Vec<Believed>) {
+    parts.into_iter().partition(|part| if part.doc.writer == Writer::Everyone { shared } else { own })
+}
+
 /// The form of a part, as documents know it.
 pub(super) fn form(form: content::Form) -> Form {
     match form {
@@ -108,17 +113,21 @@ pub(super) fn form(form: content::Form) -> Form {
 }
 
 impl Settling<'_, '_> {
+    /// Keeps the preimages that came with parts which do not count: they are what their items' ids say, whoever wrote
+    /// them, and what does count may be in the same items.
+    pub(super) fn learn(&mut self, left_out: &[Believed]) -> Result<(), AppError> {
+        let space = self.space.id();
+        for (part, (_, bytes)) in left_out.iter().filter_map(|part| Some((part, part.preimage.as_ref()?))) {
+            self.tx.insert_item(&space, &part.doc.item, bytes, false)?;
+            self.space.waiting.came(&Lack::Preimage(part.doc.item));
+        }
+        Ok(())
+    }
+
     /// Applies the parts that count; nothing is applied unless all of them can be.
-    pub(super) fn apply(
-        &mut self,
-        id: &EntryId,
-        mut parts: Vec<Believed>,
-        shared: bool,
-        own: bool,
-    ) -> Result<Verdict, AppError> {
+    pub(super) fn apply(&mut self, id: &EntryId, mut parts: Vec<Believed>) -> Result<Verdict, AppError> {
         let came: BTreeMap<ItemId, (Preimage, Vec<u8>)> =
             parts.iter_mut().filter_map(|part| Some((part.doc.item, part.preimage.take()?))).collect();
-        parts.retain(|part| if part.doc.writer == Writer::Everyone { shared } else { own });
         let mut preimages = Vec::new();
         for part in &mut parts {
             let here = came.get(&part.doc.item).map(|(preimage, _)| preimage.clone());

@@ -47,6 +47,42 @@ fn an_endorsement_that_comes_last_counts_as_one_that_comes_first() {
     assert_eq!(stage.ben.heads(stage.space).expect("heads"), other.heads(stage.space).expect("heads"));
 }
 
+/// Anna's tablet writes an item in her own facet, then in everyone's, and is cut. Ben had read that: for him the second
+/// counts, and of the first nothing does but what the item is.
+#[test]
+fn what_an_item_is_comes_also_with_what_does_not_count() {
+    let mut stage = Stage::new();
+    let Beyond { tablet, before, cut, .. } = beyond_a_cut(&mut stage);
+    let preimage = Preimage::new(KindName::parse("goal").expect("kind"), None, tablet.id(), &mut stage.rng);
+    let mut written = |writer: Writer, field: &str| {
+        let doc = DocId { item: preimage.id(), writer };
+        let mut document = Document::new(doc, domain::schema(&preimage, writer));
+        let mut editor = Editor { device: tablet.id(), now: 1, rng: &mut stage.rng };
+        let changes = document.edit(&mut editor, &[Edit::Put(field.into(), Some("words".into()))]).expect("edits");
+        let raw: Vec<_> = changes.iter().flat_map(|it| it.raw_bytes().to_vec()).collect();
+        let introduces = (writer != Writer::Everyone).then(|| preimage.encode());
+        Part::pack(preimage.id(), writer.member(), introduces, Form::Changes, &raw).expect("packs")
+    };
+    let [own, shared] = [written(Writer::Only(stage.member), "importance"), written(Writer::Everyone, "title")];
+    let after: Vec<_> = stage.base.iter().copied().chain([before.head()]).collect();
+    let first = stage.content(&tablet, None, &after, vec![own]);
+    let second = stage.content(&tablet, Some(&first), &after, vec![shared]);
+    let (_folder, mut other) = stage.copy();
+    stage.give(&[before.clone(), first.clone(), second.clone()]);
+    stage.write("Ben's");
+    stage.seal();
+    let device = stage.device();
+    let bens = written_by(&mut stage.ben, &stage.space, &device, &mut other);
+    stage.give(std::slice::from_ref(&cut));
+    // The other one hears of the cut before all that was written.
+    give(&mut other, &stage.space, &[before, cut, first, second.clone()], &mut stage.rng);
+    give(&mut other, &stage.space, &bens, &mut stage.rng);
+    assert_eq!(state(&mut other, &stage.space, &second.id), Some(State::Applied));
+    let last = bens.last().expect("Ben's note").id;
+    assert_eq!(state(&mut other, &stage.space, &last), Some(State::Applied), "it waits for nothing");
+    assert_eq!(stage.ben.heads(stage.space).expect("heads"), other.heads(stage.space).expect("heads"));
+}
+
 /// Ben types into a note that Anna's tablet wrote beyond its cut, before he hears of the cut; then he seals.
 #[test]
 fn what_was_typed_upon_something_set_aside_later_reaches_others() {
