@@ -86,6 +86,9 @@ pub struct Options {
     /// The alliance that is meant, by its title [default: the one chosen with `use`]
     #[arg(long, global = true, value_name = "NAME", help_heading = HEADING)]
     pub alliance: Option<String>,
+    /// Send and fetch nothing: what others have to hear waits for the next sync
+    #[arg(long, global = true, help_heading = HEADING)]
+    pub offline: bool,
 }
 
 /// Words of a title, with or without quotation marks.

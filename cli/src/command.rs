@@ -57,6 +57,7 @@ use alliance_core::{
 use alliance_replica::id::SpaceId;
 use clap::Subcommand;
 use serde::Serialize;
+use tokio::runtime::Runtime;
 
 use crate::{
     args::Options,
@@ -406,6 +407,16 @@ impl<'a> Context<'a> {
     /// Who reads what a command has to say.
     pub fn looks(&self) -> Looks {
         if self.options.json { Looks::Program } else { Looks::Person }
+    }
+
+    /// True if nothing may be sent or fetched.
+    pub fn is_offline(&self) -> bool {
+        self.options.offline
+    }
+
+    /// What a command runs on that exchanges something; refused where nothing may be sent or fetched.
+    pub fn online(&self) -> Result<Runtime, CliError> {
+        if self.is_offline() { Err(CliError::Offline) } else { sync::runtime() }
     }
 
     /// The folder of profiles.

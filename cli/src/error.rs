@@ -383,6 +383,9 @@ pub enum CliError {
     /// A command that changes nothing before the network has answered got no answer.
     #[error(transparent)]
     Untouched(Box<Self>),
+    /// A command that cannot do without the network, where it was not to be used.
+    #[error("nothing is sent or fetched with --offline")]
+    Offline,
     /// A day of which nobody can say anything yet.
     #[error("{day} is still to come")]
     ToCome {

@@ -1,11 +1,12 @@
 //! Several computers of one person, with the real programs.
 
 use alliance_tests::{
-    program::{Person, until},
+    program::{Person, RelayProgram, until},
     town::Town,
     watcher::Watcher,
 };
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// Ben's other computer, with everything Ben has.
 pub(crate) fn with_a_tablet(town: &Town) -> Person {
@@ -33,6 +34,25 @@ pub(crate) fn notes(person: &Person) -> Vec<String> {
     let mut titles: Vec<_> = notes.iter().map(|it| it["title"].as_str().expect("text").to_owned()).collect();
     titles.sort();
     titles
+}
+
+/// A relay that is gone keeps nobody's other computers out of what is exchanged elsewhere.
+#[test]
+fn an_alliance_reaches_another_computer_while_some_relay_is_not_there() {
+    let town = Town::together();
+    let tablet = with_a_tablet(&town);
+    let folder = TempDir::new().expect("a folder");
+    let other = RelayProgram::start(&folder.path().join("data"));
+    town.ben.ok(&["new", "Elsewhere", "--relay", &other.url()]);
+    meet(&town, &tablet);
+    assert_eq!(tablet.json(&["all"]).as_array().map(Vec::len), Some(2));
+    other.stop();
+    town.ben.ok(&["new", "Later", "--relay", &town.url()]);
+    for person in [&town.ben, &town.ben, &tablet, &tablet] {
+        assert_eq!(person.run(&["sync"]).code, Some(7), "the other relay is not reached");
+    }
+    let all = tablet.json(&["all"]);
+    assert!(all.as_array().is_some_and(|all| all.iter().any(|it| it["title"] == "Later")), "{all}");
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod late;
 mod live;
 mod moving;
 mod networks;
+mod offline;
 mod operator;
 mod outages;
 mod passed;

@@ -62,7 +62,8 @@ pub enum Verb {
     ///
     /// Where there is a profile, it gets what it lacks: nothing that is here is lost or replaced. On a computer that has
     /// nothing it asks for your 24 words, or reads them from standard input, takes everything from the file, then what the
-    /// relays have; your other computers are cut off as lost, unless you say otherwise.
+    /// relays have; your other computers are cut off as lost, unless you say otherwise. With --offline it asks no relay: what
+    /// others wrote since is not there yet, and no computer is cut off.
     Restore(Restore),
     /// See whether everything that is here would come back
     ///

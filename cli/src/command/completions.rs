@@ -116,7 +116,7 @@ impl CompleteIds {
             let names = context.folder()?.names()?.into_iter().map(|name| name.to_string());
             return Ok(Answer::Ids(names.map(|id| Id { id, title: String::new() }).collect()));
         }
-        let options = Options { json: false, profile: place.profile, alliance: place.alliance };
+        let options = Options { json: false, profile: place.profile, alliance: place.alliance, offline: true };
         let context = Context::new(context.env, context.ui, &options);
         let mut profile = context.profile()?;
         let found = match place.belongs {

@@ -264,7 +264,7 @@ pub fn called(name: &str) -> &str {
 /// Makes this a computer of somebody who has one: everything they have comes here.
 pub fn arrive(invitation: Invitation, way: &Lead, context: &Context<'_>) -> Result<Answer, CliError> {
     let space = invitation.terms().space;
-    let runtime = sync::runtime()?;
+    let runtime = context.online()?;
     if let Some(mut profile) = begun(&invitation, context)? {
         return arrived(space, &mut profile, (&runtime, way), context);
     }

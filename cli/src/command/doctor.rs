@@ -21,6 +21,9 @@ use crate::{
     render::{self, count},
 };
 
+/// What is said of what needs the network where nothing may be sent or fetched.
+const NOT_ASKED: &str = "not asked: nothing is sent or fetched with --offline";
+
 /// How something is.
 #[derive(Serialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[serde(rename_all = "lowercase")]

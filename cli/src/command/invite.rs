@@ -82,7 +82,7 @@ impl Invite {
             return withdraw(self.device, &mut profile, context);
         }
         if profile.relays()?.is_empty() {
-            sync::runtime()?.block_on(sync::direct::look(context, &mut profile))?;
+            context.online()?.block_on(sync::direct::look(context, &mut profile))?;
         }
         let space = match self.device {
             true => profile.private_space()?,

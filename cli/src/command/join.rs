@@ -70,7 +70,7 @@ impl Join {
             return device::arrive(invitation, &way, context);
         }
         let whose = Whose::find(self, space, context)?;
-        let runtime = sync::runtime()?;
+        let runtime = context.online()?;
         let mut outside = context.outside();
         let joining = runtime.block_on(knock(context, invitation, &way, &mut outside));
         let joining = joining.map_err(|error| CliError::Untouched(Box::new(error)))?;

@@ -40,7 +40,7 @@ impl Peer {
     /// Runs the verb.
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
         let Verb::Ticket { listen } = self.verb;
-        let (profile, runtime) = (context.profile()?, sync::runtime()?);
+        let (profile, runtime) = (context.profile()?, context.online()?);
         let told =
             |route: alliance_core::keys::Route| context.ui.answer(&Answer::Ticket(Ticket { ticket: route.ticket() }));
         runtime.block_on(sync::direct::show(context, profile, listen, told))?;

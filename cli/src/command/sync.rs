@@ -183,7 +183,7 @@ impl Sync {
         let no_p2p = self.no_p2p || Direct::of(context)? == Direct::Off;
         let route = self.peer.as_deref().map(Route::parse).transpose().map_err(CliError::Ticket)?;
         let mut profile = context.profile()?;
-        let runtime = runtime()?;
+        let runtime = context.online()?;
         if let Some(route) = route {
             let rows = runtime.block_on(direct::with_ticket(context, &mut profile, &route))?;
             return Ok(Answer::Synced(Synced { rows, over: true }));
@@ -238,14 +238,17 @@ pub fn everything(
         rounds.begin();
         while let Some(relay) = rounds.next(&profile.relays()?) {
             match runtime.block_on(once(context, profile, &relay)) {
-                Ok(traffic) => rounds.add(traffic),
+                Ok(traffic) => {
+                    rounds.reached = true;
+                    rounds.add(traffic);
+                }
                 Err(error @ (CliError::Net(_) | CliError::Session(_))) if relay.is_left() => {
                     context.ui.talk(&of_left(&relay, &error));
                 }
                 Err(error) => rounds.failures.add(error),
             }
         }
-        if rounds.failures.is_empty() {
+        if rounds.reached {
             rounds.tended = device::tend(context, runtime, profile, &mut rounds.failures)?;
         }
     }
@@ -256,7 +259,10 @@ pub fn everything(
 
 /// Exchanges everything after something was decided that others have to hear of; says why if that cannot be, and returns whether it was.
 pub fn hear(context: &Context<'_>, profile: &mut Profile) -> Result<bool, CliError> {
-    let worst = everything(context, &runtime()?, profile)?.1.worst(context);
+    let worst = match context.online() {
+        Ok(runtime) => everything(context, &runtime, profile)?.1.worst(context),
+        Err(error) => Some(error),
+    };
     if let Some(error) = &worst {
         context.ui.talk(&format!("The relay does not know it yet: {}.", error.report().message));
     }
@@ -273,6 +279,8 @@ struct Rounds {
     news: bool,
     /// One of the person's computers was helped on, or this one was.
     tended: bool,
+    /// Some relay was reached: what the person's other computers need may be known now.
+    reached: bool,
     rows: Vec<Traffic>,
     failures: Failures,
 }

@@ -41,7 +41,7 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
     if relays.is_empty() {
         return Err(AppError::NoRelay.into());
     }
-    let runtime = sync::runtime()?;
+    let runtime = context.online()?;
     let (mut rows, mut failures) = (Vec::new(), sync::Failures::default());
     // One that was left need not hold anything any more.
     for relay in relays.iter().filter(|relay| !relay.is_left()) {

@@ -274,6 +274,9 @@ impl CliError {
                 (code, exit, Some(hint.map_or(kept.clone(), |hint| format!("{kept}; {hint}"))))
             }
             Self::Untouched(error) => untouched(error),
+            Self::Offline => {
+                ("offline", Exit::Usage, Some("this command needs the network: say it without --offline".to_owned()))
+            }
             Self::ToCome { .. } => {
                 ("not_a_day", Exit::Usage, Some("say how far it has come by now, or on a day before".to_owned()))
             }

@@ -201,6 +201,7 @@ fn every_own_error() -> Vec<CliError> {
             person: Person { name: "Anna".to_owned(), role: "client".to_owned() },
         },
         CliError::SamePerson,
+        CliError::Offline,
         CliError::OwnInvitation(NotInvited::Unknown),
         CliError::OwnInvitation(NotInvited::Used),
         CliError::OwnInvitation(NotInvited::Expired),

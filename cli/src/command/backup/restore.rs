@@ -30,9 +30,6 @@ pub struct Restore {
     /// Open it with your 24 words, also where there is a profile
     #[arg(long)]
     words: bool,
-    /// Ask no relay: what others wrote since is not there yet, and no computer is cut off
-    #[arg(long)]
-    offline: bool,
     /// Cut nothing off: your other computers are all with you
     #[arg(long)]
     keep_others: bool,
@@ -123,7 +120,7 @@ impl Restore {
     ) -> Result<Answer, CliError> {
         let is_gone = |url: &String| self.without.iter().any(|it| it.as_str() == url);
         let all_gone = found.spaces.iter().flat_map(|it| &it.relays).all(is_gone);
-        let offline = self.offline || all_gone;
+        let offline = context.is_offline() || all_gone;
         // Where there never was a relay nobody can have written what is not here.
         let others = if offline && found.has_relay() { Others::Keep } else { others };
         let said = self.name.zip(self.role).map(|(name, role)| Person { name, role });

@@ -20,7 +20,7 @@ pub(super) fn run(profile: &mut Profile, yes: bool, context: &Context<'_>) -> Re
         context.confirm(about, "Give this computer fresh keys?", "renewing the keys of this computer")?;
     }
     // Whether its keys still help, the relay may know and this computer not.
-    let failures = sync::everything(context, &sync::runtime()?, profile)?.1;
+    let failures = sync::everything(context, &context.online()?, profile)?.1;
     let by_words = profile.renews_by_words()?;
     if by_words {
         if let Some(error) = failures.worst(context) {
@@ -48,7 +48,7 @@ fn with_words(profile: &mut Profile, context: &Context<'_>) -> Result<Answer, Cl
     }
     profile.give_back();
     profile.check_words(&words)?;
-    let failures = sync::everything(context, &sync::runtime()?, profile)?.1;
+    let failures = sync::everything(context, &context.online()?, profile)?.1;
     let done = failures.is_empty() && !profile.renews_by_words()?;
     if let Some(error) = failures.worst(context) {
         context.ui.talk(&format!("Not everything was exchanged: {}.", error.report().message));
@@ -58,7 +58,7 @@ fn with_words(profile: &mut Profile, context: &Context<'_>) -> Result<Answer, Cl
 
 /// Exchanges everything with every relay, once.
 fn exchange(profile: &mut Profile, context: &Context<'_>) -> Result<(), CliError> {
-    let (runtime, mut visited) = (sync::runtime()?, BTreeSet::new());
+    let (runtime, mut visited) = (context.online()?, BTreeSet::new());
     while let Some(relay) = profile.relays()?.into_iter().find(|relay| !visited.contains(&relay.url)) {
         visited.insert(relay.url.clone());
         match runtime.block_on(sync::once(context, profile, &relay)) {

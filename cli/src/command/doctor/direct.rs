@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Finding;
 use crate::{
-    command::{Context, sync},
+    command::Context,
     config::Direct,
     error::CliError,
     net::{
@@ -34,13 +34,16 @@ const DEAF: &str = "this network does not let computers find each other, though 
 /// Opens the endpoint and dials every computer of this person that is known.
 pub(super) fn look(context: &Context<'_>, mut profile: Profile) -> Result<Finding, CliError> {
     let direct = Direct::of(context)?;
+    if context.is_offline() {
+        return Ok(Finding::ok("direct", super::NOT_ASKED));
+    }
     match direct {
         Direct::Off => return Ok(Finding::ok("direct", "computers never exchange directly, as it was set")),
         Direct::Relay => return Ok(Finding::ok("direct", "others come by way of the relay alone, as it was set")),
         Direct::All | Direct::Ipv4 => {}
     }
     let (routes, reach) = (profile.own_routes()?, context.reach()?);
-    sync::runtime()?.block_on(async {
+    context.online()?.block_on(async {
         let what = (Listen::Anywhere(reach), "`alliance doctor`");
         let port = match Port::open(&mut profile, &context.file()?, what, &mut context.outside().world()).await {
             Err(error @ PeerError::Held { .. }) => return Ok(Finding::ok("direct", error.to_string())),

@@ -110,6 +110,9 @@ impl From<Restored> for Back {
 impl Restore {
     /// Brings everything back, or goes on with it.
     pub fn run(self, context: &Context<'_>) -> Result<Answer, CliError> {
+        if context.is_offline() {
+            return Err(CliError::Offline);
+        }
         let root = self.root.as_deref().map(relay::read_root).transpose()?;
         let words = super::read(context.ui)?;
         let way = Way { root, ..Way::to(self.relay) };

@@ -5,6 +5,7 @@ use alliance_core::{
     keys::Words,
 };
 use serde::Serialize;
+use tokio::runtime::Runtime;
 
 use crate::{
     command::{Answer, Context, recovery, sync},
@@ -40,6 +41,7 @@ pub(super) fn run(
     (own, yes): (bool, bool),
     context: &Context<'_>,
 ) -> Result<Answer, CliError> {
+    let runtime = context.online()?;
     let relays = profile.relays()?;
     let relay = match url {
         Some(url) => {
@@ -60,7 +62,7 @@ pub(super) fn run(
     if let Some(words) = &words {
         wanted.push(profile.own_space(words)?);
     }
-    let answers = ask(&relay, wanted, context)?;
+    let answers = ask(&relay, wanted, &runtime, context)?;
     let mut rows = Vec::new();
     for (it, answer) in answers {
         let dropped = answer == DropAnswer::Dropped;
@@ -78,12 +80,13 @@ pub(super) fn run(
 fn ask(
     relay: &RelayInfo,
     wanted: Vec<Droppable>,
+    runtime: &Runtime,
     context: &Context<'_>,
 ) -> Result<Vec<(Droppable, DropAnswer)>, CliError> {
     let way = sync::way(relay)?;
     let mut asking = Asking(Dropping::new(wanted, relay.key, &mut context.outside().world()));
     let progress = sync::progress(context, &way);
-    sync::runtime()?.block_on(sync::say(&progress, &way, &mut asking))?;
+    runtime.block_on(sync::say(&progress, &way, &mut asking))?;
     Ok(asking.0.answers())
 }
 
