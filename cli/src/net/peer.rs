@@ -1,10 +1,10 @@
 //! Another laptop over QUIC: one endpoint a profile, one connection and one stream a meeting.
 //!
 //! Nothing is published to anybody or asked of anybody, unless a person wants computers in the same network to find each
-//! other ([`nearby`]): whoever dials knows the endpoint's key and its addresses. Where a
-//! relay of the profile helps, two that have no way to each other meet there; nobody else's relay is ever asked. On the
-//! stream each frame follows its length in 4 bytes. The connection knows both endpoints' keys; who somebody is in a space
-//! is proven by the exchange, bound to the connection by what [`Caller::binding`] derives from it.
+//! other (`nearby`): whoever dials knows the endpoint's key and its addresses. Where a relay of the profile helps, two that
+//! have no way to each other meet there; nobody else's relay is ever asked. On the stream each frame follows its length in
+//! 4 bytes. The connection knows both endpoints' keys; who somebody is in a space is proven by the exchange, bound to the
+//! connection by what [`Caller::binding`] derives from it.
 
 mod error;
 mod link;
