@@ -57,7 +57,7 @@ pub struct Quota {
     /// each; the one member of a personal space has all. Control entries do not count.
     pub content_bytes: u64,
     /// Bytes of control entries of a space, kept free beside the content and split in the same way. Whoever is beyond it
-    /// can still cut and leave.
+    /// can still cut and leave, and their recovery words can write, as far as their reserves go.
     pub control_bytes: u64,
     /// Bytes of all entries of all spaces, counted in the same way; nothing for no bound. Beyond it no new space comes and
     /// no content, and control entries of spaces that are held still do.
@@ -218,7 +218,7 @@ impl Policy {
         let (count, day) = (1_000_000, 86_400);
         let within = [
             ("quota.content_bytes", quota.content_bytes, 2 * MIB, most),
-            ("quota.control_bytes", quota.control_bytes, MIB, most),
+            ("quota.control_bytes", quota.control_bytes, MIB, 64 * MIB),
             ("quota.total_bytes", quota.total_bytes.unwrap_or(most), 4 * MIB, most),
             ("rate.address_spaces_per_hour", rate.address_spaces_per_hour.into(), 1, count),
             ("connections.total", connections.total.into(), 1, count),

@@ -2,15 +2,16 @@
 
 use alliance_core::{
     app::{AppError, NotInvited, Place, SessionError},
-    keys::Invitation,
+    keys::{Invitation, Route},
 };
 use alliance_replica::{
     exchange::frame::{Code, Frame},
+    id::Secret,
     log::control::Reason,
 };
-use alliance_tests::{START, World, direct::Meeting, note};
+use alliance_tests::{START, World, direct::Meeting, forge::Forger, note};
 
-use crate::computers::{invite, keep_private, other, private_titles, titles, with_two};
+use crate::computers::{invite, keep_private, other, private_titles, settle, titles, with_two};
 
 const DAY: u64 = 86_400;
 
@@ -41,6 +42,22 @@ fn what_both_wrote_offline_is_with_both_after_they_met() {
     let again = world.meet("Ben", "Anna");
     assert_eq!(again.settled, [true, true]);
     assert_eq!([entries(&again, 0), entries(&again, 1)], [0, 0]);
+}
+
+/// Anna says that Ben's tablet is somewhere else: his laptop goes on to look where the tablet said.
+#[test]
+fn nobody_else_says_where_ones_own_laptop_is() {
+    let mut world = World::new(9);
+    let [space, _] = with_two(&mut world);
+    settle(&mut world);
+    let [tablet, anna] = ["Ben's tablet", "Anna"].map(|name| Forger::steal(&world, name, space).device());
+    let endpoint = Secret::from_seed(&[7; 32]).public();
+    let at = |address: &str| Route::new(endpoint, [address.parse().expect("an address")]);
+    let (said, false_one) = (at("127.0.0.1:1"), at("127.0.0.1:2"));
+    for (device, route) in [(tablet, &said), (anna, &false_one), (tablet, &said)] {
+        world.act("Ben", |profile, _| profile.keep_route(&space, &device, route));
+    }
+    assert_eq!(world.act("Ben", |profile, _| profile.routes()), [said]);
 }
 
 #[test]

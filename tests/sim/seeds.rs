@@ -110,9 +110,12 @@ fn worlds_of_commitments_sessions_and_agreements_end_well() {
 fn worlds_that_once_went_wrong_end_well() {
     // Who was put back and meets a relay that began to lie only then; what a relay dropped before its author was; two that
     // were put back to before they joined; a fork that came in two halves; who was cut off in one place, and who forked; a word
-    // between two that stuck together was taken back; what an item is came with what did not count; a copy that knew no relay.
-    for seed in [40_502, 41_344, 1_300_209, 1_300_343, 1_400_567, 1_400_494, 1_401_574, 1_401_261, 1_401_212, 1_400_740]
-    {
+    // between two that stuck together was taken back; what an item is came with what did not count; a copy that knew no relay;
+    // who was let in twice, and heard at the second time of a cut.
+    for seed in [
+        40_502, 41_344, 1_300_209, 1_300_343, 1_400_567, 1_400_494, 1_401_574, 1_401_261, 1_401_212, 1_400_740,
+        1_601_351,
+    ] {
         if run(seed, Knobs::of(seed), 300).violation.is_some() {
             panic!("{}", story(seed, Knobs::of(seed), 300));
         }

@@ -5,26 +5,37 @@ use alliance_core::{
     keys::{Invitation, Words},
 };
 use alliance_replica::{
-    id::SpaceId,
+    id::{DeviceId, EntryId, SpaceId, hash},
     log::{
-        control::{Genesis, SpaceKind},
+        control::{Cut, Genesis, Reason, Record, SpaceKind},
         entry::Header,
+        heads::{Chain, Head},
     },
 };
-use alliance_tests::{START, World, load::Seat, note, words::Until};
+use alliance_sync_server::{
+    policy::Policy,
+    replica::Relay,
+    store::{MemoryStore, Store as _},
+};
+use alliance_tests::{START, World, forge::Forger, load::Seat, note, words::Until};
 use rand_core::SeedableRng as _;
 use rusqlite::Connection;
 
 /// Anna's alliance with Ben, in which both wrote, and a note of hers that nobody else sees.
 fn both_wrote(seed: u64) -> (World, SpaceId) {
     let mut world = World::new(seed);
+    let space = both_write(&mut world);
+    (world, space)
+}
+
+fn both_write(world: &mut World) -> SpaceId {
     let space = world.ben_and_anna();
     world.add("Anna", space, note("From Anna"));
     world.add("Ben", space, note("From Ben"));
     for name in ["Ben", "Anna", "Ben"] {
         world.sync(name);
     }
-    (world, space)
+    space
 }
 
 fn kinds(world: &mut World, name: &str) -> Vec<String> {
@@ -287,4 +298,46 @@ fn spaces_that_a_thief_plants_hide_nothing_from_the_words() {
     let back = world.bring_back("Anna again", &words, Others::Cut, Until::Done).expect("is back");
     assert_eq!(back.len(), 2, "{back:?}");
     assert_eq!(world.titles("Anna again", space), ["From Anna", "From Ben"]);
+}
+
+/// A thief fills what Anna may write at the relay, cuts of nobody beyond that: her words still cut the lost computer off, and
+/// what they have to read first is bounded.
+#[test]
+fn a_thief_who_fills_the_relay_does_not_keep_the_words_out() {
+    let mut policy = Policy::default();
+    policy.quota.control_bytes = 1 << 20;
+    let mut world = World::new(15);
+    world.relay = Relay::with_policy(MemoryStore::default(), &[7; 32], policy).expect("a relay");
+    let space = both_write(&mut world);
+    let words = world.words_of("Anna");
+    let own = world.act("Anna", |profile, _| profile.own_space(&words)).space;
+    let mut thief = Forger::steal(&world, "Anna", own);
+    let mut flood = Vec::new();
+    for number in 0..700_u32 {
+        // Heads that nobody has fill the record.
+        for nobody in 0..500_u32 {
+            let device = DeviceId::new(hash("nobody", &[&nobody.to_be_bytes()]));
+            let id = EntryId::new(hash("nothing", &[&number.to_be_bytes(), &nobody.to_be_bytes()]));
+            thief.saw(Head { device, chain: Chain::Content, seq: 1, id });
+        }
+        let device = DeviceId::new(hash("somebody", &[&number.to_be_bytes()]));
+        let cut = thief.control(Record::Cut(Cut { device, reason: Reason::Lost }));
+        thief.saw(cut.head());
+        flood.push(cut);
+    }
+    let bytes: usize = flood.iter().map(|it| it.entry.size()).sum();
+    assert!(bytes > 20 << 20, "{bytes}");
+    let author = thief.device();
+    let paths = flood.chunks(4).map(|some| (author, Chain::Control, some.iter().map(|it| it.entry.clone()).collect()));
+    world.deliver("Anna", own, paths.collect()).expect("her own laptop believes her keys");
+    // It brings them to the relay, as the thief would.
+    _ = world.try_sync("Anna");
+    let held = world.relay.store().totals().expect("counts").control_bytes;
+    assert!((16 << 20..18 << 20).contains(&held), "the relay holds {held} bytes");
+    world.bring_back("Anna again", &words, Others::Cut, Until::Done).expect("is back");
+    assert_eq!(world.titles("Anna again", space), ["From Anna", "From Ben"]);
+    world.add("Anna again", space, note("After"));
+    world.sync("Anna again");
+    world.sync("Ben");
+    assert_eq!(world.titles("Ben", space), ["After", "From Anna", "From Ben"]);
 }

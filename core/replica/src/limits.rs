@@ -41,6 +41,10 @@ pub const WAITING_BYTES: usize = 8 * 1024 * 1024;
 /// Most channels on one connection.
 pub const CHANNELS: usize = 256;
 
+/// Most bytes of control entries of a space that are taken by somebody who does not have it yet: who joins, or comes back
+/// by words. A relay keeps less.
+pub const CONTROL: usize = 128 * 1024 * 1024;
+
 /// Most bytes to which the parts of one entry may inflate.
 pub const INFLATED: usize = 64 * 1024 * 1024;
 /// Most documents in one entry.

@@ -10,6 +10,7 @@ use alliance_replica::{
         frame::{Channel, Code, SpaceName},
     },
     id::{MemberId, ReplicaKey},
+    limits,
     log::{
         Log,
         chain::State,
@@ -22,16 +23,16 @@ use alliance_replica::{
 use serde_json::json;
 
 use super::{
-    AppError, Inquiry, NotInvited, Profile, SessionError, World, exchange, membership, profile, relays::relay_address,
+    AppError, Inquiry, NotInvited, Profile, SessionError, World,
+    apply::{self, Since},
+    exchange, membership, profile, receive,
+    relays::relay_address,
     space::Space,
 };
 use crate::{
     keys::{DeviceSecret, Invitation},
     store::{Invited, SpaceRow},
 };
-
-/// Most bytes of control entries that a joining device takes before it knows whom it deals with.
-const MOST: usize = 16 * 1024 * 1024;
 
 /// Names among which the space's is hidden.
 const NAMES: usize = 16;
@@ -128,7 +129,7 @@ impl Inquiry for Joining {
             // Content comes after control and is fetched by the exchange that follows.
             Some(Event::Entries(entries)) if entries.chain == Chain::Control => {
                 self.bytes += entries.entries.iter().map(Entry::size).sum::<usize>();
-                if self.bytes > MOST {
+                if self.bytes > limits::CONTROL {
                     return Err(AppError::NotInvited(NotInvited::Unknown).into());
                 }
                 let received = self.log.receive(&entries.device, entries.chain, entries.entries);
@@ -210,6 +211,7 @@ impl Joining {
         };
         let Profile { store, spaces, documents, .. } = profile;
         let result = store.write(|tx| {
+            let mut aside = None;
             match tx.space(&space)? {
                 None => tx.insert_space(&row)?,
                 // The invitation by which it was to come was taken back; the key stays, and what was written with it.
@@ -217,12 +219,15 @@ impl Joining {
                     for used in tx.invitations(&space)?.into_iter().filter(|it| !it.mine) {
                         tx.remove_invitation(&space, &used.device)?;
                     }
+                    aside = Some(receive::loaded(spaces, tx, &space)?.aside.clone());
                 }
                 Some(_) => return Err(AppError::NotInvited(NotInvited::Member)),
             }
+            let mut came = Vec::new();
             for verified in &self.control {
                 if tx.entry(&space, &verified.id)?.is_none() {
                     tx.insert_entry(&space, verified, State::Stored)?;
+                    came.push(verified.id);
                 }
             }
             tx.insert_entry(&space, &entry, State::Stored)?;
@@ -250,6 +255,15 @@ impl Joining {
             loaded.store_devices(tx)?;
             tx.put_device(&space, &device.id(), &member)?;
             tx.set_meta(&profile::state_key(&space), membership::state(&loaded).as_bytes())?;
+            match aside {
+                None => membership::note_forks(tx, &loaded, &came, world.now)?,
+                // What came is news, and what is in the documents counted by what was known before.
+                Some(aside) => {
+                    membership::note(tx, &loaded, &came, world.now)?;
+                    loaded.aside = aside;
+                    apply::settle(tx, &mut loaded, documents, Since { control: true, ..Since::default() }, world.now)?;
+                }
+            }
             spaces.insert(space, loaded);
             if let (Some((person, personal)), Some(lost)) = (&own, &lost) {
                 let words = (&personal.space, personal.words.as_slice());
@@ -260,9 +274,6 @@ impl Joining {
             if purpose == Purpose::OwnDevice {
                 tx.set_meta(&profile::by_own_key(&space), b"yes")?;
             }
-            let came: Vec<_> = self.control.iter().map(|entry| entry.id).collect();
-            let loaded = spaces.get(&space).ok_or(AppError::UnknownSpace)?;
-            membership::note_forks(tx, loaded, &came, world.now)?;
             tx.note_security(world.now, &space, "joined", &json!({ "device": device.id().to_string() }))?;
             Ok(())
         });

@@ -33,10 +33,6 @@ use crate::{
     store::{RelayRow, RelayTerms, Stage, Tx},
 };
 
-/// Relays of one alliance that are exchanged with, of all that its item names: a person names one, and two people who
-/// choose at the same time two.
-const MOST: usize = 8;
-
 /// Why what there is of a space is not on its relay.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Hindrance {
@@ -383,10 +379,7 @@ fn strays(tx: &Tx<'_>, space: &SpaceId) -> Result<Vec<(String, Option<ReplicaKey
             named.insert(relay.url, Some(relay.key));
         }
     }
-    let mut relays: Vec<_> = named.into_iter().collect();
-    relays.sort_by_key(|(url, _)| !used.contains_key(url));
-    relays.truncate(MOST);
-    Ok(if relays.iter().cloned().collect::<BTreeMap<_, _>>() == used { Vec::new() } else { relays })
+    Ok(if named == used { Vec::new() } else { named.into_iter().collect() })
 }
 
 /// Takes the personal space along if no alliance is kept any more where it is.

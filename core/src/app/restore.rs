@@ -268,7 +268,7 @@ impl Profile {
     ) -> Result<Vec<(SpaceId, DeviceSecret)>, AppError> {
         let Self { store, documents, .. } = self;
         store.read(|tx| {
-            let mut secrets: BTreeMap<(SpaceId, DeviceId), DeviceSecret> = BTreeMap::new();
+            let (mut secrets, mut tried) = (BTreeMap::<(SpaceId, DeviceId), DeviceSecret>::new(), BTreeSet::new());
             for kept in tx.rows(personal, Some(recovery::KIND.name), usize::MAX)? {
                 let preimage = intent::read_preimage(tx, personal, &kept.item)?;
                 let doc = DocId { item: kept.item, writer: Writer::Everyone };
@@ -279,12 +279,14 @@ impl Profile {
                         Some(Past::Register(values)) => values.iter().filter_map(Scalar::text).collect(),
                         _ => Vec::new(),
                     };
-                    let (of, all) = (values("space"), values("sealed"));
-                    let pairs = of.iter().flat_map(|space| all.iter().map(move |sealed| recovery::kept(space, sealed)));
-                    for (space, sealed) in pairs.flatten() {
-                        if let Ok(secret) = words.open(&space, personal, &sealed) {
-                            secrets.insert((space, secret.id()), secret);
-                        }
+                    // Both are put at once, over all that was there: where there are several, others put something else.
+                    let (of, all): (Vec<_>, Vec<_>) = (values("space"), values("sealed"));
+                    let ([of], [sealed]) = (of.as_slice(), all.as_slice()) else { continue };
+                    let kept = recovery::kept(of, sealed).filter(|kept| tried.insert(kept.clone()));
+                    if let Some((space, sealed)) = kept
+                        && let Ok(secret) = words.open(&space, personal, &sealed)
+                    {
+                        secrets.insert((space, secret.id()), secret);
                     }
                 }
             }

@@ -153,7 +153,7 @@ impl Profile {
 
     fn routes_of(&mut self, wanted: fn(bool) -> bool) -> Result<Vec<Route>, AppError> {
         let own = self.route()?.map(|route| route.endpoint);
-        let mut routes: BTreeMap<ReplicaKey, Route> = BTreeMap::new();
+        let mut routes: BTreeMap<ReplicaKey, (bool, Route)> = BTreeMap::new();
         for known in self.store.read(all)?.known {
             let Ok(space) = self.space(&known.space) else { continue };
             let me = space.device();
@@ -163,10 +163,15 @@ impl Profile {
                 && known.device != me
                 && Some(known.route.endpoint) != own
             {
-                routes.insert(known.route.endpoint, known.route);
+                // Of one's own laptops nobody else's word is taken while they say where they are.
+                let mine = is_mine(space.log.fold().device(&known.device).map_or(space.row.member, |it| it.member));
+                let said = routes.entry(known.route.endpoint).or_insert_with(|| (mine, known.route.clone()));
+                if mine || !said.0 {
+                    *said = (mine, known.route);
+                }
             }
         }
-        Ok(routes.into_values().collect())
+        Ok(routes.into_values().map(|(_, route)| route).collect())
     }
 }
 

@@ -2,6 +2,10 @@
 //!
 //! What a device wrote counts for its member, whoever brings it. Who belongs to nobody that counts (a redemption that was
 //! not confirmed, a rival) counts for the founder, who invited it, so that there are never more shares than members.
+//!
+//! Beside its share of control a member has two reserves, so that whoever fills the share keeps nobody in: one for cuts and
+//! leaves, and one for recovery words alone, which whoever has a computer cannot touch. Both are bounded, too: whoever comes
+//! back by words reads all of a space's control first.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +17,7 @@ use alliance_replica::{
         control::{Control, Record, SpaceKind},
         entry::Entry,
         heads::Chain,
+        membership::Role,
     },
 };
 use tracing::warn;
@@ -21,6 +26,11 @@ use crate::{
     policy::{ENTRY_COST, Quota},
     store::{Store, StoreError, Totals},
 };
+
+/// Bytes of cuts and leaves of a member beyond its share.
+const ENDS: u64 = 16 * 1024 * 1024;
+/// Bytes of control of a member's recovery words beyond that.
+const WORDS: u64 = 8 * 1024 * 1024;
 
 /// Below this, what is left is no room: not every frame would fit.
 const LEAST: u64 = limits::FRAME as u64;
@@ -66,8 +76,20 @@ impl Whole {
 pub(super) struct Account {
     content: BTreeMap<DeviceId, u64>,
     control: BTreeMap<DeviceId, u64>,
+    /// What of the control are cuts and leaves.
+    ends: BTreeMap<DeviceId, u64>,
     /// This space's own limit of content, in place of the policy's.
     pub(super) limit: Option<u64>,
+}
+
+/// Bytes that a member may still write.
+struct Room {
+    /// Of its share.
+    share: u64,
+    /// Of cuts and leaves, beyond that.
+    ends: u64,
+    /// Of what recovery words write, beyond that, if it is they who do.
+    words: Option<u64>,
 }
 
 /// One of at most two who share a space.
@@ -88,8 +110,11 @@ impl Share {
 
 impl Account {
     /// Counts an entry that is kept.
-    pub(super) fn count(&mut self, device: &DeviceId, chain: Chain, size: usize) {
-        *self.of_mut(chain).entry(*device).or_default() += cost(size);
+    pub(super) fn count(&mut self, device: &DeviceId, chain: Chain, entry: &Entry) {
+        *self.of_mut(chain).entry(*device).or_default() += cost(entry.size());
+        if ends(chain, entry) {
+            *self.ends.entry(*device).or_default() += cost(entry.size());
+        }
     }
 
     /// How many of a path's entries fit into a quota, and into what is left in all. Those that are held already cost nothing.
@@ -101,22 +126,42 @@ impl Account {
         chain: Chain,
         path: &[Entry],
     ) -> usize {
-        let (whole, left) = match chain {
-            Chain::Content => (self.limit.unwrap_or(quota.content_bytes), left),
-            Chain::Control => (quota.control_bytes, u64::MAX),
-        };
-        let share = Share::of(log, device);
-        let used = self.of(chain).iter().filter(|(device, _)| Share::of(log, device) == share);
-        let mut room = (whole / shares_of(log) as u64).saturating_sub(used.map(|(_, bytes)| bytes).sum()).min(left);
+        let mut room = self.room((quota, left), log, device, chain);
         let fits = |entry: &&Entry| {
-            if log.chains().index(&EntryId::of(&log.space(), device, &entry.header)).is_some() || ends(chain, entry) {
+            if log.chains().index(&EntryId::of(&log.space(), device, &entry.header)).is_some() {
                 return true;
             }
-            let left = room.checked_sub(cost(entry.size()));
-            room = left.unwrap_or(room);
-            left.is_some()
+            let purses = [room.words.as_mut(), Some(&mut room.share), ends(chain, entry).then_some(&mut room.ends)];
+            let purse = purses.into_iter().flatten().find(|purse| **purse >= cost(entry.size()));
+            purse.map(|purse| *purse -= cost(entry.size())).is_some()
         };
         path.iter().take_while(fits).count()
+    }
+
+    /// What is left to the member that a device belongs to.
+    fn room(&self, (quota, left): (&Quota, u64), log: &Log, device: &DeviceId, chain: Chain) -> Room {
+        let is_words = |device: &DeviceId| log.fold().device(device).is_some_and(|it| it.role == Role::Recovery);
+        let share = Share::of(log, device);
+        let used = |purse: &BTreeMap<DeviceId, u64>, words: bool| {
+            let of = purse.iter().filter(|(it, _)| Share::of(log, it) == share && is_words(it) == words);
+            of.map(|(_, bytes)| bytes).sum::<u64>()
+        };
+        let shares = shares_of(log) as u64;
+        if chain == Chain::Content {
+            let whole = self.limit.unwrap_or(quota.content_bytes) / shares;
+            let used = used(&self.content, false) + used(&self.content, true);
+            return Room { share: whole.saturating_sub(used).min(left), ends: 0, words: None };
+        }
+        // What is beyond the share was taken out of the reserves.
+        let whole = quota.control_bytes / shares;
+        let (used, words, ended) = (used(&self.control, false), used(&self.control, true), used(&self.ends, false));
+        let used = used + words.saturating_sub(WORDS);
+        let beyond = used.saturating_sub(whole);
+        Room {
+            share: whole.saturating_sub(used),
+            ends: ENDS.saturating_sub(beyond.min(ended)),
+            words: is_words(device).then(|| WORDS.saturating_sub(words)),
+        }
     }
 
     /// Bytes of content of each share, the founder's first.
@@ -125,13 +170,6 @@ impl Account {
         let used = |share| self.content.iter().filter(is_of(share)).map(|(_, bytes)| bytes).sum();
         let shares = [Share::Founder, Share::Other].map(used);
         shares.into_iter().take(shares_of(log)).collect()
-    }
-
-    fn of(&self, chain: Chain) -> &BTreeMap<DeviceId, u64> {
-        match chain {
-            Chain::Content => &self.content,
-            Chain::Control => &self.control,
-        }
     }
 
     fn of_mut(&mut self, chain: Chain) -> &mut BTreeMap<DeviceId, u64> {
@@ -147,7 +185,7 @@ fn shares_of(log: &Log) -> usize {
     if log.fold().kind() == Some(SpaceKind::Personal) { 1 } else { 2 }
 }
 
-/// True for a cut or a leaving, which no quota stops.
+/// True for a cut or a leaving, which has a reserve.
 fn ends(chain: Chain, entry: &Entry) -> bool {
     let record = || Control::decode(&entry.body).map(|control| control.record);
     chain == Chain::Control && matches!(record(), Ok(Record::Cut(_) | Record::Leave(_)))

@@ -303,7 +303,7 @@ impl<S: Store> Relay<S> {
                 continue;
             }
             let one = here.log.receive(&device, header.chain, path);
-            one.new.iter().for_each(|it| here.account.count(&it.device, it.header.chain, it.entry.size()));
+            one.new.iter().for_each(|it| here.account.count(&it.device, it.header.chain, &it.entry));
             received.new.extend(one.new);
             received.known.extend(one.known);
             received.refused = received.refused.or(one.refused);

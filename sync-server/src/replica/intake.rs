@@ -54,7 +54,7 @@ impl<S: Store> Relay<S> {
         entries.truncate(fitting);
         let ids: BTreeSet<_> = entries.iter().map(|entry| EntryId::of(&space, &author, &entry.header)).collect();
         let mut received = here.log.receive(&author, chain, entries);
-        received.new.iter().for_each(|it| here.account.count(&it.device, it.header.chain, it.entry.size()));
+        received.new.iter().for_each(|it| here.account.count(&it.device, it.header.chain, &it.entry));
         let too_many = received.refused.take_if(|(_, refusal)| !is_own && matches!(refusal, Refusal::TooMany));
         let over = too_many.map(|(entry, _)| entry).or(over);
         self.take(id, channel, &space, &ids, received, now);

@@ -156,6 +156,6 @@ fn restore(here: &mut Space, stored: Stored) -> Result<(), StoreError> {
         // The log weighs what it may send by the entry's bytes, and this one's body stays on disk.
         entry.body = vec![0; header.length as usize];
     }
-    here.account.count(&device, header.chain, entry.size());
+    here.account.count(&device, header.chain, &entry);
     here.log.restore(&device, entry, State::Stored).map_err(|_| StoreError::Damaged { what: "an entry's place" })
 }

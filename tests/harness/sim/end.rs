@@ -98,8 +98,12 @@ impl Sim {
         together
     }
 
-    /// True if a computer knows no relay.
+    /// True if a computer is a copy that knows no relay.
     fn is_alone(&mut self, name: &str) -> bool {
+        let device = &self.devices[name];
+        if !device.forks && device.back.is_none() {
+            return false;
+        }
         let relays = self.call(name, |profile, _, _| profile.relays());
         matches!(relays, Ok(Some(Ok(relays))) if relays.is_empty())
     }

@@ -20,6 +20,9 @@ use crate::{domain::admission, store::Tx};
 /// Seconds between two askings for another invitation into an alliance.
 const ASKING: i64 = 24 * 60 * 60;
 
+/// Alliances into which a computer asks at a time: whoever had another computer may have said that it is in many more.
+const MOST: usize = 64;
+
 /// Says that an invitation did not let this computer in, and never will.
 pub(super) fn for_another(
     tx: &Tx<'_>,
@@ -56,9 +59,10 @@ pub(super) fn to_come_back(
     let said = named(tx, &row.space)?.into_iter().filter(is_this).flat_map(|it| it.places.into_keys());
     let left = parting::all_left(tx)?;
     let is_open = |it: &SpaceId| !ways.contains(it) && !waits.contains(it) && !left.contains(it);
-    let mut asks = false;
+    let (mut asks, mut room) = (false, MOST.saturating_sub(waits.len()));
     for space in &said.filter(is_open).collect::<BTreeSet<_>>() {
-        if tx.space(space)?.is_none() && may_ask(tx, space, world.now)? {
+        if room > 0 && tx.space(space)?.is_none() && may_ask(tx, space, world.now)? {
+            room -= 1;
             let target = Target::new(&row, admission::KIND.name, None, world.rng);
             intent::write(tx, documents, &target, &admission::ask(space, &row.device), world)?;
             asks = true;

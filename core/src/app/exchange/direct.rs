@@ -12,7 +12,7 @@ use alliance_replica::{
         state::Peer,
     },
     id::{DeviceId, SpaceId},
-    log::{Log, heads::Chain},
+    log::{Log, heads::Chain, membership},
 };
 
 use super::{Counterpart, Hindrance, Session, SessionError, SessionEvent, fresh, spaces::Line};
@@ -78,7 +78,10 @@ impl Session {
         for (channel, line) in &self.channels {
             let Some(other) = line.other.filter(|_| self.exchange.is_accepted(*channel)) else { continue };
             let space = profile.space(&line.space)?;
-            let is_own = space.log.fold().device(&other).is_some_and(|it| it.member == space.row.member);
+            // Whose computer it is is not known before it has taken up its invitation.
+            let fold = space.log.fold();
+            let Some(other) = fold.device(&other).filter(|it| it.role != membership::Role::Invite) else { continue };
+            let is_own = other.member == space.row.member;
             company = Some((line.space, is_own));
             if !is_own {
                 break;

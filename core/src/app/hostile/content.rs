@@ -150,37 +150,6 @@ fn content_that_does_not_open_waits_for_another_key_and_is_not_opened_again_befo
     assert_eq!(loaded.steps, looked, "nothing new, so nothing is opened");
 }
 
-/// Anna names 1 000 relays. Ben keeps to the one that he uses, and tries no more than a few of hers.
-#[test]
-fn more_relays_than_anybody_uses_are_not_all_tried() {
-    let mut stage = Stage::new();
-    let (base, anna) = (stage.base.clone(), stage.anna());
-    let key = alliance_replica::id::ReplicaKey::new([9; 32]);
-    let mut world = World { now: 1_800_000_001, rng: &mut stage.rng };
-    stage.ben.set_relay("https://where.we.are.example", &mut world).expect("set");
-    stage.ben.pin_relay("https://where.we.are.example", &key, &mut world).expect("met");
-    let preimage = domain::alliance::preimage(stage.device());
-    let doc = DocId { item: preimage.id(), writer: Writer::Everyone };
-    let mut document = Document::new(doc, domain::schema(&preimage, Writer::Everyone));
-    let element = |n: u32| Edit::Add("relays".into(), format!("{key} https://{n}.example"));
-    let edits: Vec<_> = (0..1000).map(element).collect();
-    let mut editor = Editor { device: anna.id(), now: 1, rng: &mut stage.rng };
-    let changes = document.edit(&mut editor, &edits).expect("edits");
-    let raw: Vec<_> = changes.iter().flat_map(|it| it.raw_bytes().to_vec()).collect();
-    let part = Part::pack(preimage.id(), None, None, Form::Changes, &raw).expect("packs");
-    let entry = stage.content(&anna, None, &base, vec![part]);
-    stage.give(std::slice::from_ref(&entry));
-    assert_eq!(state(&mut stage.ben, &stage.space, &entry.id), Some(State::Applied));
-    for goes_elsewhere in [true, false] {
-        let followed = stage.ben.follow_relays(&stage.space, 1_800_000_002).expect("follows");
-        assert_eq!(followed, goes_elsewhere, "once");
-        let relays = stage.ben.relays().expect("relays");
-        let used = relays.into_iter().filter(|it| it.spaces.contains(&stage.space) && !it.is_left());
-        let used: Vec<_> = used.map(|it| it.url).collect();
-        assert!(used.len() == 8 && used.contains(&"https://where.we.are.example".to_owned()), "{used:?}");
-    }
-}
-
 /// Anna writes 36 000 values at once into what both share, in one small entry.
 fn flood(stage: &mut Stage) {
     let (base, anna) = (stage.base.clone(), stage.anna());

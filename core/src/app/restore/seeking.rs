@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// Most bytes of control entries that are taken of one space. Once so many are there, what is left is for another time.
-const MOST: usize = 64 * 1024 * 1024;
+const MOST: usize = limits::CONTROL;
 /// Most spaces of one key that are looked at if it agreed to none: one's words are of one.
 const SPACES: usize = 8;
 
