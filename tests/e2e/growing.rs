@@ -9,6 +9,27 @@ fn titles(all: &Value) -> Vec<&str> {
     all.as_array().expect("a list").iter().map(|it| it["title"].as_str().unwrap_or_default()).collect()
 }
 
+/// What one says at the command line is added to the notes of both, also when both begin; to take its place, one says so.
+#[test]
+fn what_is_added_to_the_notes_of_a_session_takes_nobodys_place() {
+    let town = Town::together();
+    let (ben, anna) = (&town.ben, &town.anna);
+    let id = short(&ben.json(&["session", "plan", "2030-11-22", "16:00"]));
+    town.meet();
+    ben.ok(&["session", "note", &id, "-m", "Anna was quiet at first."]);
+    anna.ok(&["session", "note", &id, "-m", "I felt heard."]);
+    town.meet();
+    ben.ok(&["session", "note", &id, "-m", "More next time."]);
+    town.meet();
+    let notes = |person: &Person| person.json(&["session", "show", &id])["notes"].as_str().expect("text").to_owned();
+    let mut lines: Vec<_> = notes(anna).lines().map(str::to_owned).collect();
+    assert_eq!(lines.pop().as_deref(), Some("More next time."));
+    lines.sort();
+    assert_eq!(lines, ["Anna was quiet at first.", "I felt heard."]);
+    anna.ok(&["session", "note", &id, "--replace", "-m", "All of it in one line."]);
+    assert_eq!(notes(anna).trim_end(), "All of it in one line.");
+}
+
 #[test]
 fn a_session_is_planned_prepared_typed_by_both_and_finished() {
     let town = Town::together();
@@ -22,10 +43,10 @@ fn a_session_is_planned_prepared_typed_by_both_and_finished() {
     let shown = anna.ok(&["session", "show", &id]);
     assert!(shown.contains("Fri 22 Nov 2030, 16:00") && shown.contains("Reality: how is it now"), "{shown}");
     // Both type in the notes and put something on the agenda without a network.
-    ben.json(&["session", "note", &id, "-m", "Anna is calmer. "]);
+    ben.json(&["session", "note", &id, "--replace", "-m", "Anna is calmer. "]);
     town.meet();
-    anna.json(&["session", "note", &id, "-m", "Anna is calmer. I slept well. "]);
-    ben.json(&["session", "note", &id, "-m", "We begin on time. Anna is calmer. "]);
+    anna.json(&["session", "note", &id, "--replace", "-m", "Anna is calmer. I slept well. "]);
+    ben.json(&["session", "note", &id, "--replace", "-m", "We begin on time. Anna is calmer. "]);
     anna.json(&["session", "edit", &id, "--point", "The move"]);
     ben.json(&["session", "edit", &id, "--point", "Money"]);
     town.sync(&[anna, ben, anna]);
@@ -156,7 +177,10 @@ fn an_agreement_is_in_force_once_both_acknowledged_the_same_text() {
     anna.json(&["agreement", "edit", "repair", "-m", "We say it soon."]);
     town.sync(&[ben, anna, ben]);
     assert_eq!(ben.json(&["agreement"])["sections"].as_array().map(Vec::len), Some(2));
+    let waits = |person: &Person| person.json(&["today"])["agreement"] == true;
+    assert!(waits(ben) && waits(anna) && anna.run(&["today"]).stderr.contains("The agreement waits for you"));
     ben.json(&["agreement", "acknowledge", "--yes"]);
+    assert!(!waits(ben) && waits(anna), "each for themselves");
     town.meet();
     let half = anna.json(&["agreement"]);
     assert_eq!((&half["acknowledged"], &half["in_force"]), (&json!(["Ben"]), &json!(false)));
@@ -164,6 +188,7 @@ fn an_agreement_is_in_force_once_both_acknowledged_the_same_text() {
     town.meet();
     for person in [ben, anna] {
         assert_eq!(person.json(&["agreement"])["in_force"], true);
+        assert!(!waits(person));
         assert_eq!(person.json(&["agreement", "diff"]), json!([]));
     }
     // Both change it, and both acknowledge their own: what was agreed on stays in force.

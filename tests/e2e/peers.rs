@@ -1,5 +1,7 @@
 //! Two people with no relay at all, with the real programs: what is on one computer reaches the other directly.
 
+use std::fs;
+
 use alliance_core::{app::Profile, keys::Route};
 use alliance_tests::{
     program::{Person, until},
@@ -67,6 +69,24 @@ fn what_both_wrote_with_no_relay_anywhere_is_with_both_after_one_sync() {
     // No relay has any of it.
     let status = anna.json(&["status"]);
     assert_eq!((&status[0]["kept"], &status[0]["relay"]), (&false.into(), &serde_json::Value::Null), "{status}");
+}
+
+/// Ben lost his computer and came back from a backup; Anna hears of it from his new one as she would from a relay.
+#[test]
+fn what_became_of_the_others_keys_is_told_by_a_direct_exchange_as_well() {
+    let (ben, anna) = together();
+    let backup = ben.beside("backup").display().to_string();
+    ben.ok(&["backup", "create", &backup]);
+    let words = fs::read_to_string(file(&ben)).expect("words");
+    let again = Person::new("ben");
+    again.start_with(&["backup", "restore", &backup, "--yes", "--json"], &words).end().data();
+    // Nobody answers at Ben's former computer, and no relay is set.
+    assert_eq!(anna.refused(&["sync"]).code, "peer_unreachable");
+    let (watcher, ticket) = answers(&again, "again");
+    let synced = anna.run(&["sync", "--peer", &ticket]);
+    assert_eq!(synced.code, Some(0), "{synced}");
+    assert!(synced.stderr.contains("Ben") && synced.stderr.contains("cut off"), "{synced}");
+    assert_eq!(watcher.stop(), Some(0));
 }
 
 #[test]
@@ -158,7 +178,7 @@ fn a_second_program_that_watches_answers_once_the_first_one_ends() {
 fn who_met_once_meets_again_without_a_ticket() {
     let (ben, anna) = together();
     let refused = anna.refused(&["sync"]);
-    assert_eq!((refused.exit, &*refused.code), (1, "no_relay"), "nobody is there: {refused:?}");
+    assert_eq!((refused.exit, &*refused.code), (7, "peer_unreachable"), "nobody is there: {refused:?}");
     let watcher = watches(&ben, "watches");
     watcher.says("answers others directly", 1);
     ben.ok(&["note", "add", "Ben's"]);
@@ -222,7 +242,7 @@ fn a_second_program_leaves_the_dial_to_the_one_that_watches_and_waits_for_it() {
     assert_eq!(notes(&anna).len(), 3, "when it says so Anna has them");
     assert_eq!(annas.stop(), Some(0));
     let alone = ben.refused(&["sync"]);
-    assert_eq!((alone.exit, &*alone.code), (1, "no_relay"), "nobody is there: {alone:?}");
+    assert_eq!((alone.exit, &*alone.code), (7, "peer_unreachable"), "nobody is there: {alone:?}");
     let (annas, ticket) = answers(&anna, "answers");
     ben.ok(&["note", "add", "Note 3"]);
     let synced = ben.run(&["sync", "--peer", &ticket]);

@@ -216,7 +216,7 @@ fn what_both_have_left_waits_for_nothing() {
         let status = person.ok(&["status"]);
         assert!(status.contains("you left it; your copy stays"), "{}: {status}", person.name);
         assert!(!status.contains("not at the relay yet") && !status.contains("has all you wrote"), "{status}");
-        assert!(person.ok(&["all"]).contains("ended; your copy stays"));
+        assert!(person.ok(&["all"]).contains("over on this computer; your copy stays"));
     }
     let status = tablet.ok(&["status"]);
     assert!(status.contains("1 thing that you wrote is on this computer alone"), "{status}");

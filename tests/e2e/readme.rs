@@ -70,8 +70,10 @@ fn the_demo_shows_two_people_merging() {
     for told in ["ben$ alliance init", "anna$ alliance join", "conflict list", "member list", "Ben & Anna"] {
         assert!(ran.stdout.contains(told), "no {told}: {ran}");
     }
-    let both = "Today it snowed. Anna decides faster when she walks. The flats: look, do not judge.";
-    assert!(ran.stdout.contains(both), "the notes have what both wrote: {ran}");
+    let mut lines = ran.stdout.lines().map(str::trim).skip_while(|line| !line.starts_with("Today it snowed."));
+    let both = [lines.next(), lines.next()];
+    let wanted = ["Today it snowed. Anna decides faster when she walks.", "The flats: look, do not judge."];
+    assert_eq!(both, wanted.map(Some), "the notes have what both wrote: {ran}");
     let choices = ran.stdout.lines().filter(|line| line.contains("Second session  when  ")).count();
     assert_eq!(choices, 2, "both days are shown: {ran}");
     assert!(ran.stdout.contains("this alliance is over"), "nothing is written after the close: {ran}");

@@ -66,10 +66,22 @@ pub(super) trait Guide {
             true => context.env.stdin()?,
             false => fs::read_to_string(file).map_err(CliError::Input)?,
         };
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        let lines: Vec<_> = lines.map(|line| line.split_once(':').unwrap_or((line, ""))).collect();
+        let is_asked = |id: &str| self.questions().iter().any(|it| it.id == id);
+        if let Some((id, _)) = lines.iter().find(|(id, _)| !is_asked(id.trim())) {
+            return Err(CliError::NoQuestion { id: id.trim().to_owned() });
+        }
         let mut did = Vec::new();
-        for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            let (id, answer) = line.split_once(':').unwrap_or((line, ""));
-            did.extend(self.answer(context, profile, id.trim(), answer.trim())?);
+        for (id, answer) in lines {
+            match self.answer(context, profile, id.trim(), answer.trim()) {
+                Ok(done) => did.extend(done),
+                Err(error) => {
+                    // What was answered before stays answered.
+                    did.iter().for_each(|done| context.ui.talk(done));
+                    return Err(error);
+                }
+            }
         }
         Ok(did)
     }

@@ -441,6 +441,24 @@ pub fn text(context: &Context<'_>, typed: String) -> Result<String, CliError> {
     Ok(text)
 }
 
+/// A text of a field with a paragraph after what is there. It ends with its line, so that one that somebody else adds at
+/// the same time begins with its own.
+pub fn added(
+    context: &Context<'_>,
+    profile: &mut Profile,
+    item: &ItemRef,
+    field: &str,
+    typed: String,
+) -> Result<TextEdit, CliError> {
+    let TextEdit { from, text: mut now } = profile.text(item, field)?;
+    if !now.is_empty() && !now.ends_with('\n') {
+        now.push('\n');
+    }
+    now.push_str(text(context, typed)?.trim_end());
+    now.push('\n');
+    Ok(TextEdit { from, text: now })
+}
+
 /// A whole new text of a field: what was typed, or what comes out of the person's editor. It is made from the field as it
 /// stands now, so that what somebody else writes meanwhile merges with it.
 pub fn edited(
@@ -452,13 +470,20 @@ pub fn edited(
 ) -> Result<TextEdit, CliError> {
     let TextEdit { from, text: now } = profile.text(item, field)?;
     let text = match typed {
-        Some(typed) => text(context, typed)?,
+        Some(typed) => {
+            let mut whole = text(context, typed)?;
+            // What others add at the same time stays a line of its own.
+            if now.ends_with('\n') && !whole.is_empty() && !whole.ends_with('\n') {
+                whole.push('\n');
+            }
+            whole
+        }
         None => {
             let short = profile.item(item)?.summary.short;
             let level = field.strip_prefix("level").unwrap_or_default();
             let kind = profile.item(item)?.summary.kind;
             let verb = match field {
-                "notes" => format!("session note {short} -m -"),
+                "notes" => format!("session note {short} --replace -m -"),
                 "answer" => format!("question answer {short} -m -"),
                 "body" if kind == "reflection" => format!("reflect edit {short} -m -"),
                 "body" if kind == "comment" => format!("comment edit {short} -m -"),

@@ -41,9 +41,12 @@ pub enum Verb {
     Note {
         /// Its id or its whole title
         id: String,
-        /// The whole new notes; - reads them from stdin
+        /// What is added to the notes; - reads it from stdin
         #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
         message: Option<String>,
+        /// Take it as the whole new notes, in place of what both of you wrote
+        #[arg(long, requires = "message")]
+        replace: bool,
     },
     /// Say what you take away from it
     Take {
@@ -121,9 +124,12 @@ impl Session {
             Verb::Show { id } => item::show(context, KIND, &id).map(Answer::Item),
             Verb::Plan(plan) => plan.run(context).map(Answer::Done),
             Verb::Edit(edit) => edit.run(context).map(Answer::Done),
-            Verb::Note { id, message } => {
+            Verb::Note { id, message, replace } => {
                 let (mut profile, item) = item::open(context, KIND, &id)?;
-                let notes = Some(item::edited(context, &mut profile, &item, session::NOTES, message)?);
+                let notes = Some(match message {
+                    Some(added) if !replace => item::added(context, &mut profile, &item, session::NOTES, added)?,
+                    whole => item::edited(context, &mut profile, &item, session::NOTES, whole)?,
+                });
                 let intent = edit(&item, Details { notes, ..Details::default() });
                 item::change(context, &mut profile, &item, "Written", intent).map(Answer::Done)
             }

@@ -32,6 +32,7 @@ use crate::{
     config::Direct,
     error::CliError,
     net::{
+        peer::PeerError,
         relay::{Link, TalkError, Way},
         stop::Stop,
         talk::{End, Talk, converse},
@@ -185,7 +186,8 @@ impl Sync {
         let mut profile = context.profile()?;
         let runtime = context.online()?;
         if let Some(route) = route {
-            let rows = runtime.block_on(direct::with_ticket(context, &mut profile, &route))?;
+            let exchange = |profile: &mut _| runtime.block_on(direct::with_ticket(context, profile, &route));
+            let rows = telling(context, &mut profile, exchange)?;
             return Ok(Answer::Synced(Synced { rows, over: true }));
         }
         if self.watch {
@@ -205,7 +207,11 @@ impl Sync {
         }
         if !failures.is_empty() && !no_p2p {
             // Where no relay is reached, the others may be.
-            let came = runtime.block_on(direct::with_known(context, &mut profile))?;
+            let exchange = |profile: &mut _| runtime.block_on(direct::with_known(context, profile));
+            let came = telling(context, &mut profile, exchange)?;
+            if came.is_none() && profile.relays()?.is_empty() && !profile.routes()?.is_empty() {
+                return Err(PeerError::Unreachable.into());
+            }
             if let Some(came) = came {
                 let told = failures.worst(context).filter(|error| !matches!(error, CliError::App(AppError::NoRelay)));
                 told.into_iter().for_each(|error| context.ui.talk(&format!("{}.", error.report().message)));
@@ -232,29 +238,41 @@ pub fn everything(
     runtime: &Runtime,
     profile: &mut Profile,
 ) -> Result<(Vec<Traffic>, Failures), CliError> {
-    let mut rounds = Rounds::default();
-    let (late, log) = (late::heard(profile)?, security::heard(profile)?);
-    while rounds.goes_on(&profile.relays()?) {
-        rounds.begin();
-        while let Some(relay) = rounds.next(&profile.relays()?) {
-            match runtime.block_on(once(context, profile, &relay)) {
-                Ok(traffic) => {
-                    rounds.reached = true;
-                    rounds.add(traffic);
+    telling(context, profile, |profile| {
+        let mut rounds = Rounds::default();
+        while rounds.goes_on(&profile.relays()?) {
+            rounds.begin();
+            while let Some(relay) = rounds.next(&profile.relays()?) {
+                match runtime.block_on(once(context, profile, &relay)) {
+                    Ok(traffic) => {
+                        rounds.reached = true;
+                        rounds.add(traffic);
+                    }
+                    Err(error @ (CliError::Net(_) | CliError::Session(_))) if relay.is_left() => {
+                        context.ui.talk(&of_left(&relay, &error));
+                    }
+                    Err(error) => rounds.failures.add(error),
                 }
-                Err(error @ (CliError::Net(_) | CliError::Session(_))) if relay.is_left() => {
-                    context.ui.talk(&of_left(&relay, &error));
-                }
-                Err(error) => rounds.failures.add(error),
+            }
+            if rounds.reached {
+                rounds.tended = device::tend(context, runtime, profile, &mut rounds.failures)?;
             }
         }
-        if rounds.reached {
-            rounds.tended = device::tend(context, runtime, profile, &mut rounds.failures)?;
-        }
-    }
+        Ok((rounds.rows, rounds.failures))
+    })
+}
+
+/// Does something, and tells what came late by it, and what it brought into the security log.
+fn telling<T>(
+    context: &Context<'_>,
+    profile: &mut Profile,
+    act: impl FnOnce(&mut Profile) -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    let (late, log) = (late::heard(profile)?, security::heard(profile)?);
+    let done = act(profile);
     late::tell(late, profile, context)?;
     security::tell(log, profile, context)?;
-    Ok((rounds.rows, rounds.failures))
+    done
 }
 
 /// Exchanges everything after something was decided that others have to hear of; says why if that cannot be, and returns whether it was.

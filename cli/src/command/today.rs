@@ -1,6 +1,10 @@
 //! `alliance today`: the same page for both, whatever their roles.
 
-use alliance_core::{app, domain::insight};
+use alliance_core::{
+    app::{self, Profile, Who},
+    domain::insight,
+};
+use alliance_replica::id::SpaceId;
 use jiff::civil::Date;
 use serde::Serialize;
 
@@ -47,6 +51,9 @@ pub struct Today {
     /// A letter at the close that the other person wrote, while one has not written one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub letter: Option<Named>,
+    /// True while the agreement says something that one has not acknowledged, and that is not in force.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub agreement: bool,
     /// Fields in which one may choose between values.
     pub conflicts: Vec<Choice>,
     /// True while nobody else is known to be able to bring one back, by words or on another computer.
@@ -118,6 +125,7 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
         notes,
         more_notes,
         letter: letter.map(Named::from),
+        agreement: state == alliance::State::Together && agreement_waits(&mut profile, space)?,
         conflicts,
         // A computer that is out lets no other one in: what helps is another thing.
         unrecoverable: out.is_none() && profile.needs_second_holder()?,
@@ -125,4 +133,12 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
         held,
         day: Some(day),
     }))
+}
+
+/// True if the agreement says something that this person has not acknowledged, and that is not in force.
+fn agreement_waits(profile: &mut Profile, space: SpaceId) -> Result<bool, CliError> {
+    let there = profile.agreement(space)?;
+    let is_written = there.draft.iter().any(|text| !text.is_empty());
+    let is_in_force = there.forces.last().is_some_and(|force| force.hash == there.hash);
+    Ok(is_written && !is_in_force && !there.acknowledged.contains(&Who::You))
 }

@@ -74,7 +74,7 @@ pub fn state(state: State, other: Option<&str>, host: Option<&str>) -> String {
         }
         State::Together => format!("with {name}"),
         State::TheyLeft => format!("{name} left; your copy continues"),
-        State::Ended => "ended; your copy stays".to_owned(),
+        State::Ended => "over on this computer; your copy stays".to_owned(),
     }
 }
 

@@ -98,10 +98,10 @@ pub fn recovery(recovery: &Recovery, page: &mut Page) {
     match recovery {
         Recovery::RecoveryFile(path) => {
             page.talk(&format!("Your 24 recovery words are in {} and nowhere else.", path.display()));
-            page.talk("They are the only way to bring everything back if this computer is lost: `alliance recovery restore` asks for them. Put them on paper, keep it where only you find it, then delete the file.");
+            page.talk("They are the only way to bring everything back if this computer is lost: from the relay with `alliance recovery restore`, or from a file that `alliance backup create` wrote. Put them on paper, keep it where only you find it, then delete the file.");
         }
         Recovery::RecoveryWords(words) => {
-            page.talk("These 24 words are the only way to bring everything back if this computer is lost: `alliance recovery restore` asks for them. They are shown this once and kept nowhere: write them down on paper, in this order, and keep the paper where only you find it.");
+            page.talk("These 24 words are the only way to bring everything back if this computer is lost: from the relay with `alliance recovery restore`, or from a file that `alliance backup create` wrote. They are shown this once and kept nowhere: write them down on paper, in this order, and keep the paper where only you find it.");
             page.gap();
             let words: Vec<_> = words.words().collect();
             if page.is_terminal() {

@@ -27,6 +27,7 @@ pub fn today(today: &Today, page: &mut Page) {
         notes,
         more_notes,
         letter,
+        agreement,
         conflicts,
         unrecoverable,
         out,
@@ -69,6 +70,10 @@ pub fn today(today: &Today, page: &mut Page) {
         page.line([styled("Feedback for you", STRONG)]);
         item::feedbacks(feedback, page);
     }
+    if *agreement {
+        page.gap();
+        page.talk("The agreement waits for you: `alliance agreement` shows it, `alliance agreement acknowledge` agrees to it.");
+    }
     section("To think about", thoughts, page);
     section("Notes", notes, page);
     if *more_notes > 0 {
@@ -82,7 +87,7 @@ pub fn today(today: &Today, page: &mut Page) {
     }
     let is_empty =
         [goals, other_goals, commitments, sessions, thoughts, feedback, notes].into_iter().all(Vec::is_empty);
-    if is_empty && *state != State::Ended {
+    if is_empty && !agreement && *state != State::Ended {
         page.talk(
             "Nothing here yet. `alliance goal add <title>` and `alliance note add <title> -m <text>` are a beginning.",
         );

@@ -62,6 +62,14 @@ impl<'a> With<'a> {
         }
     }
 
+    /// By which way it goes, as far as nothing else is known.
+    fn way(self) -> By {
+        match self {
+            Self::Relay(_) => By::Relay,
+            Self::Computer(_) => By::Direct,
+        }
+    }
+
     /// The relay, if it is one.
     fn relay(self) -> Option<&'a RelayInfo> {
         match self {
@@ -214,7 +222,7 @@ impl<'a> Exchange<'a> {
                 current: alliance.is_some_and(|it| it.current),
                 personal: alliance.is_none(),
                 relay: self.with.relay().map(|relay| relay.url.clone()),
-                route: self.passage().map_or(By::Relay, By::from),
+                route: self.passage().map_or_else(|| self.with.way(), By::from),
                 received: tally.received,
                 sent: tally.sent,
                 changed: tally.changed,
