@@ -32,7 +32,7 @@ fn watching(town: &Town) -> [Watcher; 2] {
     watchers
 }
 
-fn said(watcher: &Watcher, words: &str) -> usize {
+pub(crate) fn said(watcher: &Watcher, words: &str) -> usize {
     watcher.said().matches(words).count()
 }
 
@@ -48,7 +48,7 @@ fn all_is_well(town: &Town) {
 }
 
 /// How often somebody sleeps, and whether for longer than a connection lives in silence: in tests/long only.
-fn sleeps() -> (u64, bool) {
+pub(crate) fn sleeps() -> (u64, bool) {
     (count("ALLIANCE_SLEEPS", 2), std::env::var_os("ALLIANCE_SLEEPS").is_some())
 }
 

@@ -4,12 +4,16 @@ use std::fs;
 
 use alliance_core::{app::Profile, keys::Route};
 use alliance_tests::{
-    program::{Person, until},
+    program::{PATIENCE, Person, until, until_within},
+    seen::arrives,
     town::Town,
     watcher::Watcher,
 };
 
-use crate::computers::notes;
+use crate::{
+    computers::notes,
+    outages::{said, sleeps},
+};
 
 /// A computer that shows its ticket and answers.
 fn answers(person: &Person, name: &str) -> (Watcher, String) {
@@ -66,7 +70,14 @@ fn what_both_wrote_with_no_relay_anywhere_is_with_both_after_one_sync() {
         let text = person.json(&["note", "show", "Ben's"])["body"].as_str().expect("a text").to_owned();
         assert_eq!(text, "A text that both have changed.\nAnother end.");
     }
-    // No relay has any of it.
+    // No relay has any of it, and each knows that the other one does.
+    for person in [&ben, &anna] {
+        let status = person.json(&["status"]);
+        let shared =
+            status.as_array().expect("a list").iter().find(|it| it["personal"] == false).expect("the alliance");
+        let left = (&shared["waiting"], &shared["unsent"], &shared["others"][0]["missing"]);
+        assert_eq!(left, (&0.into(), &0.into(), &0.into()), "{status}");
+    }
     let status = anna.json(&["status"]);
     assert_eq!((&status[0]["kept"], &status[0]["relay"]), (&false.into(), &serde_json::Value::Null), "{status}");
 }
@@ -205,6 +216,35 @@ fn two_who_watch_find_each_other_and_what_one_writes_is_there_at_once() {
         until("both notes", || (notes(person) == ["Anna's", "Ben's"]).then_some(()));
     }
     watchers.into_iter().for_each(|it| assert_eq!(it.stop(), Some(0)));
+}
+
+/// With no relay, one of two laptops sleeps while the other one is written on: shortly in the gate, and in tests/long for
+/// longer than a connection lives in silence.
+#[test]
+fn a_laptop_that_sleeps_beside_another_one_comes_back_to_everything() {
+    let (nights, is_long) = sleeps();
+    let (ben, anna) = together();
+    let [bens, annas] = [watches(&ben, "watches"), watches(&anna, "watches")];
+    bens.says("Anna is here now.", 1);
+    annas.says("Ben is here now.", 1);
+    for night in 1..=nights {
+        let (here, gone) = (said(&bens, "Anna is here"), said(&bens, "Anna is not here"));
+        annas.signal("STOP");
+        ben.ok(&["note", "add", &format!("Night {night}")]);
+        until("his note to be sealed", || (ben.json(&["status"])[0]["waiting"] == 0).then_some(()));
+        if is_long {
+            let is_told = || (said(&bens, "Anna is not here") > gone).then_some(());
+            until_within(3 * PATIENCE, "Ben to be told that she is away", is_told);
+        }
+        annas.signal("CONT");
+        arrives(&anna, &format!("Night {night}"));
+        if is_long {
+            bens.says("Anna is here", here + 1);
+        }
+        anna.ok(&["note", "add", &format!("Morning {night}")]);
+        arrives(&ben, &format!("Morning {night}"));
+    }
+    assert_eq!([bens.stop(), annas.stop()], [Some(0); 2]);
 }
 
 #[test]

@@ -84,6 +84,9 @@ impl<S: Store> World<S> {
         for side in [0, 1] {
             let laptop = self.people.get_mut(names[side]).expect("a person");
             meeting.settled[side] = sessions[side].is_settled(&mut laptop.profile)?;
+            if meeting.settled[side] {
+                sessions[side].note_settled(&mut laptop.profile, &Outside { now: self.now, rng: &mut self.rng })?;
+            }
             meeting.strangers[side] = sessions[side].shares_nothing();
             while let Some(event) = sessions[side].poll_event() {
                 meeting.events[side].push(event);

@@ -72,6 +72,7 @@ fn what_another_laptop_has_is_not_said_to_be_on_a_relay() {
     };
     let before = status(&mut world);
     assert_eq!((before.waiting, before.unsent), (0, 1));
+    assert_eq!(before.others.iter().map(|it| it.missing).collect::<Vec<_>>(), [0], "they have just met");
     world.sync("Ben");
     assert_eq!(status(&mut world).unsent, 0);
 }

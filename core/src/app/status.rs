@@ -85,7 +85,8 @@ pub struct SpaceStatus {
     pub by_own: bool,
     /// Things a person wrote that wait here for the next exchange.
     pub waiting: u64,
-    /// Other things a person wrote that were made ready and that no relay is known to have.
+    /// Other things a person wrote that were made ready and that no relay is known to have; where there is none, no other
+    /// computer.
     pub unsent: u64,
     /// Entries that cannot be read yet, or wait for something.
     pub unread: u64,
@@ -175,6 +176,17 @@ impl Profile {
         Ok(all)
     }
 
+    /// Takes note that another device has all that this one wrote.
+    pub(super) fn note_had(&mut self, space: &SpaceId, device: &DeviceId) -> Result<(), AppError> {
+        let Some((newest, _)) = own_content(self.space(space)?).next() else { return Ok(()) };
+        let key = had_key(space, device);
+        let had = self.store.read::<_, AppError>(|tx| Ok(tx.meta(&key)?))?;
+        if had.as_deref() == Some(newest.as_ref()) {
+            return Ok(());
+        }
+        self.store.note(|tx| Ok(tx.set_meta(&key, newest.as_ref())?))
+    }
+
     /// How many things there are in a space.
     pub fn count(&mut self, space: SpaceId) -> Result<usize, AppError> {
         let rows = self.store.read::<_, AppError>(|tx| Ok(tx.rows(&space, None, usize::MAX)?))?;
@@ -201,7 +213,7 @@ fn status(tx: &Tx<'_>, space: &Space, kind: SpaceKind, relay: Option<String>) ->
     let passages = routes::passages(tx, &space.id())?;
     let others = theirs
         .map(|(device, it)| {
-            let missing = carried(tx, space, &not_named_by(space, &device), &mut opened)?;
+            let missing = carried(tx, space, &not_known_at(tx, space, &device)?, &mut opened)?;
             Ok(DeviceStatus {
                 name: names.get(&it.member).cloned().unwrap_or_default(),
                 device: short_device(&device),
@@ -211,7 +223,11 @@ fn status(tx: &Tx<'_>, space: &Space, kind: SpaceKind, relay: Option<String>) ->
         })
         .collect::<Result<_, AppError>>()?;
     let waiting = written(tx, &space.id(), tx.waiting_items(&space.id())?)?;
-    let unsent = carried(tx, space, &unsent(space), &mut opened)?;
+    let unsent = match relay {
+        Some(_) => unsent(space),
+        None => not_known_anywhere(tx, space)?,
+    };
+    let unsent = carried(tx, space, &unsent, &mut opened)?;
     let chains = space.log.chains();
     let kept = tx
         .relays()?
@@ -239,7 +255,32 @@ fn status(tx: &Tx<'_>, space: &Space, kind: SpaceKind, relay: Option<String>) ->
 
 /// How many things there are of which it is not known whether another device has what was written here last.
 pub(super) fn lacks(tx: &Tx<'_>, space: &Space, device: &DeviceId) -> Result<u64, AppError> {
-    Ok(carried(tx, space, &not_named_by(space, device), &mut BTreeMap::new())?.len() as u64)
+    Ok(carried(tx, space, &not_known_at(tx, space, device)?, &mut BTreeMap::new())?.len() as u64)
+}
+
+/// The content of this device of which it is not known that another device has it, by what that one has said and by when
+/// they met last, newest first.
+fn not_known_at(tx: &Tx<'_>, space: &Space, device: &DeviceId) -> Result<Vec<EntryId>, AppError> {
+    let had = tx.meta(&had_key(&space.id(), device))?;
+    let is_new = |id: &EntryId| had.as_deref() != Some(id.as_ref());
+    Ok(not_named_by(space, device).into_iter().take_while(is_new).collect())
+}
+
+/// The content of this device of which it is not known that any other device has it.
+fn not_known_anywhere(tx: &Tx<'_>, space: &Space) -> Result<Vec<EntryId>, AppError> {
+    let mut least: Vec<_> = own_content(space).map(|(id, _)| id).collect();
+    for (device, _) in space.computers().filter(|(device, _)| *device != space.device()) {
+        let lacks = not_known_at(tx, space, &device)?;
+        if lacks.len() < least.len() {
+            least = lacks;
+        }
+    }
+    Ok(least)
+}
+
+/// Under which it is kept up to which entry of this device another one had everything when they met last.
+fn had_key(space: &SpaceId, device: &DeviceId) -> String {
+    format!("had:{space}:{device}")
 }
 
 /// The content of this device that another device has not said it has, newest first.

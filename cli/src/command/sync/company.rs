@@ -29,7 +29,7 @@ use crate::{
         peer::{Caller, Port, answer},
         relay::TalkError,
         stop::Stop,
-        talk::converse,
+        talk::{Talk as _, converse},
     },
 };
 
@@ -232,6 +232,8 @@ impl<'a> Company<'a> {
         let endpoint = caller.endpoint;
         self.names.borrow_mut().insert(endpoint, name.to_owned());
         let ended = converse(caller.link, &mut exchange, &mut stop).await;
+        // Its last word may have come with the end.
+        let ended = exchange.tidy().map_err(TalkError::Session).and(ended);
         if since.elapsed() >= WELL {
             self.turns.borrow_mut().remove(&endpoint);
         }

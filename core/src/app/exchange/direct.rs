@@ -51,6 +51,16 @@ impl Session {
         self.channels.iter().filter(move |it| is_direct && lets_in(*it)).map(|(_, line)| line.space)
     }
 
+    /// Takes note that the other laptop has everything of each space into which both let each other.
+    pub(super) fn note_met(&self, profile: &mut Profile) -> Result<(), AppError> {
+        for (channel, line) in &self.channels {
+            if let Some(other) = line.other.filter(|_| self.exchange.is_accepted(*channel) && !line.invitation) {
+                profile.note_had(&line.space, &other)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Keeps where the other laptop is, which was reached there, for each space into which this side has let it.
     pub fn keep_route(&self, profile: &mut Profile, route: &Route) -> Result<(), AppError> {
         for (channel, line) in &self.channels {

@@ -159,9 +159,9 @@ impl Session {
     }
 
     /// Takes note that all is settled: what the relay kept to itself is said, and relays that nobody needs any more are
-    /// forgotten.
+    /// forgotten; what another laptop has is kept in mind.
     pub fn note_settled(&mut self, profile: &mut Profile, world: &World<'_>) -> Result<(), AppError> {
-        let Some(url) = self.with.url().map(str::to_owned) else { return Ok(()) };
+        let Some(url) = self.with.url().map(str::to_owned) else { return self.note_met(profile) };
         self.note_withheld(profile, world)?;
         let open: Vec<_> = self.channels.values().filter(|line| !line.invitation).map(|line| line.space).collect();
         let never: Vec<_> = self.closed.iter().filter(|(_, never)| **never).map(|(space, _)| *space).collect();
