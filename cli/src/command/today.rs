@@ -1,10 +1,6 @@
 //! `alliance today`: the same page for both, whatever their roles.
 
-use alliance_core::{
-    app::{self, Profile, Who},
-    domain::insight,
-};
-use alliance_replica::id::SpaceId;
+use alliance_core::{app, domain::insight};
 use jiff::civil::Date;
 use serde::Serialize;
 
@@ -51,7 +47,7 @@ pub struct Today {
     /// A letter at the close that the other person wrote, while one has not written one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub letter: Option<Named>,
-    /// True while the agreement says something that one has not acknowledged, and that is not in force.
+    /// True while the agreement says something that one has not acknowledged.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub agreement: bool,
     /// Fields in which one may choose between values.
@@ -125,7 +121,7 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
         notes,
         more_notes,
         letter: letter.map(Named::from),
-        agreement: state == alliance::State::Together && agreement_waits(&mut profile, space)?,
+        agreement: state == alliance::State::Together && profile.agreement_waits(space)?,
         conflicts,
         // A computer that is out lets no other one in: what helps is another thing.
         unrecoverable: out.is_none() && profile.needs_second_holder()?,
@@ -133,12 +129,4 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
         held,
         day: Some(day),
     }))
-}
-
-/// True if the agreement says something that this person has not acknowledged, and that is not in force.
-fn agreement_waits(profile: &mut Profile, space: SpaceId) -> Result<bool, CliError> {
-    let there = profile.agreement(space)?;
-    let is_written = there.draft.iter().any(|text| !text.is_empty());
-    let is_in_force = there.forces.last().is_some_and(|force| force.hash == there.hash);
-    Ok(is_written && !is_in_force && !there.acknowledged.contains(&Who::You))
 }

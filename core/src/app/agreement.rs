@@ -5,11 +5,11 @@ use alliance_replica::id::SpaceId;
 use super::{
     AppError, Done, ItemRef, Profile, Who, World,
     intent::{self, Target},
-    profile,
+    profile, query,
     seen::Seen,
 };
 use crate::{
-    document::{ChangeHash, Writer},
+    document::{ChangeHash, DocId, Writer},
     domain::{
         At,
         agreement::{self, Force, Intent},
@@ -58,6 +58,25 @@ impl Profile {
             let by = agreement::acknowledged(&facets, &hash);
             let acknowledged = by.into_iter().map(|member| seen.who(&item, member)).collect();
             Ok(Agreement { item, draft, hash, heads, acknowledged, forces: agreement::forces(&facets) })
+        })
+    }
+
+    /// True if the agreement says something that this person has not acknowledged. It is asked every day, and reads no
+    /// history.
+    pub fn agreement_waits(&mut self, space: SpaceId) -> Result<bool, AppError> {
+        let Self { store, documents, .. } = self;
+        store.read(|tx| {
+            let target = target(tx, &space)?;
+            let Some(stored) = tx.row(&space, &target.item)? else { return Ok(false) };
+            let row = query::parse(&stored)?;
+            let draft = agreement::SECTIONS.map(|section| row.text(Writer::Everyone, section.name).trim().to_owned());
+            let own = Writer::Only(target.member);
+            if draft.iter().all(String::is_empty) || !tx.writers(&space, &target.item)?.contains(&own.member()) {
+                return Ok(draft.iter().any(|text| !text.is_empty()));
+            }
+            let doc = DocId { item: target.item, writer: own };
+            let own = documents.open(tx, &space, target.preimage(), doc)?;
+            Ok(!agreement::acknowledges(own, &agreement::digest(&agreement::canonical(&draft))))
         })
     }
 

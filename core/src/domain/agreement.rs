@@ -6,7 +6,7 @@
 
 mod force;
 
-pub use force::{Force, acknowledged, forces};
+pub use force::{Force, acknowledged, acknowledges, forces};
 
 use alliance_replica::id::{DeviceId, ItemId, MemberId, hash};
 

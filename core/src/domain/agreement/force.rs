@@ -52,12 +52,14 @@ pub fn forces(facets: &Facets<'_>) -> Vec<Force> {
 
 /// Who has acknowledged the text with this hash.
 pub fn acknowledged(facets: &Facets<'_>, hash: &str) -> Vec<MemberId> {
-    let has = |document: &Document| {
-        let said = document.list(ACKNOWLEDGEMENTS);
-        said.iter().any(|it| it.scalar.text().and_then(Acknowledgement::parse).is_some_and(|it| it.hash == hash))
-    };
     let own = facets.iter().filter_map(|(writer, document)| Some((writer.member()?, document)));
-    own.filter(|(_, document)| has(document)).map(|(member, _)| member).collect()
+    own.filter(|(_, document)| acknowledges(document, hash)).map(|(member, _)| member).collect()
+}
+
+/// True if in a member's own facet the text with this hash was ever acknowledged.
+pub fn acknowledges(own: &Document, hash: &str) -> bool {
+    let said = own.list(ACKNOWLEDGEMENTS);
+    said.iter().any(|it| it.scalar.text().and_then(Acknowledgement::parse).is_some_and(|it| it.hash == hash))
 }
 
 fn is_as_said(shared: &Document, read: &Acknowledgement) -> bool {
