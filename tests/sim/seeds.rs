@@ -114,7 +114,7 @@ fn worlds_that_once_went_wrong_end_well() {
     // who was let in twice, and heard at the second time of a cut.
     for seed in [
         40_502, 41_344, 1_300_209, 1_300_343, 1_400_567, 1_400_494, 1_401_574, 1_401_261, 1_401_212, 1_400_740,
-        1_601_351,
+        1_601_351, 1_601_664, 1_602_124,
     ] {
         if run(seed, Knobs::of(seed), 300).violation.is_some() {
             panic!("{}", story(seed, Knobs::of(seed), 300));
