@@ -70,11 +70,13 @@ impl Profile {
             let Some(stored) = tx.row(&space, &target.item)? else { return Ok(false) };
             let row = query::parse(&stored)?;
             let draft = agreement::SECTIONS.map(|section| row.text(Writer::Everyone, section.name).trim().to_owned());
-            let own = Writer::Only(target.member);
-            if draft.iter().all(String::is_empty) || !tx.writers(&space, &target.item)?.contains(&own.member()) {
-                return Ok(draft.iter().any(|text| !text.is_empty()));
+            if draft.iter().all(String::is_empty) {
+                return Ok(false);
             }
-            let doc = DocId { item: target.item, writer: own };
+            if !tx.writers(&space, &target.item)?.contains(&Some(target.member)) {
+                return Ok(true);
+            }
+            let doc = DocId { item: target.item, writer: Writer::Only(target.member) };
             let own = documents.open(tx, &space, target.preimage(), doc)?;
             Ok(!agreement::acknowledges(own, &agreement::digest(&agreement::canonical(&draft))))
         })
