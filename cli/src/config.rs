@@ -46,7 +46,7 @@ impl fmt::Display for ProfileName {
 #[derive(Clone, PartialEq, Eq, Default, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// The editor's command; else `VISUAL`, `EDITOR`, `vi`.
+    /// The editor's command; else `VISUAL`, `EDITOR`, `nano`, `vi`.
     pub editor: Option<String>,
     /// `always`, `never` or `auto`; else on terminals, and never with `NO_COLOR`.
     pub colour: Option<String>,

@@ -20,6 +20,12 @@ use crate::{
     net::stop::Stop,
 };
 
+/// What most people get along with, and what every system has.
+const USUAL: [&str; 2] = ["nano", VI];
+const VI: &str = "vi";
+/// What is said before an editor opens that shows no keys.
+const KEYS: &str = "vi opens: i begins to write, then Esc and :wq keep it, Esc and :cq leave it. \
+                    `alliance config set editor <command>` names another editor.";
 /// What a shell returns for a command that it cannot find or run.
 const NOT_RUN: [i32; 2] = [126, 127];
 /// Above it, what a shell returns for a command that a signal ended.
@@ -88,6 +94,9 @@ pub fn edit(context: &Context<'_>, text: &str, command: String) -> Result<String
 fn run(context: &Context<'_>, path: &std::path::Path) -> Result<(String, bool), CliError> {
     let settings = Settings::read(&context.home()?.0)?;
     let (editor, set) = (settings.editor(), settings.editor.is_some());
+    if editor == VI && !set {
+        context.ui.talk(KEYS);
+    }
     // Ctrl-C is the editor's while it is open.
     let runtime = sync::runtime()?;
     let _stop = runtime.block_on(async { Stop::new() }).map_err(CliError::Runtime)?;
@@ -106,6 +115,15 @@ impl Settings {
     pub fn editor(&self) -> String {
         let of = |name| env::var(name).ok().filter(|editor| !editor.trim().is_empty());
         let set = self.editor.clone().or_else(|| of("VISUAL")).or_else(|| of("EDITOR"));
-        set.unwrap_or_else(|| "vi".to_owned())
+        set.unwrap_or_else(|| usual().to_owned())
     }
+}
+
+/// What opens where nobody said what should: the first that there is.
+fn usual() -> &'static str {
+    let is_there = |editor: &&str| {
+        let folders = env::var_os("PATH").unwrap_or_default();
+        env::split_paths(&folders).any(|folder| folder.join(editor).is_file())
+    };
+    USUAL.into_iter().find(is_there).unwrap_or(VI)
 }

@@ -13,6 +13,7 @@ pub mod device;
 pub mod doctor;
 pub mod history;
 pub mod item;
+pub mod list;
 pub mod member;
 pub mod prep;
 pub mod recovery;
@@ -200,7 +201,7 @@ pub fn answer(answer: &Answer, page: &mut Page) {
         Answer::Invited(invited) => start::invited(invited, page),
         Answer::Withdrawn(withdrawn) => start::withdrawn(withdrawn, page),
         Answer::Done(done) => item::done(done, page),
-        Answer::Items(list) => item::list(list, page),
+        Answer::Items(list) => list::list(list, page),
         Answer::Item(whole) => item::item(whole, page),
         Answer::Found(hits) => search::found(hits, page),
         Answer::Brief(brief) => prep::brief(brief, page),

@@ -34,7 +34,14 @@ fn a_computer_that_is_put_out_says_so_wherever_it_is_asked() {
     assert_eq!(membership(&tablet), (0, "ok".to_owned(), String::new()));
     town.anna.ok(&["device", "cut", "computer 2", "--yes"]);
     assert_ne!(tablet.run(&["sync"]).code, Some(0));
+    tablet.run(&["note", "add", "Kept here"]);
     let looked = || {
+        // What is written now waits for nothing.
+        for verb in ["status", "doctor"] {
+            let told = tablet.run(&[verb]);
+            assert!(!told.stdout.contains("next sync"), "{verb}: {told}");
+            assert!(told.stdout.contains("here and goes nowhere"), "{verb}: {told}");
+        }
         let (code, state, help) = membership(&tablet);
         assert_eq!((code, state.as_str()), (1, "warn"), "{help}");
         assert!(help.contains("alliance backup create FILE"), "{help}");
@@ -205,9 +212,14 @@ fn who_is_asked_on_a_terminal_is_told_what_it_means() {
 fn what_both_have_left_waits_for_nothing() {
     let (town, _, tablet) = with_a_tablet();
     tablet.ok(&["note", "add", "Not sent"]);
+    town.ben.ok(&["session", "plan", "fri 16:00"]);
+    assert!(town.ben.ok(&["today"]).contains("Next session"));
     for person in [&town.anna, &town.ben] {
         person.ok(&["leave", "--yes"]);
     }
+    assert!(!town.ben.ok(&["today"]).contains("Next session"));
+    let brief = town.ben.run(&["prep"]);
+    assert!(brief.stderr.contains("no session is to come") && !brief.stdout.contains("Before"), "{brief}");
     assert_eq!(town.anna.json(&["relay", "drop", "--yes"])[0]["dropped"], true);
     let again = town.anna.run(&["relay", "drop", "--yes"]);
     assert!(again.stderr.contains("so nothing was changed") && !again.stderr.contains("--own"), "{again}");

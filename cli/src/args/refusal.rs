@@ -208,7 +208,12 @@ impl Refusal {
                     (None, Some(like)) if typed.starts_with("--") && !begins_alike(&typed[2..], &like) => {
                         format!("`{whole} --help` shows what it takes")
                     }
-                    _ => return None,
+                    (None, Some(_)) => return None,
+                    // clap only says how to pass it as a word.
+                    (None, None) => {
+                        let hint = example(&path).map(|example| format!("for instance `alliance {example}`; "));
+                        format!("{}`{whole} --help` shows what it takes", hint.unwrap_or_default())
+                    }
                 };
                 Some(Self { message: format!("`{whole}` has no {typed}"), hint })
             }
@@ -381,9 +386,13 @@ mod tests {
         let (message, hint) = refused("goal rate g3k 1 --day fri").expect("another name");
         assert_eq!((&*message, &*hint), ("`alliance goal rate` has no --day", "did you mean --on?"));
         let hint = |line| refused(line).map(|(_, hint)| hint).unwrap_or_default();
-        assert_eq!(hint("goal list --day fri"), "", "clap says nothing false");
+        assert_eq!(hint("goal list --day fri"), "`alliance goal list --help` shows what it takes");
         assert_eq!(hint("history --since fri"), "`alliance history --help` shows what it takes");
         assert!(hint("goal add Run --private").starts_with("that cannot be private"));
         assert_eq!(hint("goal add Run --horizn may"), "", "clap says that");
+        assert_eq!(
+            hint("win cheer w3k -m Well"),
+            "for instance `alliance win cheer w3k`; `alliance win cheer --help` shows what it takes"
+        );
     }
 }

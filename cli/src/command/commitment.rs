@@ -58,7 +58,8 @@ pub enum Verb {
     Keep(Close),
     /// It is kept in part
     Partly(Close),
-    /// Let go of it, or of an offer
+    /// Let go of it, or decline an offer
+    #[command(visible_alias = "decline")]
     LetGo(Close),
     /// Go on with it on other terms
     Renegotiate(Renegotiate),

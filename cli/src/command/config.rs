@@ -34,7 +34,7 @@ pub enum Verb {
 /// A setting.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Name {
-    /// The editor's command [at first: $VISUAL, $EDITOR or vi]
+    /// The editor's command [at first: $VISUAL, $EDITOR, nano or vi]
     Editor,
     /// auto, always or never [at first: auto, and never with $NO_COLOR]
     Colour,

@@ -9,6 +9,7 @@ mod room;
 use std::time::Duration;
 
 use alliance_core::app::{AppError, Checkup, Profile, RelayInfo, SpaceCheckup, SpaceStatus};
+use alliance_replica::id::SpaceId;
 use serde::Serialize;
 
 use super::{
@@ -118,10 +119,14 @@ pub fn run(context: &Context<'_>) -> Result<Answer, CliError> {
         findings.push(direct::look(context, context.profile()?)?);
     }
     if let Some(checkup) = &checkup {
-        findings.extend(membership(&mut context.profile()?, &stands, context)?);
+        let outs = outs(&mut context.profile()?, &stands, context)?;
+        findings.extend(member(&outs));
         findings.extend(keys(&checkup.spaces));
         findings.extend(log(&checkup.spaces));
-        findings.extend(sent(&stands, relays.as_deref().unwrap_or_default()));
+        // What is written where this computer is not let in waits for nothing.
+        let goes =
+            stands.into_iter().filter(|space| outs.iter().all(|out| out.space != space.space)).collect::<Vec<_>>();
+        findings.extend(sent(&goes, relays.as_deref().unwrap_or_default()));
     }
     for help in findings.iter_mut().filter_map(|it| it.help.as_mut()) {
         *help = context.ui.named(help);
@@ -186,26 +191,43 @@ fn title(personal: bool, title: &str) -> String {
     }
 }
 
-/// Whether this computer is in everything that it has, as far as it heard.
-fn membership(profile: &mut Profile, spaces: &[SpaceStatus], context: &Context<'_>) -> Result<Vec<Finding>, CliError> {
+/// A space that this computer is not in.
+struct NotIn {
+    space: SpaceId,
+    title: String,
+    out: Out,
+    /// How much was written here that goes nowhere now.
+    kept: u64,
+}
+
+/// Spaces that this computer has and is not in, as far as it heard.
+fn outs(profile: &mut Profile, spaces: &[SpaceStatus], context: &Context<'_>) -> Result<Vec<NotIn>, CliError> {
     let mut outs = Vec::new();
     for space in spaces {
         let out = Out::of(profile, space.space, context)?;
-        outs.extend(out.map(|out| (title(space.personal, &space.title), out)));
+        let (title, kept) = (title(space.personal, &space.title), space.waiting + space.unsent);
+        outs.extend(out.map(|out| NotIn { space: space.space, title, out, kept }));
     }
-    Ok(member(&outs))
+    Ok(outs)
 }
 
 /// What is said of it: once for each reason.
-fn member(outs: &[(String, Out)]) -> Vec<Finding> {
+fn member(outs: &[NotIn]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut all: Vec<_> = outs.iter().collect();
-    all.sort_by_key(|(_, out)| out.why);
-    for same in all.chunk_by(|(_, one), (_, other)| one.why == other.why) {
-        let titles: Vec<_> = same.iter().map(|(title, _)| title.clone()).collect();
-        let why = render::device::happened(&same[0].1);
-        let said = format!("this computer is not in {}. {}", render::listed(&titles), why.trim_end_matches('.'));
-        findings.push(Finding::warn("membership", said, &render::device::helps(same[0].1.why).join(" ")));
+    all.sort_by_key(|it| it.out.why);
+    for same in all.chunk_by(|one, other| one.out.why == other.out.why) {
+        let titles: Vec<_> = same.iter().map(|it| it.title.clone()).collect();
+        let why = render::device::happened(&same[0].out);
+        let mut said = format!("this computer is not in {}. {}", render::listed(&titles), why.trim_end_matches('.'));
+        let kept = same.iter().map(|it| it.kept).sum();
+        if kept > 0 {
+            said.push_str(&format!(
+                ". {} here and goes nowhere",
+                count(kept, "thing written is", "things written are")
+            ));
+        }
+        findings.push(Finding::warn("membership", said, &render::device::helps(same[0].out.why).join(" ")));
     }
     if findings.is_empty() {
         findings.push(Finding::ok("membership", "nothing says that this computer is not let in"));

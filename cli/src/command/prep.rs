@@ -1,7 +1,7 @@
 //! `alliance prep`: a brief before a session, put together from what is there; what is private is there for its owner alone.
 
 use alliance_core::{
-    app::{Owner, Profile, Summary},
+    app::{AllianceInfo, AllianceState, Owner, Profile, Summary},
     domain::{commitment, goal, insight, note, question, session},
 };
 use alliance_replica::id::SpaceId;
@@ -45,6 +45,9 @@ pub struct Brief {
     /// The other person, once known.
     #[serde(skip)]
     pub other: Option<String>,
+    /// True once one of both has left.
+    #[serde(skip)]
+    pub over: bool,
 }
 
 impl Prep {
@@ -53,19 +56,23 @@ impl Prep {
         let mut profile = context.profile()?;
         let space = context.space(&mut profile)?;
         let today = context.env.today()?;
+        let info = profile.alliances()?.into_iter().find(|info| info.space == space);
+        let is_over = |info: &AllianceInfo| matches!(info.state, AllianceState::Ended | AllianceState::TheyLeft);
+        let over = info.as_ref().is_some_and(is_over);
         let mut sessions = in_order(profile.list(space, session::KIND.name, true)?);
         let next = match &self.id {
             Some(text) => {
                 let (_, item) = item::find_to_show(context, &mut profile, Some(session::KIND.name), text)?;
                 Some(profile.item(&item)?.summary)
             }
+            None if over => None,
             None => sessions.iter().find(|it| it.status.as_deref() == Some(session::PLANNED)).cloned(),
         };
         sessions.retain(|it| it.status.as_deref() == Some(session::FINISHED));
         sessions.retain(|it| next.as_ref().is_none_or(|next| begins(it) <= begins(next) && it.item != next.item));
         let mut brief = Brief::of(&mut profile, space, today)?;
-        let info = profile.alliances()?.into_iter().find(|info| info.space == space);
         brief.other = info.and_then(|info| info.other);
+        brief.over = over;
         brief.last = sessions.pop().map(|it| profile.item(&it.item)).transpose()?.map(|it| it.summary.into());
         brief.session = next.map(|it| profile.item(&it.item)).transpose()?.map(|it| it.summary.into());
         Ok(Answer::Brief(Box::new(brief)))
@@ -90,6 +97,7 @@ impl Brief {
             notes: rows(notes),
             today: Some(today),
             other: None,
+            over: false,
         })
     }
 }

@@ -42,7 +42,7 @@ pub struct Today {
     pub feedback: Vec<Row>,
     /// Notes that changed last.
     pub notes: Vec<Row>,
-    /// How many notes there are besides.
+    /// How many notes there are besides, counted as far as [`app::Today::MANY`].
     pub more_notes: usize,
     /// A letter at the close that the other person wrote, while one has not written one.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -254,7 +254,7 @@ impl CliError {
                 Some("ask the other person to run `alliance relay set <url>` and `alliance invite` again".to_owned()),
             ),
             Self::NotADay { .. } => {
-                ("not_a_day", Exit::Usage, Some("say it as fri, tomorrow, in 3 weeks, 27 Nov or 2026-11-27".to_owned()))
+                ("not_a_day", Exit::Usage, Some("say it as fri, tomorrow, in 3 weeks, 27 Nov or 2026-11-27; with a time, as fri 16:00".to_owned()))
             }
             Self::NoText => (
                 "no_text",

@@ -1,16 +1,16 @@
-//! Items of every kind: rows, whole items, what a change did, and choices between values.
+//! Items of every kind: whole items, what a change did, and choices between values.
 
 use alliance_core::domain::{self, alliance, feedback};
 
-use super::{Cell, FAINT, ID, LOOK, Page, STRONG, cell, commitment, count, in_alliance, plain, spoken, styled};
+use super::{Cell, FAINT, ID, Page, STRONG, cell, count, in_alliance, plain, spoken, styled};
 use crate::{
     command::{
         alliance::State,
-        archive::{ARCHIVED, PUT_AWAY},
+        archive::PUT_AWAY,
         commitment::OFFERED,
         conflict::{self, Choice, Value},
         feedback::ASKED,
-        item::{Audience, Done, Item, List, Milestone, Progress, Rating, Row, Said},
+        item::{Audience, Done, Item, Milestone, Progress, Rating, Said},
     },
     when,
 };
@@ -112,95 +112,6 @@ pub fn preview(kind: &str, title: &str, body: &str, people: &str) -> String {
     let (one, people) = (spoken::one(kind), plain(people));
     text.push_str(&format!("A copy of it, whole, becomes {one} for {people}. That cannot be taken back.\n"));
     text
-}
-
-/// Items of one kind.
-pub fn list(list: &List, page: &mut Page) {
-    let List { rows: items, over, kind, today, other } = list;
-    if *kind == "feedback" {
-        if items.is_empty() {
-            page.talk(&format!("No feedback yet. {}", spoken::begin(kind)));
-        }
-        feedbacks(items, page);
-        return;
-    }
-    if *kind == ARCHIVED {
-        if items.is_empty() {
-            page.talk("Nothing is archived. `alliance archive <id>` puts something where lists leave it out.");
-        }
-        page.table_cutting(2, items.iter().map(with_kind).collect());
-        return;
-    }
-    if *kind == domain::commitment::KIND.name && !items.is_empty() {
-        return commitment::rows(items, *today, other.as_deref(), page);
-    }
-    if items.is_empty() {
-        page.talk(&match over.len() as u64 {
-            0 => format!("No {} yet. {}", spoken::several(kind), spoken::begin(kind)),
-            number => {
-                let is = if number == 1 { "is" } else { "are" };
-                let every = |status: &str| over.iter().all(|it| it == status);
-                let how = over.iter().map(String::as_str).find(|status| every(status));
-                let number = count(number, kind, &spoken::several(kind));
-                let how = how.unwrap_or(spoken::over(kind));
-                format!("{number} {is} {how}: `alliance {} list --all`", spoken::command(kind))
-            }
-        });
-    }
-    rows(items, page);
-}
-
-/// Rows of items: id, title, status and what else should be seen at once.
-pub fn rows(rows: &[Row], page: &mut Page) {
-    page.table_cutting(1, rows.iter().map(row).collect());
-}
-
-/// A row among those of other kinds.
-fn with_kind(of: &Row) -> Vec<Cell> {
-    let mut cells = row(of);
-    cells.insert(1, styled(&of.kind, FAINT));
-    cells
-}
-
-fn row(row: &Row) -> Vec<Cell> {
-    let mut marks = Vec::new();
-    if row.private {
-        marks.push("private".to_owned());
-    }
-    match row.archived {
-        Some(true) => marks.push("archived".to_owned()),
-        Some(false) => marks.push("back from the archive".to_owned()),
-        None => {}
-    }
-    if row.choices > 0 {
-        marks.push(count(row.choices as u64, "choice", "choices"));
-    }
-    let mut status = row.status.clone().unwrap_or_default();
-    if let Some(when) = row.fields.get("when").filter(|_| row.kind == domain::session::KIND.name) {
-        status = format!("{status}, {}", when::said("when", when));
-    }
-    vec![styled(&row.short, ID), cell(&row.title), styled(status, FAINT), styled(marks.join(", "), LOOK)]
-}
-
-/// Rows of feedback: id, from whom, what it says, about what, and whether it was answered.
-pub fn feedbacks(rows: &[Row], page: &mut Page) {
-    let answered: Vec<_> = rows.iter().filter_map(|row| row.fields.get(feedback::ASKED_FOR)).collect();
-    let row = |row: &Row| {
-        let field = |name: &str| row.fields.get(name).map_or("", String::as_str);
-        let from = if row.owner == "you" { "from you" } else { "to you" };
-        let marks = [("thanked", "thanked"), ("response", "answered")];
-        let mut marks: Vec<_> =
-            marks.iter().filter(|(name, _)| !field(name).is_empty()).map(|(_, mark)| *mark).collect();
-        marks.extend(answered.contains(&&row.id).then_some("answered"));
-        vec![
-            styled(&row.short, ID),
-            cell(from),
-            styled(field("sort"), STRONG),
-            cell(&row.title),
-            styled(marks.join(", "), FAINT),
-        ]
-    };
-    page.table(rows.iter().map(row).collect());
 }
 
 /// An item as a whole.
@@ -342,14 +253,14 @@ pub fn choices(choices: &[Choice], title: Option<&str>, page: &mut Page) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use alliance_core::app;
     use alliance_replica::id::{ItemId, SpaceId};
 
     use super::super::{Layout, tests::seen};
     use crate::command::{Answer, conflict, item};
 
-    fn summary(n: u8, title: &str, private: bool) -> app::Summary {
+    pub(crate) fn summary(n: u8, title: &str, private: bool) -> app::Summary {
         app::Summary {
             item: app::ItemRef { space: SpaceId::new([1; 16]), item: ItemId::new([n; 16]) },
             short: format!("g3k{n}"),

@@ -1,6 +1,6 @@
 //! A brief before a session, and every alliance at a glance.
 
-use super::{FAINT, ID, LOOK, Page, STRONG, alliance, cell, commitment, count, item, styled};
+use super::{FAINT, ID, LOOK, Page, STRONG, alliance, cell, commitment, count, list, styled};
 use crate::{
     command::{all::Glance, alliance::State, item::Row, prep::Brief},
     when,
@@ -8,9 +8,10 @@ use crate::{
 
 /// A brief before a session.
 pub fn brief(brief: &Brief, page: &mut Page) {
-    let Brief { session, last, commitments, goals, questions, insights, notes, today, other } = brief;
+    let Brief { session, last, commitments, goals, questions, insights, notes, today, other, over } = brief;
     match session {
         Some(session) => one("Before the session", session, &["aim", "agenda"], page),
+        None if *over => page.talk("This alliance is over: no session is to come. Your copy stays."),
         None => page.talk("No session is planned: `alliance session plan <when>` plans one."),
     }
     if let Some(last) = last {
@@ -25,7 +26,7 @@ pub fn brief(brief: &Brief, page: &mut Page) {
     {
         if !rows.is_empty() {
             heading(name, page);
-            item::rows(rows, page);
+            list::rows(rows, page);
         }
     }
 }

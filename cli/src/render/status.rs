@@ -65,6 +65,8 @@ pub fn status(spaces: &[Status], page: &mut Page) {
 fn waits(space: &Status) -> String {
     match space.waiting + space.unsent {
         _ if space.state == Some(State::Ended) && space.out.is_none() => "you left it; your copy stays".to_owned(),
+        0 if space.out.is_some() => "nothing waits".to_owned(),
+        kept if space.out.is_some() => format!("{} here and goes nowhere", count(kept, "stays", "stay")),
         _ if space.state == Some(State::AwaitsConfirmation) => waits_for(space.host.as_deref()),
         0 if space.relay.is_some() && !space.kept => "not at the relay yet".to_owned(),
         0 if space.invites => "an invitation waits here for the next sync".to_owned(),

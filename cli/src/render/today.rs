@@ -1,6 +1,8 @@
 //! Today: the same page for both.
 
-use super::{ID, LOOK, Page, STRONG, alliance, cell, commitment, count, device, item, recovery, status, styled};
+use alliance_core::app::Today as Shown;
+
+use super::{ID, LOOK, Page, STRONG, alliance, cell, commitment, count, device, list, recovery, status, styled};
 use crate::{
     command::{
         alliance::{Row, State},
@@ -50,7 +52,9 @@ pub fn today(today: &Today, page: &mut Page) {
             "`alliance commitment check-in <id> well|so-so|stuck` answers, `commitment mute <id>` asks for quiet.",
         );
     }
-    if let Some(next) = sessions.first() {
+    // What was planned in an alliance that is over takes place no more.
+    let goes_on = !matches!(state, State::Ended | State::TheyLeft);
+    if let Some(next) = sessions.first().filter(|_| goes_on) {
         page.gap();
         let begins = next.fields.get("when").map(|it| when::said("when", it)).unwrap_or_default();
         page.line([styled("Next session", STRONG)]);
@@ -68,7 +72,7 @@ pub fn today(today: &Today, page: &mut Page) {
     if !feedback.is_empty() {
         page.gap();
         page.line([styled("Feedback for you", STRONG)]);
-        item::feedbacks(feedback, page);
+        list::feedbacks(feedback, page);
     }
     if *agreement {
         page.gap();
@@ -77,7 +81,8 @@ pub fn today(today: &Today, page: &mut Page) {
     section("To think about", thoughts, page);
     section("Notes", notes, page);
     if *more_notes > 0 {
-        page.talk(&format!("{more_notes} more: `alliance note list`"));
+        let more = if *more_notes == Shown::MANY { "or more besides" } else { "more" };
+        page.talk(&format!("{more_notes} {more}: `alliance note list`"));
     }
     if !conflicts.is_empty() {
         page.gap();
@@ -112,6 +117,6 @@ fn section(name: &str, rows: &[ItemRow], page: &mut Page) {
     if !rows.is_empty() {
         page.gap();
         page.line([styled(name, STRONG)]);
-        item::rows(rows, page);
+        list::rows(rows, page);
     }
 }

@@ -1,7 +1,7 @@
 //! What control entries mean to a person: the lines of the security log.
 
 use alliance_replica::{
-    id::EntryId,
+    id::{EntryId, SpaceId},
     log::control::{AddedRole, Control, Purpose, Reason, Record, SpaceKind},
     planted::{self, Bug},
 };
@@ -9,6 +9,12 @@ use serde_json::{Value, json};
 
 use super::{AppError, profile, space::Space, status, words};
 use crate::store::Tx;
+
+/// States in which this computer is in an alliance, in the words that are kept.
+const IN: [&str; 3] = [ALONE, TOGETHER, THEY_LEFT];
+const ALONE: &str = "alone";
+const TOGETHER: &str = "together";
+const THEY_LEFT: &str = "they-left";
 
 /// Writes a line for each control entry that people should be able to look up, and whose each device is now.
 pub(super) fn note(tx: &Tx<'_>, space: &Space, entries: &[EntryId], now: i64) -> Result<(), AppError> {
@@ -55,6 +61,12 @@ pub(super) fn note_state(tx: &Tx<'_>, space: &Space) -> Result<(), AppError> {
     Ok(tx.set_meta(&profile::state_key(&space.id()), state(space).as_bytes())?)
 }
 
+/// True if by all that was heard this computer is in a space; quicker than its log.
+pub(super) fn was_in(tx: &Tx<'_>, space: &SpaceId) -> Result<bool, AppError> {
+    let kept = tx.meta(&profile::state_key(space))?;
+    Ok(kept.is_some_and(|kept| IN.iter().any(|state| kept == state.as_bytes())))
+}
+
 /// Writes a line for each device that wrote two histories, if one of these entries tells so.
 pub(super) fn note_forks(tx: &Tx<'_>, space: &Space, entries: &[EntryId], now: i64) -> Result<(), AppError> {
     for fork in space.log.fold().forks() {
@@ -76,9 +88,9 @@ pub(super) fn state(space: &Space) -> &'static str {
         None if fold.left().contains(&space.row.member) => "ended",
         None => "awaits",
         Some(me) if !me.live => "ended",
-        Some(_) if fold.left().iter().any(|member| *member != space.row.member) => "they-left",
-        Some(_) if others => "together",
-        Some(_) => "alone",
+        Some(_) if fold.left().iter().any(|member| *member != space.row.member) => THEY_LEFT,
+        Some(_) if others => TOGETHER,
+        Some(_) => ALONE,
     }
 }
 

@@ -101,6 +101,9 @@ impl Profile {
     pub fn out_of(&mut self, space: SpaceId) -> Result<Option<Out>, AppError> {
         let Self { store, spaces, .. } = self;
         let cut = store.read(|tx| {
+            if membership::was_in(tx, &space)? && !is_refused(tx, &space)? {
+                return Ok(Err(None));
+            }
             let loaded = loaded(spaces, tx, &space)?;
             if profile::awaits(loaded) && is_refused(tx, &space)? {
                 return Ok(Err(Some(Out::NotLetIn)));

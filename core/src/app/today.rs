@@ -11,6 +11,8 @@ use crate::domain::{
 
 /// Notes on the page for the day.
 const NOTES: usize = 5;
+/// Notes that are counted for it: whoever has more has many.
+const COUNTED: usize = 100 + NOTES;
 /// Reflections that both see, among which a letter at the close is looked for.
 const LETTERS: usize = 8;
 
@@ -33,12 +35,17 @@ pub struct Today {
     pub feedback: Vec<Summary>,
     /// Notes that changed last, newest first.
     pub notes: Vec<Summary>,
-    /// How many notes there are.
+    /// How many notes there are, counted as far as [`Today::MANY`] besides those.
     pub all_notes: usize,
     /// A letter at the close that the other person wrote, while one has not written one.
     pub letter: Option<Summary>,
     /// Fields with more than one value.
     pub choices: Vec<Choice>,
+}
+
+impl Today {
+    /// How many notes besides those on the page are counted.
+    pub const MANY: usize = COUNTED - NOTES;
 }
 
 /// Who looks.
@@ -58,8 +65,8 @@ impl Profile {
             let (goals, other_goals) = seen.open_goals(tx)?.into_iter().partition(|goal| goal.owner != Owner::Theirs);
             let mut notes = seen.some_live(tx, note::KIND.name, NOTES)?;
             notes.truncate(NOTES);
-            let counts = [seen.alliance, seen.personal].map(|space| tx.count_rows(&space, note::KIND.name));
-            let all_notes = counts.into_iter().sum::<Result<usize, _>>()?;
+            let counts = [seen.alliance, seen.personal].map(|space| tx.count_rows(&space, note::KIND.name, COUNTED));
+            let all_notes = counts.into_iter().sum::<Result<usize, _>>()?.min(COUNTED);
             let alliance = query::alliance(tx, &space, profile::current(tx)?)?;
             let feedback = unanswered(seen.live(tx, feedback::KIND.name)?);
             let choices = seen.all_choices(tx)?;

@@ -103,11 +103,14 @@ impl Tx<'_> {
         )
     }
 
-    /// Number of rows of a kind that are not archived.
-    pub fn count_rows(&self, space: &SpaceId, kind: &str) -> Result<usize, StoreError> {
-        let mut statement =
-            self.prepare_cached("SELECT COUNT(*) FROM rows WHERE space = ?1 AND kind = ?2 AND status <> ?3")?;
-        let count: i64 = statement.query_row((space.as_ref(), kind, ARCHIVED), |row| row.get(0))?;
+    /// Number of rows of a kind that are not archived, counted as far as `most`.
+    pub fn count_rows(&self, space: &SpaceId, kind: &str, most: usize) -> Result<usize, StoreError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let mut statement = self.prepare_cached(
+            "SELECT COUNT(*) FROM
+             (SELECT 1 FROM rows WHERE space = ?1 AND kind = ?2 AND status <> ?3 LIMIT ?4)",
+        )?;
+        let count: i64 = statement.query_row((space.as_ref(), kind, ARCHIVED, most), |row| row.get(0))?;
         Ok(usize::try_from(count).unwrap_or_default())
     }
 
